@@ -1,0 +1,14 @@
+// What the processor at hand can do; asked once, at run time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace recurra {
+
+// Names of the vector extensions that the running processor and operating system offer, among
+// those that a kernel can be compiled for: "sse4.2", "avx2", "fma", "avx512f", "avx512bf16" … on
+// x86-64; "neon" on 64-bit Arm. Never allocates beyond its result; safe from any thread.
+std::vector<std::string> processor_features();
+
+}  // namespace recurra

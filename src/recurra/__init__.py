@@ -1,0 +1,52 @@
+"""Recurra: recurrent sequence models, from a raw file to a trained, evaluated, understood one.
+
+import recurra as rc
+lstm = rc.LSTM(128, 256, num_layers=2)                 # takes the place of torch.nn.LSTM
+lm = rc.LanguageModel.train("corpus.txt", out="runs/tiny")
+lm.sample("The ", temperature=0.8, seed=1)
+"""
+
+from typing import TYPE_CHECKING
+
+from recurra.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from recurra.cells import GRUCell, LSTMCell, LSTMState, RNNCell
+    from recurra.errors import RecurraError
+    from recurra.layers import GRU, LSTM, RNN, parameter_summary
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.loading import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "LSTMState",
+    "LanguageModel",
+    "RNNCell",
+    "RecurraError",
+    "__version__",
+    "load",
+    "parameter_summary",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "GRU": "recurra.layers",
+        "LSTM": "recurra.layers",
+        "RNN": "recurra.layers",
+        "parameter_summary": "recurra.layers",
+        "GRUCell": "recurra.cells",
+        "LSTMCell": "recurra.cells",
+        "LSTMState": "recurra.cells",
+        "RNNCell": "recurra.cells",
+        "RecurraError": "recurra.errors",
+        "LanguageModel": "recurra.tasks.language_modeling.facade",
+        "load": "recurra.tasks.loading",
+    },
+)

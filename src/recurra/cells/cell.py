@@ -1,0 +1,94 @@
+"""A cell that owns its weights: one step of an equation as a module, as torch.nn's cells are."""
+
+from typing import Any, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from recurra.cells.checks import autocasts, check_kind, check_sizes, checked_state, shape_error
+from recurra.cells.equation import Equation, init_uniform
+from recurra.cells.state import State, map_state
+
+W = TypeVar("W")
+S = TypeVar("S", bound=State)
+
+
+class Cell(nn.Module, Generic[W, S]):
+    """One step with weights of its own: `cell(input, state)` is the next state.
+
+    Parameters, their names and their initial values are those of torch.nn's cells.
+    """
+
+    def __init__(
+        self,
+        equation: Equation[W, S],
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        check_sizes({"input_size": input_size, "hidden_size": hidden_size}, {"bias": bias})
+        self.equation = equation
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        shapes = equation.weight_shapes(input_size, hidden_size, bias)
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        if not bias:
+            self.register_parameter("bias_ih", None)
+            self.register_parameter("bias_hh", None)
+        self._weight_names = tuple(shapes)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from U(-1/√H, 1/√H)."""
+        init_uniform(self.parameters(), self.hidden_size)
+
+    @property
+    def weights(self) -> W:
+        """The weights, as the equation takes them."""
+        return self.equation.weights_type(**{name: getattr(self, name) for name in self._weight_names})
+
+    def initial_state(self, batch_size: int) -> S:
+        """Return the zeros that a sequence starts from.
+
+        Shapes: (B, H), a pair of them for the LSTM.
+        """
+        return self.equation.initial_state(batch_size, self.weights)
+
+    def forward(self, input: Tensor, hx: Any = None) -> S:
+        """Return the state after `input`.
+
+        Shapes: input (B, I), or (I,) for one row without a batch; hx and the result (B, H) or (H,), a pair
+        of them for the LSTM.
+        Raises: ShapeError where shapes, dtypes or devices do not fit.
+        """
+        self._check_input(input)
+        batched = input.dim() == 2
+        x = input if batched else input.unsqueeze(0)
+        state = self.initial_state(x.shape[0]) if hx is None else self._checked_state(hx, input)
+        state = self.equation.step(x, state, self.weights)
+        return state if batched else map_state(lambda part: part.squeeze(0), state)
+
+    def _checked_state(self, hx: Any, input: Tensor) -> S:
+        widths = self.equation.state_widths(self.hidden_size)
+        shapes = [(*input.shape[:-1], width) for width in widths]
+        axes = "(batch, hidden_size)" if input.dim() == 2 else "(hidden_size,)"
+        dtype = None if autocasts(input) else input.dtype
+        state = checked_state(hx, shapes, axes, input.device, dtype)
+        return cast(S, state if input.dim() == 2 else map_state(lambda part: part.unsqueeze(0), state))
+
+    def _check_input(self, input: Tensor) -> None:
+        if input.dim() not in (1, 2) or input.shape[-1] != self.input_size:
+            wanted = f"(batch, {self.input_size}) or ({self.input_size},)"
+            remedy = f"its last axis is input_size={self.input_size}"
+            raise shape_error("input", f"shape {tuple(input.shape)}", wanted, remedy)
+        check_kind(input, getattr(self, self._weight_names[0]))
+
+    def extra_repr(self) -> str:
+        """Return the options as torch.nn prints them."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        return text if self.bias else f"{text}, bias=False"

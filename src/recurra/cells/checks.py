@@ -1,0 +1,87 @@
+"""Checks of what a caller hands to a cell or a layer. Each failure is one sentence that names the mend."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from recurra.cells.state import LSTMState, State
+from recurra.errors import ConfigError, ShapeError
+
+
+def check_sizes(sizes: Mapping[str, object], flags: Mapping[str, object], faults: Iterable[str] = ()) -> None:
+    """Raise one ConfigError that lists every size below 1, every flag that is no bool, and `faults`."""
+    lines = [
+        f"{name}: got {size!r}, expected a whole number >= 1"
+        for name, size in sizes.items()
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1
+    ]
+    lines += [
+        f"{name}: got {flag!r}, expected True or False"
+        for name, flag in flags.items()
+        if not isinstance(flag, bool)
+    ]
+    lines += faults
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def shape_error(what: str, got: object, expected: str, remedy: str) -> ShapeError:
+    """Return the error whose sentence says what is wrong, what came, what was expected and the remedy."""
+    return ShapeError(f"{what}: got {got}, expected {expected}; {remedy}")
+
+
+def autocasts(x: Tensor) -> bool:
+    """Tell whether torch.autocast is on for the device of x, so that dtypes may differ.
+
+    Shapes: any.
+    """
+    return torch.is_autocast_enabled(x.device.type)
+
+
+def check_kind(input: Tensor, weight: Tensor) -> None:
+    """Raise a ShapeError unless an input has the dtype (but for autocast) and device of the weights.
+
+    Shapes: any.
+    """
+    if input.dtype != weight.dtype and not autocasts(input):
+        remedy = f"convert it with .to({weight.dtype}), or the model with .to({input.dtype})"
+        raise shape_error("input", input.dtype, f"the weights' {weight.dtype}", remedy)
+    if input.device != weight.device:
+        remedy = "move one of them with .to(...)"
+        raise shape_error("input", f"device {input.device}", f"the weights' {weight.device}", remedy)
+
+
+def checked_state(
+    given: Any, shapes: Sequence[tuple[int, ...]], axes: str, device: torch.device, dtype: torch.dtype | None
+) -> State:
+    """`given` as a State, once it has these shapes (one, or the LSTM's two), this device and this dtype.
+
+    Shapes: `shapes`; `axes` says in words what they are, for the message. A dtype of None lets any pass.
+    Raises: ShapeError where something differs.
+    """
+    if len(shapes) == 1:
+        _check_tensor("hx", given, shapes[0], axes, device, dtype)
+        return cast(Tensor, given)
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        kind = f"{len(given)} tensors" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+        raise ShapeError(f"hx: got {kind}, expected the pair (hidden, cell); pass LSTMState(hidden, cell)")
+    for name, part, shape in zip(LSTMState._fields, given, shapes, strict=True):
+        _check_tensor(f"hx.{name}", part, shape, axes, device, dtype)
+    return LSTMState(*given)
+
+
+def _check_tensor(
+    what: str, given: Any, shape: tuple[int, ...], axes: str, device: torch.device, dtype: torch.dtype | None
+) -> None:
+    if not isinstance(given, Tensor) or given.shape != shape:
+        got = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+        remedy = "pass the state of this batch, or none to start from zeros"
+        raise ShapeError(f"{what}: got {got}, expected a tensor of shape {shape}, {axes}; {remedy}")
+    if given.device != device:
+        raise ShapeError(
+            f"{what}: got device {given.device}, expected the input's {device}; move it with .to"
+        )
+    if dtype is not None and given.dtype != dtype:
+        raise ShapeError(f"{what}: got {given.dtype}, expected the input's {dtype}; convert it with .to")

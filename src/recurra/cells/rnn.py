@@ -1,0 +1,106 @@
+"""The vanilla (Elman) recurrent cell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recurra.cells.cell import Cell
+from recurra.cells.equation import Equation
+from recurra.errors import ConfigError
+
+LEAKY_SLOPE = 0.01
+
+# g by name. At its kinks a derivative is: relu 0 at 0, leaky_relu LEAKY_SLOPE at 0, hardtanh 0 at -1 and 1.
+NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leaky_relu": lambda a: F.leaky_relu(a, LEAKY_SLOPE),  # max(c·a, a)
+    "sigmoid": torch.sigmoid,
+    "hardtanh": F.hardtanh,
+}
+
+
+class RNNWeights(NamedTuple):
+    """The weights of an Elman cell; both biases do the same, as in torch.nn.
+
+    Shapes: weight_ih (H, I); weight_hh (H, H); bias_ih, bias_hh (H,) or None.
+    """
+
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias_ih: Tensor | None = None
+    bias_hh: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class RNNEquation(Equation[RNNWeights, Tensor]):
+    """One Elman step.
+
+        h' = g(W_ih x + b_ih + W_hh h + b_hh)
+
+    g: tanh, relu (derivative 0 at 0), leaky_relu (max(0.01·a, a)), sigmoid, hardtanh. In the notation
+    a<t> = g(Waa a<t-1> + Wax x<t> + ba): weight_hh is Waa, weight_ih is Wax, ba the sum of the biases.
+    Source: Elman 1990, Finding structure in time.
+    Shapes: x (B, I); state (B, H).
+    Raises: ConfigError if g has no such name.
+    """
+
+    nonlinearity: str = "tanh"
+
+    gates = ("h",)
+    weights_type = RNNWeights
+
+    def __post_init__(self) -> None:
+        if self.nonlinearity not in NONLINEARITIES:
+            choices = ", ".join(NONLINEARITIES)
+            raise ConfigError(f"nonlinearity: got {self.nonlinearity!r}, expected one of {choices}")
+
+    def step(self, x: Tensor, state: Tensor, weights: RNNWeights) -> Tensor:
+        """Return h'.
+
+        Shapes: x (B, I); state and result (B, H).
+        """
+        g = NONLINEARITIES[self.nonlinearity]
+        from_x = F.linear(x, weights.weight_ih, weights.bias_ih)
+        from_h = F.linear(state, weights.weight_hh, weights.bias_hh)
+        return g(from_x + from_h)
+
+    def initial_state(self, batch_size: int, weights: RNNWeights) -> Tensor:
+        """Return zeros in the weights' type, on their device.
+
+        Shapes: (B, H).
+        """
+        return weights.weight_hh.new_zeros(batch_size, weights.weight_hh.shape[1])
+
+
+class RNNCell(Cell[RNNWeights, Tensor]):
+    """An Elman cell: `RNNEquation` with weights of its own, in the place of torch.nn.RNNCell.
+
+        h' = g(W_ih x + b_ih + W_hh h + b_hh)
+
+    Beside torch.nn's tanh and relu, `nonlinearity` may be leaky_relu, sigmoid or hardtanh.
+    Source: Elman 1990.
+    Shapes: input (B, I) or (I,); hx and the result (B, H) or (H,).
+    Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(RNNEquation(nonlinearity), input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def extra_repr(self) -> str:
+        """Return the options as torch.nn prints them."""
+        text = super().extra_repr()
+        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"

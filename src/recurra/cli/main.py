@@ -1,0 +1,66 @@
+"""`recurra`: the commands, and what becomes of an error."""
+
+import os
+import sys
+
+import typer
+
+from recurra.cli import complete, data, demo, doctor, evaluate, report, sample, score, train
+from recurra.errors import RecurraError
+
+app = typer.Typer(
+    name="recurra",
+    help="Recurrent sequence models: from a raw file to a trained, evaluated, understood one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(train.app, name="train")
+app.command("evaluate")(evaluate.evaluate)
+app.command("sample")(sample.sample)
+app.command("score")(score.score)
+app.command("complete")(complete.complete)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from recurra import __version__
+
+        typer.echo(f"recurra {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0; 2 the person's cause; 1 ours; 3 training diverged; 130 and
+    143 after an interrupt that was saved."""
+    try:
+        app()
+    except RecurraError as error:
+        _say(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away, e.g. `recurra sample … | head`; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _say(error: RecurraError) -> None:
+    word = "" if error.exit_code >= 128 else "error: "
+    print(f"{word}{error}", file=sys.stderr)

@@ -1,0 +1,114 @@
+"""What a part of a configuration is, and how a whole one is built with every fault named at once."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from recurra.errors import ConfigError
+
+ConfigT = TypeVar("ConfigT", bound="Part")
+
+
+class Part(BaseModel):
+    """A frozen group of options. A task's configuration inherits from the parts that it needs, so
+    that its options are flat: one name each in Python, in TOML and on the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    title: ClassVar[str] = "Options"
+
+
+def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:
+    """One option: its default, what it does, its unit, and limits such as `ge=1`."""
+    description = f"{text} (in {unit})" if unit else text
+    return Field(default=default, description=description, **limits)
+
+
+def choices(annotation: object) -> tuple[str, ...]:
+    """The values that an annotation of literals allows; empty where it is none."""
+    if get_origin(annotation) is Literal:
+        return tuple(str(value) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(value for part in get_args(annotation) for value in choices(part))
+    return ()
+
+
+def build_config(
+    config: type[ConfigT], toml: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> ConfigT:
+    """A configuration from defaults, a TOML file over them, and `overrides` over both.
+
+    Raises: ConfigError naming every unknown key and every value that cannot be, one line each.
+    """
+    values: dict[str, Any] = {}
+    where: dict[str, str] = {}
+    if toml is not None:
+        values = _read_toml(toml)
+        where = dict.fromkeys(values, f"{toml}: ")
+    for name, value in (overrides or {}).items():
+        values[name] = value
+        where[name] = ""
+    try:
+        return config(**values)
+    except ValidationError as error:
+        lines = [_fault(config, fault, where) for fault in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """TOML text of nested plain values; options that are None are left out, as TOML has no null."""
+    return tomli_w.dumps(_without_none(values))
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such configuration file; check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) -> str:
+    """One line: where, which option, what was got, what is expected."""
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    place = where.get(name, "")
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."
+        return f"{place}{name}: there is no such option; {hint}"
+    if not name:
+        return f"{place}{fault['msg'].removeprefix('Value error, ')}"
+    allowed = choices(config.model_fields[name].annotation)
+    expected = "one of " + ", ".join(allowed) if allowed else _expected(fault)
+    return f"{place}{name}: got {fault['input']!r}, expected {expected}"
+
+
+def _expected(fault: ErrorDetails) -> str:
+    context = fault.get("ctx", {})
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [f"{sign} {context[key]}" for key, sign in signs.items() if key in context]
+    if limits:
+        return " and ".join(limits)
+    return fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+
+
+def _names(config: type[Part]) -> str:
+    return ", ".join(config.model_fields)

@@ -1,0 +1,122 @@
+"""The parts that tasks compose: text, streams, the recurrent network, optimiser, schedule, loop, run."""
+
+from typing import ClassVar, Literal
+
+from recurra.config.part import Part, option
+
+Unit = Literal["char", "word", "subword"]
+Documents = Literal["none", "line", "blank"]
+AtDocument = Literal["carry", "cut", "reset"]
+CellName = Literal["lstm", "gru", "rnn"]
+Nonlinearity = Literal["tanh", "relu", "leaky_relu", "sigmoid", "hardtanh"]
+Backend = Literal["auto", "native", "torch", "reference"]
+
+
+class TextPart(Part):
+    """How text becomes symbols."""
+
+    title: ClassVar[str] = "Text"
+
+    unit: Unit = option("char", "what a symbol is")
+    min_count: int = option(1, "symbols seen less often become <unk>", ge=1)
+    max_vocabulary_size: int | None = option(
+        None, "keep the most frequent symbols; for subwords, the size to learn (8000 if not given)", ge=2
+    )
+    documents: Documents = option("none", "where a document ends: nowhere, at each line, at blank lines")
+
+
+class StreamPart(Part):
+    """How a corpus is read through time."""
+
+    title: ClassVar[str] = "Streams"
+
+    batch_size: int = option(50, "parallel streams, over all processes", ge=1)
+    segment_length: int = option(100, "steps that the gradient flows back", unit="symbols", ge=1)
+    at_document: AtDocument = option(
+        "reset", "where a document begins: carry the state on, cut the segment there, or reset the state"
+    )
+    validation_fraction: float = option(0.1, "held out from the end where no --valid is given", gt=0, lt=1)
+
+
+class RecurrentPart(Part):
+    """The recurrent network."""
+
+    title: ClassVar[str] = "Network"
+
+    cell: CellName = option("lstm", "the recurrent cell")
+    nonlinearity: Nonlinearity = option("tanh", "of the rnn cell")
+    hidden_size: int = option(256, "units a layer", ge=1)
+    num_layers: int = option(2, "stacked layers", ge=1)
+    embedding_size: int | None = option(
+        None, "size of a symbol's vector; if not given, 64 for characters, else hidden_size", ge=1
+    )
+    dropout: float = option(0.2, "between layers and before the output", ge=0, lt=1)
+    input_dropout: float = option(0.0, "on the symbols' vectors", ge=0, lt=1)
+    tie_weights: bool = option(False, "the output layer uses the symbols' vectors")
+    init_scale: float | None = option(
+        None, "weights start uniform in [-s, s]; if not given, as torch.nn starts them", gt=0
+    )
+    backend: Backend = option("auto", "what computes the recurrence")
+
+
+class OptimizerPart(Part):
+    """How weights move."""
+
+    title: ClassVar[str] = "Optimiser"
+
+    optimizer: Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adagrad"] = option(
+        "adamw", "the update rule"
+    )
+    learning_rate: float = option(0.004, "its peak", gt=0)
+    momentum: float = option(0.9, "of optimizer momentum", ge=0, lt=1)
+    weight_decay: float = option(0.0, "pull of the weights to zero", ge=0)
+    clip_norm: float | None = option(
+        1.0, "scale the gradient down to this global L2 norm; 0 turns it off", ge=0
+    )
+    clip_value: float | None = option(None, "cut each gradient element into [-v, v]", gt=0)
+    loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the symbols of a segment")
+
+
+class SchedulePart(Part):
+    """How the learning rate changes."""
+
+    title: ClassVar[str] = "Schedule"
+
+    schedule: Literal["cosine", "linear", "constant", "decay", "plateau"] = option(
+        "cosine",
+        "cosine or linear to min_learning_rate; decay: times `decay` each epoch after `decay_after`; "
+        "plateau: times `decay` after each validation without improvement",
+    )
+    warmup_steps: int = option(100, "the rate rises linearly over these", unit="steps", ge=0)
+    min_learning_rate: float = option(0.0, "where it ends", ge=0)
+    decay: float = option(0.5, "factor of the schedules decay and plateau", gt=0, lt=1)
+    decay_after: int = option(4, "epochs at the full rate before schedule decay sets in", unit="epochs", ge=0)
+
+
+class LoopPart(Part):
+    """How long, how often, on what."""
+
+    title: ClassVar[str] = "Training"
+
+    epochs: int = option(8, "passes over the training text", unit="epochs", ge=1)
+    max_steps: int | None = option(None, "stop after this many updates", unit="steps", ge=1)
+    validate_every: int | None = option(None, "validate this often; else each epoch", unit="steps", ge=1)
+    patience: int | None = option(None, "stop after this many validations without improvement", ge=1)
+    log_every: int = option(20, "write metrics.jsonl this often", unit="steps", ge=1)
+    checkpoint_every_s: float = option(30.0, "save to go on from at least this often", unit="s", gt=0)
+    seed: int = option(1, "of weights, dropout and everything else that is random", ge=0)
+    precision: Literal["32", "bf16-mixed"] = option(
+        "32", "bf16-mixed computes products in bfloat16: about twice as fast where the processor has it"
+    )
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "auto takes a GPU where there is one")
+    threads: int | None = option(None, "CPU threads; if not given, torch's own choice", ge=1)
+
+
+class RunPart(Part):
+    """What goes in and where it comes out."""
+
+    title: ClassVar[str] = "Files"
+
+    data: str | None = option(None, "text to train on: UTF-8, plain or .gz")
+    valid: str | None = option(None, "text to validate on")
+    test: str | None = option(None, "text to evaluate at the end")

@@ -1,0 +1,139 @@
+"""A text to read from: a file, or the part of it from one character to another."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from recurra.errors import DataError, StorageError
+from recurra.files import read_text_chunks, write_text
+
+# A file changed within this time of being read may keep its time stamp: then it is read again.
+_STAMP_RESOLUTION_NS = 2_000_000_000
+
+
+class TextFacts(NamedTuple):
+    """What reading a whole text tells: its length in characters and a digest of its content."""
+
+    characters: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """The characters `start` … `stop` of a UTF-8 text file, plain or `.gz`."""
+
+    path: Path
+    start: int = 0
+    stop: int | None = None
+
+    def chunks(self) -> Iterator[str]:
+        """The text, chunk by chunk.
+
+        Raises: DataError if the file is missing, empty, binary or not UTF-8.
+        """
+        at = 0
+        for chunk in read_text_chunks(self.path):
+            low = max(self.start - at, 0)
+            high = len(chunk) if self.stop is None else min(self.stop - at, len(chunk))
+            at += len(chunk)
+            if low < high:
+                yield chunk[low:high]
+            if self.stop is not None and at >= self.stop:
+                return
+
+    def facts(self) -> TextFacts:
+        """The length and digest of the whole file, remembered while its size and time stay the same.
+
+        Raises: DataError as `chunks`.
+        """
+        try:
+            status = self.path.stat()
+        except OSError:
+            return _read_facts(self.path)  # says what is wrong with the path
+        note = _notes_folder() / f"{_digest(str(self.path.resolve()))}.json"
+        stamp = [status.st_size, status.st_mtime_ns]
+        try:
+            content = json.loads(note.read_text(encoding="utf-8"))
+            if content["stamp"] == stamp:
+                return TextFacts(content["characters"], content["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        facts = _read_facts(self.path)
+        if time.time_ns() - status.st_mtime_ns > _STAMP_RESOLUTION_NS:
+            write_text(note, json.dumps({"stamp": stamp, **facts._asdict()}))
+        return facts
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the content and of which part of it is meant."""
+        facts = self.facts()
+        stop = facts.characters if self.stop is None else self.stop
+        return f"{facts.digest}:{self.start}:{stop}"
+
+
+def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> tuple[TextSource, TextSource]:
+    """The text without its last `fraction`, and that last part.
+
+    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut.
+
+    Raises: DataError if either part would be empty.
+    """
+    total = source.facts().characters
+    cut = int(total * (1 - fraction))
+    if at_line_end:
+        cut = _after_next_newline(source, cut)
+    if not 0 < cut < total:
+        raise DataError(
+            f"{source.path}: has {total} characters, too few to hold out {fraction:.0%} of them; "
+            "give more text, or a file to validate on with --valid."
+        )
+    return replace(source, stop=cut), replace(source, start=cut)
+
+
+def cache_folder() -> Path:
+    """Where encoded corpora are kept: `$RECURRA_CACHE`, else the user's cache folder.
+
+    Raises: StorageError if it cannot be written.
+    """
+    base = os.environ.get("RECURRA_CACHE")
+    if base is None:
+        base = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "recurra")
+    folder = Path(base)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be made ({error.strerror}); name another cache folder with RECURRA_CACHE."
+        ) from error
+    return folder
+
+
+def _notes_folder() -> Path:
+    return cache_folder() / "files"
+
+
+def _read_facts(path: Path) -> TextFacts:
+    digest, characters = hashlib.sha256(), 0
+    for chunk in read_text_chunks(path):
+        digest.update(chunk.encode("utf-8", "surrogatepass"))
+        characters += len(chunk)
+    return TextFacts(characters, digest.hexdigest())
+
+
+def _after_next_newline(source: TextSource, position: int) -> int:
+    at = position
+    for chunk in replace(source, start=position).chunks():
+        found = chunk.find("\n")
+        if found >= 0:
+            return at + found + 1
+        at += len(chunk)
+    return at
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

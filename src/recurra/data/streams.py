@@ -1,0 +1,139 @@
+"""A corpus read as B parallel streams, segment by segment, for truncated back-propagation."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from recurra.errors import DataError
+
+AtDocument = Literal["carry", "cut", "reset"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One step's worth of every stream: predict `targets` from `inputs`.
+
+    Shapes: inputs, targets (B, T) int64; lengths (B,) int64, or None where all are T; resets (B, T)
+    bool, True where the state is set to zero before that step, or None where nowhere.
+    `count` is the number of real targets over the streams of all processes.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor | None
+    resets: Tensor | None
+    count: int
+
+    def to(self, device: torch.device) -> "Segment":
+        """The same on another device; lengths stay where they are."""
+        resets = None if self.resets is None else self.resets.to(device)
+        return Segment(self.inputs.to(device), self.targets.to(device), self.lengths, resets, self.count)
+
+
+class TokenStreams:
+    """B parallel streams over N tokens, in segments of at most `segment_length` steps.
+
+    Stream b reads tokens b·P … (b+1)·P - 1, P = ceil(N / B); every token is a target once in a pass, and
+    the input of a target is the token before it (`start_id` before the first). Where documents begin,
+    the state is carried on (`carry`), the state is set to zero (`reset`), or a segment ends there, so
+    that no gradient crosses (`cut`; the state is carried on, and streams then have segments of
+    different lengths).
+
+    `rows` picks the streams of this process out of all B. Segments are found by their index, so that
+    a run goes on in mid-pass.
+
+    Raises: DataError if there are fewer tokens than one segment.
+    """
+
+    def __init__(
+        self,
+        ids: npt.NDArray[np.unsignedinteger],
+        *,
+        start_id: int,
+        batch_size: int,
+        segment_length: int,
+        document_starts: npt.NDArray[np.int64] | None = None,
+        at_document: AtDocument = "carry",
+        rows: slice | None = None,
+        name: str = "the text",
+    ) -> None:
+        if len(ids) < segment_length:
+            raise DataError(
+                f"{name}: has {len(ids)} symbols, fewer than one segment (segment_length {segment_length}); "
+                "give more text or lower segment_length."
+            )
+        self.ids = ids
+        self.start_id = start_id
+        self.segment_length = segment_length
+        per_stream = -(-len(ids) // batch_size)
+        edges = np.minimum(np.arange(batch_size + 1, dtype=np.int64) * per_stream, len(ids))
+        self._low, self._high = edges[:-1], edges[1:]
+        self.rows = range(batch_size)[rows or slice(None)]
+        starts = document_starts if document_starts is not None and at_document != "carry" else None
+        self._document_starts = starts if at_document == "reset" else None
+        self._edges = None if starts is None or at_document != "cut" else self._cut(starts)
+        longest = per_stream if self._edges is None else 0
+        self._segments = (
+            -(-longest // segment_length) if self._edges is None else max(len(e) - 1 for e in self._edges)
+        )
+
+    def __len__(self) -> int:
+        """How many segments a pass has."""
+        return self._segments
+
+    @property
+    def tokens(self) -> int:
+        """N, the number of targets in a pass over all processes."""
+        return len(self.ids)
+
+    def _cut(self, starts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """For each stream the places where its segments begin and the last one ends."""
+        edges = []
+        for low, high in zip(self._low, self._high, strict=True):
+            inner = starts[np.searchsorted(starts, low, "right") : np.searchsorted(starts, high)]
+            fixed = np.concatenate([[low], inner, [high]])
+            pieces = [np.arange(a, b, self.segment_length) for a, b in pairwise(fixed)]
+            edges.append(np.append(np.concatenate(pieces), high) if high > low else np.array([low]))
+        return edges
+
+    def _span(self, row: int, index: int) -> tuple[int, int]:
+        """The tokens that segment `index` of stream `row` predicts."""
+        if self._edges is not None:
+            edges = self._edges[row]
+            if index + 1 >= len(edges):
+                return int(edges[-1]), int(edges[-1])
+            return int(edges[index]), int(edges[index + 1])
+        low, high = int(self._low[row]), int(self._high[row])
+        begin = min(low + index * self.segment_length, high)
+        return begin, min(begin + self.segment_length, high)
+
+    def segment(self, index: int) -> Segment:
+        """Segment `index` of a pass, 0 … len - 1."""
+        every = [self._span(row, index) for row in range(len(self._low))]
+        spans = every[self.rows.start : self.rows.stop]
+        lengths = np.array([stop - start for start, stop in spans], dtype=np.int64)
+        width = int(max(stop - start for start, stop in every))
+        inputs = np.full((len(spans), width), self.start_id, dtype=np.int64)
+        targets = np.zeros((len(spans), width), dtype=np.int64)
+        resets = np.zeros((len(spans), width), dtype=bool)
+        for row, (start, stop) in enumerate(spans):
+            if start == stop:
+                continue
+            targets[row, : stop - start] = self.ids[start:stop]
+            first = 1 if start == 0 else 0
+            inputs[row, first : stop - start] = self.ids[start - 1 + first : stop - 1]
+            if self._document_starts is not None:
+                low, high = np.searchsorted(self._document_starts, [start, stop])
+                resets[row, self._document_starts[low:high] - start] = True
+        return Segment(
+            inputs=torch.from_numpy(inputs),
+            targets=torch.from_numpy(targets),
+            lengths=None if (lengths == width).all() else torch.from_numpy(lengths),
+            resets=torch.from_numpy(resets) if resets.any() else None,
+            count=sum(stop - start for start, stop in every),
+        )

@@ -1,0 +1,101 @@
+"""Corpora encoded once into memory-mapped token files, found again by a fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from recurra.data.sources import TextSource, cache_folder
+from recurra.errors import DataError
+from recurra.files import folder_written_whole
+from recurra.text import EncodedChunk, Tokenizer
+from recurra.text.tokenizers import Documents
+
+_VERSION = 1
+_TOKENS, _DOCUMENTS, _ABOUT = "tokens.bin", "documents.bin", "about.json"
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """The ids of a corpus on disk, mapped into memory, with the places where documents begin.
+
+    Shapes: ids (N,), unsigned integers; document_starts (D,), int64, rising.
+    """
+
+    ids: npt.NDArray[np.unsignedinteger]
+    document_starts: npt.NDArray[np.int64]
+    fingerprint: str
+    from_cache: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def count(self, id_: int | None, chunk: int = 1 << 22) -> int:
+        """How many tokens are `id_`; 0 for None."""
+        if id_ is None:
+            return 0
+        return sum(
+            int(np.count_nonzero(self.ids[at : at + chunk] == id_)) for at in range(0, len(self.ids), chunk)
+        )
+
+
+def open_tokens(source: TextSource, tokenizer: Tokenizer, documents: Documents = "none") -> TokenFile:
+    """The tokens of a text: from the cache where they are, else encoded into it chunk by chunk.
+
+    Raises: DataError if the text cannot be read or has no symbols; StorageError if the disk is full.
+    """
+    parts = (str(_VERSION), source.fingerprint, tokenizer.fingerprint, documents)
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    folder = cache_folder() / "tokens" / fingerprint[:40]
+    known = _open(folder, fingerprint, from_cache=True)
+    if known is not None:
+        return known
+    chunks = tokenizer.encode_chunks(source.chunks(), documents)
+    _encode(folder, chunks, tokenizer.vocabulary_size, fingerprint, source)
+    made = _open(folder, fingerprint, from_cache=False)
+    if made is None:
+        raise DataError(f"{folder}: changed while it was being read; try again.")
+    return made
+
+
+def _encode(
+    folder: Path, chunks: Iterator[EncodedChunk], vocabulary_size: int, fingerprint: str, source: TextSource
+) -> None:
+    """Write the token file chunk by chunk, whole or not at all."""
+    kind = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.uint32)
+    total, starts = 0, 0
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        folder_written_whole(folder) as aside,
+        (aside / _TOKENS).open("wb") as tokens,
+        (aside / _DOCUMENTS).open("wb") as documents,
+    ):
+        for chunk in chunks:
+            tokens.write(chunk.ids.astype(kind).tobytes())
+            documents.write((chunk.document_starts.astype(np.int64) + total).tobytes())
+            total += len(chunk.ids)
+            starts += len(chunk.document_starts)
+        if not total:
+            raise DataError(f"{source.path}: has no symbols in it; give a file with text.")
+        about = {"fingerprint": fingerprint, "dtype": kind.name, "tokens": total, "documents": starts}
+        (aside / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
+def _open(folder: Path, fingerprint: str, *, from_cache: bool) -> TokenFile | None:
+    """The token file in `folder`, or None where there is no whole one."""
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        kind = np.dtype(about["dtype"])
+        sizes = (about["tokens"] * kind.itemsize, about["documents"] * 8)
+        found = tuple((folder / name).stat().st_size for name in (_TOKENS, _DOCUMENTS))
+        if about["fingerprint"] != fingerprint or sizes != found:
+            return None
+        ids = np.memmap(folder / _TOKENS, dtype=kind, mode="r")
+        starts = np.fromfile(folder / _DOCUMENTS, dtype=np.int64)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return TokenFile(ids, starts, fingerprint, from_cache)

@@ -1,0 +1,77 @@
+"""Small changes of logits before a symbol is drawn, which compose."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from recurra.errors import ConfigError
+
+LogitsTransform = Callable[[Tensor], Tensor]
+
+
+def temperature(value: float) -> LogitsTransform:
+    """Divide the logits by `value`: below 1 bolder, above 1 more varied, 0 the likeliest symbol alone.
+
+    Shapes: (B, V) -> (B, V). Raises: ConfigError if it is negative.
+    """
+    if value < 0:
+        raise ConfigError(f"temperature: got {value}, expected >= 0.")
+    if value == 0:
+        return top_k(1)
+    return lambda logits: logits / value
+
+
+def top_k(k: int) -> LogitsTransform:
+    """Keep the k largest logits, the others become -inf; ties at the k-th are kept.
+
+    Shapes: (B, V) -> (B, V). Raises: ConfigError if k < 1.
+    """
+    if k < 1:
+        raise ConfigError(f"top_k: got {k}, expected >= 1.")
+
+    def transform(logits: Tensor) -> Tensor:
+        least = logits.topk(min(k, logits.shape[-1]), dim=-1).values[..., -1:]
+        return logits.masked_fill(logits < least, -torch.inf)
+
+    return transform
+
+
+def top_p(p: float) -> LogitsTransform:
+    """Keep the fewest symbols whose probabilities sum to at least p (nucleus; Holtzman et al. 2020).
+
+    Shapes: (B, V) -> (B, V). Raises: ConfigError if p is not in (0, 1].
+    """
+    if not 0 < p <= 1:
+        raise ConfigError(f"top_p: got {p}, expected in (0, 1].")
+
+    def transform(logits: Tensor) -> Tensor:
+        ordered, order = logits.softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
+        # A symbol goes when those before it already hold p; the first never goes.
+        gone = ordered.cumsum(dim=-1) - ordered >= p
+        return logits.masked_fill(torch.zeros_like(gone).scatter(-1, order, gone), -torch.inf)
+
+    return transform
+
+
+def forbid(ids: Sequence[int]) -> LogitsTransform:
+    """Never draw these: the same as drawing again until another comes.
+
+    Shapes: (B, V) -> (B, V).
+    """
+
+    def transform(logits: Tensor) -> Tensor:
+        return logits.index_fill(-1, torch.tensor(list(ids), device=logits.device), -torch.inf)
+
+    return transform
+
+
+def chain(transforms: Sequence[LogitsTransform]) -> LogitsTransform:
+    """One after the other. Shapes: (B, V) -> (B, V)."""
+
+    def transform(logits: Tensor) -> Tensor:
+        for one in transforms:
+            logits = one(logits)
+        return logits
+
+    return transform

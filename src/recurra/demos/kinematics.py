@@ -1,0 +1,149 @@
+"""A recurrent network learns to write kinematics problems, character by character, in about a minute.
+
+After the experiment of the notes: two layers, segments through time, samples at 5 %, 25 % and the end,
+and the question how much of what it writes it has merely learnt by heart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from recurra.data.synthetic.kinematics import write_corpus
+from recurra.metrics import novelty
+from recurra.models import NGramModel
+from recurra.reports import Sample, write_report
+from recurra.runs import RunFolder
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
+from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.training import train
+from recurra.training import Listener, ProgressBar, StepReport, Trainer
+
+PROBLEMS = 6000
+NGRAM_ORDER = 6
+SHARES = (0.05, 0.25)
+FINAL_SAMPLES = 3
+_LENGTH = 420
+_TEMPERATURE = 0.7
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the demo's run lies, and its figures on the validation text."""
+
+    run: Path
+    report: Path
+    perplexity: float
+    ngram_perplexity: float
+    samples: tuple[Sample, ...]
+
+
+class _Sampler(Listener):
+    """Shows a sample once 5 % and 25 % of the training are done."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.samples: list[Sample] = []
+        self.model: LanguageModel | None = None
+        self._shares = list(SHARES)
+
+    def on_step(self, report: StepReport) -> None:
+        if self._shares and report.step >= self._shares[0] * report.total_steps and self.model is not None:
+            share = self._shares.pop(0)
+            text = self.model.sample(length=_LENGTH, temperature=_TEMPERATURE, seed=1).strip()
+            self.show(Sample(f"after {share:.0%} of the training", text, f"loss {report.loss:.3f}"))
+
+    def show(self, sample: Sample) -> None:
+        """Print a sample and keep it for the report."""
+        self.samples.append(sample)
+        self.console.print(
+            Panel(Text(sample.text), title=sample.title, subtitle=sample.note or None, width=100)
+        )
+
+
+def run(
+    out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None, **options: Any
+) -> DemoResult:
+    """Make the corpus, train, sample, compare, and write a report into `out`.
+
+    `options` are those of a language model's configuration, over the demo's own.
+
+    Raises: RunError if `out` is in the way.
+    """
+    console = console or Console()
+    RunFolder.check_free(out, overwrite=overwrite)
+    problems = out.with_name(out.name + ".txt")
+    write_corpus(problems, PROBLEMS, seed)
+    console.print(f"{PROBLEMS:,} kinematics problems, physically right, written to {problems}")
+    sampler = _Sampler(console)
+    corpora: list[LanguageModelCorpus] = []
+    config = _config(problems, seed, options)
+
+    def ready(trainer: Trainer, corpus: LanguageModelCorpus) -> None:
+        corpora.append(corpus)
+        sampler.model = LanguageModel(trainer.network, corpus.tokenizer, config)  # type: ignore[arg-type]
+        console.print(
+            f"{config.num_layers} x {config.hidden_size} {config.cell.upper()} units, "
+            f"{len(corpus.train.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
+        )
+
+    bar = ProgressBar(console, "char")
+    result = train(config, out, overwrite=overwrite, listeners=[bar, sampler], on_ready=ready)
+    corpus = corpora[0]
+    ngram = NGramModel.fit(np.asarray(corpus.train.tokens.ids), corpus.tokenizer.vocabulary_size, NGRAM_ORDER)
+    ngram_perplexity = float(np.exp(ngram.cross_entropy(np.asarray(corpus.valid.tokens.ids))))
+    _final_samples(sampler, LanguageModel.load(out), "".join(corpus.train.source.chunks()))
+    figures = {
+        f"{config.cell.upper()}, validation perplexity per character": f"{result.validation.perplexity:.3f}",
+        f"{NGRAM_ORDER}-gram, validation perplexity per character": f"{ngram_perplexity:.3f}",
+        "bits per character": f"{result.validation.bits_per_character:.3f}",
+        "training time": f"{result.outcome.elapsed_s:.0f} s",
+    }
+    report = write_report(
+        RunFolder.open(out),
+        title="Learning to write kinematics problems",
+        unit="character",
+        figures=figures,
+        samples=sampler.samples,
+    )
+    _tell_end(console, figures, report, out)
+    return DemoResult(out, report, result.validation.perplexity, ngram_perplexity, tuple(sampler.samples))
+
+
+def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageModelConfig:
+    """The demo's options: the sizes of the notes' experiment, somewhat larger."""
+    own: dict[str, Any] = {
+        "data": str(problems.absolute()),
+        "seed": seed,
+        "hidden_size": 128,
+        "num_layers": 2,
+        "segment_length": 100,
+        "batch_size": 50,
+        "learning_rate": 0.01,
+        "dropout": 0.0,
+        "epochs": 6,
+    }
+    return LanguageModelConfig(**(own | dict(options))).resolved()
+
+
+def _final_samples(sampler: _Sampler, model: LanguageModel, training_text: str) -> None:
+    """Samples of the best weights, and how much of each stands in the training text."""
+    for seed in range(1, FINAL_SAMPLES + 1):
+        text = model.sample(length=_LENGTH, temperature=_TEMPERATURE, seed=seed).strip()
+        note = novelty(text, training_text).sentence()
+        sampler.show(Sample(f"at the end, sample {seed}", text, note))
+
+
+def _tell_end(console: Console, figures: Mapping[str, str], report: Path, out: Path) -> None:
+    for name, value in figures.items():
+        console.print(f"{name}: {value}", highlight=False)
+    console.print(f"report: {report}", soft_wrap=True)
+    console.print(
+        f'try:  recurra sample {out} --prime "A car"   recurra complete {out} "A ball is thr"', soft_wrap=True
+    )

@@ -1,0 +1,58 @@
+"""Every exception that Recurra raises for a person's cause.
+
+Each is one clear sentence: what is wrong, where, and the mend. The command line prints it without a
+traceback and ends with `exit_code`.
+"""
+
+
+class RecurraError(Exception):
+    """Something a person can mend; its text is one sentence that says how."""
+
+    exit_code = 2
+
+
+class ConfigError(RecurraError):
+    """An option or a key of a configuration file is unknown or has a value that cannot be."""
+
+
+class ShapeError(RecurraError, ValueError):
+    """A tensor's shape is not what the layer was built for."""
+
+
+class DataError(RecurraError):
+    """An input file is missing, empty, wrongly encoded, too short, or has changed."""
+
+
+class VocabularyError(RecurraError):
+    """A vocabulary cannot be built or read, or lacks what was asked of it."""
+
+
+class RunError(RecurraError):
+    """A run folder is missing, is not one, is damaged, of a newer version, or in the way."""
+
+
+class StorageError(RecurraError):
+    """A file could not be written: the disk is full, read-only or failing. What was there stays."""
+
+
+class OutOfMemoryError(RecurraError):
+    """The model or batch does not fit; the text says what to lower."""
+
+
+class BackendUnavailable(RecurraError):
+    """A way of computing was forced that cannot run here; the text says why."""
+
+
+class TrainingDiverged(RecurraError):
+    """The loss became NaN or infinite; the last good weights are kept."""
+
+    exit_code = 3
+
+
+class Interrupted(RecurraError):
+    """Training was stopped by a signal after its state was saved."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

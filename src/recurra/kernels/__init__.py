@@ -1,0 +1,6 @@
+"""The room of kernels, how a recurrence runs: native, torch's fused functions, the reference; the choice."""
+
+from recurra.kernels import native, reference, torch_fused
+from recurra.kernels.choice import BACKENDS, choose
+
+__all__ = ["BACKENDS", "choose", "native", "reference", "torch_fused"]

@@ -1,0 +1,49 @@
+"""The layer of gated recurrent units."""
+
+import torch
+
+from recurra.cells import GRUEquation
+from recurra.layers.recurrent import Device, RecurrentLayer
+
+
+class GRU(RecurrentLayer):
+    """GRU layers over time, in the place of torch.nn.GRU.
+
+        r, z = σ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
+        n = tanh(W_in x_t + b_in + r*(W_hn h_{t-1} + b_hn));   h_t = (1 - z)*n + z*h_{t-1}
+
+    Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
+    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths and backends.
+    Source: Cho et al. 2014 (arXiv 1406.1078, version 1, for the place of r).
+    Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and h
+    (L*D, B, H); output (T, B, D*H).
+    Raises: ConfigError for options that cannot be, all of them at once.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+        *,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__(
+            GRUEquation(),
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bias=bias,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            device=device,
+            dtype=dtype,
+            backend=backend,
+        )

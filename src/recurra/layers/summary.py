@@ -1,0 +1,46 @@
+"""The size of a network: how many numbers each of its parameters holds."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One parameter: its name in the module, its shape, how many numbers it holds."""
+
+    name: str
+    shape: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class ParameterSummary:
+    """The parameters of a module; one that is used in several places (tied) is counted once."""
+
+    rows: tuple[ParameterRow, ...]
+
+    @property
+    def total(self) -> int:
+        """How many numbers all parameters hold together."""
+        return sum(row.count for row in self.rows)
+
+    def table(self) -> str:
+        """Return the rows and the total as lines of text in three columns."""
+        lines = [(row.name, " x ".join(map(str, row.shape)), f"{row.count:,}") for row in self.rows]
+        lines = [("parameter", "shape", "count"), *lines, ("total", "", f"{self.total:,}")]
+        first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
+        return "\n".join(f"{a:<{first}}  {b:>{second}}  {c:>{third}}" for a, b, c in lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def parameter_summary(module: nn.Module) -> ParameterSummary:
+    """Return the name, shape and count of every parameter of a module."""
+    return ParameterSummary(
+        tuple(
+            ParameterRow(name, tuple(parameter.shape), parameter.numel())
+            for name, parameter in module.named_parameters()
+        )
+    )

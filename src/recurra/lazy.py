@@ -1,0 +1,21 @@
+"""Names that are imported only once they are used, so that `import recurra` loads no torch."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def lazy_names(
+    package: str, where: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package whose names live in the modules of `where`."""
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(where[name]), name)
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted(where)
+
+    return __getattr__, __dir__

@@ -1,0 +1,78 @@
+"""How well a model predicts a text, with its unit said and its unknown symbols shown."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LikelihoodFigures:
+    """Sums over a text of N symbols, C characters, U of its symbols unknown to the model.
+
+        loss = total / N nats a symbol;   perplexity = exp(loss);   bits per character = total / (C ln 2)
+
+    Every symbol counts, ends of lines too. An unknown symbol counts as `<unk>`: the model is only asked
+    how likely *some* unknown symbol is, so figures at different shares of unknown symbols, or of
+    different vocabularies, do not compare; the figures without them are given beside.
+    """
+
+    unit: str
+    total_nats: float
+    symbols: int
+    characters: int
+    unknown: int = 0
+    unknown_nats: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """Mean negative log-likelihood, nats a symbol."""
+        return self.total_nats / max(1, self.symbols)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss); infinite where that is no number a float can hold."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    @property
+    def perplexity_without_unknown(self) -> float:
+        """The perplexity over the symbols that the model knows."""
+        known = self.symbols - self.unknown
+        loss = (self.total_nats - self.unknown_nats) / max(1, known)
+        return math.exp(loss) if loss < 700 else math.inf
+
+    @property
+    def bits_per_character(self) -> float:
+        """Total bits over the characters of the text, line ends included."""
+        return self.total_nats / math.log(2) / max(1, self.characters)
+
+    @property
+    def unknown_rate(self) -> float:
+        """Share of the symbols that are `<unk>`."""
+        return self.unknown / max(1, self.symbols)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self) | {
+            "loss": self.loss,
+            "perplexity": self.perplexity,
+            "perplexity_without_unknown": self.perplexity_without_unknown,
+            "bits_per_character": self.bits_per_character,
+            "unknown_rate": self.unknown_rate,
+        }
+
+    def sentence(self) -> str:
+        """For people: the figures with their units."""
+        name = {"char": "character"}.get(self.unit, self.unit)
+        parts = [
+            f"{self.loss:.4f} nats per {name}",
+            f"perplexity {self.perplexity:,.2f} per {name}",
+            f"{self.bits_per_character:.3f} bits per character",
+            f"{self.symbols:,} {name}s",
+        ]
+        text = ", ".join(parts)
+        if self.unknown:
+            text += (
+                f"; {self.unknown_rate:.2%} are <unk> (perplexity without them "
+                f"{self.perplexity_without_unknown:,.2f})"
+            )
+        return text

@@ -1,0 +1,56 @@
+"""Learning curves as SVG."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recurra.errors import RunError
+
+
+def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
+    """Loss, gradient norm and learning rate over steps, as SVG text that a page can hold.
+
+    `records` are those of metrics.jsonl. Raises: RunError if none of them is of training.
+    """
+    training = [record for record in records if record["kind"] == "training"]
+    validation = [record for record in records if record["kind"] == "validation"]
+    if not training and not validation:
+        raise RunError("the run has no metrics to draw yet; train it for some more steps.")
+    import matplotlib
+
+    matplotlib.use("svg")
+    # One seed for the ids inside the picture: the same run gives the same bytes.
+    with matplotlib.rc_context({"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}):
+        return _draw(training, validation, unit)
+
+
+def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], unit: str) -> str:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    steps = [record["step"] for record in training]
+    top.plot(steps, [record["loss"] for record in training], color="#7a9cc6", lw=1, label="training")
+    top.plot(
+        [record["step"] for record in validation],
+        [record["loss"] for record in validation],
+        color="#c0392b",
+        marker="o",
+        ms=4,
+        label="validation",
+    )
+    top.set_ylabel(f"loss (nats per {unit})")
+    top.legend(frameon=False)
+    top.grid(alpha=0.25)
+    bottom.plot(steps, [record["gradient_norm"] for record in training], color="#555", lw=0.8)
+    bottom.set_yscale("log")
+    bottom.set_ylabel("gradient norm")
+    bottom.set_xlabel("step")
+    bottom.grid(alpha=0.25)
+    rate = bottom.twinx()
+    rate.plot(steps, [record["learning_rate"] for record in training], color="#2a9d5c", lw=0.8)
+    rate.set_ylabel("learning rate", color="#2a9d5c")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,49 @@
+"""report.html: curves, figures, samples and configuration of a run in one file without any fetches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from recurra.files import write_text
+from recurra.reports.curves import learning_curve
+from recurra.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A piece of text that the model wrote: when, with what, and what is to be said of it."""
+
+    title: str
+    text: str
+    note: str = ""
+
+
+def write_report(
+    run: RunFolder,
+    *,
+    title: str,
+    unit: str,
+    figures: Mapping[str, str],
+    samples: Sequence[Sample] = (),
+) -> Path:
+    """Write the run's page; returns its path.
+
+    Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
+    """
+    settings = run.read_settings()
+    environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
+    page = environment.get_template("run.html").render(
+        title=title,
+        # Drawn by us from numbers alone.
+        curve=Markup(learning_curve(run.metrics.read(), unit=unit)),
+        figures=figures,
+        samples=samples,
+        config=settings["config"],
+        versions=settings.get("versions", {}),
+        run=run.path.name,
+    )
+    write_text(run.report, page)
+    return run.report

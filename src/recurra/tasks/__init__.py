@@ -1,0 +1,1 @@
+"""One package a task: its configuration, data, training, evaluation, verbs and facade."""

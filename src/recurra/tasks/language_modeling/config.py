@@ -1,0 +1,47 @@
+"""Every option of a language model's training."""
+
+from typing import ClassVar
+
+from pydantic import model_validator
+
+from recurra.config import (
+    LoopPart,
+    OptimizerPart,
+    RecurrentPart,
+    RunPart,
+    SchedulePart,
+    StreamPart,
+    TextPart,
+)
+
+_CHARACTER_VECTOR = 64
+
+
+class LanguageModelConfig(
+    RunPart, TextPart, StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart
+):
+    """The options of `recurra train lm`.
+
+    Raises: ConfigError (through `build_config`) where options contradict each other.
+    """
+
+    title: ClassVar[str] = "Language model"
+
+    @model_validator(mode="after")
+    def _check(self) -> "LanguageModelConfig":
+        if self.tie_weights and self.embedding_size not in (None, self.hidden_size):
+            raise ValueError(
+                f"tie_weights: embedding_size is {self.embedding_size}, expected hidden_size, "
+                f"{self.hidden_size}; leave embedding_size out"
+            )
+        if self.nonlinearity != "tanh" and self.cell != "rnn":
+            raise ValueError(f"nonlinearity: only cell 'rnn' has one to choose, not {self.cell!r}")
+        return self
+
+    def resolved(self) -> "LanguageModelConfig":
+        """The same with what depends on other options filled in."""
+        if self.embedding_size is not None:
+            return self
+        small = self.unit == "char" and not self.tie_weights
+        size = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size
+        return self.model_copy(update={"embedding_size": size})

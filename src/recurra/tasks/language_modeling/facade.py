@@ -1,0 +1,236 @@
+"""The language model that a person holds: train, evaluate, score, sample, complete."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.config import build_config
+from recurra.data import TextSource
+from recurra.decoding import Completion, LogitsTransform, chain, complete, forbid, sample_ids
+from recurra.decoding import temperature as with_temperature
+from recurra.decoding import top_k as keep_top_k
+from recurra.decoding import top_p as keep_top_p
+from recurra.errors import ConfigError
+from recurra.layers import map_state
+from recurra.metrics import LikelihoodFigures
+from recurra.models import LanguageModelNetwork
+from recurra.runs import RunFolder
+from recurra.tasks.language_modeling import training
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.corpus import encode, known_source
+from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.tasks.language_modeling.scoring import LineScore, score_lines
+from recurra.text import Tokenizer, load_tokenizer
+from recurra.training import Listener, named_memory_faults
+from recurra.training.snapshot import restore_weights
+
+_WORD_PART = "'’-_"
+
+
+class LanguageModel:
+    """A trained language model: P(next symbol | all before it).
+
+        lm = recurra.LanguageModel.train("corpus.txt", out="runs/tiny", hidden_size=256)
+        lm.perplexity("held-out.txt");  lm.sample("The ", seed=1)
+
+    `network` is the torch module inside, `tokenizer` its symbols, `config` what it was trained with.
+    """
+
+    def __init__(
+        self,
+        network: LanguageModelNetwork,
+        tokenizer: Tokenizer,
+        config: LanguageModelConfig,
+        run: RunFolder | None = None,
+    ) -> None:
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+        self.config = config
+        self.run = run
+
+    @classmethod
+    def train(
+        cls,
+        data: str | Path,
+        *,
+        out: str | Path,
+        valid: str | Path | None = None,
+        overwrite: bool = False,
+        listeners: Sequence[Listener] = (),
+        **options: Any,
+    ) -> "LanguageModel":
+        """Train on a text file into the run folder `out`; `options` are those of `recurra train lm`.
+
+        Raises: ConfigError for an unknown option or value, DataError for a text that cannot be used,
+        RunError if `out` is in the way.
+        """
+        options |= {"data": str(data), "valid": None if valid is None else str(valid)}
+        config = build_config(LanguageModelConfig, overrides=options)
+        training.train(config, Path(out), overwrite=overwrite, listeners=listeners)
+        return cls.load(out)
+
+    @classmethod
+    def load(cls, run: str | Path, *, device: str = "cpu") -> "LanguageModel":
+        """The model that lies in a run folder, with its best weights.
+
+        Raises: RunError if there is none or it is damaged.
+        """
+        folder = RunFolder.open(Path(run))
+        config = training.config_of(folder)
+        weights = folder.read_weights()
+        tokenizer = load_tokenizer(folder.path)
+        with named_memory_faults("use a machine with more memory"):
+            network = LanguageModelNetwork(tokenizer.vocabulary_size, config)
+            restore_weights(network, weights, source=str(folder.weights))
+        return cls(network.to(device), tokenizer, config, folder)
+
+    def evaluate(self, data: str | Path | None = None, *, streams: int = 1) -> LikelihoodFigures:
+        """How well the model predicts a text file, or without one the part held out in training.
+
+        Raises: DataError if the file cannot be used.
+        """
+        source = self._held_out() if data is None else TextSource(Path(data).absolute())
+        return evaluate_text(
+            self.network,
+            self.tokenizer,
+            encode(source, self.tokenizer, self.config),
+            streams=streams,
+            reset_at_documents=self.config.at_document == "reset",
+        )
+
+    def perplexity(self, data: str | Path | None = None) -> float:
+        """exp of the mean -log P a symbol of a text file; see `evaluate`."""
+        return self.evaluate(data).perplexity
+
+    def score(self, lines: Sequence[str]) -> list[LineScore]:
+        """log P of each line, each scored on its own."""
+        return list(score_lines(self.network, self.tokenizer, lines))
+
+    def log_prob(self, line: str) -> float:
+        """log P of one line, in nats, its end included."""
+        return self.score([line])[0].log_prob
+
+    def sample_stream(
+        self,
+        prime: str = "",
+        *,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        keep_unknown: bool = False,
+        until_end: bool = False,
+    ) -> Iterator[str]:
+        """Text drawn from the model after `prime`, piece by piece as it is drawn.
+
+        `length` symbols are drawn, or fewer with `until_end`, which stops at the first end of a line.
+        `<unk>` is drawn again until another symbol comes, unless `keep_unknown`. Without a seed each
+        call differs.
+
+        Raises: ConfigError if an option cannot be.
+        """
+        if length < 1:
+            raise ConfigError(f"length: got {length}, expected >= 1.")
+        generator = torch.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        ids = sample_ids(
+            self._step,
+            self._prime_ids(prime),
+            length=length,
+            transform=self._transform(temperature, top_k, top_p, keep_unknown),
+            generator=generator,
+            end_id=self.tokenizer.end_id if until_end else None,
+            device=self.network.embedding.weight.device,
+        )
+        between = " " if self.tokenizer.unit == "word" and prime.strip() and prime[-1] not in " \n" else ""
+        for piece in self.tokenizer.stream(ids):
+            yield between + piece if between and piece != "\n" else piece
+            between = ""
+
+    def sample(self, prime: str = "", **options: Any) -> str:
+        """`prime` and what was drawn after it; options as `sample_stream`."""
+        return prime + "".join(self.sample_stream(prime, **options))
+
+    def complete(self, text: str, *, k: int = 5, length: int | None = None) -> list[tuple[str, float]]:
+        """The k likeliest ways to go on after `text`, with their probabilities.
+
+        For models of words: the next `length` words (default 1). For characters and subwords: the rest
+        of the word, up to `length` symbols (default 24).
+
+        Raises: ConfigError if k or length is below 1.
+        """
+        if k < 1 or (length is not None and length < 1):
+            raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
+        words = self.tokenizer.unit == "word"
+        prime, first = text, None
+        if self.tokenizer.unit == "subword" and text.endswith(" "):
+            # A blank belongs to the subword after it.
+            prime, first = text.rstrip(" "), self._mask(lambda piece: piece.startswith(" "))
+        ends = self._mask(
+            (lambda piece: piece == "\n")
+            if words
+            else (lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
+        )
+        unk = self.tokenizer.vocabulary.unk_id
+        forbidden = torch.zeros_like(ends)
+        if unk is not None:
+            forbidden[unk] = True
+        found = complete(
+            self._step,
+            self._prime_ids(prime),
+            k=k,
+            max_length=length or (1 if words else 24),
+            ends=ends & ~forbidden,
+            forbidden=forbidden,
+            allowed_first=first,
+            select=lambda state, rows: map_state(lambda part: part[:, rows], state),
+        )
+        return [(self._ending(one), one.probability) for one in found]
+
+    def _ending(self, completion: Completion) -> str:
+        text = self.tokenizer.decode(completion.ids)
+        return text.removeprefix(" ") if self.tokenizer.unit == "subword" else text
+
+    def _mask(self, belongs: Any) -> Tensor:
+        size = self.tokenizer.vocabulary_size
+        return torch.tensor([bool(belongs(self.tokenizer.decode([id_]))) for id_ in range(size)])
+
+    def _step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        logits, state = self.network(ids, state)
+        return logits, state
+
+    def _prime_ids(self, prime: str) -> list[int]:
+        """The start symbol and the ids of the prime, line by line."""
+        ids = [self.tokenizer.start_id]
+        *lines, last = prime.split("\n")
+        for line in lines:
+            ids += self.tokenizer.encode_line(line)
+            ids += [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
+        return ids + self.tokenizer.encode_line(last)
+
+    def _transform(
+        self, temperature: float, top_k: int | None, top_p: float | None, keep_unknown: bool
+    ) -> LogitsTransform:
+        steps: list[LogitsTransform] = []
+        unk = self.tokenizer.vocabulary.unk_id
+        if unk is not None and not keep_unknown:
+            steps.append(forbid([unk]))
+        steps.append(with_temperature(temperature))
+        if top_k is not None:
+            steps.append(keep_top_k(top_k))
+        if top_p is not None:
+            steps.append(keep_top_p(top_p))
+        return chain(steps)
+
+    def _held_out(self) -> TextSource:
+        """The validation text of the run."""
+        if self.run is None:
+            raise ConfigError("data: the model is of no run, so it has no held-out text; name a file.")
+        return known_source(self.run.read_settings()["data"]["valid"])

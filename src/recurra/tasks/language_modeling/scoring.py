@@ -1,0 +1,73 @@
+"""The probability of a line: how a language model ranks what was said."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from recurra.models import LanguageModelNetwork
+from recurra.text import Tokenizer
+
+
+@dataclass(frozen=True)
+class LineScore:
+    """log P of one line, in nats, its end included, and of each of its symbols.
+
+    `unknown` counts symbols that the model does not know; they are scored as `<unk>`.
+    """
+
+    line: str
+    symbols: tuple[str, ...]
+    log_probs: tuple[float, ...]
+    unknown: int
+
+    @property
+    def log_prob(self) -> float:
+        """log P(line): the sum over its symbols."""
+        return math.fsum(self.log_probs)
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean -log P over the line's symbols."""
+        return math.exp(min(700.0, -self.log_prob / max(1, len(self.log_probs))))
+
+
+def score_lines(
+    network: LanguageModelNetwork, tokenizer: Tokenizer, lines: Sequence[str], *, batch_size: int = 32
+) -> Iterator[LineScore]:
+    """Score each line on its own, from the start symbol to its end (where the model has one).
+
+    Results come in the order of the lines, and none depends on the others.
+    """
+    for first in range(0, len(lines), batch_size):
+        yield from _score_batch(network, tokenizer, lines[first : first + batch_size])
+
+
+def _score_batch(
+    network: LanguageModelNetwork, tokenizer: Tokenizer, lines: Sequence[str]
+) -> list[LineScore]:
+    """Scores of some lines, computed together."""
+    end = [] if tokenizer.end_id is None else [tokenizer.end_id]
+    encoded = [tokenizer.encode_line(line) + end for line in lines]
+    width = max(1, max(map(len, encoded)))
+    device = network.embedding.weight.device
+    targets = torch.zeros((len(lines), width), dtype=torch.int64)
+    inputs = torch.full((len(lines), width), tokenizer.start_id)
+    for row, ids in enumerate(encoded):
+        targets[row, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
+        inputs[row, 1 : len(ids)] = targets[row, : len(ids) - 1] if ids else targets[row, :0]
+    lengths = torch.tensor([len(ids) for ids in encoded])
+    network.eval()
+    with torch.no_grad():
+        losses, _ = network.token_losses(inputs.to(device), targets.to(device), lengths=lengths)
+    unk = tokenizer.vocabulary.unk_id
+    return [
+        LineScore(
+            line=line,
+            symbols=tuple(tokenizer.decode([id_]) for id_ in ids),
+            log_probs=tuple((-loss[: len(ids)]).double().tolist()),
+            unknown=sum(id_ == unk for id_ in ids),
+        )
+        for line, ids, loss in zip(lines, encoded, losses.cpu(), strict=True)
+    ]

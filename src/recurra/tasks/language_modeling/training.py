@@ -1,0 +1,229 @@
+"""Training a language model into a run folder, and going on with one that was stopped."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from recurra.config import build_config
+from recurra.data import Segment
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.layers import State
+from recurra.metrics import LikelihoodFigures
+from recurra.models import LanguageModelNetwork
+from recurra.runs import RunFolder
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.corpus import (
+    LanguageModelCorpus,
+    find_corpus,
+    make_streams,
+    read_corpus,
+)
+from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.text import load_tokenizer
+from recurra.training import (
+    Listener,
+    Outcome,
+    TensorBoardListener,
+    Trainer,
+    TrainingConfig,
+    make_fabric,
+    named_memory_faults,
+)
+from recurra.training.snapshot import restore_weights
+
+TASK = "lm"
+_VALIDATION_STREAMS = 20
+T = TypeVar("T")
+# Called once everything is built, before the first update.
+OnReady = Callable[[Trainer, LanguageModelCorpus], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished training: how it went, and how the best weights predict the validation text."""
+
+    run: Path
+    outcome: Outcome
+    validation: LikelihoodFigures
+    is_main_process: bool
+
+
+class LanguageModelObjective:
+    """What the training loop needs to know of a language model."""
+
+    loss_method = "total_loss"
+
+    def __init__(
+        self, network: LanguageModelNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig
+    ):
+        self.network: nn.Module = network
+        self._network = network
+        self._corpus = corpus
+        self._config = config
+
+    def loss(self, network: nn.Module, segment: Segment, state: State | None) -> tuple[Tensor, State]:
+        """The summed loss over a segment, and the state after it; see recurra.training.Objective."""
+        loss: Tensor
+        loss, state_after = network.total_loss(  # type: ignore[operator]
+            segment.inputs, segment.targets, state, segment.lengths, segment.resets
+        )
+        return loss, state_after
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Loss and perplexity on the validation text, read as a few parallel streams."""
+        figures = self.evaluate(_VALIDATION_STREAMS)
+        return {
+            "loss": figures.loss,
+            "perplexity": figures.perplexity,
+            "bits_per_character": figures.bits_per_character,
+        }
+
+    def evaluate(self, streams: int = 1) -> LikelihoodFigures:
+        """How the network as it is predicts the validation text."""
+        return evaluate_text(
+            self._network,
+            self._corpus.tokenizer,
+            self._corpus.valid,
+            streams=streams,
+            reset_at_documents=self._config.at_document == "reset",
+        )
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before anything is read."""
+        return self._network.initial_state(batch_size)
+
+
+def train(
+    config: LanguageModelConfig,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    listeners: Sequence[Listener] = (),
+    on_ready: OnReady | None = None,
+) -> TrainingResult:
+    """Train a language model on a text, into the folder `out`.
+
+    Raises: RunError if `out` is in the way; DataError if a text cannot be used; ConfigError,
+    OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
+    """
+    config = config.resolved()
+    RunFolder.check_free(out, overwrite=overwrite)
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        corpus = _first_process_first(fabric, lambda: read_corpus(config))
+        trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
+        if fabric.is_global_zero:
+            run = RunFolder.create(out, overwrite=overwrite)
+            run.write_settings(TASK, config.model_dump(), corpus.facts())
+            corpus.tokenizer.save(out)
+        return _fit(trainer, objective, corpus, on_ready, resume=False)
+
+
+def resume(
+    out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None
+) -> TrainingResult:
+    """Go on with the run in `out` from its latest checkpoint, to the same weights, bit for bit, as a
+    run that was never stopped. A run that had ended is only evaluated.
+
+    Raises: RunError if there is no run or no whole checkpoint; otherwise as `train`.
+    """
+    run = RunFolder.open(out)
+    settings = run.read_settings()
+    config = config_of(run)
+    if not run.checkpoints.exists():
+        raise RunError(f"{out}: was stopped before its first checkpoint; begin anew with --overwrite.")
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        tokenizer = load_tokenizer(out)
+        corpus = _first_process_first(fabric, lambda: find_corpus(config, settings["data"], tokenizer))
+        trainer, objective = _prepare(config, corpus, run, fabric, listeners)
+        return _fit(trainer, objective, corpus, on_ready, resume=True)
+
+
+def config_of(run: RunFolder) -> LanguageModelConfig:
+    """The configuration of a language model's run.
+
+    Raises: RunError if the run is of another task or its configuration is damaged.
+    """
+    settings = run.read_settings()
+    if settings.get("task") != TASK:
+        raise RunError(f"{run.path}: is a run of task {settings.get('task')!r}, expected {TASK!r}.")
+    try:
+        return build_config(LanguageModelConfig, overrides=settings["config"])
+    except ConfigError as error:
+        raise RunError(f"{run.settings}: is damaged: {error}") from error
+
+
+def _prepare(
+    config: LanguageModelConfig,
+    corpus: LanguageModelCorpus,
+    run: RunFolder,
+    fabric: Fabric,
+    listeners: Sequence[Listener],
+) -> tuple[Trainer, LanguageModelObjective]:
+    """Build network, streams and trainer; nothing is written yet."""
+    processes, rank = fabric.world_size, fabric.global_rank
+    if config.batch_size % processes:
+        raise ConfigError(
+            f"batch_size: got {config.batch_size}, expected a multiple of the {processes} processes."
+        )
+    fabric.seed_everything(config.seed, verbose=False)
+    network = LanguageModelNetwork(corpus.tokenizer.vocabulary_size, config)
+    torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
+    share = config.batch_size // processes
+    streams = make_streams(
+        corpus.train, corpus.tokenizer, config, rows=slice(rank * share, (rank + 1) * share)
+    )
+    if not len(corpus.valid.tokens):
+        raise DataError(f"{corpus.valid.source.path}: has nothing to validate on.")
+    objective = LanguageModelObjective(network, corpus, config)
+    loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
+    watchers = list(listeners)
+    if TensorBoardListener.available() and fabric.is_global_zero:
+        watchers.append(TensorBoardListener(run.events))
+    return Trainer(objective, streams, loop, run, fabric, watchers), objective
+
+
+def _fit(
+    trainer: Trainer,
+    objective: LanguageModelObjective,
+    corpus: LanguageModelCorpus,
+    on_ready: OnReady | None,
+    *,
+    resume: bool,
+) -> TrainingResult:
+    fabric, run = trainer.fabric, trainer.run_folder
+    if on_ready is not None and fabric.is_global_zero:
+        on_ready(trainer, corpus)
+    outcome = trainer.fit(resume=resume)
+    if fabric.world_size > 1:
+        fabric.barrier()
+    restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
+    validation = objective.evaluate()
+    if fabric.is_global_zero:
+        _log_final(run, outcome, validation)
+    return TrainingResult(run.path, outcome, validation, fabric.is_global_zero)
+
+
+def _log_final(run: RunFolder, outcome: Outcome, validation: LikelihoodFigures) -> None:
+    """The last record: the best weights on the validation text as one stream; once only."""
+    records = run.metrics.read()
+    if records and records[-1]["kind"] == "final":
+        return
+    figures = {name: value for name, value in validation.to_dict().items() if value != math.inf}
+    run.metrics.append({"kind": "final", "step": outcome.best_step, "epoch": outcome.epochs, **figures})
+
+
+def _first_process_first(fabric: Fabric, work: Callable[[], T]) -> T:
+    """Let the first process encode the corpus, the others then find it in the cache."""
+    if fabric.world_size == 1:
+        return work()
+    result = work() if fabric.is_global_zero else None
+    fabric.barrier()
+    return work() if result is None else result

@@ -1,0 +1,25 @@
+"""Symbols to ids and back: vocabularies, and the ways to cut text into symbols."""
+
+from recurra.text.tokenizers import (
+    CharTokenizer,
+    EncodedChunk,
+    SubwordTokenizer,
+    Tokenizer,
+    WordTokenizer,
+    build_tokenizer,
+    load_tokenizer,
+)
+from recurra.text.vocabulary import EOS, UNK, Vocabulary
+
+__all__ = [
+    "EOS",
+    "UNK",
+    "CharTokenizer",
+    "EncodedChunk",
+    "SubwordTokenizer",
+    "Tokenizer",
+    "Vocabulary",
+    "WordTokenizer",
+    "build_tokenizer",
+    "load_tokenizer",
+]

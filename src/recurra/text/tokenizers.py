@@ -1,0 +1,323 @@
+"""The three ways to cut text into symbols: characters, words, subwords.
+
+All of them read a file chunk by chunk, in the same words: `count` or `learn` gives a tokenizer,
+`encode_chunks` gives ids with the places where documents begin, `decode` gives text back.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer as SubwordModel
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from recurra.errors import VocabularyError
+from recurra.files import write_text
+from recurra.text.vocabulary import EOS, UNK, Vocabulary
+
+Ids = npt.NDArray[np.int64]
+Documents = Literal["none", "line", "blank"]
+DEFAULT_SUBWORDS = 8000
+
+
+class EncodedChunk(NamedTuple):
+    """Ids of a piece of text, and the places in it (from 0) where a document begins."""
+
+    ids: Ids
+    document_starts: Ids
+
+
+class Tokenizer(ABC):
+    """Text to ids and back.
+
+    `start_id` is the symbol that the model takes as read before a text begins: `<eos>` for words, the
+    newline for characters and subwords. `end_id` is the symbol that ends a line, or None.
+    """
+
+    unit: ClassVar[str]
+    vocabulary: Vocabulary
+    start_id: int
+    end_id: int | None
+
+    @abstractmethod
+    def encode_line(self, line: str) -> list[int]:
+        """The ids of one line, without the end of the line."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of some ids."""
+
+    @abstractmethod
+    def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
+        """The ids of a text given chunk by chunk, its line ends encoded too."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write `vocabulary.json`, or `tokenizer.json` for subwords, into `folder`."""
+
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """The text of `decode`, piece by piece as the ids come; what is no whole character yet waits."""
+        seen: list[int] = []
+        written = 0
+        for id_ in ids:
+            seen.append(id_)
+            text = self.decode(seen)
+            if text.endswith("\ufffd"):
+                continue
+            yield text[written:]
+            written = len(text)
+            if id_ == self.end_id:
+                seen, written = [], 0
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that changes with anything that changes an encoding."""
+        return f"{self.unit}:{self.vocabulary.fingerprint}"
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V, the number of symbols."""
+        return len(self.vocabulary)
+
+    def is_boundary(self, id_: int) -> bool:
+        """Whether a word ends before this symbol: it begins with a blank or is a line's end."""
+        piece = self.decode([id_])
+        return id_ == self.end_id or not piece or piece[0].isspace()
+
+
+class CharTokenizer(Tokenizer):
+    """Every character is a symbol, the newline too; `<unk>` stands for those never seen."""
+
+    unit = "char"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        unk = vocabulary.unk_id
+        if unk is None:
+            raise VocabularyError("a vocabulary of characters needs <unk>; add it.")
+        self.unk_id = unk
+        self.end_id = vocabulary.ids.get("\n")
+        self.start_id = unk if self.end_id is None else self.end_id
+        self._codes = {ord(symbol): id_ for symbol, id_ in vocabulary.ids.items() if len(symbol) == 1}
+        table = np.full(max(self._codes, default=0) + 2, unk, dtype=np.int64)
+        for code, id_ in self._codes.items():
+            table[code] = id_
+        self._table = table
+
+    @classmethod
+    def count(
+        cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
+    ) -> "CharTokenizer":
+        """A tokenizer of the characters of a text."""
+        counts: Counter[str] = Counter()
+        for chunk in chunks:
+            counts.update(chunk)
+        return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=(UNK,)))
+
+    def _lookup(self, codes: npt.NDArray[np.uint32]) -> Ids:
+        return self._table[np.minimum(codes, len(self._table) - 1)]
+
+    def encode_line(self, line: str) -> list[int]:
+        ids: list[int] = self._lookup(_code_points(line)).tolist()
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join(self.vocabulary.symbols[id_] for id_ in ids)
+
+    def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
+        before = np.array([10, 10], dtype=np.uint32)  # as if a blank line stood before the text
+        for chunk in chunks:
+            codes = _code_points(chunk)
+            around = np.concatenate([before, codes])
+            newline = around == 10
+            if documents == "line":
+                starts = newline[1:-1]
+            elif documents == "blank":
+                starts = newline[:-2] & newline[1:-1] & ~newline[2:]
+            else:
+                starts = np.zeros(len(codes), dtype=bool)
+            before = around[-2:]
+            yield EncodedChunk(self._lookup(codes), np.flatnonzero(starts))
+
+    def save(self, folder: Path) -> None:
+        self.vocabulary.save(folder / "vocabulary.json", self.unit)
+
+
+class WordTokenizer(Tokenizer):
+    """Words are what blanks separate; each line is a sentence and ends with `<eos>`."""
+
+    unit = "word"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        unk, eos = vocabulary.unk_id, vocabulary.eos_id
+        if unk is None or eos is None:
+            raise VocabularyError("a vocabulary of words needs <unk> and <eos>; add them.")
+        self.unk_id = unk
+        self.start_id = eos
+        self.end_id: int = eos
+
+    @classmethod
+    def count(
+        cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
+    ) -> "WordTokenizer":
+        """A tokenizer of the words of a text."""
+        counts: Counter[str] = Counter()
+        for line in _lines(chunks):
+            counts.update(line.split())
+            counts[EOS] += 1
+        special = (UNK, EOS)
+        return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=special))
+
+    def encode_line(self, line: str) -> list[int]:
+        ids, unk = self.vocabulary.ids, self.unk_id
+        return [ids.get(word, unk) for word in line.split()]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        words = ("\n" if id_ == self.end_id else self.vocabulary.symbols[id_] for id_ in ids)
+        return " ".join(words).replace(" \n ", "\n").replace(" \n", "\n").replace("\n ", "\n")
+
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        between = ""
+        for id_ in ids:
+            if id_ == self.end_id:
+                yield "\n"
+                between = ""
+            else:
+                yield between + self.vocabulary.symbols[id_]
+                between = " "
+
+    def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
+        yield from _encode_lines(self, _lines(chunks), documents)
+
+    def is_boundary(self, id_: int) -> bool:
+        return True
+
+    def save(self, folder: Path) -> None:
+        self.vocabulary.save(folder / "vocabulary.json", self.unit)
+
+
+class SubwordTokenizer(Tokenizer):
+    """Byte-pair encoding over bytes: every text can be written, so that nothing is unknown.
+
+    Source: Sennrich et al. 2016; over bytes, Radford et al. 2019. Computed by the `tokenizers` library.
+    """
+
+    unit = "subword"
+
+    def __init__(self, model: SubwordModel) -> None:
+        self.model = model
+        known = model.get_vocab()
+        self.vocabulary = Vocabulary(sorted(known, key=known.__getitem__))
+        newline = model.encode("\n").ids
+        if len(newline) != 1:
+            raise VocabularyError("the subword vocabulary lacks the newline; learn it with this package.")
+        self.start_id = newline[0]
+        self.end_id: int = newline[0]
+
+    @classmethod
+    def learn(
+        cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
+    ) -> "SubwordTokenizer":
+        """Learn the merges of a text."""
+        model = SubwordModel(models.BPE())
+        model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        model.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=max_size or DEFAULT_SUBWORDS,
+            min_frequency=max(2, min_count),
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            special_tokens=[],
+            show_progress=False,
+        )
+        model.train_from_iterator(_lines(chunks), trainer)
+        return cls(model)
+
+    def encode_line(self, line: str) -> list[int]:
+        ids: list[int] = self.model.encode(line).ids
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        text: str = self.model.decode(list(ids))
+        return text
+
+    def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
+        yield from _encode_lines(self, _lines(chunks), documents)
+
+    def save(self, folder: Path) -> None:
+        write_text(folder / "tokenizer.json", self.model.to_str())
+
+    @classmethod
+    def load(cls, path: Path) -> "SubwordTokenizer":
+        """The tokenizer that `save` wrote."""
+        try:
+            return cls(SubwordModel.from_str(path.read_text(encoding="utf-8")))
+        except VocabularyError:
+            raise
+        except Exception as error:  # the library raises plain Exception
+            raise VocabularyError(
+                f"{path}: is missing or is not a tokenizer file; copy it from the run it came with."
+            ) from error
+
+
+def build_tokenizer(
+    unit: str, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
+) -> Tokenizer:
+    """A tokenizer of the given unit from a text: `char`, `word` or `subword`."""
+    build = {"char": CharTokenizer.count, "word": WordTokenizer.count, "subword": SubwordTokenizer.learn}
+    return build[unit](chunks, min_count=min_count, max_size=max_size)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer that was saved into `folder`.
+
+    Raises: VocabularyError if there is none or it is damaged.
+    """
+    if (folder / "tokenizer.json").exists():
+        return SubwordTokenizer.load(folder / "tokenizer.json")
+    vocabulary, unit = Vocabulary.load(folder / "vocabulary.json")
+    kinds: dict[str, type[CharTokenizer] | type[WordTokenizer]] = {
+        "char": CharTokenizer,
+        "word": WordTokenizer,
+    }
+    if unit not in kinds:
+        raise VocabularyError(f"{folder / 'vocabulary.json'}: unit {unit!r}, expected char or word.")
+    return kinds[unit](vocabulary)
+
+
+def _code_points(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split("\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _encode_lines(
+    tokenizer: WordTokenizer | SubwordTokenizer, lines: Iterable[str], documents: Documents
+) -> Iterator[EncodedChunk]:
+    """Lines to ids, `end_id` after each, in chunks of some ten thousand lines."""
+    ids: list[int] = []
+    starts: list[int] = []
+    after_blank = True
+    for number, line in enumerate(lines, start=1):
+        blank = not line.strip()
+        if documents == "line" or (documents == "blank" and after_blank and not blank):
+            starts.append(len(ids))
+        after_blank = blank
+        ids.extend(tokenizer.encode_line(line))
+        ids.append(tokenizer.end_id)
+        if number % 20_000 == 0:
+            yield EncodedChunk(np.array(ids, dtype=np.int64), np.array(starts, dtype=np.int64))
+            ids, starts = [], []
+    if ids:
+        yield EncodedChunk(np.array(ids, dtype=np.int64), np.array(starts, dtype=np.int64))

@@ -1,0 +1,114 @@
+"""The symbols that a model knows, each with its id."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from recurra.errors import VocabularyError
+from recurra.files import write_text
+
+UNK = "<unk>"
+EOS = "<eos>"
+_KIND = "recurra.vocabulary"
+
+
+class Vocabulary:
+    """Symbols and their ids, 0 … V-1, the most frequent first.
+
+    `<unk>` and `<eos>` are ordinary symbols that a text may also contain literally (as the Penn
+    Treebank does with `<unk>`); they are in the vocabulary only where a model needs them.
+
+    Raises: VocabularyError if a symbol stands twice.
+    """
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = tuple(symbols)
+        self.ids: Mapping[str, int] = {symbol: id_ for id_, symbol in enumerate(self.symbols)}
+        if len(self.ids) != len(self.symbols):
+            twice = [symbol for symbol, n in Counter(self.symbols).items() if n > 1]
+            raise VocabularyError(f"symbol {twice[0]!r} stands twice in the vocabulary; keep one of them.")
+        if not self.symbols:
+            raise VocabularyError("the vocabulary is empty; give a text with symbols in it.")
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[str, int],
+        *,
+        min_count: int = 1,
+        max_size: int | None = None,
+        special: Iterable[str] = (),
+    ) -> "Vocabulary":
+        """The symbols seen at least `min_count` times, at most `max_size` of them with the special
+        ones, sorted by falling count and then by code point, so that one text gives one vocabulary."""
+        counted = Counter(dict(counts))
+        for symbol in special:
+            counted.setdefault(symbol, 0)
+        kept = [
+            symbol
+            for symbol, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+            if count >= min_count or symbol in special
+        ]
+        if max_size is not None and len(kept) > max_size:
+            needed = set(special)
+            room = max_size - len(needed)
+            if room < 1:
+                raise VocabularyError(
+                    f"max_vocabulary_size: got {max_size}, expected > {len(needed)} special symbols."
+                )
+            ordinary = [symbol for symbol in kept if symbol not in needed][:room]
+            chosen = needed.union(ordinary)
+            kept = [symbol for symbol in kept if symbol in chosen]
+        return cls(kept)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self.ids
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.symbols == other.symbols
+
+    def __hash__(self) -> int:
+        return hash(self.symbols)
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of `<unk>`, or None where the vocabulary has none."""
+        return self.ids.get(UNK)
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id of `<eos>`, or None where the vocabulary has none."""
+        return self.ids.get(EOS)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that changes with any symbol or its place."""
+        text = json.dumps(self.symbols, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def save(self, path: Path, unit: str) -> None:
+        """Write the symbols as JSON, with the unit they are of."""
+        content = {"kind": _KIND, "unit": unit, "symbols": self.symbols}
+        write_text(path, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> tuple["Vocabulary", str]:
+        """The vocabulary that `save` wrote, and its unit.
+
+        Raises: VocabularyError if the file is missing, damaged or of another kind.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            symbols, unit = content["symbols"], content["unit"]
+            if content["kind"] != _KIND or not all(isinstance(symbol, str) for symbol in symbols):
+                raise KeyError("kind")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VocabularyError(
+                f"{path}: is missing or is not a vocabulary file; copy it from the run it came with."
+            ) from error
+        return cls(symbols), unit

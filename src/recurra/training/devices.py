@@ -1,0 +1,62 @@
+"""Which devices compute, in how many processes, at which precision; and what to say when memory ends."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+
+from recurra.config import LoopPart
+from recurra.errors import ConfigError, OutOfMemoryError
+
+
+def make_fabric(config: LoopPart) -> Fabric:
+    """The device and the processes to compute with: one, or those that `torchrun` started.
+
+    Raises: ConfigError if the device or the precision asked for is not there.
+    """
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    has_cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not has_cuda:
+        raise ConfigError("device: got 'cuda', but torch sees no GPU; use --device cpu or auto.")
+    on_cuda = has_cuda and config.device != "cpu"
+    if config.precision == "bf16-mixed" and on_cuda and not torch.cuda.is_bf16_supported():
+        raise ConfigError("precision: got 'bf16-mixed', which this GPU does not have; use --precision 32.")
+    if on_cuda:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
+        torch.backends.cudnn.benchmark = False
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator="cuda" if on_cuda else "cpu",
+        devices=local,
+        num_nodes=max(1, world // local),
+        strategy="ddp" if world > 1 else "auto",
+        precision="32-true" if config.precision == "32" else "bf16-mixed",
+    )
+    fabric.launch()
+    return fabric
+
+
+@contextmanager
+def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidden_size") -> Iterator[None]:
+    """Turn a failed allocation into one sentence that says what to lower.
+
+    Raises: OutOfMemoryError.
+    """
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemoryError(f"out of memory: the model or batch does not fit; {remedy}.") from error
+    except RuntimeError as error:
+        text = str(error)
+        if any(sign in text for sign in ("can't allocate memory", "not enough memory", "out of memory")):
+            raise OutOfMemoryError(f"out of memory: the model or batch does not fit; {remedy}.") from error
+        if "Storage size calculation overflowed" in text or "numel: integer" in text:
+            raise OutOfMemoryError(f"out of memory: the model is far too large; {remedy}.") from error
+        raise

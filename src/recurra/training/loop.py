@@ -1,0 +1,274 @@
+"""The loop through time: segment after segment, the state carried over, the gradient cut.
+
+One update (truncated BPTT with k1 = k2 = segment_length; Williams & Peng 1990):
+
+    loss, state = objective.loss(segment, state)     forwards through the segment
+    backward(loss); clip; update                     the gradient stops at the segment's beginning
+    state = detach(state)                            and the next segment starts from it
+
+Nothing that is computed depends on the clock; only how often checkpoints are written does.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from recurra.config import LoopPart, OptimizerPart, SchedulePart
+from recurra.data import Segment, TokenStreams
+from recurra.errors import Interrupted, TrainingDiverged
+from recurra.layers import State, map_state
+from recurra.runs import RunFolder
+from recurra.training import snapshot
+from recurra.training.clipping import clip_by_norm, clip_by_value
+from recurra.training.interrupts import Interrupts
+from recurra.training.listeners import Listener, StepReport
+from recurra.training.optimizers import build_optimizer, set_learning_rate
+from recurra.training.place import Place
+from recurra.training.schedules import Schedule
+
+
+class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
+    """What the loop needs to know: a task's configuration has these parts."""
+
+    title: ClassVar[str] = "Training"
+
+
+class Objective(Protocol):
+    """What the loop trains. `network.nll` must be marked as a forward method for DDP to see it."""
+
+    network: nn.Module
+    loss_method: str
+
+    def loss(self, network: nn.Module, segment: Segment, state: State | None) -> tuple[Tensor, State]:
+        """The summed loss over the segment's real targets, and the state after it."""
+        ...
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Figures on held-out data, `loss` among them: the mean, in nats per target."""
+        ...
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before anything is read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    steps: int
+    epochs: int
+    tokens: int
+    best_loss: float
+    best_step: int
+    stopped_early: bool
+    elapsed_s: float
+
+
+class Trainer:
+    """Trains one objective on one corpus into one run folder."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        streams: TokenStreams,
+        config: TrainingConfig,
+        run: RunFolder,
+        fabric: Fabric,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.objective, self.streams, self.config = objective, streams, config
+        self.run_folder, self.fabric = run, fabric
+        self.listeners = tuple(listeners) if fabric.is_global_zero else ()
+        self.network = objective.network
+        self.optimizer = build_optimizer(self.network, config)
+        self.wrapped: Any = None
+        self.place = Place()
+        self.carried: State | None = None
+        steps = config.epochs * len(streams)
+        self.total_steps = min(steps, config.max_steps or steps)
+        self.schedule = Schedule(config, config.learning_rate, self.total_steps)
+
+    def fit(self, *, resume: bool = False) -> Outcome:
+        """Train to the end, from the beginning or from the latest checkpoint.
+
+        Raises: Interrupted after SIGINT or SIGTERM, once the state is saved; TrainingDiverged where
+        the loss or the gradient is no finite number.
+        """
+        self.wrapped, wrapped_optimizer = self.fabric.setup(self.network, self.optimizer)
+        if self.fabric.world_size > 1:
+            self.wrapped.mark_forward_method(self.objective.loss_method)
+        if resume:
+            self._go_back()
+        else:
+            self._save()
+        self._tell("on_start", self.place.step, self.total_steps)
+        try:
+            with Interrupts() as interrupts:
+                self._loop(wrapped_optimizer, interrupts)
+        finally:
+            self._tell("on_end")
+        return self._outcome()
+
+    def _loop(self, optimizer: Any, interrupts: Interrupts) -> None:
+        """Update until the end; save every so often."""
+        started, elapsed_before = time.monotonic(), self.place.elapsed_s
+        saved = started
+        while not self.place.finished:
+            self._step(optimizer)
+            place, now = self.place, time.monotonic()
+            place.elapsed_s = elapsed_before + now - started
+            if place.step % self.config.log_every == 0:
+                self._log_training()
+            done = place.step >= self.total_steps
+            validated = done or self._validation_due()
+            if validated:
+                self._validate()
+                place.finished = done or self._out_of_patience()
+            due, stop = self._agree(now - saved >= self.config.checkpoint_every_s, interrupts.received)
+            if validated or due or stop:
+                self._save()
+                saved = time.monotonic()
+            if stop and not place.finished:
+                raise Interrupted(
+                    f"stopped at step {place.step} of {self.total_steps}, and saved; go on with "
+                    f"`recurra train --resume {self.run_folder.path}`",
+                    stop,
+                )
+
+    def _step(self, optimizer: Any) -> None:
+        """One segment forwards and backwards, one update."""
+        config, place = self.config, self.place
+        segment = self.streams.segment(place.segment).to(self.fabric.device)
+        rate = self.schedule.rate(place.step, place.epoch, place.plateaus)
+        set_learning_rate(self.optimizer, rate)
+        self.network.train()
+        loss_sum, state = self.objective.loss(self.wrapped, segment, self._state_before(place.segment))
+        # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
+        scale = self.fabric.world_size / (segment.count if config.loss_reduction == "mean" else 1)
+        self.fabric.backward(loss_sum * scale)
+        if config.clip_value is not None:
+            clip_by_value(self.network.parameters(), config.clip_value)
+        norm = float(clip_by_norm(self.network.parameters(), config.clip_norm or None))
+        total = self._sum_over_processes(loss_sum.detach())
+        self._refuse_divergence(total, norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
+        self.carried = map_state(lambda part: part.detach().clone().contiguous(), state)
+        epoch = place.epoch
+        place.count_step(total, segment.count, norm, len(self.streams))
+        report = StepReport(
+            place.step, self.total_steps, epoch, place.tokens, total / segment.count, norm, rate
+        )
+        self._tell("on_step", report)
+
+    def _state_before(self, segment: int) -> State | None:
+        """The carried state; at the beginning of a pass, none."""
+        return None if segment == 0 else self.carried
+
+    def _refuse_divergence(self, loss: float, norm: float) -> None:
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        what = "the loss" if not math.isfinite(loss) else "the gradient"
+        if not self.run_folder.weights.exists() and self.fabric.is_global_zero:
+            self.run_folder.write_weights(snapshot.weights_of(self.network))
+        raise TrainingDiverged(
+            f"training diverged: after step {self.place.step} {what} is no finite number; the last good "
+            f"weights are kept in {self.run_folder.weights}. Try a lower --learning-rate (a third), a lower "
+            "--clip-norm, or more --warmup-steps."
+        )
+
+    def _validation_due(self) -> bool:
+        every = self.config.validate_every
+        return self.place.segment == 0 if every is None else self.place.step % every == 0
+
+    def _out_of_patience(self) -> bool:
+        return self.config.patience is not None and self.place.bad_validations >= self.config.patience
+
+    def _validate(self) -> None:
+        """Validate; keep the weights if none were better."""
+        self.network.eval()
+        with torch.no_grad():
+            figures = self.objective.validate(self.network)
+        self._refuse_divergence(figures["loss"], 0.0)
+        best = self.place.count_validation(figures["loss"])
+        if best and self.fabric.is_global_zero:
+            self.run_folder.write_weights(snapshot.weights_of(self.network))
+        record = self._record("validation", figures)
+        self._tell("on_validation", record, best=best)
+
+    def _log_training(self) -> None:
+        place = self.place
+        figures = place.close_window()
+        figures["perplexity"] = math.exp(min(figures["loss"], 700.0))
+        figures["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        figures["tokens_per_s"] = place.tokens / max(place.elapsed_s, 1e-9)
+        self._record("training", figures)
+
+    def _record(self, kind: str, figures: dict[str, float]) -> dict[str, Any]:
+        place = self.place
+        record = {"kind": kind, "step": place.step, "epoch": place.epoch, "tokens": place.tokens}
+        record |= {name: float(value) for name, value in figures.items()}
+        record["elapsed_s"] = round(place.elapsed_s, 3)
+        if self.fabric.is_global_zero:
+            self.run_folder.metrics.append(record)
+        self._tell("on_log", record)
+        return record
+
+    def _save(self) -> None:
+        """Write a checkpoint."""
+        self.place.metrics_size = self.run_folder.metrics.size
+        carried = self.carried if self.place.segment else None
+        state, tensors = snapshot.take(self.fabric, self.network, self.optimizer, self.place, carried)
+        if self.fabric.is_global_zero:
+            self.run_folder.checkpoints.save(self.place.step, state, tensors)
+        if self.fabric.world_size > 1:
+            self.fabric.barrier()
+
+    def _go_back(self) -> None:
+        """Return to the latest checkpoint."""
+        state, tensors = self.run_folder.checkpoints.load()
+        like = self.objective.initial_state(1)
+        self.place, self.carried = snapshot.restore(
+            self.fabric, self.network, self.optimizer, state, tensors, like
+        )
+        if self.fabric.is_global_zero:
+            self.run_folder.metrics.cut_back(self.place.metrics_size)
+
+    def _agree(self, due: bool, received: int) -> tuple[bool, int]:
+        """Whether any process finds a checkpoint due or got a signal: then all act alike."""
+        if self.fabric.world_size == 1:
+            return due, received
+        flags = torch.tensor([int(due), received], device=self.fabric.device)
+        torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
+        return bool(flags[0]), int(flags[1])
+
+    def _sum_over_processes(self, value: Tensor) -> float:
+        if self.fabric.world_size > 1:
+            torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.SUM)
+        return float(value)
+
+    def _tell(self, event: str, *values: Any, **named: Any) -> None:
+        for listener in self.listeners:
+            getattr(listener, event)(*values, **named)
+
+    def _outcome(self) -> Outcome:
+        place = self.place
+        assert place.best_loss is not None, "a training ends with a validation"
+        assert place.best_step is not None
+        return Outcome(
+            steps=place.step,
+            epochs=place.epoch,
+            tokens=place.tokens,
+            best_loss=place.best_loss,
+            best_step=place.best_step,
+            stopped_early=place.step < self.total_steps,
+            elapsed_s=place.elapsed_s,
+        )

@@ -1,0 +1,57 @@
+"""Optimisers by name, and their state as tensors and plain values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra.config import OptimizerPart
+
+
+def build_optimizer(network: nn.Module, config: OptimizerPart) -> torch.optim.Optimizer:
+    """The optimiser that the configuration names, over all weights of the network."""
+    parameters = list(network.parameters())
+    rate, decay = config.learning_rate, config.weight_decay
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay)
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay)
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, weight_decay=decay)
+        case "momentum":
+            return torch.optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, weight_decay=decay)
+        case "adagrad":
+            return torch.optim.Adagrad(parameters, rate, weight_decay=decay)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Use this learning rate in the next update."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state: `0.exp_avg` is the moving average of the first weight, and so on.
+
+    The settings (learning rate and the like) are not in it: they come from the configuration.
+    """
+    return {
+        f"{index}.{name}": value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser the state that `optimizer_tensors` took."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,61 @@
+"""Where a training stands, all of it plain numbers, so that it can be written as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Place:
+    """The next segment to read, what was counted so far, and the figures since the last log."""
+
+    step: int = 0
+    epoch: int = 0
+    segment: int = 0
+    tokens: int = 0
+    elapsed_s: float = 0.0
+    best_loss: float | None = None
+    best_step: int | None = None
+    bad_validations: int = 0  # in a row
+    plateaus: int = 0  # validations without improvement, all of them
+    finished: bool = False
+    metrics_size: int = 0
+    window_loss: float = 0.0
+    window_tokens: int = 0
+    window_norm: float = 0.0
+    window_steps: int = 0
+
+    def count_step(self, loss_sum: float, tokens: int, norm: float, segments: int) -> None:
+        """Take note of one update, and move to the next segment of `segments` a pass."""
+        self.step += 1
+        self.tokens += tokens
+        self.window_loss += loss_sum
+        self.window_tokens += tokens
+        self.window_norm += norm
+        self.window_steps += 1
+        self.segment += 1
+        if self.segment == segments:
+            self.segment = 0
+            self.epoch += 1
+
+    def close_window(self) -> dict[str, float]:
+        """Mean loss and gradient norm since the last call."""
+        figures = {
+            "loss": self.window_loss / max(1, self.window_tokens),
+            "gradient_norm": self.window_norm / max(1, self.window_steps),
+        }
+        self.window_loss = self.window_norm = 0.0
+        self.window_tokens = self.window_steps = 0
+        return figures
+
+    def count_validation(self, loss: float) -> bool:
+        """Take note of a validation; True where none was better."""
+        if self.best_loss is None or loss < self.best_loss:
+            self.best_loss, self.best_step, self.bad_validations = loss, self.step, 0
+            return True
+        self.bad_validations += 1
+        self.plateaus += 1
+        return False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)

@@ -1,0 +1,74 @@
+"""The bar that a person watches: rate, time left, loss, perplexity, gradient norm."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from recurra.training.listeners import Listener, StepReport
+
+
+class ProgressBar(Listener):
+    """A rich progress bar; where the output is no terminal, a line at each validation instead."""
+
+    def __init__(self, console: Console, unit: str) -> None:
+        self._console = console
+        self._unit = unit
+        self._loss: float | None = None
+        self._tokens_before = 0
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        self._task = self._progress.add_task(
+            "training", total=total_steps, completed=step, epoch=1, rate="", figures=""
+        )
+        self._progress.start()
+
+    def on_step(self, report: StepReport) -> None:
+        if self._task is None:
+            return
+        loss = report.loss if self._loss is None else 0.95 * self._loss + 0.05 * report.loss
+        self._loss = loss
+        task = self._progress.tasks[0]
+        seen = report.tokens - self._tokens_before
+        if not self._tokens_before:
+            self._tokens_before = report.tokens
+        seconds = task.elapsed or 0.0
+        rate = f"{seen / seconds:,.0f} {self._unit}s/s" if seconds > 0.5 and seen else ""
+        figures = (
+            f"loss {loss:.3f}  perplexity {math.exp(min(loss, 50)):,.2f}  gradient {report.gradient_norm:.2f}"
+        )
+        self._progress.update(
+            self._task, completed=report.step, epoch=report.epoch + 1, rate=rate, figures=figures
+        )
+
+    def on_validation(self, record: Mapping[str, Any], *, best: bool) -> None:
+        figures = "  ".join(
+            f"{name.replace('_', ' ')} {value:,.4g}"
+            for name, value in record.items()
+            if isinstance(value, float) and name not in ("elapsed_s", "loss")
+        )
+        mark = "  (best)" if best else ""
+        self._console.print(
+            f"epoch {record['epoch']}  step {record['step']}  validation loss {record['loss']:.4f}  "
+            f"{figures}{mark}",
+            highlight=False,
+        )
+
+    def on_end(self) -> None:
+        self._progress.stop()

@@ -1,0 +1,120 @@
+"""Everything that a training must find again to go on bit for bit, as tensors and plain values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from recurra.errors import RunError
+from recurra.layers import State
+from recurra.training.optimizers import optimizer_tensors, restore_optimizer
+from recurra.training.place import Place
+
+_VERSION = 1
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, tied ones once."""
+    return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+
+def restore_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> None:
+    """Copy tensors into a network's weights.
+
+    Raises: RunError if names or shapes do not fit.
+    """
+    own = weights_of(network)
+    if own.keys() != tensors.keys():
+        wrong = sorted(own.keys() ^ tensors.keys())
+        raise RunError(f"{source}: does not fit the model ({', '.join(wrong[:3])}); it is of another run.")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if tensor.shape != tensors[name].shape:
+                raise RunError(
+                    f"{source}: {name} has shape {tuple(tensors[name].shape)}, the model expects "
+                    f"{tuple(tensor.shape)}; it is of another run."
+                )
+            tensor.copy_(tensors[name])
+
+
+def flatten_state(state: State | None) -> list[Tensor]:
+    """The tensors of a carried state, none for None."""
+    if state is None:
+        return []
+    return [state] if isinstance(state, Tensor) else list(state)
+
+
+def take(
+    fabric: Fabric, network: nn.Module, optimizer: torch.optim.Optimizer, place: Place, carried: State | None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """State and tensors of a checkpoint; every process must call it, the first one writes it."""
+    tensors = {f"weights.{name}": tensor for name, tensor in weights_of(network).items()}
+    tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(optimizer).items()}
+    for index, tensor in enumerate(flatten_state(carried)):
+        for rank, part in enumerate(_of_every_process(fabric, tensor)):
+            tensors[f"carried.{rank}.{index}"] = part
+    for name, random_state in _random_states(fabric).items():
+        for rank, part in enumerate(_of_every_process(fabric, random_state)):
+            tensors[f"random.{rank}.{name}"] = part
+    state = {"version": _VERSION, "processes": fabric.world_size, "place": place.to_dict()}
+    return state, tensors
+
+
+def restore(
+    fabric: Fabric,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    state_like: State,
+) -> tuple[Place, State | None]:
+    """Give network, optimiser and random generators what `take` took; returns place and carried state.
+
+    Raises: RunError if it was taken by another number of processes or does not fit.
+    """
+    if state.get("version") != _VERSION:
+        raise RunError(f"the checkpoint has version {state.get('version')}, expected {_VERSION}; upgrade.")
+    processes = state["processes"]
+    if processes != fabric.world_size:
+        raise RunError(
+            f"the run was trained by {processes} processes, not {fabric.world_size}; go on with "
+            f"`torchrun --nproc-per-node {processes} -m recurra train --resume RUN`."
+        )
+    rank = fabric.global_rank
+    restore_weights(network, _below(tensors, "weights."), source="the checkpoint")
+    restore_optimizer(optimizer, _below(tensors, "optimizer."))
+    random = _below(tensors, f"random.{rank}.")
+    torch.set_rng_state(random["cpu"])
+    if "cuda" in random and torch.cuda.is_available():
+        torch.cuda.set_rng_state(random["cuda"])
+    parts = _below(tensors, f"carried.{rank}.")
+    carried = [parts[str(index)].to(fabric.device) for index in range(len(parts))]
+    return Place(**state["place"]), _unflatten(carried, state_like)
+
+
+def _unflatten(tensors: Sequence[Tensor], like: State) -> State | None:
+    if not tensors:
+        return None
+    return tensors[0] if isinstance(like, Tensor) else type(like)(*tensors)
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _random_states(fabric: Fabric) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if fabric.device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _of_every_process(fabric: Fabric, tensor: Tensor) -> list[Tensor]:
+    """The tensor of each process, which may differ in shape along the batch."""
+    if fabric.world_size == 1:
+        return [tensor]
+    gathered: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(gathered, tensor.cpu().numpy())
+    return [torch.from_numpy(part) for part in gathered]
