@@ -16,6 +16,7 @@ LAYERS = {
     "lstm": lambda **options: LSTM(2, 3, **options),
     "lstm_proj": lambda **options: LSTM(2, 3, proj_size=2, **options),
 }
+FUSED = [(name, "torch") for name in ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_proj")]
 
 
 def as_function(layer, lengths):
@@ -38,11 +39,8 @@ def as_function(layer, lengths):
 
 
 @pytest.mark.parametrize("lengths", [None, [1, 3]])
-@pytest.mark.parametrize("backend", ["torch", "reference"])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("name", "backend"), [(name, "reference") for name in LAYERS] + FUSED)
 def test_gradients(name, backend, lengths):
-    if backend == "torch" and name in ("rnn_leaky_relu", "rnn_sigmoid", "rnn_hardtanh"):
-        pytest.skip("torch's fused functions have no such cell")
     torch.manual_seed(1)
     layer = LAYERS[name](num_layers=2, bidirectional=True, dtype=torch.float64, backend=backend)
     assert gradcheck(*as_function(layer, lengths), fast_mode=True)

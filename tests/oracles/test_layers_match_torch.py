@@ -1,4 +1,4 @@
-"""Our layers against torch.nn's: outputs, final states and all gradients, for every combination of options."""
+"""Our layers against torch.nn's: outputs, final states and all gradients, for all combinations of options."""
 
 from itertools import product
 

@@ -78,10 +78,8 @@ def _check_tensor(
     if not isinstance(given, Tensor) or given.shape != shape:
         got = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
         remedy = "pass the state of this batch, or none to start from zeros"
-        raise ShapeError(f"{what}: got {got}, expected a tensor of shape {shape}, {axes}; {remedy}")
+        raise shape_error(what, got, f"a tensor of shape {shape}, {axes}", remedy)
     if given.device != device:
-        raise ShapeError(
-            f"{what}: got device {given.device}, expected the input's {device}; move it with .to"
-        )
+        raise shape_error(what, f"device {given.device}", f"the input's {device}", "move it with .to(...)")
     if dtype is not None and given.dtype != dtype:
-        raise ShapeError(f"{what}: got {given.dtype}, expected the input's {dtype}; convert it with .to")
+        raise shape_error(what, given.dtype, f"the input's {dtype}", f"convert it with .to({dtype})")

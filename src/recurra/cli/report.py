@@ -25,8 +25,8 @@ def make_report(run: Path) -> Path:
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
     samples = [
         Sample(
-            f"temperature {temperature}, seed 1",
-            model.sample("", length=length, temperature=temperature, seed=1),
+            f"temperature {warmth}, seed 1",
+            model.sample(length=length, temperature=warmth, seed=1),
         )
         for warmth in (0.7, 1.0)
     ]

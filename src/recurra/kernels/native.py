@@ -16,6 +16,14 @@ def _why_not_loaded() -> str | None:
     return None
 
 
+def processor_features() -> list[str]:
+    """Return the names of the processor's vector extensions, none where the native part is not loaded."""
+    if os.environ.get("RECURRA_NO_NATIVE") == "1" or _why_not_loaded() is not None:
+        return []
+    features: list[str] = import_module("recurra._native").processor_features()
+    return features
+
+
 def reason() -> str | None:
     """Return why the native kernels cannot run here, or None where they can."""
     if os.environ.get("RECURRA_NO_NATIVE") == "1":

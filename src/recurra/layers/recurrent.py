@@ -28,6 +28,7 @@ from recurra.layers.stack import flat, run_packed_stack, run_stack
 Device = torch.device | str | int | None
 Lengths = Tensor | Sequence[int] | None
 
+# What extra_repr leaves out, in its order.
 _DEFAULTS: dict[str, object] = {
     "proj_size": 0,
     "num_layers": 1,
@@ -156,6 +157,26 @@ class RecurrentLayer(nn.Module):
         like: Tensor = getattr(self, self._names[0][0]["weight_hh"])
         return self._zeros(batch_size, like)
 
+    def entry_state(self, hx: Any, x: Tensor, batch_size: int, batched: bool = True) -> State:
+        """Return the state to start from: hx once it is checked and batched, or zeros.
+
+        Under autocast it takes the dtype of x; what a call returns has the weights' dtype again.
+        Shapes: hx (L*D, B, H), or (L*D, H) where not batched; result (L*D, B, H); pairs for the LSTM.
+        Raises: ShapeError where hx does not fit.
+        """
+        if hx is None:
+            return self._zeros(batch_size, x)
+        shapes = self._state_shapes(batch_size)
+        axes = "(num_layers * directions, batch, hidden_size)"
+        if not batched:
+            shapes = [(layers, width) for layers, _, width in shapes]
+            axes = "(num_layers * directions, hidden_size) for one row"
+        mixed = autocasts(x)
+        state = checked_state(hx, shapes, axes, x.device, None if mixed else x.dtype)
+        if mixed:
+            state = map_state(lambda part: part.to(x.dtype), state)
+        return state if batched else map_state(lambda part: part.unsqueeze(1), state)
+
     def forward(
         self, input: Tensor | PackedSequence, hx: Any = None, lengths: Lengths = None
     ) -> tuple[Tensor | PackedSequence, State]:
@@ -214,26 +235,6 @@ class RecurrentLayer(nn.Module):
     def _zeros(self, batch_size: int, like: Tensor) -> State:
         return state_from([like.new_zeros(shape) for shape in self._state_shapes(batch_size)])
 
-    def entry_state(self, hx: Any, x: Tensor, batch_size: int, batched: bool = True) -> State:
-        """Return the state to start from: hx once it is checked and batched, or zeros.
-
-        Under autocast it takes the dtype of x; what a call returns has the weights' dtype again.
-        Shapes: hx (L*D, B, H), or (L*D, H) where not batched; result (L*D, B, H); pairs for the LSTM.
-        Raises: ShapeError where hx does not fit.
-        """
-        if hx is None:
-            return self._zeros(batch_size, x)
-        shapes = self._state_shapes(batch_size)
-        axes = "(num_layers * directions, batch, hidden_size)"
-        if not batched:
-            shapes = [(layers, width) for layers, _, width in shapes]
-            axes = "(num_layers * directions, hidden_size) for one row"
-        mixed = autocasts(x)
-        state = checked_state(hx, shapes, axes, x.device, None if mixed else x.dtype)
-        if mixed:
-            state = map_state(lambda part: part.to(x.dtype), state)
-        return state if batched else map_state(lambda part: part.unsqueeze(1), state)
-
     def _exit_state(self, state: State, x: Tensor) -> State:
         """Under autocast back in the weights' dtype, whichever the backend computed in."""
         if not autocasts(x):
@@ -262,18 +263,8 @@ class RecurrentLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """Return the options that are not the default, as torch.nn prints them."""
-        defaults = {
-            "proj_size": 0,
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-            "backend": "auto",
-        }
-        changed = [
-            f"{name}={getattr(self, name)}" for name in defaults if getattr(self, name) != defaults[name]
-        ]
+        options = {name: getattr(self, name) for name in _DEFAULTS}
+        changed = [f"{name}={value}" for name, value in options.items() if value != _DEFAULTS[name]]
         return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
 
 

@@ -27,7 +27,9 @@ class ParameterSummary:
 
     def table(self) -> str:
         """Return the rows and the total as lines of text in three columns."""
-        lines = [(row.name, " x ".join(map(str, row.shape)), f"{row.count:,}") for row in self.rows]
+        lines = [
+            (row.name, " x ".join(f"{size:,}" for size in row.shape), f"{row.count:,}") for row in self.rows
+        ]
         lines = [("parameter", "shape", "count"), *lines, ("total", "", f"{self.total:,}")]
         first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
         return "\n".join(f"{a:<{first}}  {b:>{second}}  {c:>{third}}" for a, b, c in lines)

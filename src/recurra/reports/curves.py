@@ -1,6 +1,7 @@
 """Learning curves as SVG."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,4 +54,5 @@ def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[st
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    picture = text[text.index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)

@@ -104,16 +104,16 @@ class Trainer:
         self.wrapped, wrapped_optimizer = self.fabric.setup(self.network, self.optimizer)
         if self.fabric.world_size > 1:
             self.wrapped.mark_forward_method(self.objective.loss_method)
-        if resume:
-            self._go_back()
-        else:
-            self._save()
-        self._tell("on_start", self.place.step, self.total_steps)
-        try:
-            with Interrupts() as interrupts:
+        with Interrupts() as interrupts:
+            if resume:
+                self._go_back()
+            else:
+                self._save()
+            self._tell("on_start", self.place.step, self.total_steps)
+            try:
                 self._loop(wrapped_optimizer, interrupts)
-        finally:
-            self._tell("on_end")
+            finally:
+                self._tell("on_end")
         return self._outcome()
 
     def _loop(self, optimizer: Any, interrupts: Interrupts) -> None:
@@ -215,7 +215,8 @@ class Trainer:
     def _record(self, kind: str, figures: dict[str, float]) -> dict[str, Any]:
         place = self.place
         record = {"kind": kind, "step": place.step, "epoch": place.epoch, "tokens": place.tokens}
-        record |= {name: float(value) for name, value in figures.items()}
+        # JSON has no infinity: a perplexity too large for a float is left out.
+        record |= {name: float(value) for name, value in figures.items() if math.isfinite(value)}
         record["elapsed_s"] = round(place.elapsed_s, 3)
         if self.fabric.is_global_zero:
             self.run_folder.metrics.append(record)

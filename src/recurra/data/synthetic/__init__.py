@@ -1,0 +1,1 @@
+"""Corpora made by rule, so that the truth about every line is known."""

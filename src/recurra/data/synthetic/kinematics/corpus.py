@@ -1,0 +1,50 @@
+"""Problems in a row: generated, as one text, or written to a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from recurra.data.synthetic.kinematics.kind import Dice
+from recurra.data.synthetic.kinematics.pairs import PAIRS
+from recurra.data.synthetic.kinematics.problem import Problem
+from recurra.data.synthetic.kinematics.projectiles import PROJECTILES
+from recurra.data.synthetic.kinematics.road import ROAD
+from recurra.data.synthetic.kinematics.vertical import VERTICAL
+from recurra.errors import ConfigError
+from recurra.files import written_whole
+
+_KINDS = (*VERTICAL, *ROAD, *PAIRS, *PROJECTILES)
+KINDS = tuple(kind.name for kind in _KINDS)
+
+
+def generate(count: int, seed: int = 0) -> Iterator[Problem]:
+    """`count` problems, each of a kind drawn at random; the first ones do not depend on `count`.
+
+    The same seed gives the same problems in every version of Python and on every machine: only
+    `Random.random` is drawn on, and values whose answer stands on the edge of two roundings are left out.
+
+    Raises: ConfigError if `count` is below 1.
+    """
+    if count < 1:
+        raise ConfigError(f"count: got {count}, expected >= 1 problems.")
+    dice = Dice(seed)
+    return (dice.pick(_KINDS).draw(dice) for _ in range(count))
+
+
+def corpus(count: int, seed: int = 0) -> str:
+    """`count` problems as one text: each a line, its answer on the next, and a blank line between two.
+
+    Raises: ConfigError if `count` is below 1.
+    """
+    return "\n".join(problem.block for problem in generate(count, seed))
+
+
+def write_corpus(path: Path, count: int, seed: int = 0) -> None:
+    """Write `corpus(count, seed)` to `path`, whole or not at all, without holding it in memory.
+
+    Raises: ConfigError if `count` is below 1; StorageError if the file cannot be written.
+    """
+    problems = generate(count, seed)
+    with written_whole(path) as file:
+        file.write(next(problems).block.encode())
+        for problem in problems:
+            file.write(f"\n{problem.block}".encode())

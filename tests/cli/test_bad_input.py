@@ -1,0 +1,181 @@
+"""Every fault of a person's is one clear sentence, exit code 2, no traceback, nothing half-written."""
+
+import gzip
+import os
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.errors import RecurraError
+
+SMALL = ["--hidden-size", 8, "--batch-size", 4, "--segment-length", 10, "--epochs", 1, "--num-layers", 1]
+
+
+def refused(*arguments: object) -> str:
+    """Run a command in this process; the one sentence with which it was refused."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if isinstance(result.exception, RecurraError):
+        assert result.exception.exit_code == 2
+        return str(result.exception)
+    assert result.exit_code == 2, result.output
+    return " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    text = folder / "text.txt"
+    text.write_text("the cat sat on the mat\n" * 60)
+    return rc.LanguageModel.train(
+        text, out=folder / "run", hidden_size=8, batch_size=4, segment_length=10, epochs=1
+    ).run.path
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "there is no such file"),
+        (b"", "is empty"),
+        (b"\x89PNG\r\n\0\0\0", "looks binary"),
+        ("caf\xe9\n".encode("latin1") * 40, "text.txt:1: is not UTF-8"),
+        (b"s", "too few to hold out"),
+        (b"short one", "fewer than one segment"),
+        (gzip.compress(b"many words " * 3000)[:50], "is not a whole gzip file"),
+    ],
+)
+def test_a_text_that_cannot_be_used(tmp_path, content, told):
+    text = tmp_path / "text.txt"
+    if content is not None:
+        text.write_bytes(content)
+    assert told in refused("train", "lm", "--data", text, "-o", tmp_path / "run", *SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_text_that_cannot_be_used(tmp_path, play):
+    told = refused("train", "lm", "--data", play, "--valid", tmp_path / "no", "-o", tmp_path / "run", *SMALL)
+    assert "there is no such file" in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("hiden_size = 3", "hiden_size: there is no such option; did you mean hidden_size?"),
+        ('cell = "transformer"', "cell: got 'transformer', expected one of lstm, gru, rnn"),
+        ("dropout = 2", "dropout: got 2, expected < 1.0"),
+        ("cell = lstm", "is not TOML"),
+    ],
+)
+def test_an_option_in_toml_that_cannot_be(tmp_path, play, line, told):
+    (tmp_path / "c.toml").write_text(line + "\n")
+    told_now = refused("train", "lm", "--data", play, "-o", tmp_path / "run", "--config", tmp_path / "c.toml")
+    assert told in told_now
+    assert "c.toml" in told_now
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train", "lm", "--data", "x"], "Missing option '--out'"),
+        (["train", "lm", "-o", "nowhere"], "name a file with --data"),
+        (["train", "lm", "-o", "nowhere", "--data", "x", "--hiden-size", "3"], "No such option"),
+        (["train", "lm", "-o", "nowhere", "--data", "x", "--hidden-size", "many"], "valid integer"),
+        (
+            ["train", "lm", "-o", "nowhere", "--data", "x", "--cell", "lstn"],
+            "cell: got 'lstn', expected one of lstm",
+        ),
+        (["train", "juggle"], "No such command 'juggle'"),
+        (["train"], "Usage"),
+        (["train", "--resume", "nowhere"], "there is no such folder"),
+        (["evaluate", "nowhere"], "there is no such folder"),
+        (["sample", "nowhere"], "there is no such folder"),
+        (["data", "make", "dragons", "-o", "x"], "kinematics"),
+    ],
+)
+def test_arguments_that_cannot_be(arguments, told):
+    assert told in refused(*arguments)
+
+
+def test_a_folder_that_is_in_the_way(tmp_path, play, trained):
+    assert "is not a run" in refused("evaluate", tmp_path)
+    before = sorted(path.name for path in trained.iterdir())
+    told = refused("train", "lm", "--data", play, "-o", trained, *SMALL)
+    assert "recurra train --resume" in told
+    assert "--overwrite" in told
+    assert sorted(path.name for path in trained.iterdir()) == before
+    told = refused("train", "lm", "--data", play, "-o", tmp_path, "--overwrite", *SMALL)
+    assert "exists and is not a run" in told
+    assert play.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("model.safetensors", "missing or damaged"),
+        ("vocabulary.json", "not a vocabulary file"),
+        ("run.toml", "is damaged"),
+        ("checkpoint/LATEST", "no whole checkpoint"),
+    ],
+)
+def test_a_damaged_run(tmp_path, trained, name, told):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / name).write_bytes(b"{ torn")
+    command = ["train", "--resume", run] if name.startswith("checkpoint") else ["sample", run]
+    assert told in refused(*command)
+
+
+def test_a_run_of_a_newer_version(tmp_path, trained):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    text = (run / "run.toml").read_text()
+    (run / "run.toml").write_text(text.replace("format_version = 1", "format_version = 7"))
+    assert "written by a newer Recurra (format 7" in refused("sample", run)
+
+
+def test_values_that_cannot_be_in_sampling(trained):
+    assert "top_p: got 1.5" in refused("sample", trained, "--top-p", 1.5)
+    assert "temperature" in refused("sample", trained, "--temperature", -1)
+
+
+def test_a_model_larger_than_memory_says_what_to_lower(tmp_path, play):
+    told = refused("train", "lm", "--data", play, "-o", tmp_path / "run", "--hidden-size", 3_000_000)
+    assert told.startswith("out of memory")
+    assert "hidden_size" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_while_saving(tmp_path, play):
+    """The file-size limit of a process stands in for a full disk: both fail in the middle of a write."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    command = [sys.executable, "-m", "recurra", "train", "lm", "--data", play, "-o", tmp_path / "run"]
+    done = subprocess.run(
+        [str(a) for a in (*command, *SMALL, "--hidden-size", 64)],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 2, done.stderr
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))
+    assert not [path for path in (tmp_path / "run").rglob(".*")]
+
+
+def test_errors_in_a_process_of_their_own_have_no_traceback(recurra, tmp_path):
+    done = recurra("train", "lm", "--data", tmp_path / "none.txt", "-o", tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}/none.txt: there is no such file; check the path.\n"
+    assert done.stdout == ""

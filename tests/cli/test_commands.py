@@ -1,0 +1,135 @@
+"""The commands as a person types them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.config import Part
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+
+
+def say(*arguments: object, typed: str | None = None) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=typed, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    text = folder / "text.txt"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
+    told = say(
+        "train", "lm", "--data", text, "-o", folder / "run", "--unit", "word", "--hidden-size", 24,
+        "--batch-size", 4, "--segment-length", 10, "--epochs", 15, "--cell", "gru", "--learning-rate", 0.02, "--dropout", 0,
+    )  # fmt: skip
+    assert "validation: " in told
+    assert "nats per word" in told
+    assert f"recurra sample {folder / 'run'}" in told
+    return folder / "run"
+
+
+def test_a_page_of_its_own_comes_with_a_run(run):
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert "hidden_size" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert str(run / "report.html") in say("report", run)
+
+
+def test_evaluate(run, tmp_path):
+    sentence = say("evaluate", run)
+    assert "perplexity" in sentence
+    assert "per word" in sentence
+    figures = json.loads(say("evaluate", run, "--json"))
+    assert figures["loss"] == rc.load(run).evaluate().loss
+    path = tmp_path / "new.txt"
+    path.write_text("the cow sat\n")
+    assert "25.00% are <unk>" in say("evaluate", run, "--data", path)
+
+
+def test_sample(run):
+    one = say("sample", run, "--prime", "the cat", "--length", 12, "--seed", 3)
+    assert one == say("sample", run, "--prime", "the cat", "--length", 12, "--seed", 3)
+    assert one.startswith("the cat ")
+    assert one.endswith("\n")
+
+
+def test_score_ranks_the_likely_line_first(run, tmp_path):
+    lines = "mat the on sat cat the\nthe cat sat on the mat\n"
+    told = say("score", run, "--rank", typed=lines).splitlines()
+    assert [line.split("\t")[2] for line in told] == ["the cat sat on the mat", "mat the on sat cat the"]
+    path = tmp_path / "lines.txt"
+    path.write_text(lines)
+    records = [json.loads(line) for line in say("score", run, path, "--json", "--tokens").splitlines()]
+    assert [record["line"] for record in records] == lines.splitlines()
+    assert sum(p for _, p in records[1]["tokens"]) == pytest.approx(records[1]["log_prob"])
+    assert len(records[1]["tokens"]) == 7
+    assert "'cat' -" in say("score", run, path, "--tokens")
+
+
+def test_complete(run):
+    told = say("complete", run, "the cat", "-k", 2).splitlines()
+    assert len(told) == 2
+    assert told[0].endswith("  sat")
+    records = json.loads(say("complete", run, "the cat", "-k", 2, "--json"))
+    assert records[0]["ending"] == "sat"
+    assert 0.5 < records[0]["probability"] <= 1
+
+
+def test_doctor_tells_of_the_installation():
+    facts = json.loads(say("doctor", "--json"))
+    assert facts["recurra"] == rc.__version__
+    assert "native kernels" in say("doctor")
+
+
+def test_data_make_kinematics(tmp_path):
+    path = tmp_path / "problems.txt"
+    say("data", "make", "kinematics", "-o", path, "--count", 20, "--seed", 4)
+    text = path.read_text()
+    assert text.count("Answer:") == 20
+    result = CliRunner().invoke(app, ["data", "make", "kinematics", "-o", str(path)])
+    assert "exists" in str(result.exception)
+    assert path.read_text() == text
+
+
+def test_a_finished_run_is_only_evaluated_again(run):
+    before = (run / "model.safetensors").read_bytes()
+    told = say("train", "--resume", run)
+    assert "validation: " in told
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_every_option_is_on_the_command_line_and_in_its_help(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    told = say("train", "lm", "--help")
+    for name, field in LanguageModelConfig.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in told
+        if field.default is not None:
+            assert f"default: {field.default}" in told
+    for part in LanguageModelConfig.__bases__:
+        assert issubclass(part, Part)
+        assert part.title in told
+
+
+def test_version_and_help():
+    assert say("--version").strip() == f"recurra {rc.__version__}"
+    told = say("--help")
+    assert all(name in told for name in ("train", "evaluate", "sample", "score", "complete", "demo"))
+
+
+def test_output_into_a_closed_pipe_is_no_error(run):
+    done = subprocess.run(
+        f"{sys.executable} -m recurra sample {run} --length 3000 --seed 1 | head -c 20",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(done.stdout) == 20
+    assert done.stderr == ""

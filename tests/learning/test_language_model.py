@@ -1,0 +1,265 @@
+"""Language models as their users hold them: trained, evaluated, scored, sampled, completed."""
+
+import itertools
+import json
+import math
+
+import pytest
+import torch
+
+import recurra
+from recurra.errors import ConfigError, DataError, RunError, TrainingDiverged
+from recurra.runs import RunFolder, read_metrics
+
+SMALL = {"hidden_size": 16, "batch_size": 4, "segment_length": 12, "epochs": 2, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module", params=["char", "word", "subword"])
+def model(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    text = folder / "text.txt"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
+    cell = {"char": "lstm", "word": "gru", "subword": "rnn"}[request.param]
+    size = 300 if request.param == "subword" else None
+    options = SMALL | {"unit": request.param, "cell": cell, "max_vocabulary_size": size}
+    return recurra.LanguageModel.train(text, out=folder / "run", **options)
+
+
+def oracle_losses(model, ids: list[int]) -> torch.Tensor:
+    """-log P of each symbol, by torch.nn's own layers with the same weights, in one pass."""
+    network = model.network
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[model.config.cell]
+    layer = kind(
+        network.embedding.embedding_dim, model.config.hidden_size, model.config.num_layers, batch_first=True
+    )
+    layer.load_state_dict(network.recurrent.state_dict())
+    inputs = torch.tensor([[model.tokenizer.start_id, *ids[:-1]]])
+    with torch.no_grad():
+        output, _ = layer(network.embedding(inputs))
+        logits = output @ network.output.weight.T + network.output.bias
+    return torch.nn.functional.cross_entropy(logits[0], torch.tensor(ids), reduction="none")
+
+
+def encode(model, text: str) -> list[int]:
+    return [int(i) for chunk in model.tokenizer.encode_chunks([text]) for i in chunk.ids]
+
+
+def test_evaluation_counts_every_symbol_once(model, tmp_path):
+    text = "the cat sat on the log\na cow 7 sat\n" * 9
+    path = tmp_path / "held-out.txt"
+    path.write_text(text)
+    figures = model.evaluate(path)
+    want = oracle_losses(model, encode(model, text)).double()
+    assert figures.symbols == len(want)
+    assert figures.characters == len(text)
+    assert figures.loss == pytest.approx(float(want.mean()), abs=1e-5)
+    assert figures.perplexity == pytest.approx(math.exp(want.mean()), rel=1e-5)
+    assert figures.bits_per_character == pytest.approx(float(want.sum()) / math.log(2) / len(text), rel=1e-5)
+    unk = model.tokenizer.vocabulary.unk_id
+    unknown = torch.tensor([i == unk for i in encode(model, text)])
+    assert figures.unknown == int(unknown.sum())
+    assert figures.perplexity_without_unknown == pytest.approx(math.exp(want[~unknown].mean()), rel=1e-5)
+    assert (figures.unknown > 0) == (model.tokenizer.unit != "subword")
+
+
+def test_the_held_out_part_is_the_last_tenth(model):
+    figures = model.evaluate()
+    again = model.evaluate(streams=3)
+    assert figures.symbols == again.symbols > 0
+    assert figures.characters == pytest.approx(46 * 40 * 0.1, abs=24)
+    final = [r for r in read_metrics(model.run.metrics.path) if r["kind"] == "final"]
+    assert final[0]["loss"] == figures.loss
+
+
+def test_a_score_is_the_sum_over_a_line_and_its_end(model):
+    line = "the dog sat"
+    want = oracle_losses(model, [*model.tokenizer.encode_line(line), model.tokenizer.end_id])
+    score = model.score([line])[0]
+    assert score.log_prob == pytest.approx(-float(want.sum()), abs=1e-4)
+    assert "".join(score.symbols).replace(" ", "") == "thedogsat\n"
+    assert model.log_prob(line) == score.log_prob
+
+
+def test_a_score_does_not_depend_on_the_other_lines(model):
+    lines = ["the cat sat", "", "a", "the dog sat on the log " * 4]
+    together = [one.log_prob for one in model.score(lines)]
+    alone = [model.log_prob(line) for line in lines]
+    assert together == pytest.approx(alone, abs=1e-5)
+    ranked = sorted(zip(together, lines, strict=True), reverse=True)
+    assert ranked[0][1] in ("", "the cat sat")
+
+
+def test_one_seed_gives_one_text(model):
+    one = model.sample("the ", length=30, seed=5)
+    assert one == model.sample("the ", length=30, seed=5) != model.sample("the ", length=30, seed=6)
+    assert one.startswith("the ")
+    assert "<unk>" not in model.sample(length=200, temperature=3.0, seed=1)
+    assert model.sample(length=40, temperature=0) == model.sample(length=40, top_k=1, seed=9)
+    line = model.sample("the", length=400, seed=2, until_end=True)
+    assert line.count("\n") <= 1
+
+
+def test_unknown_symbols_are_kept_on_request(model):
+    if model.tokenizer.vocabulary.unk_id is None:
+        pytest.skip("subwords know every text")
+    with torch.no_grad():
+        before = model.network.output.bias.clone()
+        model.network.output.bias[model.tokenizer.vocabulary.unk_id] += 50.0
+        try:
+            assert "<unk>" in model.sample(length=5, seed=1, keep_unknown=True)
+            assert "<unk>" not in model.sample(length=5, seed=1)
+        finally:
+            model.network.output.bias.copy_(before)
+
+
+def test_completions_have_the_probabilities_that_scoring_gives(model):
+    found = model.complete("the cat s" if model.tokenizer.unit == "char" else "the cat", k=3, length=1)
+    assert len(found) == 3
+    probabilities = [p for _, p in found]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 < sum(probabilities) <= 1 + 1e-6
+    with pytest.raises(ConfigError, match="expected >= 1"):
+        model.complete("a", k=0)
+
+
+def test_loading_gives_the_same_model(model):
+    again = recurra.load(model.run.path)
+    assert isinstance(again, recurra.LanguageModel)
+    assert again.log_prob("the cat") == model.log_prob("the cat")
+
+
+def test_a_segment_that_holds_all_gives_the_whole_gradient(play, tmp_path):
+    """Truncated BPTT over one segment as long as the text is BPTT: one SGD step equals torch.nn's."""
+    rate = 0.5
+    options = {"hidden_size": 8, "dropout": 0.0, "batch_size": 1, "segment_length": 3150, "max_steps": 1}
+    options |= {
+        "optimizer": "sgd",
+        "learning_rate": rate,
+        "schedule": "constant",
+        "warmup_steps": 0,
+        "clip_norm": 0,
+    }
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
+    torch.manual_seed(model.config.seed)
+    from recurra.models import LanguageModelNetwork
+
+    fresh = LanguageModelNetwork(model.tokenizer.vocabulary_size, model.config)
+    layer = torch.nn.LSTM(fresh.embedding.embedding_dim, 8, 2, batch_first=True)
+    layer.load_state_dict(fresh.recurrent.state_dict())
+    ids = torch.tensor(encode(model, play.read_text()[:3150]))
+    inputs = torch.cat([torch.tensor([model.tokenizer.start_id]), ids[:-1]])
+    output, _ = layer(fresh.embedding(inputs[None]))
+    logits = output[0] @ fresh.output.weight.T + fresh.output.bias
+    torch.nn.functional.cross_entropy(logits, ids).backward()
+    for name, parameter in layer.named_parameters():
+        want = parameter - rate * parameter.grad
+        got = model.network.recurrent.get_parameter(name)
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("documents", "at_document"), itertools.product(["line", "blank"], ["carry", "cut", "reset"])
+)
+def test_each_choice_at_documents_trains(play, tmp_path, documents, at_document):
+    model = recurra.LanguageModel.train(
+        play, out=tmp_path / "run", documents=documents, at_document=at_document, **SMALL
+    )
+    assert math.isfinite(model.perplexity())
+    if at_document == "reset" and documents == "line":
+        lines = play.read_text().splitlines()[:7]
+        path = tmp_path / "lines.txt"
+        path.write_text("\n".join(lines) + "\n")
+        apart = -sum(one.log_prob for one in model.score(lines))
+        assert model.evaluate(path).total_nats == pytest.approx(apart, rel=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_simple_text_is_learnt(tmp_path, cell):
+    text = tmp_path / "abc.txt"
+    text.write_text("abcdefgh" * 400)
+    model = recurra.LanguageModel.train(
+        text, out=tmp_path / "run", cell=cell, num_layers=1, **(SMALL | {"hidden_size": 24, "epochs": 6})
+    )
+    assert model.perplexity() < 1.1
+    assert model.sample("abc", length=13, temperature=0) == "abcdefghabcdefgh"
+    assert model.complete("abcd", k=1, length=2)[0][0] == "ef"
+
+
+def test_tied_weights_are_one_and_saved_once(play, tmp_path):
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", tie_weights=True, **SMALL)
+    assert model.network.output.weight is model.network.embedding.weight
+    assert "output.weight" not in model.run.read_weights()
+
+
+def test_early_stopping_keeps_the_best_weights(play, tmp_path):
+    options = SMALL | {
+        "learning_rate": 0.05,
+        "epochs": 40,
+        "patience": 2,
+        "validate_every": 10,
+        "schedule": "constant",
+    }
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", dropout=0.0, **options)
+    records = read_metrics(model.run.metrics.path)
+    losses = [r["loss"] for r in records if r["kind"] == "validation"]
+    best = losses.index(min(losses))
+    assert len(losses) in (best + 3, 40 * 68 // 10 + 1)
+    assert records[-1]["step"] == 10 * (best + 1)
+
+
+def test_a_diverged_training_keeps_good_weights_and_says_what_to_try(play, tmp_path):
+    options = SMALL | {"cell": "rnn", "nonlinearity": "relu", "learning_rate": 1e6, "clip_norm": 0}
+    with pytest.raises(TrainingDiverged, match="Try a lower --learning-rate"):
+        recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
+    weights = RunFolder.open(tmp_path / "run").read_weights()
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_mixed_precision_trains(play, tmp_path):
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", precision="bf16-mixed", **SMALL)
+    plain = recurra.LanguageModel.train(play, out=tmp_path / "plain", **SMALL)
+    assert model.perplexity() == pytest.approx(plain.perplexity(), rel=0.05)
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+
+
+def test_the_sum_as_loss_is_the_mean_at_another_rate(play, tmp_path):
+    options = SMALL | {"optimizer": "sgd", "clip_norm": 0, "dropout": 0.0, "epochs": 1, "batch_size": 2}
+    mean = recurra.LanguageModel.train(play, out=tmp_path / "a", **(options | {"learning_rate": 2.4}))
+    total = recurra.LanguageModel.train(
+        play, out=tmp_path / "b", loss_reduction="sum", **(options | {"learning_rate": 0.1})
+    )
+    assert total.perplexity() == pytest.approx(mean.perplexity(), rel=1e-3)
+
+
+def test_bad_options_write_nothing(play, tmp_path):
+    with pytest.raises(ConfigError, match="hidden_sise: there is no such option; did you mean hidden_size"):
+        recurra.LanguageModel.train(play, out=tmp_path / "run", hidden_sise=3)
+    with pytest.raises(DataError, match="fewer than one segment"):
+        recurra.LanguageModel.train(play, out=tmp_path / "run", segment_length=10**6)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_changed_text_is_noticed(play, tmp_path):
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", **SMALL)
+    play.write_text(play.read_text().replace("famish", "vanish"))
+    with pytest.raises(DataError, match="has changed since the run began"):
+        model.evaluate()
+
+
+def test_a_run_of_another_task_is_refused(play, tmp_path):
+    recurra.LanguageModel.train(play, out=tmp_path / "run", **(SMALL | {"epochs": 1}))
+    settings = tmp_path / "run" / "run.toml"
+    settings.write_text(settings.read_text().replace('task = "lm"', 'task = "juggle"'))
+    with pytest.raises(RunError, match="of task 'juggle'"):
+        recurra.load(tmp_path / "run")
+
+
+def test_metrics_and_events_are_written(play, tmp_path):
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", log_every=5, **SMALL)
+    records = [json.loads(line) for line in model.run.metrics.path.read_text().splitlines()]
+    assert {r["kind"] for r in records} == {"training", "validation", "final"}
+    training = [r for r in records if r["kind"] == "training"]
+    assert [r["step"] for r in training] == list(range(5, 5 * len(training) + 1, 5))
+    assert {"loss", "gradient_norm", "learning_rate", "tokens_per_s", "perplexity"} <= training[0].keys()
+    pytest.importorskip("tensorboard")
+    assert list(model.run.events.glob("events*"))

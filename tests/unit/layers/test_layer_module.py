@@ -1,0 +1,123 @@
+"""A layer as a torch.nn.Module: options, printing, copies, moving, states, functional calls."""
+
+import copy
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+from recurra.layers import GRU, LSTM, RNN, LSTMState, detach_state, map_state
+
+PAIRS = [(RNN, nn.RNN), (GRU, nn.GRU), (LSTM, nn.LSTM)]
+every_pair = pytest.mark.parametrize(("layer", "oracle"), PAIRS)
+OPTIONS = {"num_layers": 2, "bias": False, "batch_first": True, "dropout": 0.5, "bidirectional": True}
+
+
+@every_pair
+def test_positional_arguments_are_in_torchs_order(layer, oracle):
+    ours = [name for name in inspect.signature(layer).parameters if name != "backend"]
+    assert ours[:3] == ["input_size", "hidden_size", "num_layers"]
+    positional = [3, 5, 2, *(["relu"] if layer is RNN else []), False, True, 0.5, True]
+    positional += [2] if layer is LSTM else []
+    got, want = layer(*positional), oracle(*positional)
+    for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"):
+        assert getattr(got, name) == getattr(want, name)
+    assert inspect.signature(layer).parameters["backend"].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+@every_pair
+def test_it_prints_as_torchs(layer, oracle):
+    assert repr(layer(3, 5)) == repr(oracle(3, 5))
+    assert repr(layer(3, 5, **OPTIONS)) == repr(oracle(3, 5, **OPTIONS))
+    assert repr(layer(3, 5, backend="reference")) == f"{layer.__name__}(3, 5, backend=reference)"
+
+
+def test_it_prints_what_torch_leaves_out():
+    assert repr(LSTM(3, 5, proj_size=2)) == repr(nn.LSTM(3, 5, proj_size=2))
+    assert repr(RNN(3, 5, nonlinearity="relu")) == "RNN(3, 5, nonlinearity=relu)"
+
+
+@every_pair
+def test_an_input_need_not_be_contiguous(layer, oracle):
+    module = layer(3, 5)
+    x = torch.randn(4, 3, 6).permute(2, 0, 1)
+    torch.testing.assert_close(module(x)[0], module(x.contiguous())[0])
+
+
+@every_pair
+def test_a_hole_in_the_state_dict_is_named(layer, oracle):
+    weights = oracle(3, 5).state_dict()
+    del weights["weight_hh_l0"]
+    with pytest.raises(RuntimeError, match="weight_hh_l0"):
+        layer(3, 5).load_state_dict(weights)
+
+
+@every_pair
+def test_it_moves_and_converts_and_forgets_nothing(layer, oracle):
+    module = layer(3, 5, num_layers=2)
+    module.double()
+    output, state = module(torch.zeros(4, 2, 3, dtype=torch.float64))
+    assert output.dtype == torch.float64
+    assert map_state(torch.zeros_like, state) is not state
+    on_meta = layer(3, 5, device="meta", dtype=torch.bfloat16)
+    assert on_meta.weight_ih_l0.device.type == "meta"
+    assert on_meta.weight_ih_l0.dtype == torch.bfloat16
+    module.flatten_parameters()
+    assert copy.copy(module).hidden_size == 5
+
+
+@every_pair
+def test_weights_that_are_put_in_for_a_call_are_used(layer, oracle):
+    module, x = layer(3, 5), torch.randn(4, 2, 3)
+    other = layer(3, 5)
+    got = torch.func.functional_call(module, dict(other.named_parameters()), (x,))[0]
+    torch.testing.assert_close(got, other(x)[0])
+    module.weight_hh_l0 = other.weight_hh_l0
+    module.load_state_dict(other.state_dict())
+    torch.testing.assert_close(module(x)[0], other(x)[0])
+
+
+def test_parametrized_weights_are_used():
+    module, x = GRU(3, 5), torch.randn(4, 2, 3)
+    want = module(x)[0]
+    nn.utils.parametrizations.weight_norm(module, "weight_hh_l0")
+    torch.testing.assert_close(module(x)[0], want)
+
+
+@pytest.mark.parametrize("proj_size", [0, 2])
+def test_the_initial_state_is_zeros_of_the_right_shapes(proj_size):
+    state = LSTM(
+        3, 5, num_layers=2, bidirectional=True, proj_size=proj_size, dtype=torch.float64
+    ).initial_state(4)
+    assert isinstance(state, LSTMState)
+    assert state.hidden.shape == (4, 4, proj_size or 5)
+    assert state.cell.shape == (4, 4, 5)
+    assert state.cell.dtype == torch.float64
+    assert not state.hidden.any()
+    assert GRU(3, 5).initial_state(4).shape == (1, 4, 5)
+
+
+def test_an_lstm_takes_any_pair_and_gives_an_lstm_state():
+    module, x = LSTM(3, 5), torch.randn(4, 2, 3)
+    h, c = torch.randn(2, 1, 2, 5)
+    want, (hidden, cell) = module(x, LSTMState(hidden=h, cell=c))
+    for pair in ((h, c), [h, c]):
+        got, state = module(x, pair)
+        assert torch.equal(got, want)
+        assert torch.equal(state.hidden, hidden)
+        assert torch.equal(state.cell, cell)
+
+
+def test_map_and_detach_a_state():
+    h, c = torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+    state = LSTMState(hidden=h * 2, cell=c)
+    detached = detach_state(state)
+    assert isinstance(detached, LSTMState)
+    assert not detached.hidden.requires_grad
+    assert torch.equal(detached.hidden, state.hidden)
+    assert not detach_state(h).requires_grad
+    assert isinstance(detach_state((h, c)), LSTMState)
+    both = map_state(torch.add, state, LSTMState(hidden=h, cell=c + 1))
+    assert both.hidden.tolist() == [3.0, 3.0]
+    assert both.cell.tolist() == [1.0, 1.0]

@@ -1,0 +1,121 @@
+"""One vector for a whole sequence; the size of a network; resets that need no cutting."""
+
+import pytest
+import torch
+from torch import nn
+
+from recurra.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    ends_of_output,
+    ends_of_state,
+    parameter_summary,
+    run_with_resets,
+)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+def test_the_two_ends_of_each_row(layer, bidirectional, batch_first):
+    module = layer(3, 5, num_layers=2, bidirectional=bidirectional, batch_first=batch_first)
+    lengths = [2, 6, 4]
+    x = torch.randn(6, 3, 3)
+    x = x.transpose(0, 1) if batch_first else x
+    output, state = module(x, lengths=lengths)
+    got = ends_of_output(output, lengths, bidirectional=bidirectional, batch_first=batch_first)
+    torch.testing.assert_close(got, ends_of_state(state, bidirectional=bidirectional))
+    for row, length in enumerate(lengths):
+        row_alone = x[row, :length] if batch_first else x[:length, row]
+        alone, _ = module(row_alone)
+        want = torch.cat([alone[-1, :5], alone[0, 5:]]) if bidirectional else alone[-1]
+        torch.testing.assert_close(got[row], want)
+
+
+def test_the_two_ends_without_lengths_without_steps_and_their_gradient():
+    output = torch.randn(4, 3, 2, requires_grad=True)
+    got = ends_of_output(output, bidirectional=True)
+    torch.testing.assert_close(got, torch.stack([output[-1, :, 0], output[0, :, 1]], dim=-1))
+    some = ends_of_output(output, [0, 4, 1], bidirectional=True)
+    assert some[0].tolist() == [0.0, 0.0]
+    gradient = torch.autograd.grad(some.sum(), output)[0]
+    assert gradient.nonzero().tolist() == [[0, 1, 1], [0, 2, 0], [0, 2, 1], [3, 1, 0]]
+    assert ends_of_output(torch.zeros(0, 3, 2), [0, 0, 0], bidirectional=True).shape == (3, 2)
+
+
+def test_the_example_of_word_vectors():
+    """Word vector 100, H 500, V 10,000, no biases: W 50,000, U 250,000, V 5,000,000."""
+    network = nn.ModuleDict(
+        {"recurrent": RNN(100, 500, bias=False), "output": nn.Linear(500, 10_000, bias=False)}
+    )
+    summary = parameter_summary(network)
+    assert [(row.name, row.shape, row.count) for row in summary.rows] == [
+        ("recurrent.weight_ih_l0", (500, 100), 50_000),
+        ("recurrent.weight_hh_l0", (500, 500), 250_000),
+        ("output.weight", (10_000, 500), 5_000_000),
+    ]
+    assert summary.total == 5_300_000
+    assert str(summary).splitlines() == [
+        "parameter                      shape      count",
+        "recurrent.weight_ih_l0     500 x 100     50,000",
+        "recurrent.weight_hh_l0     500 x 500    250,000",
+        "output.weight           10,000 x 500  5,000,000",
+        "total                                 5,300,000",
+    ]
+
+
+def test_tied_weights_count_once():
+    network = nn.ModuleDict({"embedding": nn.Embedding(10, 4), "output": nn.Linear(4, 10, bias=False)})
+    network["output"].weight = network["embedding"].weight
+    assert parameter_summary(network).total == 40
+    assert parameter_summary(nn.Identity()).total == 0
+
+
+class CountingGRU(GRU):
+    """Remembers the kinds of input that it was called with."""
+
+    def forward(self, input, hx=None, lengths=None):
+        self.kinds = [*getattr(self, "kinds", []), type(input).__name__]
+        return super().forward(input, hx, lengths)
+
+
+def test_rows_are_cut_only_where_a_reset_lies_inside():
+    module, x = CountingGRU(3, 5), torch.randn(4, 2, 3)
+    resets = torch.zeros(4, 2, dtype=torch.bool)
+    state = torch.randn(1, 2, 5)
+    run_with_resets(module, x, state, resets)
+    resets[0, 1] = True
+    output, _ = run_with_resets(module, x, state, resets)
+    torch.testing.assert_close(output[:, 1:], module(x[:, 1:])[0])
+    resets[3, 0] = True
+    run_with_resets(module, x, state, resets, lengths=[3, 4])  # in the padding of its row: no reset
+    assert module.kinds == ["Tensor"] * 4
+    run_with_resets(module, x, state, resets)
+    assert module.kinds[-1] == "PackedSequence"
+    assert module.backend_used == "torch"
+
+
+def test_a_reset_keeps_a_broken_state_out():
+    module, x = GRU(3, 5), torch.randn(4, 2, 3)
+    state = torch.full((1, 2, 5), float("nan"))
+    for first_row in (0, 2):
+        resets = torch.zeros(4, 2, dtype=torch.bool)
+        resets[0], resets[first_row, 0] = True, True
+        output, final = run_with_resets(module, x, state, resets)
+        assert output.isfinite().all()
+        assert final.isfinite().all()
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+def test_resets_under_autocast(layer):
+    module, x = layer(3, 5), torch.randn(4, 2, 3)
+    resets = torch.zeros(4, 2, dtype=torch.bool)
+    resets[2, 1] = True
+    with torch.autocast("cpu", torch.bfloat16):
+        output, state = run_with_resets(module, x, module.initial_state(2), resets)
+        again, _ = run_with_resets(module, x, state, resets)
+    want, carried = run_with_resets(module, x, None, resets)
+    torch.testing.assert_close(output.float(), want, rtol=0.1, atol=0.1)
+    want, _ = run_with_resets(module, x, carried, resets)
+    torch.testing.assert_close(again.float(), want, rtol=0.1, atol=0.1)

@@ -1,0 +1,78 @@
+"""Configurations: every fault is named at once, with the key and the choices."""
+
+import pytest
+
+from recurra.config import build_config, to_toml
+from recurra.errors import ConfigError
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+
+
+def test_the_command_line_wins_over_the_file(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text("hidden_size = 12\nnum_layers = 3\n")
+    config = build_config(LanguageModelConfig, file, {"hidden_size": 20})
+    assert (config.hidden_size, config.num_layers) == (20, 3)
+
+
+def test_all_faults_are_told_with_key_place_and_choices(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text('hiden_size = 12\ncell = "lstn"\ndropout = 1.5\nepochs = "many"\n')
+    with pytest.raises(ConfigError) as told:
+        build_config(LanguageModelConfig, file, {"num_layers": 0})
+    lines = sorted(str(told.value).splitlines())
+    assert lines == [
+        f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn",
+        f"{file}: dropout: got 1.5, expected < 1.0",
+        f"{file}: epochs: got 'many', expected a valid integer, unable to parse string as an integer",
+        f"{file}: hiden_size: there is no such option; did you mean hidden_size?",
+        "num_layers: got 0, expected >= 1",
+    ]
+
+
+def test_an_unknown_key_without_a_near_one_lists_the_choices():
+    with pytest.raises(ConfigError, match=r"qqqq: there is no such option; choose from .*hidden_size"):
+        build_config(LanguageModelConfig, overrides={"qqqq": 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"tie_weights": True, "embedding_size": 5},
+            "tie_weights: embedding_size is 5, expected hidden_size",
+        ),
+        ({"nonlinearity": "relu"}, "nonlinearity: only cell 'rnn' has one"),
+        ({"learning_rate": float("nan")}, "learning_rate: got nan, expected a finite number"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, told):
+    with pytest.raises(ConfigError, match=told):
+        build_config(LanguageModelConfig, overrides=options)
+
+
+@pytest.mark.parametrize("content", ["a = ", "\xff"])
+def test_a_file_that_is_no_toml_is_named(tmp_path, content):
+    file = tmp_path / "a.toml"
+    file.write_bytes(content.encode("latin1"))
+    with pytest.raises(ConfigError, match=r"a\.toml: is not TOML"):
+        build_config(LanguageModelConfig, file)
+    with pytest.raises(ConfigError, match="there is no such configuration file"):
+        build_config(LanguageModelConfig, tmp_path / "none.toml")
+
+
+def test_a_configuration_comes_back_from_toml(tmp_path):
+    config = build_config(LanguageModelConfig, overrides={"clip_norm": 0, "max_steps": 5}).resolved()
+    file = tmp_path / "a.toml"
+    file.write_text(to_toml(config.model_dump()))
+    assert build_config(LanguageModelConfig, file) == config
+
+
+def test_every_option_has_a_help_text():
+    assert all(field.description for field in LanguageModelConfig.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("unit", "tied", "size"), [("char", False, 64), ("char", True, 256), ("word", False, 256)]
+)
+def test_the_size_of_vectors_follows_the_unit(unit, tied, size):
+    assert LanguageModelConfig(unit=unit, tie_weights=tied).resolved().embedding_size == size

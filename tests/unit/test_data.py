@@ -1,0 +1,154 @@
+"""Sources, token files and streams."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recurra.data import TextSource, TokenStreams, open_tokens, split_source
+from recurra.data.sources import cache_folder
+from recurra.errors import DataError
+from recurra.text import CharTokenizer, WordTokenizer
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_every_token_is_a_target_once_and_follows_its_input(data):
+    n = data.draw(st.integers(1, 60))
+    batch_size = data.draw(st.integers(1, 7))
+    length = data.draw(st.integers(1, min(9, n)))
+    starts = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1)))), dtype=np.int64)
+    at_document = data.draw(st.sampled_from(["carry", "cut", "reset"]))
+    ids = np.arange(1, n + 1, dtype=np.uint16)
+    streams = TokenStreams(
+        ids,
+        start_id=0,
+        batch_size=batch_size,
+        segment_length=length,
+        document_starts=starts,
+        at_document=at_document,
+    )
+    seen = []
+    for index in range(len(streams)):
+        segment = streams.segment(index)
+        lengths = (
+            [segment.targets.shape[1]] * batch_size if segment.lengths is None else segment.lengths.tolist()
+        )
+        assert sum(lengths) == segment.count
+        for row, real in enumerate(lengths):
+            assert real <= length
+            inputs, targets = segment.inputs[row, :real], segment.targets[row, :real]
+            assert (inputs + 1 == targets).all()  # the token before, or the start symbol
+            seen += targets.tolist()
+            if at_document == "cut" and real:
+                assert not set(targets[1:].tolist()) & set((starts + 1).tolist())
+            if at_document == "reset":
+                wanted = [t - 1 in starts for t in targets.tolist()]
+                resets = [False] * real if segment.resets is None else segment.resets[row, :real].tolist()
+                assert resets == wanted
+    assert sorted(seen) == ids.tolist()
+    assert streams.tokens == n
+
+
+def test_streams_go_on_from_segment_to_segment():
+    streams = TokenStreams(np.arange(1, 41, dtype=np.uint16), start_id=0, batch_size=2, segment_length=7)
+    first = np.concatenate([streams.segment(i).targets[0].numpy() for i in range(len(streams))])
+    assert first.tolist() == list(range(1, 21))
+
+
+def test_rows_of_two_processes_are_those_of_one():
+    ids = np.arange(101, dtype=np.uint16)
+    options = {"start_id": 0, "batch_size": 4, "segment_length": 6}
+    whole = TokenStreams(ids, **options)
+    halves = [TokenStreams(ids, rows=slice(k, k + 2), **options) for k in (0, 2)]
+    for index in range(len(whole)):
+        parts = [half.segment(index) for half in halves]
+        one = whole.segment(index)
+        assert np.concatenate([p.targets for p in parts]).tolist() == one.targets.tolist()
+        assert {p.count for p in parts} == {one.count}
+
+
+def test_too_short_a_text_is_refused():
+    with pytest.raises(DataError, match="fewer than one segment"):
+        TokenStreams(np.arange(5, dtype=np.uint16), start_id=0, batch_size=2, segment_length=6)
+
+
+def test_a_second_opening_finds_the_tokens_and_a_change_is_noticed(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("abc\nabd\n")
+    tokenizer = CharTokenizer.count(TextSource(path).chunks())
+    first = open_tokens(TextSource(path), tokenizer)
+    again = open_tokens(TextSource(path), tokenizer)
+    assert (first.from_cache, again.from_cache) == (False, True)
+    assert again.ids.tolist() == first.ids.tolist()
+    assert isinstance(again.ids, np.memmap)
+    path.write_text("abc\nabX\n")  # as long as before, and at once
+    changed = open_tokens(TextSource(path), tokenizer)
+    assert not changed.from_cache
+    assert changed.ids.tolist() != first.ids.tolist()
+
+
+def test_a_damaged_token_file_is_made_again(tmp_path):
+    path = tmp_path / "b.txt"
+    path.write_text("some words here\n")
+    tokenizer = WordTokenizer.count(TextSource(path).chunks())
+    first = open_tokens(TextSource(path), tokenizer)
+    want = first.ids.tolist()
+    folder = cache_folder() / "tokens" / first.fingerprint[:40]
+    (folder / "tokens.bin").write_bytes(b"\0")
+    again = open_tokens(TextSource(path), tokenizer)
+    assert not again.from_cache
+    assert again.ids.tolist() == want
+
+
+def test_an_old_file_is_not_read_again(tmp_path, monkeypatch):
+    path = tmp_path / "old.txt"
+    path.write_text("some text\n")
+    os.utime(path, ns=(time.time_ns() - 10**10,) * 2)
+    facts = TextSource(path).facts()
+    monkeypatch.setattr("recurra.data.sources._read_facts", lambda _: pytest.fail("was read again"))
+    assert TextSource(path).facts() == facts
+
+
+@given(st.text(alphabet="ab\n", min_size=30, max_size=80), st.floats(0.05, 0.5))
+@settings(max_examples=40, deadline=None)
+def test_a_split_gives_every_character_to_one_part(tmp_path_factory, text, fraction):
+    path = tmp_path_factory.mktemp("s") / "a.txt"
+    path.write_text("x" + text)
+    train, valid = split_source(TextSource(path), fraction, at_line_end=False)
+    assert "".join(train.chunks()) + "".join(valid.chunks()) == "x" + text
+    assert train.stop == int((len(text) + 1) * (1 - fraction))
+
+
+def test_a_split_between_lines_cuts_none(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("one two\nthree four\nfive six\nseven\n")
+    train, valid = split_source(TextSource(path), 0.4, at_line_end=True)
+    assert "".join(train.chunks()) == "one two\nthree four\nfive six\n"
+    assert "".join(valid.chunks()) == "seven\n"
+    with pytest.raises(DataError, match="too few to hold out"):
+        split_source(TextSource(path), 0.01, at_line_end=True)
+
+
+def test_a_corpus_larger_than_a_chunk_is_encoded_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("recurra.files._CHUNK_CHARACTERS", 1000)
+    path = tmp_path / "long.txt"
+    text = "".join(f"line {n} of many\n" for n in range(3000))
+    path.write_text(text)
+    tokenizer = CharTokenizer.count(TextSource(path).chunks())
+    tokens = open_tokens(TextSource(path), tokenizer)
+    assert tokenizer.decode(tokens.ids.tolist()) == text
+    assert tokens.count(tokenizer.vocabulary.ids["\n"]) == 3000
+
+
+@pytest.mark.parametrize(("lines", "tokens"), [(42068, 929589)])
+def test_the_penn_treebank_has_its_known_size(data_folder, lines, tokens):
+    source = TextSource(data_folder / "ptb" / "ptb.train.txt")
+    tokenizer = WordTokenizer.count(source.chunks())
+    assert tokenizer.vocabulary_size == 10_000
+    encoded = open_tokens(source, tokenizer)
+    assert len(encoded) == tokens
+    assert encoded.count(tokenizer.end_id) == lines
