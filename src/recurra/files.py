@@ -75,14 +75,24 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         sync_folder(aside)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(aside, path)
+        _replace_folder(aside, path)
         sync_folder(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
+    """Rename, also where another process puts a folder of the same name there at the same time."""
+    for attempt in range(tries):
+        try:
+            os.replace(aside, path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == tries - 1:
+                raise
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -263,3 +263,38 @@ def test_metrics_and_events_are_written(play, tmp_path):
     assert {"loss", "gradient_norm", "learning_rate", "tokens_per_s", "perplexity"} <= training[0].keys()
     pytest.importorskip("tensorboard")
     assert list(model.run.events.glob("events*"))
+
+
+def test_updates_within_a_segment_have_the_gradient_of_k2_steps(play, tmp_path):
+    """TBPTT(k1 = 5, k2 = 15): each update's gradient is that of a window of 15 steps with a loss on its
+    last 5, from the state as it was before the window."""
+    from recurra.models import LanguageModelNetwork
+
+    options = {"hidden_size": 6, "num_layers": 1, "dropout": 0.0, "batch_size": 2, "segment_length": 15}
+    options |= {"update_every": 5, "max_steps": 5, "optimizer": "sgd", "learning_rate": 0.7, "clip_norm": 0}
+    options |= {"schedule": "constant", "warmup_steps": 0}
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
+    torch.manual_seed(model.config.seed)
+    twin = LanguageModelNetwork(model.tokenizer.vocabulary_size, model.config)
+    ids = torch.tensor(encode(model, play.read_text()[:3150]))
+    half = len(ids) // 2
+    before = torch.cat([torch.tensor([model.tokenizer.start_id]), ids[:-1]])
+    inputs, targets = (part.view(2, half) for part in (before, ids))
+    states = [(torch.zeros(1, 2, 6), torch.zeros(1, 2, 6))]
+    for step in range(5):
+        first = max(0, step - 2)
+        output, state = twin.recurrent(twin.embedding(inputs[:, 5 * first : 5 * step + 5]), states[first])
+        logits = twin.output(output[:, -5:]).flatten(0, 1)
+        twin.zero_grad()
+        torch.nn.functional.cross_entropy(logits, targets[:, 5 * step : 5 * step + 5].flatten()).backward()
+        with torch.no_grad():
+            for parameter in twin.parameters():
+                parameter -= 0.7 * parameter.grad
+        states.append(tuple(part.detach() for part in state))
+    for name, parameter in twin.named_parameters():
+        torch.testing.assert_close(model.network.get_parameter(name), parameter, rtol=1e-4, atol=1e-6)
+
+
+def test_updates_within_a_segment_must_divide_it(play, tmp_path):
+    with pytest.raises(ConfigError, match="update_every: got 7, expected a divisor of segment_length"):
+        recurra.LanguageModel.train(play, out=tmp_path / "run", **(SMALL | {"update_every": 7}))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.data import TextSource, TokenStreams, open_tokens, split_source
-from recurra.data.sources import cache_folder
+from recurra.data import TextSource, TokenStreams, open_tokenizer, open_tokens, split_source
+from recurra.data.cache import cache_folder
 from recurra.errors import DataError
 from recurra.text import CharTokenizer, WordTokenizer
 
@@ -97,11 +97,27 @@ def test_a_damaged_token_file_is_made_again(tmp_path):
     tokenizer = WordTokenizer.count(TextSource(path).chunks())
     first = open_tokens(TextSource(path), tokenizer)
     want = first.ids.tolist()
-    folder = cache_folder() / "tokens" / first.fingerprint[:40]
+    folder = cache_folder() / "tokens" / first.fingerprint
     (folder / "tokens.bin").write_bytes(b"\0")
     again = open_tokens(TextSource(path), tokenizer)
     assert not again.from_cache
     assert again.ids.tolist() == want
+
+
+@pytest.mark.parametrize("unit", ["char", "word", "subword"])
+def test_a_second_run_reads_nothing_again(tmp_path, monkeypatch, unit):
+    path = tmp_path / "c.txt"
+    path.write_text(f"some words of {unit}\n" * 30)
+    os.utime(path, ns=(time.time_ns() - 10**10,) * 2)
+
+    def prepare():
+        train, valid = split_source(TextSource(path), 0.2, at_line_end=True)
+        tokenizer = open_tokenizer(train, unit, min_count=1, max_size=300)
+        return [open_tokens(part, tokenizer).ids.tolist() for part in (train, valid)]
+
+    first = prepare()
+    monkeypatch.setattr("recurra.data.sources.read_text_chunks", lambda _: pytest.fail("was read again"))
+    assert prepare() == first
 
 
 def test_an_old_file_is_not_read_again(tmp_path, monkeypatch):

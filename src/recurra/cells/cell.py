@@ -17,6 +17,7 @@ class Cell(nn.Module, Generic[W, S]):
     """One step with weights of its own: `cell(input, state)` is the next state.
 
     Parameters, their names and their initial values are those of torch.nn's cells.
+    Shapes: input (B, I) or (I,); state (B, H) or (H,), a pair of them for the LSTM.
     """
 
     def __init__(

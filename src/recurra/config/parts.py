@@ -31,7 +31,13 @@ class StreamPart(Part):
     title: ClassVar[str] = "Streams"
 
     batch_size: int = option(50, "parallel streams, over all processes", ge=1)
-    segment_length: int = option(100, "steps that the gradient flows back", unit="symbols", ge=1)
+    segment_length: int = option(100, "steps that the gradient flows back (k2)", unit="symbols", ge=1)
+    update_every: int | None = option(
+        None,
+        "steps between updates (k1), a divisor of segment_length; if not given, segment_length",
+        unit="symbols",
+        ge=1,
+    )
     at_document: AtDocument = option(
         "reset", "where a document begins: carry the state on, cut the segment there, or reset the state"
     )

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from recurra.errors import DataError, StorageError
+from recurra.data.cache import cache_folder, digest, remembered
+from recurra.errors import DataError
 from recurra.files import read_text_chunks, write_text
 
 # A file changed within this time of being read may keep its time stamp: then it is read again.
@@ -55,7 +55,7 @@ class TextSource:
             status = self.path.stat()
         except OSError:
             return _read_facts(self.path)  # says what is wrong with the path
-        note = _notes_folder() / f"{_digest(str(self.path.resolve()))}.json"
+        note = cache_folder() / "files" / f"{digest(self.path.resolve())}.json"
         stamp = [status.st_size, status.st_mtime_ns]
         try:
             content = json.loads(note.read_text(encoding="utf-8"))
@@ -86,7 +86,10 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
     total = source.facts().characters
     cut = int(total * (1 - fraction))
     if at_line_end:
-        cut = _after_next_newline(source, cut)
+        given = cut
+        cut = remembered(
+            "line-ends", source.fingerprint, given, compute=lambda: _after_next_newline(source, given)
+        )
     if not 0 < cut < total:
         raise DataError(
             f"{source.path}: has {total} characters, too few to hold out {fraction:.0%} of them; "
@@ -95,34 +98,12 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
     return replace(source, stop=cut), replace(source, start=cut)
 
 
-def cache_folder() -> Path:
-    """Where encoded corpora are kept: `$RECURRA_CACHE`, else the user's cache folder.
-
-    Raises: StorageError if it cannot be written.
-    """
-    base = os.environ.get("RECURRA_CACHE")
-    if base is None:
-        base = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "recurra")
-    folder = Path(base)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: cannot be made ({error.strerror}); name another cache folder with RECURRA_CACHE."
-        ) from error
-    return folder
-
-
-def _notes_folder() -> Path:
-    return cache_folder() / "files"
-
-
 def _read_facts(path: Path) -> TextFacts:
-    digest, characters = hashlib.sha256(), 0
+    content, characters = hashlib.sha256(), 0
     for chunk in read_text_chunks(path):
-        digest.update(chunk.encode("utf-8", "surrogatepass"))
+        content.update(chunk.encode("utf-8", "surrogatepass"))
         characters += len(chunk)
-    return TextFacts(characters, digest.hexdigest())
+    return TextFacts(characters, content.hexdigest())
 
 
 def _after_next_newline(source: TextSource, position: int) -> int:
@@ -133,7 +114,3 @@ def _after_next_newline(source: TextSource, position: int) -> int:
             return at + found + 1
         at += len(chunk)
     return at
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

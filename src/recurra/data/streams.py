@@ -1,5 +1,6 @@
 """A corpus read as B parallel streams, segment by segment, for truncated back-propagation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -33,6 +34,28 @@ class Segment:
         """The same on another device; lengths stay where they are."""
         resets = None if self.resets is None else self.resets.to(device)
         return Segment(self.inputs.to(device), self.targets.to(device), self.lengths, resets, self.count)
+
+
+def join_segments(segments: Sequence[Segment]) -> tuple[Segment, int]:
+    """Neighbouring segments as one, and how many of its steps belong to those before the last.
+
+    All but the last must be full. `count` is that of the last, whose targets alone are new.
+    """
+    last = segments[-1]
+    context = sum(segment.inputs.shape[1] for segment in segments[:-1])
+    marked = any(segment.resets is not None for segment in segments)
+    resets = [
+        torch.zeros_like(segment.inputs, dtype=torch.bool) if segment.resets is None else segment.resets
+        for segment in segments
+    ]
+    joined = Segment(
+        inputs=torch.cat([segment.inputs for segment in segments], dim=1),
+        targets=torch.cat([segment.targets for segment in segments], dim=1),
+        lengths=None if last.lengths is None else last.lengths + context,
+        resets=torch.cat(resets, dim=1) if marked else None,
+        count=last.count,
+    )
+    return joined, context
 
 
 class TokenStreams:

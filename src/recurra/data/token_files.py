@@ -1,6 +1,5 @@
 """Corpora encoded once into memory-mapped token files, found again by a fingerprint."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.sources import TextSource, cache_folder
-from recurra.errors import DataError
+from recurra.data.cache import cache_folder, digest
+from recurra.data.sources import TextSource
+from recurra.errors import DataError, VocabularyError
 from recurra.files import folder_written_whole
-from recurra.text import EncodedChunk, Tokenizer
+from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, load_tokenizer
 from recurra.text.tokenizers import Documents
 
 _VERSION = 1
@@ -43,14 +43,30 @@ class TokenFile:
         )
 
 
+def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: int | None) -> Tokenizer:
+    """The tokenizer of a text (see `build_tokenizer`): from the cache where it is, else built into it.
+
+    Raises: DataError if the text cannot be read; VocabularyError if it has no symbols.
+    """
+    folder = cache_folder() / "tokenizers" / digest(_VERSION, source.fingerprint, unit, min_count, max_size)
+    if folder.exists():
+        try:
+            return load_tokenizer(folder)
+        except VocabularyError:
+            pass  # damaged: built again
+    tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
+    with folder_written_whole(folder) as aside:
+        tokenizer.save(aside)
+    return tokenizer
+
+
 def open_tokens(source: TextSource, tokenizer: Tokenizer, documents: Documents = "none") -> TokenFile:
     """The tokens of a text: from the cache where they are, else encoded into it chunk by chunk.
 
     Raises: DataError if the text cannot be read or has no symbols; StorageError if the disk is full.
     """
-    parts = (str(_VERSION), source.fingerprint, tokenizer.fingerprint, documents)
-    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    folder = cache_folder() / "tokens" / fingerprint[:40]
+    fingerprint = digest(_VERSION, source.fingerprint, tokenizer.fingerprint, documents)
+    folder = cache_folder() / "tokens" / fingerprint
     known = _open(folder, fingerprint, from_cache=True)
     if known is not None:
         return known

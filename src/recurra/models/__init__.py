@@ -1,5 +1,6 @@
 """Networks, each an nn.Module from symbols to logits, and n-gram models."""
 
 from recurra.models.language_model import LanguageModelNetwork
+from recurra.models.ngram import NGramModel
 
-__all__ = ["LanguageModelNetwork"]
+__all__ = ["LanguageModelNetwork", "NGramModel"]

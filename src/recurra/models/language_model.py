@@ -121,7 +121,9 @@ class LanguageModelNetwork(nn.Module):
         state: State | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
+        context: int = 0,
     ) -> tuple[Tensor, State]:
-        """The sum of `token_losses`, a scalar, and the state after the last."""
+        """The sum of `token_losses` but for the first `context` steps, a scalar, and the state after
+        the last step. Shapes as `token_losses`."""
         losses, state = self.token_losses(inputs, targets, state, lengths, resets)
-        return losses.sum(), state
+        return losses[:, context:].sum(), state

@@ -1,10 +1,13 @@
 """The loop through time: segment after segment, the state carried over, the gradient cut.
 
-One update (truncated BPTT with k1 = k2 = segment_length; Williams & Peng 1990):
+One update of truncated BPTT(k1, k2) (Williams & Peng 1990):
 
-    loss, state = objective.loss(segment, state)     forwards through the segment
+    loss, state = objective.loss(segment, state)     forwards through the segment of k1 steps
     backward(loss); clip; update                     the gradient stops at the segment's beginning
     state = detach(state)                            and the next segment starts from it
+
+That is k1 = k2. Where k2 is w times k1, the last w segments are run again together from the state
+before them, and only the last of them has a loss: so its gradient flows back over k2 steps.
 
 Nothing that is computed depends on the clock; only how often checkpoints are written does.
 """
@@ -20,7 +23,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from recurra.config import LoopPart, OptimizerPart, SchedulePart
-from recurra.data import Segment, TokenStreams
+from recurra.data import Segment, TokenStreams, join_segments
 from recurra.errors import Interrupted, TrainingDiverged
 from recurra.layers import State, map_state
 from recurra.runs import RunFolder
@@ -40,13 +43,15 @@ class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
 
 
 class Objective(Protocol):
-    """What the loop trains. `network.nll` must be marked as a forward method for DDP to see it."""
+    """What the loop trains. `loss_method` names the method of the network that `loss` calls: with
+    several processes it must go through the wrapper that sums gradients."""
 
     network: nn.Module
     loss_method: str
 
-    def loss(self, network: nn.Module, segment: Segment, state: State | None) -> tuple[Tensor, State]:
-        """The summed loss over the segment's real targets, and the state after it."""
+    def loss(self, network: nn.Module, segment: Segment, state: State, context: int) -> tuple[Tensor, State]:
+        """The summed loss over the segment's real targets but those of its first `context` steps, and
+        the state after it. `network` is `self.network`, wrapped for several processes."""
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -82,7 +87,10 @@ class Trainer:
         run: RunFolder,
         fabric: Fabric,
         listeners: Sequence[Listener] = (),
+        *,
+        window: int = 1,
     ) -> None:
+        self.window = window  # k2 / k1
         self.objective, self.streams, self.config = objective, streams, config
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
@@ -90,7 +98,7 @@ class Trainer:
         self.optimizer = build_optimizer(self.network, config)
         self.wrapped: Any = None
         self.place = Place()
-        self.carried: State | None = None
+        self.carried: list[State] = []  # before each of the last segments, the next one's last
         steps = config.epochs * len(streams)
         self.total_steps = min(steps, config.max_steps or steps)
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
@@ -145,11 +153,11 @@ class Trainer:
     def _step(self, optimizer: Any) -> None:
         """One segment forwards and backwards, one update."""
         config, place = self.config, self.place
-        segment = self.streams.segment(place.segment).to(self.fabric.device)
+        segment, context = self._window()
         rate = self.schedule.rate(place.step, place.epoch, place.plateaus)
         set_learning_rate(self.optimizer, rate)
         self.network.train()
-        loss_sum, state = self.objective.loss(self.wrapped, segment, self._state_before(place.segment))
+        loss_sum, state = self.objective.loss(self.wrapped, segment, self.carried[0], context)
         # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
         scale = self.fabric.world_size / (segment.count if config.loss_reduction == "mean" else 1)
         self.fabric.backward(loss_sum * scale)
@@ -161,7 +169,8 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad()
         # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
-        self.carried = map_state(lambda part: part.detach().clone().contiguous(), state)
+        after = map_state(lambda part: part.detach().clone().contiguous(), state)
+        self.carried = [*self.carried, after][-self.window :]
         epoch = place.epoch
         place.count_step(total, segment.count, norm, len(self.streams))
         report = StepReport(
@@ -169,9 +178,15 @@ class Trainer:
         )
         self._tell("on_step", report)
 
-    def _state_before(self, segment: int) -> State | None:
-        """The carried state; at the beginning of a pass, none."""
-        return None if segment == 0 else self.carried
+    def _window(self) -> tuple[Segment, int]:
+        """The last segments joined, and how many of their steps have no loss any more."""
+        index = self.place.segment
+        if index == 0:  # a pass begins
+            start = self.objective.initial_state(len(self.streams.rows))
+            self.carried = [map_state(lambda part: part.to(self.fabric.device), start)]
+        segments = [self.streams.segment(i) for i in range(index + 1 - len(self.carried), index + 1)]
+        segment, context = join_segments(segments) if len(segments) > 1 else (segments[0], 0)
+        return segment.to(self.fabric.device), context
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
         if math.isfinite(loss) and math.isfinite(norm):
@@ -226,7 +241,7 @@ class Trainer:
     def _save(self) -> None:
         """Write a checkpoint."""
         self.place.metrics_size = self.run_folder.metrics.size
-        carried = self.carried if self.place.segment else None
+        carried = self.carried if self.place.segment else []
         state, tensors = snapshot.take(self.fabric, self.network, self.optimizer, self.place, carried)
         if self.fabric.is_global_zero:
             self.run_folder.checkpoints.save(self.place.step, state, tensors)

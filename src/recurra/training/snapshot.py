@@ -39,26 +39,34 @@ def restore_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source
             tensor.copy_(tensors[name])
 
 
-def flatten_state(state: State | None) -> list[Tensor]:
-    """The tensors of a carried state, none for None."""
-    if state is None:
-        return []
+def flatten_state(state: State) -> list[Tensor]:
+    """The tensors of a carried state."""
     return [state] if isinstance(state, Tensor) else list(state)
 
 
 def take(
-    fabric: Fabric, network: nn.Module, optimizer: torch.optim.Optimizer, place: Place, carried: State | None
+    fabric: Fabric,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    place: Place,
+    carried: Sequence[State],
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """State and tensors of a checkpoint; every process must call it, the first one writes it."""
     tensors = {f"weights.{name}": tensor for name, tensor in weights_of(network).items()}
     tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(optimizer).items()}
-    for index, tensor in enumerate(flatten_state(carried)):
-        for rank, part in enumerate(_of_every_process(fabric, tensor)):
-            tensors[f"carried.{rank}.{index}"] = part
+    for number, carried_state in enumerate(carried):
+        for index, tensor in enumerate(flatten_state(carried_state)):
+            for rank, part in enumerate(_of_every_process(fabric, tensor)):
+                tensors[f"carried.{rank}.{number}.{index}"] = part
     for name, random_state in _random_states(fabric).items():
         for rank, part in enumerate(_of_every_process(fabric, random_state)):
             tensors[f"random.{rank}.{name}"] = part
-    state = {"version": _VERSION, "processes": fabric.world_size, "place": place.to_dict()}
+    state = {
+        "version": _VERSION,
+        "processes": fabric.world_size,
+        "carried": len(carried),
+        "place": place.to_dict(),
+    }
     return state, tensors
 
 
@@ -69,8 +77,8 @@ def restore(
     state: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     state_like: State,
-) -> tuple[Place, State | None]:
-    """Give network, optimiser and random generators what `take` took; returns place and carried state.
+) -> tuple[Place, list[State]]:
+    """Give network, optimiser and random generators what `take` took; returns place and carried states.
 
     Raises: RunError if it was taken by another number of processes or does not fit.
     """
@@ -89,14 +97,14 @@ def restore(
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
-    parts = _below(tensors, f"carried.{rank}.")
-    carried = [parts[str(index)].to(fabric.device) for index in range(len(parts))]
-    return Place(**state["place"]), _unflatten(carried, state_like)
+    carried = []
+    for number in range(state["carried"]):
+        parts = _below(tensors, f"carried.{rank}.{number}.")
+        carried.append(_unflatten([parts[str(i)].to(fabric.device) for i in range(len(parts))], state_like))
+    return Place(**state["place"]), carried
 
 
-def _unflatten(tensors: Sequence[Tensor], like: State) -> State | None:
-    if not tensors:
-        return None
+def _unflatten(tensors: Sequence[Tensor], like: State) -> State:
     return tensors[0] if isinstance(like, Tensor) else type(like)(*tensors)
 
 

@@ -81,7 +81,7 @@ class CountingGRU(GRU):
 
 
 def test_rows_are_cut_only_where_a_reset_lies_inside():
-    module, x = CountingGRU(3, 5), torch.randn(4, 2, 3)
+    module, x = CountingGRU(3, 5, backend="torch"), torch.randn(4, 2, 3)
     resets = torch.zeros(4, 2, dtype=torch.bool)
     state = torch.randn(1, 2, 5)
     run_with_resets(module, x, state, resets)

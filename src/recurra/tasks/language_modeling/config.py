@@ -34,9 +34,23 @@ class LanguageModelConfig(
                 f"tie_weights: embedding_size is {self.embedding_size}, expected hidden_size, "
                 f"{self.hidden_size}; leave embedding_size out"
             )
+        if self.update_every is not None and self.segment_length % self.update_every:
+            raise ValueError(
+                f"update_every: got {self.update_every}, expected a divisor of segment_length, "
+                f"{self.segment_length}"
+            )
+        if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
+            raise ValueError(
+                "update_every: does not go with at_document 'cut'; use 'reset'"
+            )
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity: only cell 'rnn' has one to choose, not {self.cell!r}")
         return self
+
+    @property
+    def updates_within_segment(self) -> int:
+        """k2 / k1: over how many updates the gradient flows back."""
+        return self.segment_length // (self.update_every or self.segment_length)
 
     def resolved(self) -> "LanguageModelConfig":
         """The same with what depends on other options filled in."""

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from recurra.config import StreamPart, TextPart
-from recurra.data import TextSource, TokenFile, TokenStreams, open_tokens, split_source
+from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens, split_source
 from recurra.errors import DataError
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.text import Tokenizer, build_tokenizer
+from recurra.text import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
     else:
         train, valid = whole, TextSource(Path(config.valid).absolute())
         valid.facts()  # a fault in it is best known before the work begins
-    tokenizer = build_tokenizer(
-        config.unit, train.chunks(), min_count=config.min_count, max_size=config.max_vocabulary_size
+    tokenizer = open_tokenizer(
+        train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )
     return LanguageModelCorpus(tokenizer, encode(train, tokenizer, config), encode(valid, tokenizer, config))
 
@@ -105,7 +105,7 @@ def make_streams(
         text.tokens.ids,
         start_id=tokenizer.start_id,
         batch_size=config.batch_size,
-        segment_length=config.segment_length,
+        segment_length=config.update_every or config.segment_length,
         document_starts=text.tokens.document_starts,
         at_document=config.at_document,
         rows=rows,

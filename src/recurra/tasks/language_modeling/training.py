@@ -67,11 +67,11 @@ class LanguageModelObjective:
         self._corpus = corpus
         self._config = config
 
-    def loss(self, network: nn.Module, segment: Segment, state: State | None) -> tuple[Tensor, State]:
+    def loss(self, network: nn.Module, segment: Segment, state: State, context: int) -> tuple[Tensor, State]:
         """The summed loss over a segment, and the state after it; see recurra.training.Objective."""
         loss: Tensor
         loss, state_after = network.total_loss(  # type: ignore[operator]
-            segment.inputs, segment.targets, state, segment.lengths, segment.resets
+            segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
         )
         return loss, state_after
 
@@ -187,7 +187,8 @@ def _prepare(
     watchers = list(listeners)
     if TensorBoardListener.available() and fabric.is_global_zero:
         watchers.append(TensorBoardListener(run.events))
-    return Trainer(objective, streams, loop, run, fabric, watchers), objective
+    window = config.updates_within_segment
+    return Trainer(objective, streams, loop, run, fabric, watchers, window=window), objective
 
 
 def _fit(
