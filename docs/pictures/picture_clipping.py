@@ -24,8 +24,8 @@ def draw() -> Figure:
         _clipped(right, (x, y), (max(-1.0, min(1.0, x)), max(-1.0, min(1.0, y))))
     label(left, (3.3, 0.55), "$g$", colour=SOFT, fontsize=14)
     label(right, (3.3, 0.55), "$g$", colour=SOFT, fontsize=14)
-    label(left, (0.0, -1.3), r"$\|g\|=1$", colour=BLUE, fontsize=12)
-    label(right, (0.0, -1.3), r"$|g_i|=1$", colour=BLUE, fontsize=12)
+    label(left, (0.75, -1.3), r"$\|g\|=1$", colour=BLUE, fontsize=12)
+    label(right, (0.75, -1.3), r"$|g_i|=1$", colour=BLUE, fontsize=12)
     return figure
 
 

@@ -23,6 +23,7 @@ def draw() -> Figure:
         ("temperature 2, then top-p 0.8", top_p(0.8)(temperature(2.0)(logits))),
     )
     figure = Figure(figsize=(9.2, 4.5), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.1)  # inches
     for axes, (title, changed) in zip(figure.subplots(2, 3, sharey=True).flat, panels, strict=True):
         _bars(axes, title, changed.softmax(dim=-1)[0].tolist())
     return figure

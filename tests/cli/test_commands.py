@@ -26,7 +26,8 @@ def run(tmp_path_factory):
     text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
     told = say(
         "train", "lm", "--data", text, "-o", folder / "run", "--unit", "word", "--hidden-size", 24,
-        "--batch-size", 4, "--segment-length", 10, "--epochs", 15, "--cell", "gru", "--learning-rate", 0.02, "--dropout", 0,
+        "--batch-size", 4, "--segment-length", 10, "--epochs", 15, "--cell", "gru", "--dropout", 0,
+        "--learning-rate", 0.02,
     )  # fmt: skip
     assert "validation: " in told
     assert "nats per word" in told

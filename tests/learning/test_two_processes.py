@@ -45,8 +45,8 @@ def text(tmp_path_factory) -> Path:
 
 def test_two_processes_agree_with_one(text, tmp_path):
     """Also where the streams are of different lengths, and so the processes' shares of a segment."""
-    one = finished([sys.executable, "-m", "recurra", "train", "lm", "--data", str(text), "-o", str(tmp_path / "one"),
-                    *map(str, OPTIONS)])  # fmt: skip
+    alone = [sys.executable, "-m", "recurra", "train", "lm"]
+    one = finished([*alone, "--data", str(text), "-o", str(tmp_path / "one"), *map(str, OPTIONS)])
     two = finished(torchrun("lm", "--data", text, "-o", tmp_path / "two", *OPTIONS))
     assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
     want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))

@@ -63,16 +63,24 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_an_error_of_the_writer_leaves_nothing(tmp_path):
-    with pytest.raises(ValueError, match="ours"), written_whole(tmp_path / "a") as file:
-        file.write(b"half")
-        raise ValueError("ours")
+    def write():
+        with written_whole(tmp_path / "a") as file:
+            file.write(b"half")
+            raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        write()
     assert not os.listdir(tmp_path)
 
 
 def test_a_folder_appears_whole_or_not(tmp_path):
-    with pytest.raises(ValueError, match="ours"), folder_written_whole(tmp_path / "f") as aside:
-        (aside / "x").write_text("half")
-        raise ValueError("ours")
+    def write():
+        with folder_written_whole(tmp_path / "f") as aside:
+            (aside / "x").write_text("half")
+            raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        write()
     assert not os.listdir(tmp_path)
     with folder_written_whole(tmp_path / "f") as aside:
         (aside / "x").write_text("whole")

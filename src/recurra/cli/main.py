@@ -47,6 +47,9 @@ def _root(
 def main() -> None:
     """Run the command line. Exit codes: 0; 2 the person's cause; 1 ours; 3 training diverged; 130 and
     143 after an interrupt that was saved."""
+    # torch's threads otherwise spin while they wait: on a machine that others use too, two of them are
+    # ten times slower than one. It must be said before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except RecurraError as error:

@@ -68,6 +68,7 @@ class ProgressBar(Listener):
             f"epoch {record['epoch']}  step {record['step']}  validation loss {record['loss']:.4f}  "
             f"{figures}{mark}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def on_end(self) -> None:

@@ -1,0 +1,131 @@
+"""Tables made from the code while the pages are built, so that no option is written down twice.
+
+    {config-options} recurra.tasks.language_modeling.config.LanguageModelConfig
+    {command-line} recurra.cli.main.app
+"""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
+
+import typer
+from docutils import nodes
+from docutils.statemachine import StringList
+from pydantic.fields import FieldInfo
+from recurra.cli.options import _in_order, _panel, _plain_type
+from recurra.config.part import choices
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+class _Generated(SphinxDirective):
+    """A directive whose content is Markdown that a subclass writes."""
+
+    required_arguments = 1
+
+    def lines(self, thing: Any) -> Iterable[str]:
+        """The Markdown."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """The Markdown, parsed."""
+        content = StringList(list(self.lines(_named(self.arguments[0]))), source=self.arguments[0])
+        return self.parse_text_to_nodes("\n".join(content), allow_section_headings=True)
+
+
+class ConfigOptions(_Generated):
+    """One table for each part of a configuration."""
+
+    def lines(self, thing: Any) -> Iterator[str]:
+        panel = ""
+        for name in _in_order(thing):
+            if _panel(thing, name) != panel:
+                panel = _panel(thing, name)
+                yield from ("", f"## {panel}", "", "| option | values | default | meaning |", "|---|---|---|---|")
+            field = thing.model_fields[name]
+            default = "" if field.default is None else f"`{_toml(field.default)}`"
+            yield f"| `{name}` | {_values(field)} | {default} | {_cell(field.description or '')} |"
+
+
+class CommandLine(_Generated):
+    """A section for each command, with its arguments and options."""
+
+    def lines(self, thing: Any) -> Iterator[str]:
+        yield from self._command(typer.main.get_command(thing), "recurra")
+
+    def _command(self, command: Any, path: str) -> Iterator[str]:
+        subcommands = getattr(command, "commands", {})
+        own = [parameter for parameter in command.params if parameter.name != "help"]
+        if path != "recurra":
+            yield from ("", f"{'#' * (path.count(' ') + 1)} {path}", "", *_help(command), "")
+        if path == "recurra train lm":
+            own = [parameter for parameter in own if parameter.name in ("out", "config", "overwrite")]
+            yield from ("Every option of the {doc}`configuration <configuration>` is one here too,", "")
+            yield from ("in kebab-case: `hidden_size` is `--hidden-size`.", "")
+        if own and path != "recurra":
+            yield from ("| | values | default | meaning |", "|---|---|---|---|")
+            yield from map(_row, own)
+        for name, subcommand in subcommands.items():
+            yield from self._command(subcommand, f"{path} {name}")
+
+
+def _help(command: Any) -> Iterator[str]:
+    first, *examples = (command.help or "").split("\n\n")
+    yield from (" ".join(first.split()), "")
+    for example in examples:
+        yield from ("```console", f"$ {example.strip()}", "```")
+
+
+def _row(parameter: Any) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
+    if parameter.param_type_name == "argument":
+        flags = f"`{parameter.name.upper()}`"
+    needed = " (needed)" if parameter.required else ""
+    default = "" if parameter.default in (None, False, "") or parameter.required else f"`{parameter.default}`"
+    return f"| {flags}{needed} | {_kind(parameter)} | {default} | {_cell(parameter.help or '')} |"
+
+
+def _kind(parameter: Any) -> str:
+    if getattr(parameter, "is_flag", False):
+        return ""
+    allowed = getattr(parameter.type, "choices", None)
+    if allowed:
+        return ", ".join(f"`{value}`" for value in allowed)
+    return {"integer range": "integer", "float range": "float"}.get(parameter.type.name, parameter.type.name)
+
+
+def _values(field: FieldInfo) -> str:
+    allowed = choices(field.annotation)
+    if allowed:
+        return ", ".join(f"`{value}`" for value in allowed)
+    kind = {"int": "integer", "str": "text", "bool": "`true`, `false`"}
+    text = kind.get(_plain_type(field.annotation).__name__, _plain_type(field.annotation).__name__)
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, sign in signs.items()
+        if getattr(limit, name, None) is not None
+    ]
+    return " ".join([text, ", ".join(limits)]).strip()
+
+
+def _toml(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower() if value is True or value is False else str(value)
+
+
+def _cell(text: str) -> str:
+    """Text as a table's cell takes it."""
+    return text.replace("|", r"\|").replace("<", r"\<").replace("\n", " ")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Make the directives known."""
+    app.add_directive("config-options", ConfigOptions)
+    app.add_directive("command-line", CommandLine)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
