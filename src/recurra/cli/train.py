@@ -1,19 +1,34 @@
 """`recurra train TASK`, `recurra train --resume RUN`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from recurra.cli.options import config_options
-from recurra.config import build_config
-from recurra.tasks.language_modeling.config import LanguageModelConfig
+# The module of each task's command: loaded only where it is asked for, since its options come from
+# the task's configuration, and `recurra --help` has to be there at once.
+_TASKS = {"lm": "recurra.cli.train_lm"}
 
-if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.training import TrainingResult
+
+class _Tasks(TyperGroup):
+    """The tasks, each loaded by its name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(_TASKS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _TASKS:
+            return None
+        from importlib import import_module
+
+        return typer.main.get_command(import_module(_TASKS[cmd_name]).app)
+
 
 app = typer.Typer(
-    help="Train a model on your data; Ctrl-C saves, --resume goes on.", invoke_without_command=True
+    cls=_Tasks,
+    help="Train a model on your data; Ctrl-C saves, --resume goes on.",
+    invoke_without_command=True,
 )
 
 
@@ -25,91 +40,16 @@ def train(
     """Train a model of some task, or go on with a run that was stopped."""
     if context.invoked_subcommand is not None:
         if resume is not None:
-            raise typer.BadParameter(
-                "goes on with what the run was asked; name no task beside it", param_hint="--resume"
-            )
+            raise typer.BadParameter("goes on as the run was asked; name no task", param_hint="--resume")
         return
     if resume is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+    from recurra.cli import train_lm
     from recurra.errors import RunError
     from recurra.runs import RunFolder
-    from recurra.tasks.language_modeling import training
 
     task = RunFolder.open(resume).read_settings().get("task")
-    if task != training.TASK:
+    if task != "lm":
         raise RunError(f"{resume}: is of task {task!r}, which this Recurra does not know; upgrade it.")
-    unit = training.config_of(RunFolder.open(resume)).unit
-    _report_end(training.resume(resume, listeners=[_bar(unit)], on_ready=_introduce))
-
-
-@app.command("lm")
-@config_options(LanguageModelConfig)
-def language_model(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
-    *,
-    options: dict[str, Any],
-) -> None:
-    """Train a recurrent language model of characters, words or subwords.
-
-    recurra train lm --data shakespeare.txt -o runs/shakespeare
-    """
-    built = build_config(LanguageModelConfig, config, options)
-    from recurra.tasks.language_modeling import training
-
-    result = training.train(
-        built, out, overwrite=overwrite, listeners=[_bar(built.unit)], on_ready=_introduce
-    )
-    _report_end(result)
-
-
-def _bar(unit: str) -> Any:
-    from rich.console import Console
-
-    from recurra.training import ProgressBar
-
-    return ProgressBar(Console(stderr=True), unit)
-
-
-def _introduce(trainer: Any, corpus: Any) -> None:
-    """What is about to be trained on what."""
-    from recurra.layers import parameter_summary
-
-    unit = corpus.tokenizer.unit
-    unseen = corpus.tokenizer.vocabulary.unk_id
-    typer.echo(
-        f"{corpus.train.source.path.name}: {len(corpus.train.tokens):,} {unit}s to train on, "
-        f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.tokenizer.vocabulary_size:,}"
-        + (" (encoded before)" if corpus.train.tokens.from_cache else ""),
-        err=True,
-    )
-    if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
-        typer.echo("no <unk> is seen in training, so none is learnt; --min-count 2 would make some", err=True)
-    typer.echo(parameter_summary(trainer.network).table(), err=True)
-    typer.echo(
-        f"{trainer.total_steps:,} steps on {trainer.fabric.device}; loss: {trainer.config.loss_reduction} "
-        f"over a segment's {unit}s; Ctrl-C saves",
-        err=True,
-    )
-
-
-def _report_end(result: "TrainingResult") -> None:
-    """The metric, and the commands to go on with."""
-    if not result.is_main_process:
-        return
-    from recurra.cli.report import make_report
-
-    run, outcome = result.run, result.outcome
-    page = make_report(run)
-    early = ", stopped early" if outcome.stopped_early else ""
-    typer.echo(
-        f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols in {outcome.elapsed_s:,.0f} s{early}; "
-        f"best weights of step {outcome.best_step:,}"
-    )
-    typer.echo(f"validation: {result.validation.sentence()}")
-    typer.echo(f"report: {page}")
-    typer.echo(
-        f"go on with:  recurra sample {run}   recurra evaluate {run} --data FILE   recurra score {run} FILE"
-    )
+    train_lm.go_on(resume)

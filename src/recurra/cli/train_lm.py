@@ -1,0 +1,96 @@
+"""`recurra train lm`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recurra.cli.options import config_options
+from recurra.config import build_config
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.training import TrainingResult
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("lm")
+@config_options(LanguageModelConfig)
+def language_model(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Train a recurrent language model of characters, words or subwords.
+
+    recurra train lm --data shakespeare.txt -o runs/shakespeare
+    """
+    built = build_config(LanguageModelConfig, config, options)
+    from recurra.tasks.language_modeling import training
+
+    result = training.train(
+        built, out, overwrite=overwrite, listeners=[_bar(built.unit)], on_ready=_introduce
+    )
+    _report_end(result)
+
+
+def go_on(run: Path) -> None:
+    """Go on with a language model's run."""
+    from recurra.runs import RunFolder
+    from recurra.tasks.language_modeling import training
+
+    unit = training.config_of(RunFolder.open(run)).unit
+    _report_end(training.resume(run, listeners=[_bar(unit)], on_ready=_introduce))
+
+
+def _bar(unit: str) -> Any:
+    from rich.console import Console
+
+    from recurra.training import ProgressBar
+
+    return ProgressBar(Console(stderr=True), unit)
+
+
+def _introduce(trainer: Any, corpus: Any) -> None:
+    """What is about to be trained on what."""
+    from recurra.layers import parameter_summary
+
+    unit = corpus.tokenizer.unit
+    unseen = corpus.tokenizer.vocabulary.unk_id
+    typer.echo(
+        f"{corpus.train.source.path.name}: {len(corpus.train.tokens):,} {unit}s to train on, "
+        f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.tokenizer.vocabulary_size:,}"
+        + (" (encoded before)" if corpus.train.tokens.from_cache else ""),
+        err=True,
+    )
+    if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
+        typer.echo("no <unk> is seen in training, so none is learnt; --min-count 2 would make some", err=True)
+    typer.echo(parameter_summary(trainer.network).table(), err=True)
+    typer.echo(
+        f"{trainer.total_steps:,} steps on {trainer.fabric.device}; loss: {trainer.config.loss_reduction} "
+        f"over a segment's {unit}s; Ctrl-C saves",
+        err=True,
+    )
+
+
+def _report_end(result: "TrainingResult") -> None:
+    """The metric, and the commands to go on with."""
+    if not result.is_main_process:
+        return
+    from recurra.cli.report import make_report
+
+    run, outcome = result.run, result.outcome
+    page = make_report(run)
+    early = ", stopped early" if outcome.stopped_early else ""
+    typer.echo(
+        f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols in {outcome.elapsed_s:,.0f} s{early}; "
+        f"best weights of step {outcome.best_step:,}"
+    )
+    typer.echo(f"validation: {result.validation.sentence()}")
+    typer.echo(f"report: {page}")
+    typer.echo(
+        f"go on with:  recurra sample {run}   recurra evaluate {run} --data FILE   recurra score {run} FILE"
+    )
