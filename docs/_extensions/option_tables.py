@@ -1,21 +1,23 @@
 """Tables made from the code while the pages are built, so that no option is written down twice.
 
-    {config-options} recurra.tasks.language_modeling.config.LanguageModelConfig
-    {command-line} recurra.cli.main.app
+{config-options} recurra.tasks.language_modeling.config.LanguageModelConfig
+{command-line} recurra.cli.main.app
 """
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from docutils import nodes
 from docutils.statemachine import StringList
 from pydantic.fields import FieldInfo
-from recurra.cli.options import _in_order, _panel, _plain_type
-from recurra.config.part import choices
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from recurra.cli.options import _in_order, _panel, _plain_type
+from recurra.config.part import choices
 
 
 def _named(path: str) -> Any:
@@ -46,7 +48,13 @@ class ConfigOptions(_Generated):
         for name in _in_order(thing):
             if _panel(thing, name) != panel:
                 panel = _panel(thing, name)
-                yield from ("", f"## {panel}", "", "| option | values | default | meaning |", "|---|---|---|---|")
+                yield from (
+                    "",
+                    f"## {panel}",
+                    "",
+                    "| option | values | default | meaning |",
+                    "|---|---|---|---|",
+                )
             field = thing.model_fields[name]
             default = "" if field.default is None else f"`{_toml(field.default)}`"
             yield f"| `{name}` | {_values(field)} | {default} | {_cell(field.description or '')} |"
@@ -59,7 +67,8 @@ class CommandLine(_Generated):
         yield from self._command(typer.main.get_command(thing), "recurra")
 
     def _command(self, command: Any, path: str) -> Iterator[str]:
-        subcommands = getattr(command, "commands", {})
+        context = command.make_context(path, [], resilient_parsing=True)
+        names = command.list_commands(context) if hasattr(command, "list_commands") else []
         own = [parameter for parameter in command.params if parameter.name != "help"]
         if path != "recurra":
             yield from ("", f"{'#' * (path.count(' ') + 1)} {path}", "", *_help(command), "")
@@ -70,8 +79,8 @@ class CommandLine(_Generated):
         if own and path != "recurra":
             yield from ("| | values | default | meaning |", "|---|---|---|---|")
             yield from map(_row, own)
-        for name, subcommand in subcommands.items():
-            yield from self._command(subcommand, f"{path} {name}")
+        for name in names:
+            yield from self._command(command.get_command(context, name), f"{path} {name}")
 
 
 def _help(command: Any) -> Iterator[str]:
@@ -93,18 +102,26 @@ def _row(parameter: Any) -> str:
 def _kind(parameter: Any) -> str:
     if getattr(parameter, "is_flag", False):
         return ""
-    allowed = getattr(parameter.type, "choices", None)
+    annotation = parameter.type_descriptor.annotation
+    allowed = choices(annotation)
     if allowed:
         return ", ".join(f"`{value}`" for value in allowed)
-    return {"integer range": "integer", "float range": "float"}.get(parameter.type.name, parameter.type.name)
+    limits = [
+        f"{sign} {limit}" for sign, limit in (("≥", parameter.min), ("≤", parameter.max)) if limit is not None
+    ]
+    return " ".join([_name(annotation), ", ".join(limits)]).strip()
+
+
+def _name(annotation: Any) -> str:
+    kind = _plain_type(annotation)
+    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", Path: "path"}
+    return names.get(kind, kind.__name__)
 
 
 def _values(field: FieldInfo) -> str:
     allowed = choices(field.annotation)
     if allowed:
         return ", ".join(f"`{value}`" for value in allowed)
-    kind = {"int": "integer", "str": "text", "bool": "`true`, `false`"}
-    text = kind.get(_plain_type(field.annotation).__name__, _plain_type(field.annotation).__name__)
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     limits = [
         f"{sign} {getattr(limit, name)}"
@@ -112,11 +129,17 @@ def _values(field: FieldInfo) -> str:
         for name, sign in signs.items()
         if getattr(limit, name, None) is not None
     ]
-    return " ".join([text, ", ".join(limits)]).strip()
+    return " ".join([_name(field.annotation), ", ".join(limits)]).strip()
 
 
 def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower() if value is True or value is False else str(value)
+    return (
+        f'"{value}"'
+        if isinstance(value, str)
+        else str(value).lower()
+        if value is True or value is False
+        else str(value)
+    )
 
 
 def _cell(text: str) -> str:

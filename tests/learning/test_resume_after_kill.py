@@ -15,7 +15,7 @@ from recurra.errors import RunError
 from recurra.runs import RunFolder, read_metrics
 
 OPTIONS = [
-    "--hidden-size", 24, "--batch-size", 4, "--segment-length", 10, "--epochs", 6,
+    "--hidden-size", 24, "--batch-size", 4, "--segment-length", 10, "--epochs", 3,
     "--dropout", 0.3, "--update-every", 5, "--validate-every", 70, "--log-every", 7,
     "--checkpoint-every-s", 0.02, "--threads", 1,
 ]  # fmt: skip
