@@ -36,6 +36,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 add_module_names = False
 highlight_language = "none"
+smartquotes = False
 
 html_theme = "furo"
 html_title = f"Recurra {release}"

@@ -2,8 +2,8 @@
 
     python docs/transcripts.py docs/guides/language-model.md …
 
-All `console` blocks of a page are run in order, in one empty folder, by bash; lines that begin with `$ ` are
-commands. A comment on the line before a block changes what becomes of it:
+All `console` blocks of a page are run in order by bash, in a folder that holds only `examples`; lines that
+begin with `$ ` are commands. A comment on the line before a block changes what becomes of it:
 
     <!-- figure: NAME -->   not run: a long run, whose figures were put in by hand
     <!-- shown -->          not run: it needs another machine, a signal, or ends what runs
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 _BLOCK = re.compile(r"(?P<note><!-- [^\n]* -->\n)?```console\n(?P<body>.*?)```\n", re.DOTALL)
+_EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 _HOME = "/home/you"
 
 
@@ -30,6 +31,7 @@ def main() -> None:
         text = page.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             environment["RECURRA_CACHE"] = f"{folder}/.cache"
+            (Path(folder) / "examples").symlink_to(_EXAMPLES)
             page.write_text(
                 _BLOCK.sub(lambda match: _brought_up_to_date(match, folder, environment), text),
                 encoding="utf-8",

@@ -4,7 +4,7 @@ import sys
 
 import recurra as rc
 
-lm = rc.LanguageModel.train(sys.argv[1], out="runs/example", overwrite=True, hidden_size=128, epochs=2)
+lm = rc.LanguageModel.train(sys.argv[1], out="runs/example", overwrite=True, hidden_size=128, batch_size=20)
 print(lm.evaluate().sentence())  # on the last tenth of the text, held out
 print(lm.log_prob("A ball is thrown straight up."))  # nats, the end of the line included
 for ending, probability in lm.complete("A ball is thr", k=3):

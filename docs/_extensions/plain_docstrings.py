@@ -12,15 +12,19 @@ from typing import Any
 from sphinx.application import Sphinx
 
 _MARKED = re.compile(r"^(Shapes|Source|Call|Raises|Gate order)(:?)(?=\s)")
+_EMPHASIS = re.compile(r"(?<!\w)\*\w+\*(?!\w)")
 _ITEM = re.compile(r"^[-*] ")
 
 
 def _escaped(text: str) -> str:
     """Plain text with `code` kept as code, and no other character that means something."""
-    parts = re.split(r"(`[^`]+`)", text)
     return "".join(
-        f"``{part[1:-1]}``" if part.startswith("`") else re.sub(r"([*_|\\`<>])", r"\\\1", part)
-        for part in parts
+        f"``{part[1:-1]}``"
+        if part.startswith("`")
+        else part
+        if _EMPHASIS.fullmatch(part)
+        else re.sub(r"([*_|\\`<>])", r"\\\1", part)
+        for part in re.split(rf"(`[^`]+`|{_EMPHASIS.pattern})", text)
     )
 
 

@@ -164,6 +164,7 @@ def _small(svg: str) -> str:
     """The same picture in fewer bytes: coordinates to 1/100 point, no comments, no metadata, no clipping."""
     unneeded = r"<metadata>.*?</metadata>|<!--.*?-->|<clipPath.*?</clipPath>| clip-path=\"[^\"]*\""
     svg = re.sub(unneeded, "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[a-z0-9]+_[0-9]+">', "<g>", svg)
     svg = re.sub(r' d="([^"]*)"', lambda match: f' d="{_rounded(match[1])}"', svg)
     svg = re.sub(r"translate\(([^)]*)\)", lambda match: f"translate({_rounded(match[1])})", svg)
     svg = re.sub(r' (x|y|width|height)="(-?[\d.]+)"', lambda m: f' {m[1]}="{_rounded(m[2])}"', svg)

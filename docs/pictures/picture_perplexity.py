@@ -104,6 +104,7 @@ def draw() -> Figure:
     for tick, character in zip(axes.get_xticklabels(), shown, strict=True):
         tick.set_color("#c3cbd4" if character == "␣" else "#1d2733")
     axes.set_xlim(-0.8, len(BITS) - 0.2)
+    axes.set_ylim(0, 5.3)
     axes.set_ylabel(r"$-\log_2 P$, bits", color=SOFT)
     axes.tick_params(length=0)
     for side in ("top", "right", "left"):

@@ -1,6 +1,7 @@
 """Names that are imported only once they are used, so that `import recurra` loads no torch."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,6 @@ def lazy_names(
         return getattr(importlib.import_module(where[name]), name)
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted(where)
+        return sorted([*where, *sys.modules[package].__dict__])
 
     return __getattr__, __dir__

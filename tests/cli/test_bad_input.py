@@ -179,3 +179,13 @@ def test_errors_in_a_process_of_their_own_have_no_traceback(recurra, tmp_path):
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path}/none.txt: there is no such file; check the path.\n"
     assert done.stdout == ""
+
+
+def test_a_diverged_training_ends_with_code_3(tmp_path, play):
+    options = ["--cell", "rnn", "--nonlinearity", "relu", "--learning-rate", 1e6, "--clip-norm", 0]
+    command = ["train", "lm", "--data", play, "-o", tmp_path / "run", *SMALL, *options]
+    result = CliRunner().invoke(app, [str(a) for a in command])
+    assert isinstance(result.exception, RecurraError)
+    assert result.exception.exit_code == 3
+    assert "Try --learning-rate" in str(result.exception)
+    assert (tmp_path / "run" / "model.safetensors").exists()

@@ -113,7 +113,8 @@ def test_unknown_symbols_are_kept_on_request(model):
 
 
 def test_completions_have_the_probabilities_that_scoring_gives(model):
-    found = model.complete("the cat s" if model.tokenizer.unit == "char" else "the cat", k=3, length=1)
+    text = {"char": "the cat s", "word": "the cat", "subword": "the cat "}[model.tokenizer.unit]
+    found = model.complete(text, k=3, length=1)
     assert len(found) == 3
     probabilities = [p for _, p in found]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -209,7 +210,7 @@ def test_early_stopping_keeps_the_best_weights(play, tmp_path):
 
 def test_a_diverged_training_keeps_good_weights_and_says_what_to_try(play, tmp_path):
     options = SMALL | {"cell": "rnn", "nonlinearity": "relu", "learning_rate": 1e6, "clip_norm": 0}
-    with pytest.raises(TrainingDiverged, match="Try a lower --learning-rate"):
+    with pytest.raises(TrainingDiverged, match="Try --learning-rate"):
         recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
     weights = RunFolder.open(tmp_path / "run").read_weights()
     assert all(tensor.isfinite().all() for tensor in weights.values())
@@ -259,7 +260,8 @@ def test_metrics_and_events_are_written(play, tmp_path):
     records = [json.loads(line) for line in model.run.metrics.path.read_text().splitlines()]
     assert {r["kind"] for r in records} == {"training", "validation", "final"}
     training = [r for r in records if r["kind"] == "training"]
-    assert [r["step"] for r in training] == list(range(5, 5 * len(training) + 1, 5))
+    assert [r["step"] for r in training[:-1]] == list(range(5, 5 * len(training), 5))
+    assert training[-1]["step"] == records[-1]["step"] == 132  # the last steps are logged too
     assert {"loss", "gradient_norm", "learning_rate", "tokens_per_s", "perplexity"} <= training[0].keys()
     pytest.importorskip("tensorboard")
     assert list(model.run.events.glob("events*"))
@@ -298,3 +300,44 @@ def test_updates_within_a_segment_have_the_gradient_of_k2_steps(play, tmp_path):
 def test_updates_within_a_segment_must_divide_it(play, tmp_path):
     with pytest.raises(ConfigError, match="update_every: got 7, expected a divisor of segment_length"):
         recurra.LanguageModel.train(play, out=tmp_path / "run", **(SMALL | {"update_every": 7}))
+
+
+@pytest.mark.parametrize("documents", ["line", "blank"])
+def test_a_sample_forgets_where_training_forgot(play, tmp_path, documents):
+    """With the state set to zero at documents, what follows one does not depend on what was before."""
+    options = SMALL | {"documents": documents, "at_document": "reset", "epochs": 1}
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
+    end = "\n" if documents == "line" else "\n\n"
+    texts = ["".join(model.sample_stream(start + end, length=60, seed=4)) for start in ("All:", "Before we")]
+    assert texts[0] == texts[1]
+    carried = recurra.LanguageModel(
+        model.network, model.tokenizer, model.config.model_copy(update={"documents": "none"})
+    )
+    assert carried.complete("All:" + end) != carried.complete("Before we" + end)
+
+
+def test_subword_completions_go_on_from_a_word_begun(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the mathematician sat on the mat\nthe mathematician ran\n" * 60)
+    options = SMALL | {"unit": "subword", "max_vocabulary_size": 290, "epochs": 25, "dropout": 0.0}
+    model = recurra.LanguageModel.train(text, out=tmp_path / "run", **options)
+    found = dict(model.complete("the mathem", k=3))
+    assert found["atician"] > 0.5
+    assert dict(model.complete("the ", k=3))["mathematician"] > 0.5
+
+
+def test_a_test_text_is_evaluated_at_the_end(play, tmp_path):
+    path = tmp_path / "test.txt"
+    path.write_text("All:\nSpeak, speak.\n" * 3)
+    model = recurra.LanguageModel.train(play, out=tmp_path / "run", test=str(path), **SMALL)
+    records = {r["kind"]: r for r in read_metrics(model.run.metrics.path)}
+    assert records["test"]["loss"] == model.evaluate(path).loss != records["final"]["loss"]
+    with pytest.raises(DataError, match="there is no such file"):
+        recurra.LanguageModel.train(play, out=tmp_path / "other", test=str(tmp_path / "none"), **SMALL)
+
+
+def test_before_any_validation_the_weights_of_the_last_checkpoint_are_kept(play, tmp_path):
+    options = SMALL | {"cell": "rnn", "nonlinearity": "relu", "optimizer": "sgd", "learning_rate": 500.0}
+    with pytest.raises(TrainingDiverged, match="the weights of step 0 are kept"):
+        recurra.LanguageModel.train(play, out=tmp_path / "run", clip_norm=0, warmup_steps=0, **(options))
+    assert math.isfinite(recurra.load(tmp_path / "run").evaluate().loss)

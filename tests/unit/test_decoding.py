@@ -112,7 +112,7 @@ def test_the_first_symbol_can_be_confined():
         max_length=1,
         ends=torch.zeros(3, dtype=torch.bool),
         select=lambda s, r: s,
-        allowed_first=only,
+        allowed=lambda ids: None if ids else only,
     )
     assert got[0].ids == (2,)
     assert got[0].probability == pytest.approx(1.0)

@@ -2,13 +2,26 @@
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from recurra.cli import complete, data, demo, doctor, evaluate, report, sample, score, train
 from recurra.errors import RecurraError
 
+
+class _InOrder(TyperGroup):
+    """Commands in the order of a first use, not of the alphabet or of groups."""
+
+    ORDER = ("demo", "train", "evaluate", "sample", "score", "complete", "report", "data", "doctor")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=self.ORDER.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     name="recurra",
     help="Recurrent sequence models: from a raw file to a trained, evaluated, understood one.",
     no_args_is_help=True,
@@ -47,9 +60,10 @@ def _root(
 def main() -> None:
     """Run the command line. Exit codes: 0; 2 the person's cause; 1 ours; 3 training diverged; 130 and
     143 after an interrupt that was saved."""
-    # torch's threads otherwise spin while they wait: on a machine that others use too, two of them are
-    # ten times slower than one. It must be said before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # How long torch's threads (GNU OpenMP) spin before they sleep. Their default is so long that on a
+    # machine that others use too, two threads were some 20 times slower than one; with none at all, a
+    # small network is slowed by waking them. It must be said before torch is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         app()
     except RecurraError as error:

@@ -42,8 +42,9 @@ def go_on(run: Path) -> None:
     from recurra.runs import RunFolder
     from recurra.tasks.language_modeling import training
 
+    typer.echo(f"{run}: going on", err=True)
     unit = training.config_of(RunFolder.open(run)).unit
-    _report_end(training.resume(run, listeners=[_bar(unit)], on_ready=_introduce))
+    _report_end(training.resume(run, listeners=[_bar(unit)]))
 
 
 def _bar(unit: str) -> Any:
@@ -90,6 +91,8 @@ def _report_end(result: "TrainingResult") -> None:
         f"best weights of step {outcome.best_step:,}"
     )
     typer.echo(f"validation: {result.validation.sentence()}")
+    if result.test is not None:
+        typer.echo(f"test: {result.test.sentence()}")
     typer.echo(f"report: {page}")
     typer.echo(
         f"go on with:  recurra sample {run}   recurra evaluate {run} --data FILE   recurra score {run} FILE"

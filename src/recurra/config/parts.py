@@ -30,7 +30,7 @@ class StreamPart(Part):
 
     title: ClassVar[str] = "Streams"
 
-    batch_size: int = option(50, "parallel streams, over all processes", ge=1)
+    batch_size: int = option(25, "parallel streams, over all processes", ge=1)
     segment_length: int = option(100, "steps that the gradient flows back (k2)", unit="symbols", ge=1)
     update_every: int | None = option(
         None,
@@ -73,12 +73,10 @@ class OptimizerPart(Part):
     optimizer: Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adagrad"] = option(
         "adamw", "the update rule"
     )
-    learning_rate: float = option(0.004, "its peak", gt=0)
+    learning_rate: float = option(0.003, "its peak", gt=0)
     momentum: float = option(0.9, "of optimizer momentum", ge=0, lt=1)
     weight_decay: float = option(0.0, "pull of the weights to zero", ge=0)
-    clip_norm: float | None = option(
-        1.0, "scale the gradient down to this global L2 norm; 0 turns it off", ge=0
-    )
+    clip_norm: float = option(1.0, "scale the gradient down to this global L2 norm; 0 turns it off", ge=0)
     clip_value: float | None = option(None, "cut each gradient element into [-v, v]", gt=0)
     loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the symbols of a segment")
 
@@ -104,7 +102,7 @@ class LoopPart(Part):
 
     title: ClassVar[str] = "Training"
 
-    epochs: int = option(8, "passes over the training text", unit="epochs", ge=1)
+    epochs: int = option(7, "passes over the training text", unit="epochs", ge=1)
     max_steps: int | None = option(None, "stop after this many updates", unit="steps", ge=1)
     validate_every: int | None = option(None, "validate this often; else each epoch", unit="steps", ge=1)
     patience: int | None = option(None, "stop after this many validations without improvement", ge=1)

@@ -27,7 +27,7 @@ def complete(
     ends: Tensor,
     select: Callable[[Any, Tensor], Any],
     forbidden: Tensor | None = None,
-    allowed_first: Tensor | None = None,
+    allowed: Callable[[tuple[int, ...]], Tensor | None] | None = None,
     width: int | None = None,
 ) -> list[Completion]:
     """The k likeliest endings after `prime`, likeliest first, each of at least one symbol.
@@ -38,42 +38,51 @@ def complete(
 
     The `width` (default max(4k, 32)) likeliest open endings are kept at each step: the probability of
     an ending that is given is exact, a likelier ending may have been missed. `select(state, rows)`
-    picks rows of a batched state.
+    picks rows of a batched state. `allowed(symbols so far)` tells which symbols may come next while
+    something that was typed is still to be spelt out, and None from there on; probabilities are then
+    shares among the ways to spell it that the search kept.
 
-    Shapes: prime (T,) ids; ends, forbidden (never drawn, probability kept), allowed_first (the first
-    symbol is one of these, probability shared among them) are (V,) bool; `step` gives logits (B, T, V).
+    Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` gives
+    logits (B, T, V).
     """
     width = width or max(4 * k, 32)
+    never = torch.zeros_like(ends) if forbidden is None else forbidden
     with torch.no_grad():
         logits, state = step(torch.tensor([list(prime)]), None)
         next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
-        if allowed_first is not None:
-            next_log_probs = next_log_probs.masked_fill(~allowed_first, -torch.inf).log_softmax(dim=-1)
         endings: list[tuple[int, ...]] = [()]
         log_probs = torch.zeros(1, dtype=torch.float64)
+        masks = [allowed(()) if allowed is not None else None]
+        spelt = 0.0 if masks[0] is not None else 1.0  # probability of what was typed
         closed: list[Completion] = []
-        never = torch.zeros_like(ends) if forbidden is None else forbidden
         for length in range(1, max_length + 1):
-            barred = never if length == 1 and allowed_first is not None else never | ends
+            barred = torch.stack([never | ends if mask is None else never | ~mask for mask in masks])
             scores = (log_probs[:, None] + next_log_probs).masked_fill(barred, -torch.inf)
             log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
             log_probs, chosen = log_probs[log_probs.isfinite()], chosen[log_probs.isfinite()]
             if not len(chosen):
                 break
             rows, symbols = chosen // scores.shape[1], chosen % scores.shape[1]
+            before = [masks[row] for row in rows.tolist()]
             endings = [(*endings[r], s) for r, s in zip(rows.tolist(), symbols.tolist(), strict=True)]
+            masks = [allowed(ids) if allowed is not None else None for ids in endings]
+            free = torch.tensor([mask is None for mask in masks])
+            just_spelt = free & torch.tensor([mask is not None for mask in before])
+            spelt += float(log_probs[just_spelt].exp().sum())
             if length == max_length:
-                closed += _close(endings, log_probs)
+                closed += _close(endings, log_probs, free)
                 break
             logits, state = step(symbols[:, None], select(state, rows))
             next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
             if ends.any():
-                closed += _close(endings, log_probs + next_log_probs[:, ends].logsumexp(dim=-1))
+                closed += _close(endings, log_probs + next_log_probs[:, ends].logsumexp(dim=-1), free)
             closed = sorted(closed, key=lambda one: -one.probability)[:k]
             if len(closed) == k and float(log_probs[0].exp()) <= closed[-1].probability:
                 break  # whatever is still open is less likely
-    return sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
+    best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
+    return [Completion(one.ids, one.probability / spelt) for one in best]
 
 
-def _close(endings: Sequence[tuple[int, ...]], log_probs: Tensor) -> list[Completion]:
-    return [Completion(ids, p) for ids, p in zip(endings, log_probs.exp().tolist(), strict=True)]
+def _close(endings: Sequence[tuple[int, ...]], log_probs: Tensor, free: Tensor) -> list[Completion]:
+    rows = zip(endings, log_probs.exp().tolist(), free.tolist(), strict=True)
+    return [Completion(ids, probability) for ids, probability, is_free in rows if is_free]

@@ -20,15 +20,18 @@ def sample_ids(
     transform: LogitsTransform,
     generator: torch.Generator,
     end_id: int | None = None,
+    begins_anew: Callable[[Sequence[int]], bool] | None = None,
     device: torch.device | None = None,
 ) -> Iterator[int]:
     """Draw up to `length` symbols after `prime` (at least one symbol), each as it is drawn.
 
-    Ends early once `end_id` is drawn, which is given too.
+    Ends early once `end_id` is drawn, which is given too. Where `begins_anew` holds for the symbols so
+    far, the next one is drawn from the state before anything was read, as a new document's first.
 
     Shapes: `step` takes ids (1, T) and gives logits (1, T, V); `transform` takes (1, V).
     """
     ids = torch.tensor([list(prime)], device=device)
+    seen = list(prime)
     state: Any = None
     for _ in range(length):
         with torch.no_grad():
@@ -39,4 +42,7 @@ def sample_ids(
         yield drawn
         if drawn == end_id:
             return
+        seen.append(drawn)
+        if begins_anew is not None and begins_anew(seen):
+            state = None
         ids = torch.tensor([[drawn]], device=device)

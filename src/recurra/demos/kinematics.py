@@ -31,6 +31,10 @@ SHARES = (0.05, 0.25)
 FINAL_SAMPLES = 3
 _LENGTH = 420
 _TEMPERATURE = 0.7
+_READ_BEFORE = (
+    "A stone is dropped from a bridge that is 20 m high. If g = 9.8 m/s^2, how long does the stone take "
+    "to hit the water?\nAnswer: 2.0 s\n\n"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class _Sampler(Listener):
     def on_step(self, report: StepReport) -> None:
         if self._shares and report.step >= self._shares[0] * report.total_steps and self.model is not None:
             share = self._shares.pop(0)
-            text = self.model.sample(length=_LENGTH, temperature=_TEMPERATURE, seed=1).strip()
+            text = _sample(self.model, seed=1)
             self.show(Sample(f"after {share:.0%} of the training", text, f"loss {report.loss:.3f}"))
 
     def show(self, sample: Sample) -> None:
@@ -123,19 +127,25 @@ def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageMo
         "seed": seed,
         "hidden_size": 128,
         "num_layers": 2,
-        "segment_length": 100,
-        "batch_size": 50,
-        "learning_rate": 0.01,
+        "segment_length": 150,
+        "batch_size": 12,
+        "learning_rate": 0.007,
         "dropout": 0.0,
         "epochs": 6,
     }
     return LanguageModelConfig(**(own | dict(options))).resolved()
 
 
+def _sample(model: LanguageModel, seed: int) -> str:
+    """Some problems, written after the model has read one, as it always had in training."""
+    pieces = model.sample_stream(_READ_BEFORE, length=_LENGTH, temperature=_TEMPERATURE, seed=seed)
+    return "".join(pieces).strip()
+
+
 def _final_samples(sampler: _Sampler, model: LanguageModel, training_text: str) -> None:
     """Samples of the best weights, and how much of each stands in the training text."""
     for seed in range(1, FINAL_SAMPLES + 1):
-        text = model.sample(length=_LENGTH, temperature=_TEMPERATURE, seed=seed).strip()
+        text = _sample(model, seed)
         note = novelty(text, training_text).sentence()
         sampler.show(Sample(f"at the end, sample {seed}", text, note))
 

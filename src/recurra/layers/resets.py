@@ -1,7 +1,12 @@
 """A layer over streams in which some rows start anew in mid-batch: at the end of a document, say.
 
-Each row is cut into pieces at its resets. All pieces run together as one packed batch, the first of each row
-from the state that is carried, the others from zero; then every output goes back to its place.
+Two ways, with the same result:
+
+- spans: all rows together from one reset to the next, whichever row it is in, rows of the state emptied in
+  between. Each span is one plain call, so it pays where resets are few.
+- pieces: each row is cut at its own resets, and all pieces run together as one packed batch, the first of
+  each row from the state that is carried, the others from zero; then every output goes back to its place.
+  One call however many resets, but torch's packed functions on a CPU slow down with the square of the length.
 """
 
 from collections.abc import Sequence
@@ -15,6 +20,7 @@ from recurra.cells import State, map_state, shape_error
 from recurra.errors import ConfigError
 from recurra.layers.lengths import checked_lengths
 from recurra.layers.recurrent import RecurrentLayer
+from recurra.layers.stack import STEPS_A_SPAN
 
 
 class Pieces(NamedTuple):
@@ -69,8 +75,22 @@ def run_with_resets(
     state = layer.entry_state(state, x, B)
     if not marks[1:].any():  # the first step is the only one: no row need be cut
         return layer(x, _emptied(state, ~marks[0]), lengths)  # type: ignore[no-any-return]
+    if lengths is None and int(marks.any(dim=1).sum()) * STEPS_A_SPAN <= T:
+        return _run_spans(layer, x, state, marks)
     output, final = _run_pieces(layer, steps_first, state, _cut(marks, steps))
     return output.transpose(0, 1) if layer.batch_first else output, final
+
+
+def _run_spans(layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor) -> tuple[Tensor, State]:
+    time = 1 if layer.batch_first else 0
+    begins = [0, *(int(t) for t in marks.any(dim=1).nonzero() if t > 0)]
+    outputs = []
+    for begin, end in zip(begins, [*begins[1:], x.shape[time]], strict=True):
+        if marks[begin].any():
+            state = _emptied(state, ~marks[begin])
+        output, state = layer(x.narrow(time, begin, end - begin), state)
+        outputs.append(output)
+    return torch.cat(outputs, dim=time), state
 
 
 def _cut(marks: Tensor, lengths: Tensor) -> Pieces:

@@ -6,7 +6,7 @@ All of them read a file chunk by chunk, in the same words: `count` or `learn` gi
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
@@ -73,6 +73,12 @@ class Tokenizer(ABC):
             if id_ == self.end_id:
                 seen, written = [], 0
 
+    def begins_document(self, ids: Sequence[int], documents: Documents) -> bool:
+        """Whether the symbol after these is a document's first: after a line's end, or a blank line."""
+        if documents == "none" or self.end_id is None:
+            return False
+        return list(ids[-1:] if documents == "line" else ids[-2:]) in ([self.end_id], [self.end_id] * 2)
+
     @property
     def fingerprint(self) -> str:
         """A digest that changes with anything that changes an encoding."""
@@ -82,11 +88,6 @@ class Tokenizer(ABC):
     def vocabulary_size(self) -> int:
         """V, the number of symbols."""
         return len(self.vocabulary)
-
-    def is_boundary(self, id_: int) -> bool:
-        """Whether a word ends before this symbol: it begins with a blank or is a line's end."""
-        piece = self.decode([id_])
-        return id_ == self.end_id or not piece or piece[0].isspace()
 
 
 class CharTokenizer(Tokenizer):
@@ -193,9 +194,6 @@ class WordTokenizer(Tokenizer):
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
         yield from _encode_lines(self, _lines(chunks), documents)
-
-    def is_boundary(self, id_: int) -> bool:
-        return True
 
     def save(self, folder: Path) -> None:
         self.vocabulary.save(folder / "vocabulary.json", self.unit)

@@ -17,8 +17,7 @@ def make_fabric(config: LoopPart) -> Fabric:
 
     Raises: ConfigError if the device or the precision asked for is not there.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     has_cuda = torch.cuda.is_available()
     if config.device == "cuda" and not has_cuda:
         raise ConfigError("device: got 'cuda', but torch sees no GPU; use --device cpu or auto.")

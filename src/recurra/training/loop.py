@@ -35,6 +35,8 @@ from recurra.training.optimizers import build_optimizer, set_learning_rate
 from recurra.training.place import Place
 from recurra.training.schedules import Schedule
 
+_TOO_LARGE_LOSS = 700.0  # nats: the perplexity, exp(loss), is beyond what a float holds
+
 
 class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
     """What the loop needs to know: a task's configuration has these parts."""
@@ -132,9 +134,9 @@ class Trainer:
             self._step(optimizer)
             place, now = self.place, time.monotonic()
             place.elapsed_s = elapsed_before + now - started
-            if place.step % self.config.log_every == 0:
-                self._log_training()
             done = place.step >= self.total_steps
+            if done or place.step % self.config.log_every == 0:
+                self._log_training()
             validated = done or self._validation_due()
             if validated:
                 self._validate()
@@ -153,6 +155,7 @@ class Trainer:
     def _step(self, optimizer: Any) -> None:
         """One segment forwards and backwards, one update."""
         config, place = self.config, self.place
+        threshold = config.clip_norm or None
         segment, context = self._window()
         rate = self.schedule.rate(place.step, place.epoch, place.plateaus)
         set_learning_rate(self.optimizer, rate)
@@ -161,11 +164,12 @@ class Trainer:
         # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
         scale = self.fabric.world_size / (segment.count if config.loss_reduction == "mean" else 1)
         self.fabric.backward(loss_sum * scale)
+        norm = float(clip_by_norm(self.network.parameters(), None if config.clip_value else threshold))
+        total = self._sum_over_processes(loss_sum.detach())
+        self._refuse_divergence(total / segment.count, norm)
         if config.clip_value is not None:
             clip_by_value(self.network.parameters(), config.clip_value)
-        norm = float(clip_by_norm(self.network.parameters(), config.clip_norm or None))
-        total = self._sum_over_processes(loss_sum.detach())
-        self._refuse_divergence(total, norm)
+            clip_by_norm(self.network.parameters(), threshold)
         optimizer.step()
         optimizer.zero_grad()
         # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
@@ -189,15 +193,26 @@ class Trainer:
         return segment.to(self.fabric.device), context
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
-        if math.isfinite(loss) and math.isfinite(norm):
+        """Stop where the loss a target or the gradient is no finite number, or exp(loss) is none.
+
+        The best validated weights are kept, or where there are none yet those of the last checkpoint.
+        """
+        if math.isfinite(norm) and loss < _TOO_LARGE_LOSS:
             return
-        what = "the loss" if not math.isfinite(loss) else "the gradient"
-        if not self.run_folder.weights.exists() and self.fabric.is_global_zero:
-            self.run_folder.write_weights(snapshot.weights_of(self.network))
+        run, config = self.run_folder, self.config
+        kept = "the best weights so far"
+        if not run.weights.exists():
+            state, tensors = run.checkpoints.load()
+            kept = f"the weights of step {state['place']['step']}"
+            if self.fabric.is_global_zero:
+                run.write_weights(snapshot.below(tensors, "weights."))
+        what = (
+            "the gradient is no finite number" if loss < _TOO_LARGE_LOSS else f"the loss is {loss:.3g} nats"
+        )
+        clip = f"--clip-norm {config.clip_norm / 4:g}" if config.clip_norm else "--clip-norm 1"
         raise TrainingDiverged(
-            f"training diverged: after step {self.place.step} {what} is no finite number; the last good "
-            f"weights are kept in {self.run_folder.weights}. Try a lower --learning-rate (a third), a lower "
-            "--clip-norm, or more --warmup-steps."
+            f"training diverged: after step {self.place.step} {what}; {kept} are kept in {run.weights}. Try "
+            f"--learning-rate {config.learning_rate / 3:.2g}, {clip}, or more --warmup-steps."
         )
 
     def _validation_due(self) -> bool:
@@ -222,7 +237,7 @@ class Trainer:
     def _log_training(self) -> None:
         place = self.place
         figures = place.close_window()
-        figures["perplexity"] = math.exp(min(figures["loss"], 700.0))
+        figures["perplexity"] = math.exp(figures["loss"])
         figures["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         figures["tokens_per_s"] = place.tokens / max(place.elapsed_s, 1e-9)
         self._record("training", figures)

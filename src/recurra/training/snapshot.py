@@ -82,7 +82,7 @@ def restore(
 
     Raises: RunError if it was taken by another number of processes or does not fit.
     """
-    if state.get("version") != _VERSION:
+    if state.get("version") != _VERSION or "carried" not in state:
         raise RunError(f"the checkpoint has version {state.get('version')}, expected {_VERSION}; upgrade.")
     processes = state["processes"]
     if processes != fabric.world_size:
@@ -91,15 +91,15 @@ def restore(
             f"`torchrun --nproc-per-node {processes} -m recurra train --resume RUN`."
         )
     rank = fabric.global_rank
-    restore_weights(network, _below(tensors, "weights."), source="the checkpoint")
-    restore_optimizer(optimizer, _below(tensors, "optimizer."))
-    random = _below(tensors, f"random.{rank}.")
+    restore_weights(network, below(tensors, "weights."), source="the checkpoint")
+    restore_optimizer(optimizer, below(tensors, "optimizer."))
+    random = below(tensors, f"random.{rank}.")
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
     carried = []
     for number in range(state["carried"]):
-        parts = _below(tensors, f"carried.{rank}.{number}.")
+        parts = below(tensors, f"carried.{rank}.{number}.")
         carried.append(_unflatten([parts[str(i)].to(fabric.device) for i in range(len(parts))], state_like))
     return Place(**state["place"]), carried
 
@@ -108,7 +108,8 @@ def _unflatten(tensors: Sequence[Tensor], like: State) -> State:
     return tensors[0] if isinstance(like, Tensor) else type(like)(*tensors)
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it. Shapes: as they come."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -40,9 +40,7 @@ class LanguageModelConfig(
                 f"{self.segment_length}"
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
-            raise ValueError(
-                "update_every: does not go with at_document 'cut'; use 'reset'"
-            )
+            raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity: only cell 'rnn' has one to choose, not {self.cell!r}")
         return self

@@ -27,9 +27,11 @@ class LanguageModelCorpus:
     tokenizer: Tokenizer
     train: EncodedText
     valid: EncodedText
+    test: EncodedText | None = None
 
     def facts(self) -> dict[str, Any]:
         """What run.toml keeps of it: enough to find it again and to notice a change."""
+        texts = {"train": self.train, "valid": self.valid, "test": self.test}
         return {
             name: {
                 "path": str(text.source.path),
@@ -39,7 +41,8 @@ class LanguageModelCorpus:
                 "characters": text.characters,
                 "tokens": len(text.tokens),
             }
-            for name, text in (("train", self.train), ("valid", self.valid))
+            for name, text in texts.items()
+            if text is not None
         } | {"vocabulary_size": self.tokenizer.vocabulary_size}
 
 
@@ -58,11 +61,19 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
         train, valid = split_source(whole, config.validation_fraction, at_line_end=config.unit != "char")
     else:
         train, valid = whole, TextSource(Path(config.valid).absolute())
-        valid.facts()  # a fault in it is best known before the work begins
+    test = None if config.test is None else TextSource(Path(config.test).absolute())
+    for held_out in (valid, test):
+        if held_out is not None:
+            held_out.facts()  # a fault in it is best known before the work begins
     tokenizer = open_tokenizer(
         train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )
-    return LanguageModelCorpus(tokenizer, encode(train, tokenizer, config), encode(valid, tokenizer, config))
+    return LanguageModelCorpus(
+        tokenizer,
+        encode(train, tokenizer, config),
+        encode(valid, tokenizer, config),
+        None if test is None else encode(test, tokenizer, config),
+    )
 
 
 def find_corpus(
@@ -72,8 +83,9 @@ def find_corpus(
 
     Raises: DataError if a file is gone or has changed since.
     """
-    texts = {name: encode(known_source(facts[name]), tokenizer, config) for name in ("train", "valid")}
-    return LanguageModelCorpus(tokenizer, texts["train"], texts["valid"])
+    names = [name for name in ("train", "valid", "test") if name in facts]
+    texts = {name: encode(known_source(facts[name]), tokenizer, config) for name in names}
+    return LanguageModelCorpus(tokenizer, **texts)
 
 
 def known_source(facts: dict[str, Any]) -> TextSource:

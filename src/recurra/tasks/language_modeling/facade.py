@@ -1,6 +1,8 @@
 """The language model that a person holds: train, evaluate, score, sample, complete."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from recurra.config import build_config
 from recurra.data import TextSource
-from recurra.decoding import Completion, LogitsTransform, chain, complete, forbid, sample_ids
+from recurra.decoding import LogitsTransform, chain, complete, forbid, sample_ids
 from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
@@ -147,6 +149,7 @@ class LanguageModel:
             transform=self._transform(temperature, top_k, top_p, keep_unknown),
             generator=generator,
             end_id=self.tokenizer.end_id if until_end else None,
+            begins_anew=self._begins_anew,
             device=self.network.embedding.weight.device,
         )
         between = " " if self.tokenizer.unit == "word" and prime.strip() and prime[-1] not in " \n" else ""
@@ -169,10 +172,10 @@ class LanguageModel:
         if k < 1 or (length is not None and length < 1):
             raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
         words = self.tokenizer.unit == "word"
-        prime, first = text, None
-        if self.tokenizer.unit == "subword" and text.endswith(" "):
-            # A blank belongs to the subword after it.
-            prime, first = text.rstrip(" "), self._mask(lambda piece: piece.startswith(" "))
+        typed = ""
+        if self.tokenizer.unit == "subword":
+            # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
+            typed = re.search(r" ?\S*$", text)[0]  # type: ignore[index]
         ends = self._mask(
             (lambda piece: piece == "\n")
             if words
@@ -184,23 +187,40 @@ class LanguageModel:
             forbidden[unk] = True
         found = complete(
             self._step,
-            self._prime_ids(prime),
-            k=k,
-            max_length=length or (1 if words else 24),
+            self._prime_ids(text.removesuffix(typed)),
+            k=2 * k if typed else k,
+            max_length=(length or (1 if words else 24)) + len(typed.strip()),
             ends=ends & ~forbidden,
             forbidden=forbidden,
-            allowed_first=first,
+            allowed=self._spelling(typed) if typed else None,
             select=lambda state, rows: map_state(lambda part: part[:, rows], state),
         )
-        return [(self._ending(one), one.probability) for one in found]
+        endings: dict[str, float] = {}
+        for one in found:  # several ways to spell one ending are one
+            ending = self.tokenizer.decode(one.ids)[len(typed) :]
+            endings[ending] = endings.get(ending, 0.0) + one.probability
+        ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+        return [(ending, probability) for ending, probability in ordered if ending][:k]
 
-    def _ending(self, completion: Completion) -> str:
-        text = self.tokenizer.decode(completion.ids)
-        return text.removeprefix(" ") if self.tokenizer.unit == "subword" else text
+    def _spelling(self, typed: str) -> Callable[[tuple[int, ...]], Tensor | None]:
+        """Which symbols go on spelling `typed`, None once it is spelt out."""
 
-    def _mask(self, belongs: Any) -> Tensor:
-        size = self.tokenizer.vocabulary_size
-        return torch.tensor([bool(belongs(self.tokenizer.decode([id_]))) for id_ in range(size)])
+        def allowed(ids: tuple[int, ...]) -> Tensor | None:
+            rest = typed[len(self.tokenizer.decode(ids)) :]
+            if not rest:
+                return None
+            return self._mask(
+                lambda piece: bool(piece) and (piece.startswith(rest) or rest.startswith(piece))
+            )
+
+        return allowed
+
+    def _mask(self, belongs: Callable[[str], bool]) -> Tensor:
+        return torch.tensor([belongs(piece) for piece in self._pieces])
+
+    @cached_property
+    def _pieces(self) -> list[str]:
+        return [self.tokenizer.decode([id_]) for id_ in range(self.tokenizer.vocabulary_size)]
 
     def _step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         logits, state = self.network(ids, state)
@@ -213,7 +233,15 @@ class LanguageModel:
         for line in lines:
             ids += self.tokenizer.encode_line(line)
             ids += [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
-        return ids + self.tokenizer.encode_line(last)
+        ids += self.tokenizer.encode_line(last)
+        begins = [at for at in range(1, len(ids) + 1) if self._begins_anew(ids[:at])]
+        return ids[begins[-1] - 1 :] if begins else ids  # what was before the document is forgotten
+
+    def _begins_anew(self, ids: Sequence[int]) -> bool:
+        """Whether the state was set to zero, in training, before the symbol after these."""
+        return self.config.at_document == "reset" and self.tokenizer.begins_document(
+            ids, self.config.documents
+        )
 
     def _transform(
         self, temperature: float, top_k: int | None, top_p: float | None, keep_unknown: bool

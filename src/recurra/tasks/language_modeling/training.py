@@ -1,7 +1,7 @@
 """Training a language model into a run folder, and going on with one that was stopped."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from recurra.models import LanguageModelNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import (
+    EncodedText,
     LanguageModelCorpus,
     find_corpus,
     make_streams,
@@ -46,11 +47,13 @@ OnReady = Callable[[Trainer, LanguageModelCorpus], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training: how it went, and how the best weights predict the validation text."""
+    """A finished training: how it went, and how the best weights predict the validation text, and the
+    test text where one was named."""
 
     run: Path
     outcome: Outcome
     validation: LikelihoodFigures
+    test: LikelihoodFigures | None
     is_main_process: bool
 
 
@@ -84,12 +87,12 @@ class LanguageModelObjective:
             "bits_per_character": figures.bits_per_character,
         }
 
-    def evaluate(self, streams: int = 1) -> LikelihoodFigures:
-        """How the network as it is predicts the validation text."""
+    def evaluate(self, streams: int = 1, text: EncodedText | None = None) -> LikelihoodFigures:
+        """How the network as it is predicts a text, by default the validation text."""
         return evaluate_text(
             self._network,
             self._corpus.tokenizer,
-            self._corpus.valid,
+            text or self._corpus.valid,
             streams=streams,
             reset_at_documents=self._config.at_document == "reset",
         )
@@ -137,7 +140,10 @@ def resume(
     settings = run.read_settings()
     config = config_of(run)
     if not run.checkpoints.exists():
-        raise RunError(f"{out}: was stopped before its first checkpoint; begin anew with --overwrite.")
+        raise RunError(
+            f"{out}: has no checkpoint to go on from (stopped before its first, or copied without); "
+            "begin anew with --overwrite."
+        )
     with named_memory_faults():
         fabric = make_fabric(config)
         tokenizer = load_tokenizer(out)
@@ -207,18 +213,20 @@ def _fit(
         fabric.barrier()
     restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
     validation = objective.evaluate()
+    test = None if corpus.test is None else objective.evaluate(text=corpus.test)
     if fabric.is_global_zero:
-        _log_final(run, outcome, validation)
-    return TrainingResult(run.path, outcome, validation, fabric.is_global_zero)
+        _log_final(run, outcome, {"final": validation, "test": test})
+    return TrainingResult(run.path, outcome, validation, test, fabric.is_global_zero)
 
 
-def _log_final(run: RunFolder, outcome: Outcome, validation: LikelihoodFigures) -> None:
-    """The last record: the best weights on the validation text as one stream; once only."""
-    records = run.metrics.read()
-    if records and records[-1]["kind"] == "final":
+def _log_final(run: RunFolder, outcome: Outcome, results: Mapping[str, LikelihoodFigures | None]) -> None:
+    """The last records: the best weights on each text, read as one stream; once only."""
+    if any(record["kind"] == "final" for record in run.metrics.read()):
         return
-    figures = {name: value for name, value in validation.to_dict().items() if value != math.inf}
-    run.metrics.append({"kind": "final", "step": outcome.best_step, "epoch": outcome.epochs, **figures})
+    for kind, result in results.items():
+        if result is not None:
+            figures = {name: value for name, value in result.to_dict().items() if value != math.inf}
+            run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})
 
 
 def _first_process_first(fabric: Fabric, work: Callable[[], T]) -> T:

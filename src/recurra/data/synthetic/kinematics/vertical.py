@@ -6,29 +6,17 @@ from recurra.data.synthetic.kinematics.kind import Kind, Span
 from recurra.data.synthetic.kinematics.problem import GRAVITY_M_PER_S2 as G
 
 _WORDS = {
-    "thing": ("ball", "stone", "rock", "coin", "apple", "orange", "brick", "piece of glass"),
-    "place": ("cliff", "tower", "building", "lighthouse", "crane"),
+    "thing": ("ball", "stone", "coin", "apple", "orange"),
+    "place": ("cliff", "tower", "building"),
 }
-_THROWN = {"thing": ("ball", "stone", "rock", "coin", "apple", "orange"), "place": _WORDS["place"]}
 
-_DROPPED_FROM_HEIGHT = (
-    "{A thing} is dropped from the top of {a place} that is {h} high.",
-    "{person} drops {a thing} from the top of {a h} high {place}.",
-    "{A thing} falls from rest at a height of {h}.",
-    "{A thing} is released from rest {h} above the ground.",
-)
 _THROWN_UP = (
     "{A thing} is thrown straight up with an initial velocity of {v}.",
     "{person} throws {a thing} straight up at {v}.",
     "{A thing} is thrown upward and leaves the hand at {v}.",
 )
-_THROWN_DOWN = (
-    "{A thing} is thrown straight down at {v} from the top of {a place} that is {h} high.",
-    "{person} throws {a thing} straight down at {v} from the top of {a h} high {place}.",
-    "From a height of {h}, {a thing} is thrown straight down with an initial velocity of {v}.",
-)
 
-_FALLING = (
+VERTICAL = (
     Kind(
         name="drop_height",
         equation="h = g t²/2",
@@ -58,27 +46,16 @@ _FALLING = (
         solve=lambda h: math.sqrt(2 * h / G),
         words=_WORDS,
         gravity=True,
-        stories=_DROPPED_FROM_HEIGHT,
+        stories=(
+            "{A thing} is dropped from the top of {a place} that is {h} high.",
+            "{person} drops {a thing} from the top of {a h} high {place}.",
+            "{A thing} falls from rest at a height of {h}.",
+            "{A thing} is released from rest {h} above the ground.",
+        ),
         questions=(
             "how long does the {thing} take to hit the ground",
             "how long does it take to reach the ground",
             "after what time does the {thing} hit the ground",
-        ),
-    ),
-    Kind(
-        name="drop_speed",
-        equation="v = √(2 g h)",
-        given={"h": (Span("m", 6, 90),)},
-        unit="m/s",
-        bounds=(8, 50),
-        solve=lambda h: math.sqrt(2 * G * h),
-        words=_WORDS,
-        gravity=True,
-        stories=_DROPPED_FROM_HEIGHT,
-        questions=(
-            "with what speed does the {thing} hit the ground",
-            "what is its speed just before it hits the ground",
-            "how fast is the {thing} moving when it hits the ground",
         ),
     ),
     Kind(
@@ -88,7 +65,7 @@ _FALLING = (
         unit="m",
         bounds=(5, 52),
         solve=lambda t: G * t**2 / 2,
-        words={"thing": ("stone", "rock", "coin", "key")},
+        words={"thing": ("stone", "coin", "key")},
         gravity=True,
         stories=(
             "{A thing} is dropped into a well. It strikes the water after {t}.",
@@ -102,9 +79,6 @@ _FALLING = (
             "how far down is the water",
         ),
     ),
-)
-
-_THROWN_STRAIGHT = (
     Kind(
         name="throw_height",
         equation="h = v²/(2 g)",
@@ -112,7 +86,7 @@ _THROWN_STRAIGHT = (
         unit="m",
         bounds=(1.5, 35),
         solve=lambda v: v**2 / (2 * G),
-        words=_THROWN,
+        words=_WORDS,
         gravity=True,
         stories=_THROWN_UP,
         questions=(
@@ -128,7 +102,7 @@ _THROWN_STRAIGHT = (
         unit="s",
         bounds=(1.1, 6),
         solve=lambda v: 2 * v / G,
-        words=_THROWN,
+        words=_WORDS,
         gravity=True,
         stories=_THROWN_UP,
         questions=(
@@ -138,57 +112,24 @@ _THROWN_STRAIGHT = (
         ),
     ),
     Kind(
-        name="throw_speed",
-        equation="v = √(2 g h)",
-        given={"h": (Span("m", 2, 30, 0.1),)},
-        unit="m/s",
-        bounds=(6, 25),
-        solve=lambda h: math.sqrt(2 * G * h),
-        words=_THROWN,
-        gravity=True,
-        stories=(
-            "{A thing} is thrown straight up and rises {h} above the hand.",
-            "{person} throws {a thing} straight up. It rises to a height of {h} above {his} hand.",
-        ),
-        questions=(
-            "what is its initial velocity",
-            "with what speed does the {thing} leave the hand",
-            "how fast is it thrown",
-        ),
-    ),
-    Kind(
         name="throw_down_speed",
         equation="v' = √(v² + 2 g h)",
         given={"v": (Span("m/s", 2, 12, 0.1),), "h": (Span("m", 8, 70),)},
         unit="m/s",
         bounds=(10, 45),
         solve=lambda v, h: math.sqrt(v**2 + 2 * G * h),
-        words=_THROWN,
+        words=_WORDS,
         gravity=True,
-        stories=_THROWN_DOWN,
+        stories=(
+            "{A thing} is thrown straight down at {v} from the top of {a place} that is {h} high.",
+            "{person} throws {a thing} straight down at {v} from the top of {a h} high {place}.",
+            "From a height of {h}, {a thing} is thrown straight down with an initial velocity of {v}.",
+        ),
         questions=(
             "with what speed does the {thing} hit the ground",
             "what is its speed just before it hits the ground",
         ),
     ),
-    Kind(
-        name="throw_down_time",
-        equation="t = (√(v² + 2 g h) - v)/g",
-        given={"v": (Span("m/s", 2, 12, 0.1),), "h": (Span("m", 8, 70),)},
-        unit="s",
-        bounds=(1, 4),
-        solve=lambda v, h: (math.sqrt(v**2 + 2 * G * h) - v) / G,
-        words=_THROWN,
-        gravity=True,
-        stories=_THROWN_DOWN,
-        questions=(
-            "how long does the {thing} take to hit the ground",
-            "after what time does it reach the ground",
-        ),
-    ),
-)
-
-_FROM_ABOVE = (
     Kind(
         name="bridge_up",
         equation="h = g t²/2 - v t",
@@ -196,7 +137,7 @@ _FROM_ABOVE = (
         unit="m",
         bounds=(4, 45),
         solve=lambda v, t: G * t**2 / 2 - v * t,
-        words=_THROWN,
+        words=_WORDS,
         gravity=True,
         stories=(
             "{A thing} is thrown upward from a bridge with an initial velocity of {v}. "
@@ -218,7 +159,7 @@ _FROM_ABOVE = (
         unit="m",
         bounds=(6, 50),
         solve=lambda v, t: v * t + G * t**2 / 2,
-        words=_THROWN,
+        words=_WORDS,
         gravity=True,
         stories=(
             "{A thing} is thrown straight down from a bridge with an initial velocity of {v}. "
@@ -239,7 +180,7 @@ _FROM_ABOVE = (
         unit="s",
         bounds=(2, 7),
         solve=lambda v, h: (v + math.sqrt(v**2 + 2 * G * h)) / G,
-        words={"thing": ("bag of sand", "camera", "package", "hat")},
+        words={"thing": ("bag of sand", "camera", "package")},
         gravity=True,
         stories=(
             "A hot air balloon rises at {v}. At a height of {h}, {a thing} falls from it.",
@@ -251,5 +192,3 @@ _FROM_ABOVE = (
         ),
     ),
 )
-
-VERTICAL = (*_FALLING, *_THROWN_STRAIGHT, *_FROM_ABOVE)
