@@ -131,7 +131,7 @@ def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageMo
         "batch_size": 12,
         "learning_rate": 0.007,
         "dropout": 0.0,
-        "epochs": 6,
+        "epochs": 5,
     }
     return LanguageModelConfig(**(own | dict(options))).resolved()
 
