@@ -66,9 +66,8 @@ class _Sampler(Listener):
     def show(self, sample: Sample) -> None:
         """Print a sample and keep it for the report."""
         self.samples.append(sample)
-        self.console.print(
-            Panel(Text(sample.text), title=sample.title, subtitle=sample.note or None, width=100)
-        )
+        self.console.print(Panel(Text(sample.text), title=sample.title, width=100))
+        self.console.print(sample.note, highlight=False)
 
 
 def run(
@@ -102,7 +101,7 @@ def run(
     corpus = corpora[0]
     ngram = NGramModel.fit(np.asarray(corpus.train.tokens.ids), corpus.tokenizer.vocabulary_size, NGRAM_ORDER)
     ngram_perplexity = float(np.exp(ngram.cross_entropy(np.asarray(corpus.valid.tokens.ids))))
-    _final_samples(sampler, LanguageModel.load(out), "".join(corpus.train.source.chunks()))
+    _final_samples(sampler, LanguageModel.load(out), corpus)
     figures = {
         f"{config.cell.upper()}, validation perplexity per character": f"{result.validation.perplexity:.3f}",
         f"{NGRAM_ORDER}-gram, validation perplexity per character": f"{ngram_perplexity:.3f}",
@@ -142,12 +141,17 @@ def _sample(model: LanguageModel, seed: int) -> str:
     return "".join(pieces).strip()
 
 
-def _final_samples(sampler: _Sampler, model: LanguageModel, training_text: str) -> None:
-    """Samples of the best weights, and how much of each stands in the training text."""
+def _final_samples(sampler: _Sampler, model: LanguageModel, corpus: LanguageModelCorpus) -> None:
+    """Samples of the best weights, and how much of each stands in the training text; beside them a
+    held-out passage, which nobody copied and which all the same has much in common with it."""
+    training_text = "".join(corpus.train.source.chunks())
     for seed in range(1, FINAL_SAMPLES + 1):
         text = _sample(model, seed)
         note = novelty(text, training_text).sentence()
         sampler.show(Sample(f"at the end, sample {seed}", text, note))
+    held_out = next(iter(corpus.valid.source.chunks()))[:_LENGTH].strip()
+    note = novelty(held_out, training_text).sentence()
+    sampler.show(Sample("for comparison: held-out problems, which the network did not write", held_out, note))
 
 
 def _tell_end(console: Console, figures: Mapping[str, str], report: Path, out: Path) -> None:
