@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -128,12 +128,16 @@ def _named_faults(path: Path) -> Iterator[None]:
 
 def _first_bad_line(path: Path) -> str:
     """`:N`, the first line that is not UTF-8; nothing where it cannot be told."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
-        for number, line in enumerate(raw, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return f":{number}"
+    try:
+        with path.open("rb") as file, gzip.open(file, "rb") as unpacked:
+            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            for number, line in enumerate(unpacked if packed else file, start=1):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    return f":{number}"
+    except (OSError, EOFError, zlib.error):
+        pass
     return ""
 
 
@@ -144,22 +148,22 @@ def read_text_chunks(path: Path, chunk_characters: int = _CHUNK_CHARACTERS) -> I
 
     Raises: DataError if the file is missing, empty, binary, cut short or not UTF-8.
     """
-    with _named_faults(path):
-        with path.open("rb") as raw:
-            head = raw.read(4096)
+    with _named_faults(path), ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
+        head = file.peek(4096)[:4096]  # a pipe could not be opened again
         if not head:
             raise DataError(f"{path}: is empty; give a file with text in it.")
         packed = head[:2] == b"\x1f\x8b"
         if not packed and b"\0" in head:
             raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
         total = 0
-        with gzip.open(path, "rb") if packed else path.open("rb") as raw:
-            text = io.TextIOWrapper(raw, encoding="utf-8-sig")
-            while chunk := text.read(chunk_characters):
-                if "\0" in chunk:
-                    raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
-                total += len(chunk)
-                yield chunk
+        raw = stack.enter_context(gzip.open(file, "rb")) if packed else file
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig")
+        while chunk := text.read(chunk_characters):
+            if "\0" in chunk:
+                raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
+            total += len(chunk)
+            yield chunk
         if not total:
             raise DataError(f"{path}: is empty; give a file with text in it.")
 

@@ -126,11 +126,25 @@ def test_version_and_help():
 
 def test_output_into_a_closed_pipe_is_no_error(run):
     done = subprocess.run(
-        f"{sys.executable} -m recurra sample {run} --length 3000 --seed 1 | head -c 20",
+        f"set -o pipefail; {sys.executable} -m recurra sample {run} --length 3000 --seed 1 | head -c 20",
         shell=True,
+        executable="/bin/bash",
         capture_output=True,
         text=True,
         check=False,
     )
     assert len(done.stdout) == 20
+    assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_score_reads_a_pipe_whole(run):
+    done = subprocess.run(
+        f"{sys.executable} -m recurra score {run} <(seq 1 2000) | tail -n 1 | cut -f 3",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "2000\n"

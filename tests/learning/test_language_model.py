@@ -341,3 +341,22 @@ def test_before_any_validation_the_weights_of_the_last_checkpoint_are_kept(play,
     with pytest.raises(TrainingDiverged, match="the weights of step 0 are kept"):
         recurra.LanguageModel.train(play, out=tmp_path / "run", clip_norm=0, warmup_steps=0, **(options))
     assert math.isfinite(recurra.load(tmp_path / "run").evaluate().loss)
+
+
+def test_mixed_precision_computes_products_in_bfloat16(play, tmp_path, monkeypatch):
+    from recurra.models import LanguageModelNetwork
+
+    seen = set()
+    forward = LanguageModelNetwork.forward
+
+    def watched(self, *arguments, **named):
+        logits, state = forward(self, *arguments, **named)
+        if self.training:
+            seen.add(logits.dtype)
+        return logits, state
+
+    monkeypatch.setattr(LanguageModelNetwork, "forward", watched)
+    recurra.LanguageModel.train(
+        play, out=tmp_path / "run", precision="bf16-mixed", **(SMALL | {"max_steps": 3})
+    )
+    assert seen == {torch.bfloat16}

@@ -38,6 +38,17 @@ def test_what_is_no_run_is_refused(tmp_path, run):
         run.read_weights()
 
 
+def test_a_run_is_held_by_one_process(run):
+    with (
+        run.locked(),
+        pytest.raises(RunError, match="is being trained by another process"),
+        RunFolder(run.path).locked(),
+    ):
+        pass
+    with run.locked():
+        pass
+
+
 def test_a_newer_or_damaged_run_is_refused(run):
     text = run.settings.read_text()
     run.settings.write_text(text.replace("format_version = 1", "format_version = 99"))
@@ -57,8 +68,12 @@ def test_a_folder_in_the_way_is_never_harmed(tmp_path, run):
         with pytest.raises(RunError, match="exists and is not a run"):
             RunFolder.create(tmp_path / "letters", overwrite=overwrite)
     assert (tmp_path / "letters" / "dear.txt").read_text() == "keep"
+    (run.path / "notes.txt").write_text("keep")
     RunFolder.create(run.path, overwrite=True)
-    assert not run.settings.exists()
+    assert [path.name for path in run.path.iterdir()] == ["notes.txt"]
+    (tmp_path / "letters" / "run.toml").write_text("hidden_size = 3\n")  # a person's own file
+    with pytest.raises(RunError, match="exists and is not a run"):
+        RunFolder.create(tmp_path / "letters", overwrite=True)
 
 
 def test_the_latest_checkpoint_is_the_one_and_only(tmp_path):

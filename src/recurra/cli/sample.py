@@ -1,5 +1,6 @@
 """`recurra sample RUN`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,7 @@ def sample(
     top_p: Annotated[
         float | None, typer.Option(help="Draw from the fewest symbols that hold this probability.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="One seed, one text.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="One seed, one text.")] = None,
     unknown: Annotated[
         Literal["redraw", "keep"], typer.Option(help="What to do where <unk> is drawn.")
     ] = "redraw",
@@ -39,9 +40,13 @@ def sample(
     )
     sys.stdout.write(prime)
     last = prime
-    for piece in pieces:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-        last = piece or last
-    if not last.endswith("\n"):
-        sys.stdout.write("\n")
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            last = piece or last
+        if not last.endswith("\n"):
+            sys.stdout.write("\n")
+    except BrokenPipeError:
+        # The reader went away, as in `recurra sample … | head`; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

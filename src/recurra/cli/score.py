@@ -25,7 +25,8 @@ def score(
 
     if file == "-":
         try:
-            lines = sys.stdin.read().splitlines()
+            text = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
+            lines = text.removesuffix("\n").split("\n") if text else []
         except UnicodeDecodeError as error:
             raise DataError("standard input: is not UTF-8 text; convert it.") from error
     else:

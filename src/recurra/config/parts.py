@@ -108,7 +108,7 @@ class LoopPart(Part):
     patience: int | None = option(None, "stop after this many validations without improvement", ge=1)
     log_every: int = option(20, "write metrics.jsonl this often", unit="steps", ge=1)
     checkpoint_every_s: float = option(30.0, "save to go on from at least this often", unit="s", gt=0)
-    seed: int = option(1, "of weights, dropout and everything else that is random", ge=0)
+    seed: int = option(1, "of weights, dropout and everything else that is random", ge=0, le=2**32 - 1)
     precision: Literal["32", "bf16-mixed"] = option(
         "32", "bf16-mixed computes products in bfloat16: about twice as fast where the processor has it"
     )

@@ -55,6 +55,8 @@ class TextSource:
             status = self.path.stat()
         except OSError:
             return _read_facts(self.path)  # says what is wrong with the path
+        if not (self.path.is_file() or self.path.is_dir()):
+            raise DataError(f"{self.path}: is no regular file, and it is read more than once; save it first.")
         note = cache_folder() / "files" / f"{digest(self.path.resolve())}.json"
         stamp = [status.st_size, status.st_mtime_ns]
         try:

@@ -25,8 +25,8 @@ def sample_ids(
 ) -> Iterator[int]:
     """Draw up to `length` symbols after `prime` (at least one symbol), each as it is drawn.
 
-    Ends early once `end_id` is drawn, which is given too. Where `begins_anew` holds for the symbols so
-    far, the next one is drawn from the state before anything was read, as a new document's first.
+    Ends early once `end_id` is drawn, which is given too. Where `begins_anew` holds for the last two
+    symbols, the next one is drawn from the state before anything was read, as a new document's first.
 
     Shapes: `step` takes ids (1, T) and gives logits (1, T, V); `transform` takes (1, V).
     """
@@ -42,7 +42,7 @@ def sample_ids(
         yield drawn
         if drawn == end_id:
             return
-        seen.append(drawn)
+        seen = [*seen[-1:], drawn]
         if begins_anew is not None and begins_anew(seen):
             state = None
         ids = torch.tensor([[drawn]], device=device)

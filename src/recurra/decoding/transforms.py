@@ -1,5 +1,6 @@
 """Small changes of logits before a symbol is drawn, which compose."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -15,8 +16,8 @@ def temperature(value: float) -> LogitsTransform:
 
     Shapes: (B, V) -> (B, V). Raises: ConfigError if it is negative.
     """
-    if value < 0:
-        raise ConfigError(f"temperature: got {value}, expected >= 0.")
+    if not 0 <= value < math.inf:
+        raise ConfigError(f"temperature: got {value}, expected a finite number >= 0.")
     if value == 0:
         return top_k(1)
     return lambda logits: logits / value

@@ -126,4 +126,8 @@ class LanguageModelNetwork(nn.Module):
         """The sum of `token_losses` but for the first `context` steps, a scalar, and the state after
         the last step. Shapes as `token_losses`."""
         losses, state = self.token_losses(inputs, targets, state, lengths, resets)
-        return losses[:, context:].sum(), state
+        total = losses[:, context:].sum()
+        if lengths is not None and not lengths.any():
+            # No row takes a step: zero gradients all the same, as other processes wait for them.
+            total = total + 0.0 * sum(parameter.sum() for parameter in self.parameters())
+        return total, state

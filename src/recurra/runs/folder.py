@@ -8,10 +8,12 @@ RUN/ run.toml            the whole configuration, versions, split, fingerprints 
      report.html
 """
 
+import fcntl
 import platform
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +47,60 @@ class RunFolder:
         Raises: RunError if something is in the way.
         """
         cls.check_free(path, overwrite=overwrite)
-        if overwrite and path.exists():
-            shutil.rmtree(path)
-        return cls(path)
+        run = cls(path)
+        if overwrite:
+            run._remove()
+        return run
+
+    def _remove(self) -> None:
+        """Remove what a run writes, and nothing else that a person may have put beside it."""
+        for folder in (self.checkpoints.path, self.events):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.weights, self.report, self.metrics.path, self.settings):
+            file.unlink(missing_ok=True)
+        for name in ("vocabulary.json", "tokenizer.json"):
+            (self.path / name).unlink(missing_ok=True)
 
     @staticmethod
-    def check_free(path: Path, *, overwrite: bool = False) -> None:
+    def _is_run(path: Path) -> bool:
+        """Whether run.toml is one that we wrote, be it of another version."""
+        try:
+            content = tomllib.loads((path / "run.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return "format_version" in content and "task" in content
+
+    @classmethod
+    def check_free(cls, path: Path, *, overwrite: bool = False) -> None:
         """Refuse a path that holds anything; with `overwrite`, one that holds anything but a run.
 
         Raises: RunError if something is in the way.
         """
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             return
-        if not (path / "run.toml").exists():
+        if not cls._is_run(path):
             raise RunError(f"{path}: exists and is not a run; choose another folder to write to.")
         if not overwrite:
             raise RunError(
                 f"{path}: holds a run already; go on with it by `recurra train --resume {path}`, or begin "
                 "anew over it with --overwrite."
             )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process while it is trained.
+
+        Raises: RunError if another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunError(
+                    f"{self.path}: is being trained by another process; wait for it, or stop it first."
+                ) from error
+            yield
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

@@ -129,6 +129,9 @@ class CharTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self.vocabulary.symbols[id_] for id_ in ids)
 
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        return (self.vocabulary.symbols[id_] for id_ in ids)
+
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
         before = np.array([10, 10], dtype=np.uint32)  # as if a blank line stood before the text
         for chunk in chunks:

@@ -96,7 +96,7 @@ class Trainer:
         self.objective, self.streams, self.config = objective, streams, config
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
-        self.network = objective.network
+        self.network = objective.network.to(fabric.device)  # before the optimiser makes state beside it
         self.optimizer = build_optimizer(self.network, config)
         self.wrapped: Any = None
         self.place = Place()
@@ -160,7 +160,8 @@ class Trainer:
         rate = self.schedule.rate(place.step, place.epoch, place.plateaus)
         set_learning_rate(self.optimizer, rate)
         self.network.train()
-        loss_sum, state = self.objective.loss(self.wrapped, segment, self.carried[0], context)
+        with self.fabric.autocast():
+            loss_sum, state = self.objective.loss(self.wrapped, segment, self.carried[0], context)
         # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
         scale = self.fabric.world_size / (segment.count if config.loss_reduction == "mean" else 1)
         self.fabric.backward(loss_sum * scale)

@@ -234,7 +234,7 @@ class LanguageModel:
             ids += self.tokenizer.encode_line(line)
             ids += [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
         ids += self.tokenizer.encode_line(last)
-        begins = [at for at in range(1, len(ids) + 1) if self._begins_anew(ids[:at])]
+        begins = [at for at in range(1, len(ids) + 1) if self._begins_anew(ids[max(0, at - 2) : at])]
         return ids[begins[-1] - 1 :] if begins else ids  # what was before the document is forgotten
 
     def _begins_anew(self, ids: Sequence[int]) -> bool:

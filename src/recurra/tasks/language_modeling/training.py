@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -208,7 +209,8 @@ def _fit(
     fabric, run = trainer.fabric, trainer.run_folder
     if on_ready is not None and fabric.is_global_zero:
         on_ready(trainer, corpus)
-    outcome = trainer.fit(resume=resume)
+    with run.locked() if fabric.is_global_zero else nullcontext():
+        outcome = trainer.fit(resume=resume)
     if fabric.world_size > 1:
         fabric.barrier()
     restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
