@@ -3,20 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-NATIVE := $(shell find native -type f) CMakeLists.txt
+NATIVE := $(shell find native -path native/tests -prune -o -type f -print) CMakeLists.txt
 WORKERS ?= 2
 RUN ?= runs/demo
+FUZZ_S ?= 20
+NATIVE_BUILD ?= build/native-tests
+BENCHMARKS ?= layers output_layer language_model streaming
 export RECURRA_REQUIRE_NATIVE ?= 1
 
-.PHONY: demo test check lint check-slow bench docs clean
+.PHONY: demo test check lint check-native check-slow bench docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         train a recurrent network on kinematics problems and watch it learn to write"
 	@echo "make test         the tests"
 	@echo "make check        ruff, mypy and the tests"
+	@echo "make check-native the kernels against a reference under sanitizers, then random cases for FUZZ_S seconds"
 	@echo "make check-slow   the long checks: hundreds of kills, training to published figures"
-	@echo "make bench        speed, beside the peers"
+	@echo "make bench        speed, beside the peers; about 20 minutes, on a machine that does nothing else"
 	@echo "make docs         the documentation, into docs/_build/html"
 
 $(STAMP): pyproject.toml constraints.txt Makefile $(NATIVE)
@@ -38,11 +42,28 @@ lint: $(STAMP)
 
 check: lint test
 
+# g++ or clang++ with their sanitizers; the same program each time, native/tests/main.cpp tells how to run it by hand.
+check-native: $(STAMP)
+	for sanitizer in address,undefined thread; do \
+		build=$(NATIVE_BUILD)/$$sanitizer; \
+		$(BIN)/cmake -S . -B $$build -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+			-DRECURRA_TESTS=ON -DRECURRA_OPTIMISE=-O1 -DRECURRA_SANITIZE=$$sanitizer \
+		&& $(BIN)/cmake --build $$build \
+		&& $$build/native/tests/native_tests \
+		&& $$build/native/tests/native_tests --fuzz $(FUZZ_S) || exit 1; \
+	done
+
 check-slow: $(STAMP)
+	$(MAKE) check-native FUZZ_S=300
 	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/layers.py
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt 'recurra[bench]'
+	for name in $(BENCHMARKS); do \
+		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; \
+	done
+	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/pictures/draw.py benchmarks
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

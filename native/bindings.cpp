@@ -1,13 +1,226 @@
 // The Python face of the native part. It knows neither torch nor tasks.
+//
+// Arrays come as addresses (recurra/kernels/operators.py has checked their shapes, types and places): as
+// array objects they would cost more than a short call takes. The interpreter lock is released while kernels run.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "dispatch.h"
+#include "parallel.h"
+#include "pool.h"
 #include "processor.h"
+#include "streaming.h"
+
+namespace nb = nanobind;
+using namespace recurra;
+
+namespace {
+
+// A field that holds an address, as a number; 0 is none.
+#define RECURRA_ADDRESS(name)                                                                           \
+  def_prop_rw(                                                                                          \
+      #name, [](const Recurrence& call) { return reinterpret_cast<std::uintptr_t>(call.name); },        \
+      [](Recurrence& call, std::uintptr_t address) {                                                    \
+        call.name = reinterpret_cast<decltype(call.name)>(address);                                     \
+      })
+// A field that holds one of a list of choices, by its number; a flag is 0 or 1.
+#define RECURRA_CHOICE(name)                                                       \
+  def_prop_rw(                                                                     \
+      #name, [](const Recurrence& call) { return static_cast<int>(call.name); },   \
+      [](Recurrence& call, int choice) { call.name = static_cast<decltype(call.name)>(choice); })
+
+void bind_recurrence(nb::module_& m) {
+  nb::class_<Recurrence>(m, "Recurrence", "One layer in one direction; native/recurrence.h says what each field is.")
+      .def(nb::init<>())
+      .RECURRA_CHOICE(cell)
+      .RECURRA_CHOICE(activation)
+      .RECURRA_CHOICE(output_activation)
+      .RECURRA_CHOICE(peepholes)
+      .RECURRA_CHOICE(coupled_gates)
+      .RECURRA_CHOICE(relevance_gate)
+      .RECURRA_CHOICE(layer_norm)
+      .RECURRA_CHOICE(reverse)
+      .RECURRA_CHOICE(training)
+      .def_rw("threads", &Recurrence::threads)
+      .def_rw("T", &Recurrence::T)
+      .def_rw("B", &Recurrence::B)
+      .def_rw("N", &Recurrence::N)
+      .def_rw("I", &Recurrence::I)
+      .def_rw("H", &Recurrence::H)
+      .def_rw("P", &Recurrence::P)
+      .RECURRA_ADDRESS(batch_sizes)
+      .RECURRA_ADDRESS(x)
+      .RECURRA_ADDRESS(h0)
+      .RECURRA_ADDRESS(c0)
+      .RECURRA_ADDRESS(weight_ih)
+      .RECURRA_ADDRESS(weight_hh)
+      .RECURRA_ADDRESS(bias_ih)
+      .RECURRA_ADDRESS(bias_hh)
+      .RECURRA_ADDRESS(projection)
+      .RECURRA_ADDRESS(projection_bias)
+      .RECURRA_ADDRESS(peephole)
+      .RECURRA_ADDRESS(gain_ih)
+      .RECURRA_ADDRESS(gain_hh)
+      .RECURRA_ADDRESS(gain_cell)
+      .RECURRA_ADDRESS(shift_cell)
+      .RECURRA_ADDRESS(keep_hidden)
+      .RECURRA_ADDRESS(keep_cell)
+      .RECURRA_ADDRESS(y)
+      .RECURRA_ADDRESS(hT)
+      .RECURRA_ADDRESS(cT)
+      .RECURRA_ADDRESS(c_steps)
+      .RECURRA_ADDRESS(saved)
+      .RECURRA_ADDRESS(dy)
+      .RECURRA_ADDRESS(dhT)
+      .RECURRA_ADDRESS(dcT)
+      .RECURRA_ADDRESS(dc_steps)
+      .RECURRA_ADDRESS(dx)
+      .RECURRA_ADDRESS(dh0)
+      .RECURRA_ADDRESS(dc0)
+      .RECURRA_ADDRESS(dweight_ih)
+      .RECURRA_ADDRESS(dweight_hh)
+      .RECURRA_ADDRESS(dbias_ih)
+      .RECURRA_ADDRESS(dbias_hh)
+      .RECURRA_ADDRESS(dprojection)
+      .RECURRA_ADDRESS(dprojection_bias)
+      .RECURRA_ADDRESS(dpeephole)
+      .RECURRA_ADDRESS(dgain_ih)
+      .RECURRA_ADDRESS(dgain_hh)
+      .RECURRA_ADDRESS(dgain_cell)
+      .RECURRA_ADDRESS(dshift_cell)
+      .def("forward", [](const Recurrence& call) { kernels().forward(call); }, nb::call_guard<nb::gil_scoped_release>())
+      .def("backward", [](const Recurrence& call) { kernels().backward(call); }, nb::call_guard<nb::gil_scoped_release>())
+      .def("saved_floats_a_row", [](const Recurrence& call) { return kernels().saved_floats_a_row(call); });
+}
+
+// The same for the output layer: an address as a number, 0 is none.
+template <auto Field>
+std::uintptr_t address_of(const OutputLayer& call) {
+  return reinterpret_cast<std::uintptr_t>(call.*Field);
+}
+template <auto Field>
+void set_address(OutputLayer& call, std::uintptr_t address) {
+  call.*Field = reinterpret_cast<std::remove_reference_t<decltype(call.*Field)>>(address);
+}
+
+void bind_output_layer(nb::module_& m) {
+#define RECURRA_FIELD(name) def_prop_rw(#name, address_of<&OutputLayer::name>, set_address<&OutputLayer::name>)
+  nb::class_<OutputLayer>(m, "OutputLayer", "Linear layer and cross-entropy in one; native/output_layer.h says what each field is.")
+      .def(nb::init<>())
+      .def_rw("threads", &OutputLayer::threads)
+      .def_rw("mean", &OutputLayer::mean)
+      .def_rw("N", &OutputLayer::N)
+      .def_rw("H", &OutputLayer::H)
+      .def_rw("V", &OutputLayer::V)
+      .def_rw("ignore_index", &OutputLayer::ignore_index)
+      .RECURRA_FIELD(hidden)
+      .RECURRA_FIELD(weight)
+      .RECURRA_FIELD(bias)
+      .RECURRA_FIELD(targets)
+      .RECURRA_FIELD(losses)
+      .RECURRA_FIELD(normalisers)
+      .RECURRA_FIELD(dlosses)
+      .RECURRA_FIELD(dhidden)
+      .RECURRA_FIELD(dweight)
+      .RECURRA_FIELD(dbias)
+      .def_ro("counted", &OutputLayer::counted)
+      .def_ro("bad_token", &OutputLayer::bad_token)
+      .def_ro("workspace", &OutputLayer::workspace)
+      .def("forward", [](OutputLayer& call) { kernels().output_layer_forward(call); }, nb::call_guard<nb::gil_scoped_release>())
+      .def("backward", [](OutputLayer& call) { kernels().output_layer_backward(call); }, nb::call_guard<nb::gil_scoped_release>());
+#undef RECURRA_FIELD
+}
+
+using FloatsIn = nb::ndarray<const float, nb::numpy, nb::c_contig, nb::device::cpu>;
+using FloatsOut = nb::ndarray<float, nb::numpy, nb::c_contig, nb::device::cpu>;
+
+void check_size(const char* what, std::size_t got, long expected) {
+  if (got != static_cast<std::size_t>(expected)) {
+    throw nb::value_error((std::string(what) + ": got " + std::to_string(got) + " numbers, expected " +
+                           std::to_string(expected)).c_str());
+  }
+}
+
+// Python's face of a stack that steps. One object is for one thread at a time.
+void bind_streaming(nb::module_& m) {
+  nb::class_<StreamingStack>(m, "StreamingStack", "Recurrent layers, one step at a time; native/streaming.h tells more.")
+      .def("__init__",
+           [](StreamingStack* self, const std::vector<Recurrence>& layers, int skip, float keep_hidden, float keep_cell) {
+             if (layers.empty()) throw nb::value_error("layers: got none, expected one at least");
+             new (self) StreamingStack(layers, static_cast<Skip>(skip), keep_hidden, keep_cell);
+           })
+      .def_prop_ro("input_size", &StreamingStack::input_size)
+      .def_prop_ro("output_size", &StreamingStack::output_size)
+      .def_prop_ro("state_size", &StreamingStack::state_size)
+      .def("run",
+           [](StreamingStack& self, FloatsIn x, FloatsOut output) {
+             const std::size_t inputs = static_cast<std::size_t>(self.input_size());
+             const std::size_t steps = x.size() / inputs;
+             check_size("x", x.size(), static_cast<long>(steps * inputs));
+             check_size("output", output.size(), static_cast<long>(steps) * self.output_size());
+             const float* from = x.data();
+             float* to = output.data();
+             if (steps == 1) return self.step(from, to);  // too short to let another thread run meanwhile
+             nb::gil_scoped_release release;
+             for (std::size_t t = 0; t < steps; ++t, from += inputs, to += self.output_size()) self.step(from, to);
+           },
+           nb::arg("x").noconvert(), nb::arg("output").noconvert(), "Steps [T, I] in, outputs [T, output_size] out.")
+      .def("set_state", [](StreamingStack& self, FloatsIn state) {
+        check_size("state", state.size(), self.state_size());
+        self.set_state(state.data());
+      }, nb::arg("state").noconvert())
+      .def("get_state", [](const StreamingStack& self, FloatsOut state) {
+        check_size("state", state.size(), self.state_size());
+        self.get_state(state.data());
+      }, nb::arg("state").noconvert());
+}
+
+// A tensor of torch over borrowed memory, which goes back to the pool with the tensor.
+nb::ndarray<nb::pytorch, float, nb::ndim<2>> borrow_matrix(std::size_t rows, std::size_t columns) {
+  void* memory = borrow_block(rows * columns * sizeof(float));
+  nb::capsule owner(memory, [](void* block) noexcept { give_back_block(block); });
+  return nb::ndarray<nb::pytorch, float, nb::ndim<2>>(static_cast<float*>(memory), {rows, columns}, owner);
+}
+
+void bind_pool(nb::module_& m) {
+  m.def("borrow_matrix", &borrow_matrix, nb::arg("rows"), nb::arg("columns"),
+        "An uninitialised tensor whose memory comes from, and goes back to, a pool of large blocks.");
+  m.def("kept_bytes", &kept_bytes, "Bytes that the pool keeps for later borrowers now.");
+}
+
+void bind_threads(nb::module_& m) {
+  m.def(
+      "use_openmp",
+      [](std::uintptr_t parallel, std::uintptr_t barrier, std::uintptr_t thread_num, std::uintptr_t num_threads) {
+        OpenMP library;
+        library.parallel = reinterpret_cast<decltype(library.parallel)>(parallel);
+        library.barrier = reinterpret_cast<decltype(library.barrier)>(barrier);
+        library.thread_num = reinterpret_cast<decltype(library.thread_num)>(thread_num);
+        library.num_threads = reinterpret_cast<decltype(library.num_threads)>(num_threads);
+        use_openmp(library);
+      },
+      nb::arg("parallel"), nb::arg("barrier"), nb::arg("thread_num"), nb::arg("num_threads"),
+      "Run teams on the threads of an OpenMP library that is loaded already, by the addresses of four functions.");
+  m.def("has_threads", &has_threads, "Whether more than one thread can be had; in a forked child none can.");
+}
+
+}  // namespace
 
 NB_MODULE(_native, m) {
-  m.doc() = "Recurra's native part: what this build and this processor are.";
+  m.doc() = "Recurra's native part: kernels, and what this build and this processor are.";
   m.attr("__version__") = RECURRA_VERSION;
-  m.def("processor_features", &recurra::processor_features,
-        "Names of the vector extensions that the running processor offers.");
+  m.def("processor_features", &processor_features, "Names of the vector extensions that the running processor offers.");
+  m.def("instruction_sets", &instruction_sets, "Those that kernels are here for and that this processor runs, best first.");
+  m.def("use_instruction_set", &use_instruction_set, nb::arg("name"),
+        "Run the kernels of this instruction set from now on; False where they are not to be had.");
+  m.def("instruction_set", [] { return kernels().name; }, "The one whose kernels run now.");
+  m.def("peak_flops", [](double seconds) { return kernels().peak_flops(seconds); }, nb::arg("seconds"),
+        nb::call_guard<nb::gil_scoped_release>(), "Multiply-adds from registers on one core, operations a second.");
+  bind_recurrence(m);
+  bind_output_layer(m);
+  bind_streaming(m);
+  bind_pool(m);
+  bind_threads(m);
 }

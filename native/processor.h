@@ -11,4 +11,7 @@ namespace recurra {
 // x86-64; "neon" on 64-bit Arm. Never allocates beyond its result; safe from any thread.
 std::vector<std::string> processor_features();
 
+// Whether `name` is among processor_features().
+bool has_feature(const std::string& name);
+
 }  // namespace recurra

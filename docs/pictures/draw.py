@@ -8,7 +8,22 @@ from drawing import STYLE, save
 from matplotlib import rc_context
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("rnn", "gru", "lstm", "bptt", "streams", "documents", "clipping", "perplexity", "sampling")
+NAMES = (
+    "rnn",
+    "jordan",
+    "gru",
+    "gru_before",
+    "lstm",
+    "lstm_peepholes",
+    "bptt",
+    "streams",
+    "documents",
+    "clipping",
+    "perplexity",
+    "sampling",
+    "kernels",
+    "benchmarks",
+)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""One step of the GRU, with the reset gate after the product."""
+"""One step of the GRU, with the reset gate after the product (`gru`) or before it (`gru_before`)."""
 
 from drawing import (
     AMBER,
@@ -23,6 +23,11 @@ TOP, INPUT = 5.0, 0.85  # the line of the hidden state; the line of the input
 
 
 def draw() -> Figure:
+    """Draw the step with the reset after the product."""
+    return draw_step(reset="after")
+
+
+def draw_step(reset: str) -> Figure:
     """Draw the hidden state on top, the gates below it, the input at the bottom."""
     figure, axes = canvas(9.0, 4.9, (11.2, 6.1))
     box(axes, (5.6, 3.1), (8.7, 5.3), face=PALE, edge=LINE, zorder=1, rounding=0.3)
@@ -43,13 +48,9 @@ def draw() -> Figure:
     # r
     _tap(axes, 2.6, 3.15)
     _feed(axes, 2.6, 2.55)
-    # n = tanh(W_in x + r * (W_hn h))
-    _tap(axes, 4.3, 4.18)
-    box(axes, (4.3, 3.9), (0.95, 0.56), "$W_{hn}$", face=PALE_BLUE, edge=BLUE, fontsize=12)
-    arrow(axes, (4.3, 3.62), (4.3, 3.07))
-    node(axes, (4.3, 2.85), r"$\ast$")
-    arrow(axes, (3.01, 2.85), (4.08, 2.85), colour=AMBER)
-    path(axes, [(4.52, 2.85), (5.4, 2.85), (5.4, 2.16)])
+    # n = tanh(W_in x + r * (W_hn h)), or W_hn (r * h)
+    _reset_after(axes) if reset == "after" else _reset_before(axes)
+    path(axes, [(4.52 if reset == "after" else 4.78, 2.85), (5.4, 2.85), (5.4, 2.16)])
     box(axes, (5.4, 1.85), (0.95, 0.6), r"$\tanh$", face=PALE_AMBER, edge=AMBER, fontsize=13)
     label(axes, (6.05, 2.13), "$n$", fontsize=14, colour=AMBER)
     # z
@@ -66,6 +67,22 @@ def draw() -> Figure:
     label(axes, (8.2, 3.07), "$1-z$", fontsize=13, colour=AMBER)
     arrow(axes, (9.0, 3.07), (9.0, TOP - 0.22))
     return figure
+
+
+def _reset_after(axes: Axes) -> None:
+    _tap(axes, 4.3, 4.18)
+    box(axes, (4.3, 3.9), (0.95, 0.56), "$W_{hn}$", face=PALE_BLUE, edge=BLUE, fontsize=12)
+    arrow(axes, (4.3, 3.62), (4.3, 3.07))
+    node(axes, (4.3, 2.85), r"$\ast$")
+    arrow(axes, (3.01, 2.85), (4.08, 2.85), colour=AMBER)
+
+
+def _reset_before(axes: Axes) -> None:
+    _tap(axes, 4.3, 4.12)
+    node(axes, (4.3, 3.9), r"$\ast$")
+    path(axes, [(3.01, 2.85), (3.42, 2.85), (3.42, 3.9), (4.08, 3.9)], colour=AMBER)
+    arrow(axes, (4.3, 3.68), (4.3, 3.13))
+    box(axes, (4.3, 2.85), (0.95, 0.56), "$W_{hn}$", face=PALE_BLUE, edge=BLUE, fontsize=12)
 
 
 def _tap(axes: Axes, x: float, end: float) -> None:

@@ -1,4 +1,4 @@
-"""One step of the LSTM."""
+"""One step of the LSTM, without peepholes (`lstm`) or with them (`lstm_peepholes`)."""
 
 from drawing import (
     AMBER,
@@ -7,6 +7,7 @@ from drawing import (
     LINE,
     PALE,
     PALE_AMBER,
+    RED,
     SOFT,
     arrow,
     box,
@@ -20,9 +21,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 TOP, LOW = 4.6, 1.2  # the memory's line; the line of the input and the hidden state
+BUS = 3.1  # the line that carries the old memory to its peepholes
 
 
 def draw() -> Figure:
+    """Draw the step without peepholes."""
+    return draw_step(peepholes=False)
+
+
+def draw_step(peepholes: bool) -> Figure:
     """Draw the memory on top, the gates below it, the hidden state at the bottom."""
     figure, axes = canvas(9.0, 5.0, (11.2, 6.22))
     box(axes, (5.6, 2.98), (8.5, 5.1), face=PALE, edge=LINE, zorder=1, rounding=0.3)
@@ -41,7 +48,9 @@ def draw() -> Figure:
         dot(axes, (x, LOW))
         _gate(axes, x, name, gate)
     _gate(axes, 7.2, r"$\sigma$", "o")
-    arrow(axes, (3.0, 2.35), (3.0, TOP - 0.22), colour=AMBER)
+    if peepholes:
+        _peepholes(axes)
+    arrow(axes, (3.0, BUS + 0.14 if peepholes else 2.35), (3.0, TOP - 0.22), colour=AMBER)
     arrow(axes, (5.3, 2.35), (5.3, 3.28), colour=AMBER)
     node(axes, (5.3, 3.5), r"$\ast$")
     path(axes, [(4.3, 2.35), (4.3, 3.5), (5.08, 3.5)], colour=AMBER)
@@ -64,6 +73,19 @@ def draw() -> Figure:
     dot(axes, (2.0, LOW))
     label(axes, (2.12, 0.2), "$x_t$", fontsize=15, colour=GREEN, align="left")
     return figure
+
+
+def _peepholes(axes: Axes) -> None:
+    """The old memory into f and i, the new one into o."""
+    arrow(axes, (3.0, 2.35), (3.0, BUS - 0.14), colour=AMBER, head=False)
+    dot(axes, (1.75, TOP), RED)
+    path(axes, [(1.75, TOP), (1.75, BUS), (2.76, BUS), (2.76, 2.35)], colour=RED)
+    path(axes, [(2.76, BUS), (4.06, BUS), (4.06, 2.35)], colour=RED)
+    dot(axes, (2.76, BUS), RED)
+    dot(axes, (6.95, TOP), RED)
+    arrow(axes, (6.95, TOP), (6.95, 2.35), colour=RED)
+    for x, y, gate in ((2.5, 2.72, "f"), (3.82, 2.72, "i"), (6.68, 3.2, "o")):
+        label(axes, (x, y), f"$p_{gate}$", fontsize=13, colour=RED)
 
 
 def _gate(axes: Axes, x: float, function: str, gate: str) -> None:

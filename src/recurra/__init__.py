@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from recurra.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from recurra.cells import GRUCell, LSTMCell, LSTMState, RNNCell
+    from recurra.cells import GRUCell, JordanCell, LSTMCell, LSTMState, RNNCell
     from recurra.errors import RecurraError
-    from recurra.layers import GRU, LSTM, RNN, parameter_summary
+    from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.loading import load
 
@@ -24,11 +24,14 @@ __all__ = [
     "LSTM",
     "RNN",
     "GRUCell",
+    "JordanCell",
+    "JordanRNN",
     "LSTMCell",
     "LSTMState",
     "LanguageModel",
     "RNNCell",
     "RecurraError",
+    "StreamingStep",
     "__version__",
     "load",
     "parameter_summary",
@@ -40,8 +43,11 @@ __getattr__, __dir__ = lazy_names(
         "GRU": "recurra.layers",
         "LSTM": "recurra.layers",
         "RNN": "recurra.layers",
+        "JordanRNN": "recurra.layers",
+        "StreamingStep": "recurra.layers",
         "parameter_summary": "recurra.layers",
         "GRUCell": "recurra.cells",
+        "JordanCell": "recurra.cells",
         "LSTMCell": "recurra.cells",
         "LSTMState": "recurra.cells",
         "RNNCell": "recurra.cells",

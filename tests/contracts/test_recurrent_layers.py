@@ -1,6 +1,6 @@
 """What every recurrent layer promises: each layer of LAYERS is crossed with each contract.
 
-A new layer, cell or backend joins by one line in LAYERS.
+A new layer, cell or backend joins by one line in every_layer.py.
 """
 
 import copy
@@ -8,74 +8,16 @@ import io
 
 import pytest
 import torch
+from every_layer import INPUT, LAYERS, ONE_WAY, in_order, make, parts_of, random_state, rows_of, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra.cells import NONLINEARITIES
-from recurra.layers import GRU, LSTM, RNN, map_state, run_with_resets
+from recurra.errors import BackendUnavailable
+from recurra.kernels import native
+from recurra.layers import map_state, run_with_resets
 
-INPUT, HIDDEN = 5, 7
-BACKENDS_OF = {name: ["reference"] for name in NONLINEARITIES} | {
-    "tanh": ["torch", "reference"],
-    "relu": ["torch", "reference"],
-}
-
-
-SHAPES = {
-    "": {},
-    "_two_layers": {"num_layers": 2},
-    "_both_ways": {"bidirectional": True},
-    "_deep": {"num_layers": 2, "bidirectional": True, "batch_first": True, "bias": False},
-}
-
-
-def _layers():
-    made = {}
-    for shape, options in SHAPES.items():
-        for g, backends in BACKENDS_OF.items():
-            for backend in backends:
-                elman = {"nonlinearity": g, "backend": backend, **options}
-                made[f"rnn_{g}{shape}_{backend}"] = (RNN, elman)
-        for backend in ["torch", "reference"]:
-            made[f"gru{shape}_{backend}"] = (GRU, {"backend": backend, **options})
-            made[f"lstm{shape}_{backend}"] = (LSTM, {"backend": backend, **options})
-            made[f"lstm_proj{shape}_{backend}"] = (LSTM, {"backend": backend, "proj_size": 3, **options})
-    return made
-
-
-LAYERS = _layers()
-ONE_WAY = [name for name, (_, options) in LAYERS.items() if not options.get("bidirectional")]
 every_layer = pytest.mark.parametrize("name", LAYERS)
-
-
-def make(name, **changes):
-    torch.manual_seed(11)
-    cell, options = LAYERS[name]
-    return cell(INPUT, HIDDEN, **({"dtype": torch.float64} | options | changes))
-
-
-def random_state(layer, rows):
-    return map_state(torch.randn_like, layer.initial_state(rows))
-
-
-def rows_of(state, row):
-    return map_state(lambda part: part[:, row : row + 1], state)
-
-
-def parts_of(state):
-    return (state,) if isinstance(state, torch.Tensor) else tuple(state)
-
-
-def in_order(layer, x):
-    """Of (T, B, ...) what the layer takes, and of its output (T, B, ...)."""
-    return x.transpose(0, 1) if layer.batch_first else x
-
-
-def run(layer, x, state=None, lengths=None):
-    """The layer over x (T, B, I): its output (T, B, D*H) and final state."""
-    output, final = layer(in_order(layer, x), state, lengths)
-    return in_order(layer, output), final
 
 
 @every_layer
@@ -104,13 +46,42 @@ def test_a_result_never_depends_on_the_rest_of_the_batch(name, lengths, data):
         (output * weights).sum() + sum(part.square().sum() for part in parts_of(final))
         for output, final in ((want, want_final), (got[:length, row : row + 1], rows_of(got_final, row)))
     ]
-    parameters = list(layer.parameters())
+    parameters = [each for name, each in layer.named_parameters() if not name.startswith("initial")]
     of_alone, *want_gradients = torch.autograd.grad(losses[0], [alone, *parameters])
     of_batch, *got_gradients = torch.autograd.grad(losses[1], [x, *parameters])
     torch.testing.assert_close(got_gradients, want_gradients)
     torch.testing.assert_close(of_batch[:length, row : row + 1], of_alone)
     of_batch[:length, row] = 0
     assert not of_batch.any()  # no other row, no padding
+
+
+REFERENCES = [name for name in LAYERS if name.endswith("_reference") and make(name).backend == "reference"]
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("lengths", [None, [3, 0, 6, 4]])
+def test_the_native_kernels_agree_with_the_reference(name, lengths):
+    layer, reference = make(name, dtype=torch.float32, backend="native"), make(name)
+    if native.unavailable() is not None:
+        pytest.skip(native.unavailable())
+    reference.load_state_dict(layer.state_dict())
+    x = torch.randn(6, 4, INPUT)
+    start = random_state(layer, 4)
+    results = []
+    for each, dtype in ((layer, torch.float32), (reference, torch.float64)):
+        given = x.to(dtype, copy=True).requires_grad_()
+        begin = map_state(
+            lambda part, dtype=dtype: part.detach().to(dtype, copy=True).requires_grad_(), start
+        )
+        output, final, every = each(in_order(each, given), begin, lengths, every_state=True)
+        computed = [output, *parts_of(final), *parts_of(every)]
+        torch.manual_seed(3)
+        loss = sum((part * torch.randn(part.shape).to(dtype)).sum() for part in computed)
+        leaves = [given, *parts_of(begin), *(p for n, p in each.named_parameters() if n[:7] != "initial")]
+        results.append([*computed, *torch.autograd.grad(loss, leaves)])
+    assert layer.backend_used == "native"
+    for got, want in zip(*results, strict=True):
+        assert (got.double() - want).abs().max() <= 1e-4 * want.abs().max()
 
 
 @every_layer
@@ -138,6 +109,43 @@ def test_an_empty_batch(name):
     output, final = run(layer, torch.zeros(3, 0, INPUT, dtype=torch.float64), lengths=[])
     assert output.shape == (3, 0, layer.output_size)
     assert parts_of(final)[0].shape[1] == 0
+    (output.sum() + sum(part.sum() for part in parts_of(final))).backward()
+    assert not any(parameter.grad.any() for parameter in layer.parameters())  # zero, but there
+
+
+@every_layer
+@pytest.mark.parametrize("lengths", [None, [3, 0, 4]])
+def test_every_state_ends_in_the_final_state(name, lengths):
+    layer = make(name)
+    x = torch.randn(4, 3, INPUT, dtype=torch.float64)
+    start = random_state(layer, 3)
+    if len(parts_of(start)) == 2 and layer.backend == "torch":
+        with pytest.raises(BackendUnavailable, match="every_state"):
+            layer(in_order(layer, x), start, lengths, every_state=True)
+        return
+    output, final, every = layer(in_order(layer, x), start, lengths, every_state=True)
+    want, want_final = layer(in_order(layer, x), start, lengths)
+    torch.testing.assert_close(output, want)
+    torch.testing.assert_close(parts_of(final), parts_of(want_final))
+    for part, end, begin in zip(parts_of(every), parts_of(final), parts_of(start), strict=True):
+        assert part.shape == (end.shape[0], 4, 3, end.shape[-1])
+        for row, steps in enumerate(lengths or [4, 4, 4]):
+            assert not part[:, steps:, row].any()
+            ways = layer.num_directions
+            last = part[::ways, steps - 1, row] if steps else begin[::ways, row]
+            torch.testing.assert_close(last, end[::ways, row])
+            if ways == 2:
+                torch.testing.assert_close(part[1::2, 0, row] if steps else begin[1::2, row], end[1::2, row])
+    if layer.skip == "none" and layer.merge == "concat":
+        last_layer = parts_of(every)[0][-layer.num_directions :]
+        torch.testing.assert_close(in_order(layer, output), torch.cat(tuple(last_layer), dim=-1))
+    if lengths is None:
+        packed = pack_padded_sequence(x, [4, 2, 3], enforce_sorted=False)
+        _, _, of_packed = layer(packed, start, every_state=True)
+        _, _, of_rows = layer(in_order(layer, x), start, [4, 2, 3], every_state=True)
+        torch.testing.assert_close(parts_of(of_packed), parts_of(of_rows))
+        sum(part.square().sum() for part in parts_of(every)).backward()
+        assert layer.weight_hh_l0.grad.any()
 
 
 @every_layer
@@ -260,8 +268,10 @@ def test_resets_equal_a_loop_over_steps(name, places, lengths, with_state):
     outputs, carried = [], state if with_state else layer.initial_state(3)
     ends = torch.tensor([6, 6, 6] if lengths is None else lengths)
     for t in range(6):
-        emptied = resets[t] & (t < ends)
-        carried = map_state(lambda part, rows=emptied: part * ~rows.unsqueeze(-1), carried)
+        anew = (resets[t] & (t < ends)).unsqueeze(-1)
+        carried = map_state(
+            lambda part, new, rows=anew: torch.where(rows, new, part), carried, layer.initial_state(3)
+        )
         output, carried = run(layer, x[t : t + 1], carried, (t < ends).long())
         outputs.append(output)
     want = (torch.cat(outputs), carried)

@@ -15,6 +15,8 @@ LAYERS = {
     "gru": lambda **options: GRU(2, 3, **options),
     "lstm": lambda **options: LSTM(2, 3, **options),
     "lstm_proj": lambda **options: LSTM(2, 3, proj_size=2, **options),
+    "residual": lambda **options: GRU(2, 2, skip="residual", merge="sum", zoneout=0.3, **options).eval(),
+    "graves": lambda **options: LSTM(2, 3, skip="graves", zoneout=(0.3, 0.2), **options).eval(),
 }
 FUSED = [(name, "torch") for name in ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_proj")]
 
@@ -47,6 +49,7 @@ def test_gradients(name, backend, lengths):
     assert layer.backend_used == backend
 
 
+@pytest.mark.filterwarnings("ignore:merge")
 @pytest.mark.parametrize("name", LAYERS)
 def test_second_derivatives_of_the_reference(name):
     torch.manual_seed(1)

@@ -1,12 +1,13 @@
 """A cell that owns its weights: one step of an equation as a module, as torch.nn's cells are."""
 
+from dataclasses import fields
 from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from recurra.cells.checks import autocasts, check_kind, check_sizes, checked_state, shape_error
-from recurra.cells.equation import Equation, init_uniform
+from recurra.cells.equation import Equation
 from recurra.cells.state import State, map_state
 
 W = TypeVar("W")
@@ -16,9 +17,12 @@ S = TypeVar("S", bound=State)
 class Cell(nn.Module, Generic[W, S]):
     """One step with weights of its own: `cell(input, state)` is the next state.
 
-    Parameters, their names and their initial values are those of torch.nn's cells.
-    Shapes: input (B, I) or (I,); state (B, H) or (H,), a pair of them for the LSTM.
+    Parameters, their names and their initial values are those of torch.nn's cells where torch has the cell.
+    Shapes: input (B, I) or (I,); state (B, H) or (H,), a pair of them for the LSTM; (B, O) for a Jordan cell,
+    whose output_size is `proj_size` here.
     """
+
+    _state_axis = "hidden_size"
 
     def __init__(
         self,
@@ -28,6 +32,7 @@ class Cell(nn.Module, Generic[W, S]):
         bias: bool,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
+        proj_size: int = 0,
     ) -> None:
         super().__init__()
         check_sizes({"input_size": input_size, "hidden_size": hidden_size}, {"bias": bias})
@@ -35,18 +40,21 @@ class Cell(nn.Module, Generic[W, S]):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
-        shapes = equation.weight_shapes(input_size, hidden_size, bias)
+        shapes = equation.weight_shapes(input_size, hidden_size, bias, proj_size)
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         if not bias:
-            self.register_parameter("bias_ih", None)
-            self.register_parameter("bias_hh", None)
+            for name in (
+                equation.weight_shapes(input_size, hidden_size, True, proj_size).keys() - shapes.keys()
+            ):
+                self.register_parameter(name, None)
         self._weight_names = tuple(shapes)
+        self._state_widths = equation.state_widths(hidden_size, proj_size)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew from U(-1/√H, 1/√H)."""
-        init_uniform(self.parameters(), self.hidden_size)
+        """Draw all weights anew from U(-1/√H, 1/√H); gains become 1, shifts 0."""
+        self.equation.initialise({name: getattr(self, name) for name in self._weight_names}, self.hidden_size)
 
     @property
     def weights(self) -> W:
@@ -75,9 +83,8 @@ class Cell(nn.Module, Generic[W, S]):
         return state if batched else map_state(lambda part: part.squeeze(0), state)
 
     def _checked_state(self, hx: Any, input: Tensor) -> S:
-        widths = self.equation.state_widths(self.hidden_size)
-        shapes = [(*input.shape[:-1], width) for width in widths]
-        axes = "(batch, hidden_size)" if input.dim() == 2 else "(hidden_size,)"
+        shapes = [(*input.shape[:-1], width) for width in self._state_widths]
+        axes = f"(batch, {self._state_axis})" if input.dim() == 2 else f"({self._state_axis},)"
         dtype = None if autocasts(input) else input.dtype
         state = checked_state(hx, shapes, axes, input.device, dtype)
         return cast(S, state if input.dim() == 2 else map_state(lambda part: part.unsqueeze(0), state))
@@ -92,4 +99,9 @@ class Cell(nn.Module, Generic[W, S]):
     def extra_repr(self) -> str:
         """Return the options as torch.nn prints them."""
         text = f"{self.input_size}, {self.hidden_size}"
-        return text if self.bias else f"{text}, bias=False"
+        options = {} if self.bias else {"bias": False}
+        for option in fields(cast(Any, self.equation)):
+            value = getattr(self.equation, option.name)
+            if value != option.default:
+                options[option.name] = value
+        return ", ".join([text, *(f"{name}={value}" for name, value in options.items())])

@@ -17,13 +17,32 @@ def check_sizes(sizes: Mapping[str, object], flags: Mapping[str, object], faults
         for name, size in sizes.items()
         if not isinstance(size, int) or isinstance(size, bool) or size < 1
     ]
-    lines += [
+    lines += [*option_faults(flags, {}), *faults]
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def option_faults(
+    flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
+) -> list[str]:
+    """Return a sentence for each flag that is no bool and each (value, choices) whose value is no choice."""
+    lines = [
         f"{name}: got {flag!r}, expected True or False"
         for name, flag in flags.items()
         if not isinstance(flag, bool)
     ]
-    lines += faults
-    if lines:
+    for name, (got, allowed) in choices.items():
+        allowed = list(allowed)
+        if not any(type(got) is type(choice) and got == choice for choice in allowed):
+            lines.append(f"{name}: got {got!r}, expected one of {', '.join(map(str, allowed))}")
+    return lines
+
+
+def check_options(
+    flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
+) -> None:
+    """Raise one ConfigError that lists every flag that is no bool and every value that is no choice."""
+    if lines := option_faults(flags, choices):
         raise ConfigError("\n".join(lines))
 
 

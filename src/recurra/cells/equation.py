@@ -6,13 +6,16 @@ kernel's reference all compute with the same few lines.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
 from recurra.cells.state import State
+
+LAYER_NORM_EPSILON = 1e-5  # added to the variance
 
 W = TypeVar("W")
 S = TypeVar("S", bound=State)
@@ -21,12 +24,17 @@ S = TypeVar("S", bound=State)
 class Equation(ABC, Generic[W, S]):
     """What one step computes, with weights of type W and a state of type S.
 
-    `gates` names the row blocks of weight_ih, weight_hh and the biases, in their order; each block has
-    hidden_size rows. `weights_type` is the named tuple that the weights come in.
+    `weights_type` is the named tuple that the weights come in. `layer_norm` tells whether both products are
+    normalised (Ba et al. 2016).
     """
 
-    gates: ClassVar[tuple[str, ...]]
     weights_type: type[W]
+    layer_norm: bool = False
+
+    @property
+    @abstractmethod
+    def gates(self) -> tuple[str, ...]:
+        """The row blocks of weight_ih, weight_hh and the biases by name, in order; each has H rows."""
 
     @abstractmethod
     def step(self, x: Tensor, state: S, weights: W) -> S:
@@ -49,10 +57,10 @@ class Equation(ABC, Generic[W, S]):
     def weight_shapes(
         self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0
     ) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight by its name, in torch.nn's order.
+        """Return the shape of each weight by its name: torch.nn's in its order, then those torch has not.
 
         Shapes: weight_ih (G*H, I); weight_hh (G*H, H), or (G*H, P) with a projection; biases (G*H,);
-        weight_hr (P, H), only with a projection.
+        weight_hr (P, H), only with a projection; gain_ih, gain_hh (G*H,), only with layer_norm.
         """
         rows = len(self.gates) * hidden_size
         shapes: dict[str, tuple[int, ...]] = {
@@ -63,10 +71,24 @@ class Equation(ABC, Generic[W, S]):
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         if proj_size:
             shapes["weight_hr"] = (proj_size, hidden_size)
+        if self.layer_norm:
+            shapes |= {"gain_ih": (rows,), "gain_hh": (rows,)}
         return shapes
 
+    def initialise(self, weights_by_name: Mapping[str, Tensor], hidden_size: int) -> None:
+        """Fill new weights in place: U(-1/√H, 1/√H) in order, torch.nn's draws; gains 1, shifts 0.
 
-def init_uniform(parameters: Iterable[nn.Parameter], hidden_size: int) -> None:
+        Shapes: those of `weight_shapes`.
+        """
+        drawn = [w for name, w in weights_by_name.items() if not name.startswith(("gain", "shift"))]
+        init_uniform(drawn, hidden_size)
+        with torch.no_grad():
+            for name, weight in weights_by_name.items():
+                if name.startswith(("gain", "shift")):
+                    weight.fill_(1.0 if name.startswith("gain") else 0.0)
+
+
+def init_uniform(parameters: Iterable[Tensor], hidden_size: int) -> None:
     """Draw every parameter from U(-1/√H, 1/√H), in order: the draws that torch.nn makes.
 
     Shapes: any.
@@ -75,3 +97,40 @@ def init_uniform(parameters: Iterable[nn.Parameter], hidden_size: int) -> None:
     with torch.no_grad():
         for parameter in parameters:
             parameter.uniform_(-bound, bound)
+
+
+def layer_normalised(vector: Tensor, gain: Tensor) -> Tensor:
+    """Return (v - mean)/√(variance + 1e-5) * gain, over the last axis.
+
+    Source: Ba, Kiros & Hinton 2016.
+    Shapes: vector (B, N); gain (N,); result (B, N).
+    """
+    return F.layer_norm(vector, vector.shape[-1:], eps=LAYER_NORM_EPSILON) * gain
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None) -> Tensor:
+    """Return W x + b; with a gain LN(W x)*gain + b.
+
+    Shapes: x (B, I); weight (N, I); bias, gain (N,) or None; result (B, N).
+    """
+    if gain is None:
+        return F.linear(x, weight, bias)
+    normalised = layer_normalised(F.linear(x, weight), gain)
+    return normalised if bias is None else normalised + bias
+
+
+def product_of_blocks(
+    x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None, blocks: Iterable[int], of: int
+) -> tuple[Tensor, ...]:
+    """Return the product with some of the `of` row blocks, one tensor a block, normalised together.
+
+    Shapes: x (B, I); weight (of*H, I); bias, gain (of*H,) or None; each result (B, H).
+    """
+    chosen = list(blocks)
+
+    def rows_of(tensor: Tensor) -> Tensor:
+        parts = tensor.chunk(of)
+        return torch.cat([parts[block] for block in chosen]) if len(chosen) > 1 else parts[chosen[0]]
+
+    rows_of_bias, rows_of_gain = (None if rows is None else rows_of(rows) for rows in (bias, gain))
+    return product(x, rows_of(weight), rows_of_bias, rows_of_gain).chunk(len(chosen), dim=-1)

@@ -1,58 +1,91 @@
-"""The gated recurrent unit, with the reset gate after the product."""
+"""The gated recurrent unit: reset gate after the product, before it, or none."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.cells.cell import Cell
-from recurra.cells.equation import Equation
+from recurra.cells.checks import check_options
+from recurra.cells.equation import Equation, product, product_of_blocks
+
+RESETS = ("after", "before", "none")
 
 
 class GRUWeights(NamedTuple):
-    """The weights of a GRU cell, their row blocks in the order r, z, n.
+    """The weights of a GRU cell, their row blocks in the order r, z, n, or z, n without a reset gate.
 
-    The blocks for r and z of the two biases do the same; those for n do not: bias_hh's stands inside the
-    reset product.
-    Shapes: weight_ih (3*H, I); weight_hh (3*H, H); bias_ih, bias_hh (3*H,) or None.
+    Two biases do the same, but for those of n where the reset gate stands after the product: there bias_hh's
+    is inside it.
+    Shapes: with G = 3, or 2 without a reset gate: weight_ih (G*H, I); weight_hh (G*H, H); bias_ih, bias_hh
+    (G*H,) or None; gain_ih, gain_hh (G*H,), only with layer_norm.
     """
 
     weight_ih: Tensor
     weight_hh: Tensor
     bias_ih: Tensor | None = None
     bias_hh: Tensor | None = None
+    gain_ih: Tensor | None = None
+    gain_hh: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class GRUEquation(Equation[GRUWeights, Tensor]):
-    """One GRU step, reset after the product, as torch.nn and cuDNN have it.
+    """One GRU step.
 
         r  = σ(W_ir x + b_ir + W_hr h + b_hr)
         z  = σ(W_iz x + b_iz + W_hz h + b_hz)
-        n  = tanh(W_in x + b_in + r*(W_hn h + b_hn))
+        n  = tanh(W_in x + b_in + r*(W_hn h + b_hn))      reset="after", as torch.nn and cuDNN have it
+        n  = tanh(W_in x + b_in + W_hn (r*h) + b_hn)      reset="before"
+        n  = tanh(W_in x + b_in + W_hn h + b_hn)          reset="none": the simplified GRU, without r
         h' = (1 - z)*n + z*h
 
-    Gate order r, z, n. The convention of z: z near 1 keeps the past. It is the opposite of the update gate
-    in c<t> = Γu*c̃ + (1 - Γu)*c<t-1>: Γu = 1 - z, so Γu's weights and biases are z's with the sign changed.
-    Source: Cho et al. 2014 (arXiv 1406.1078, version 1, for the place of r).
+    Gate order r, z, n; without a reset gate z, n. The convention of z: z near 1 keeps the past. It is the
+    opposite of the update gate in c<t> = Γu*c̃ + (1 - Γu)*c<t-1>: Γu = 1 - z, so Γu's weights and biases
+    are z's with the sign changed.
+    With layer_norm each product W v is LN(W v)*gain, the biases outside; over all its rows together, but
+    where r*h is multiplied, W_hn (r*h) is normalised alone and W_hr h with W_hz h.
+    Source: Cho et al. 2014, arXiv 1406.1078: version 1 has "after", version 3 "before"; layer_norm, Ba et
+    al. 2016.
     Shapes: x (B, I); state (B, H).
+    Raises: ConfigError if `reset` has no such name or layer_norm is no bool.
     """
 
-    gates = ("r", "z", "n")
+    reset: str = "after"
+    layer_norm: bool = False
+
     weights_type = GRUWeights
+
+    def __post_init__(self) -> None:
+        check_options({"layer_norm": self.layer_norm}, {"reset": (self.reset, RESETS)})
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The row blocks: r, z, n; without a reset gate z, n."""
+        return ("z", "n") if self.reset == "none" else ("r", "z", "n")
 
     def step(self, x: Tensor, state: Tensor, weights: GRUWeights) -> Tensor:
         """Return h'.
 
         Shapes: x (B, I); state and result (B, H).
         """
-        r_x, z_x, n_x = F.linear(x, weights.weight_ih, weights.bias_ih).chunk(3, dim=-1)
-        r_h, z_h, n_h = F.linear(state, weights.weight_hh, weights.bias_hh).chunk(3, dim=-1)
-        r = torch.sigmoid(r_x + r_h)
+        assert (weights.gain_ih is not None) == self.layer_norm
+        gates = len(self.gates)
+        from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih).chunk(gates, dim=-1)
+        of_h = (weights.weight_hh, weights.bias_hh, weights.gain_hh)
+        z_x, n_x = from_x[-2:]
+        if self.reset == "none":
+            z_h, n_h = product(state, *of_h).chunk(2, dim=-1)
+        elif self.reset == "after":
+            r_h, z_h, n_h = product(state, *of_h).chunk(3, dim=-1)
+            n_h = torch.sigmoid(from_x[0] + r_h) * n_h
+        else:
+            r_h, z_h = product_of_blocks(state, *of_h, blocks=(0, 1), of=3)
+            r = torch.sigmoid(from_x[0] + r_h)
+            (n_h,) = product_of_blocks(r * state, *of_h, blocks=(2,), of=3)
         z = torch.sigmoid(z_x + z_h)
-        n = torch.tanh(n_x + r * n_h)
+        n = torch.tanh(n_x + n_h)
         return (1 - z) * n + z * state
 
     def initial_state(self, batch_size: int, weights: GRUWeights) -> Tensor:
@@ -69,10 +102,11 @@ class GRUCell(Cell[GRUWeights, Tensor]):
         r, z = σ(W_ih x + b_ih + W_hh h + b_hh);   n = tanh(W_in x + b_in + r*(W_hn h + b_hn))
         h' = (1 - z)*n + z*h
 
-    Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
-    Source: Cho et al. 2014.
+    `reset="before"` has W_hn (r*h) in n, `reset="none"` no r at all; `layer_norm` normalises the products.
+    Gate order r, z, n (z, n without r); z near 1 keeps the past (GRUEquation says how Γu relates to it).
+    Source: Cho et al. 2014; layer_norm, Ba et al. 2016.
     Shapes: input (B, I) or (I,); hx and the result (B, H) or (H,).
-    Raises: ConfigError for sizes below 1; ShapeError where the input does not fit.
+    Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
     """
 
     def __init__(
@@ -82,5 +116,8 @@ class GRUCell(Cell[GRUWeights, Tensor]):
         bias: bool = True,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        reset: str = "after",
+        layer_norm: bool = False,
     ) -> None:
-        super().__init__(GRUEquation(), input_size, hidden_size, bias, device, dtype)
+        super().__init__(GRUEquation(reset, layer_norm), input_size, hidden_size, bias, device, dtype)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.cells.cell import Cell
-from recurra.cells.equation import Equation
-from recurra.errors import ConfigError
+from recurra.cells.checks import check_options
+from recurra.cells.equation import Equation, product
 
 LEAKY_SLOPE = 0.01
 
@@ -27,13 +27,16 @@ NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
 class RNNWeights(NamedTuple):
     """The weights of an Elman cell; both biases do the same, as in torch.nn.
 
-    Shapes: weight_ih (H, I); weight_hh (H, H); bias_ih, bias_hh (H,) or None.
+    Shapes: weight_ih (H, I); weight_hh (H, H); bias_ih, bias_hh (H,) or None; gain_ih, gain_hh (H,), only
+    with layer_norm.
     """
 
     weight_ih: Tensor
     weight_hh: Tensor
     bias_ih: Tensor | None = None
     bias_hh: Tensor | None = None
+    gain_ih: Tensor | None = None
+    gain_hh: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -44,29 +47,34 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
 
     g: tanh, relu (derivative 0 at 0), leaky_relu (max(0.01·a, a)), sigmoid, hardtanh. In the notation
     a<t> = g(Waa a<t-1> + Wax x<t> + ba): weight_hh is Waa, weight_ih is Wax, ba the sum of the biases.
-    Source: Elman 1990, Finding structure in time.
+    With layer_norm: h' = g(LN(W_ih x)*gain_ih + b_ih + LN(W_hh h)*gain_hh + b_hh).
+    Source: Elman 1990, Finding structure in time; layer_norm, Ba et al. 2016.
     Shapes: x (B, I); state (B, H).
-    Raises: ConfigError if g has no such name.
+    Raises: ConfigError if g has no such name or layer_norm is no bool.
     """
 
     nonlinearity: str = "tanh"
+    layer_norm: bool = False
 
-    gates = ("h",)
     weights_type = RNNWeights
 
     def __post_init__(self) -> None:
-        if self.nonlinearity not in NONLINEARITIES:
-            choices = ", ".join(NONLINEARITIES)
-            raise ConfigError(f"nonlinearity: got {self.nonlinearity!r}, expected one of {choices}")
+        check_options({"layer_norm": self.layer_norm}, {"nonlinearity": (self.nonlinearity, NONLINEARITIES)})
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The one row block, h."""
+        return ("h",)
 
     def step(self, x: Tensor, state: Tensor, weights: RNNWeights) -> Tensor:
         """Return h'.
 
         Shapes: x (B, I); state and result (B, H).
         """
+        assert (weights.gain_ih is not None) == self.layer_norm
         g = NONLINEARITIES[self.nonlinearity]
-        from_x = F.linear(x, weights.weight_ih, weights.bias_ih)
-        from_h = F.linear(state, weights.weight_hh, weights.bias_hh)
+        from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih)
+        from_h = product(state, weights.weight_hh, weights.bias_hh, weights.gain_hh)
         return g(from_x + from_h)
 
     def initial_state(self, batch_size: int, weights: RNNWeights) -> Tensor:
@@ -82,8 +90,9 @@ class RNNCell(Cell[RNNWeights, Tensor]):
 
         h' = g(W_ih x + b_ih + W_hh h + b_hh)
 
-    Beside torch.nn's tanh and relu, `nonlinearity` may be leaky_relu, sigmoid or hardtanh.
-    Source: Elman 1990.
+    Beside torch.nn's tanh and relu, `nonlinearity` may be leaky_relu, sigmoid or hardtanh. `layer_norm`
+    normalises both products.
+    Source: Elman 1990; layer_norm, Ba et al. 2016.
     Shapes: input (B, I) or (I,); hx and the result (B, H) or (H,).
     Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
     """
@@ -96,11 +105,9 @@ class RNNCell(Cell[RNNWeights, Tensor]):
         nonlinearity: str = "tanh",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        layer_norm: bool = False,
     ) -> None:
-        super().__init__(RNNEquation(nonlinearity), input_size, hidden_size, bias, device, dtype)
+        equation = RNNEquation(nonlinearity, layer_norm)
+        super().__init__(equation, input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = nonlinearity
-
-    def extra_repr(self) -> str:
-        """Return the options as torch.nn prints them."""
-        text = super().extra_repr()
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"

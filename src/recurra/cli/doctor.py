@@ -25,7 +25,7 @@ def doctor(
         "threads": str(torch.get_num_threads()),
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
         "processor features": ", ".join(native.processor_features()) or "not known without the native part",
-        "native kernels": "available" if native.available() else native.reason(),
+        "native kernels": native.unavailable() or f"available ({native.instruction_set()})",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "tensorboard": "installed" if find_spec("tensorboard") else "not installed (recurra[tensorboard])",
     }

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from recurra.cells import Equation
 from recurra.errors import BackendUnavailable
 from recurra.kernels import native, torch_fused
@@ -9,24 +12,49 @@ from recurra.kernels import native, torch_fused
 BACKENDS = ("auto", "native", "torch", "reference")
 
 
-def choose(backend: str, equation: Equation[Any, Any]) -> str:
-    """Return the backend that runs `equation`: "native", "torch" or "reference".
+def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = None) -> str:
+    """Return the backend that runs `equation` over x: "native", "torch" or "reference".
 
-    "auto" is native where it can run, else torch's fused function where torch has the cell, else the
-    reference loop. A backend that is asked for by name is never replaced by another one.
+    "auto" is native where it can run and wins, else torch's fused function where torch has the cell, else the
+    reference loop. A backend that is asked for by name is never replaced by another one. `beyond_torch` is
+    the option of the call that torch's functions have not ("zoneout", say), or None.
+    Shapes: x any; its device and dtype count.
     Raises: BackendUnavailable if the backend asked for cannot run, and why.
     """
     if backend == "reference":
         return backend
-    if backend != "torch":
-        blocked = native.reason()
-        if blocked is None:
-            return "native"
-        if backend == "native":
-            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
-    blocked = torch_fused.reason(equation)
-    if blocked is None:
-        return "torch"
+    transformed = (
+        "torch.func or forward mode is on, which goes through the reference" if _transformed() else None
+    )
     if backend == "torch":
-        raise BackendUnavailable(f"backend='torch', but {blocked}; use 'auto' or 'reference'")
-    return "reference"
+        blocked = _without_torch(equation, beyond_torch)
+        if blocked is not None:
+            raise BackendUnavailable(f"backend='torch', but {blocked}; use 'auto' or 'reference'")
+        return backend
+    blocked = native.reason(equation, x, beyond_torch) or transformed
+    if backend == "native":
+        if blocked is not None:
+            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+        return backend
+    if transformed is not None:
+        return "reference"
+    # Kernels without wide vectors lose to torch's functions, but not to the loop.
+    if blocked is None and native.has_wide_vectors():
+        return "native"
+    if _without_torch(equation, beyond_torch) is None:
+        return "torch"
+    return "native" if blocked is None else "reference"
+
+
+def _without_torch(equation: Equation[Any, Any], beyond_torch: str | None) -> str | None:
+    """Why torch's functions cannot run a call."""
+    blocked = torch_fused.reason(equation)
+    if blocked is None and beyond_torch is not None:
+        return f"torch's functions have no {beyond_torch}"
+    return blocked
+
+
+def _transformed() -> bool:
+    """Whether derivatives are taken forwards, or by torch.func: only plain operations of torch can be."""
+    forward_mode: bool = torch.autograd.forward_ad._current_level >= 0
+    return forward_mode or torch._C._are_functorch_transforms_active()

@@ -1,36 +1,146 @@
-"""The native CPU kernels, as the choice of backends sees them: are they here, and if not, why."""
+"""The native CPU kernels: can they run a call, and the run itself.
 
-import os
-from functools import cache
-from importlib import import_module
+The kernels live in native/ and know neither torch nor Python's tensors. `extension` loads them, `codes` names
+their equations, `calls` checks and hands over tensors, `operators` makes a call an operator of torch.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.cells import Equation, JordanEquation, LSTMEquation, LSTMState, State
+from recurra.kernels.calls import Inputs, described
+from recurra.kernels.codes import code_of
+from recurra.kernels.extension import (
+    available,
+    extension,
+    has_wide_vectors,
+    instruction_set,
+    processor_features,
+    unavailable,
+)
+from recurra.kernels.operators import recurrence
+from recurra.kernels.reference import Zoneout
+
+__all__ = [
+    "available",
+    "extension",
+    "has_wide_vectors",
+    "instruction_set",
+    "processor_features",
+    "reason",
+    "scan",
+    "streaming_stack",
+    "unavailable",
+]
 
 
-@cache
-def _why_not_loaded() -> str | None:
-    try:
-        import_module("recurra._native")
-    except ModuleNotFoundError:
-        return "no compiler was found when the package was installed"
-    except ImportError as error:
-        return f"the native part of this installation does not load ({error})"
+def reason(equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = None) -> str | None:
+    """Return why the native kernels cannot run a call, or None where they can.
+
+    `beyond_torch` is the option of the call that torch's functions have not, "zoneout" say.
+    Shapes: x any.
+    """
+    blocked = unavailable()
+    if blocked is not None:
+        return blocked
+    if code_of(equation) is None:
+        return _not_there(equation)
+    if beyond_torch == "zoneout" and isinstance(equation, JordanEquation):
+        return "the kernels have no zoneout of a Jordan network's output"
+    if x.device.type != "cpu":
+        return f"device is {x.device.type}, kernels are CPU"
+    if torch.is_autocast_enabled("cpu"):
+        return "torch.autocast is on, kernels are float32"
+    if x.dtype != torch.float32:
+        return f"dtype is {str(x.dtype).removeprefix('torch.')}, kernels are float32"
     return None
 
 
-def processor_features() -> list[str]:
-    """Return the names of the processor's vector extensions, none where the native part is not loaded."""
-    if os.environ.get("RECURRA_NO_NATIVE") == "1" or _why_not_loaded() is not None:
-        return []
-    features: list[str] = import_module("recurra._native").processor_features()
-    return features
+def _not_there(equation: Equation[Any, Any]) -> str:
+    if isinstance(equation, LSTMEquation):
+        return "the kernels have no relevance_gate together with coupled_gates"
+    return f"the kernels have no {type(equation).__name__}"
 
 
-def reason() -> str | None:
-    """Return why the native kernels cannot run here, or None where they can."""
-    if os.environ.get("RECURRA_NO_NATIVE") == "1":
-        return "RECURRA_NO_NATIVE=1 is set"
-    return _why_not_loaded() or "this build has no recurrent kernels yet"
+def scan(
+    equation: Equation[Any, Any],
+    x: Tensor,
+    state: State,
+    weights: Any,
+    batch_sizes: Tensor | None = None,
+    reverse: bool = False,
+    zoneout: Zoneout | None = None,
+    every_cell: bool = False,
+    user: object = None,
+) -> tuple[Any, ...]:
+    """Run one layer in one direction in the kernels; return the hidden state at each step and the final one.
+
+    With `every_cell`, a third value: the cell after each step. With `batch_sizes` x is the data of a
+    PackedSequence, rows sorted by length, the longest first. The `backend_used` of `user` becomes
+    "reference" if a backward pass has to go that way: for second derivatives, and for batches of gradients.
+    Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, falling; output
+    (T, B, H), or (T, B, P) with a projection, or packed (N, H); every cell (T, B, H) or (N, H).
+    Raises: ShapeError where shapes, dtypes or devices do not fit.
+    """
+    inputs = _inputs(equation, x, state, weights, batch_sizes, reverse, zoneout, every_cell)
+    training = torch.is_grad_enabled() and any(
+        tensor is not None and tensor.requires_grad for tensor in inputs[:-2]
+    )
+    y, hT, cT, c_steps, _ = recurrence(inputs, training, user)
+    final = hT if cT is None else LSTMState(hT, cT)
+    return (y, final, c_steps) if every_cell and cT is not None else (y, final)
 
 
-def available() -> bool:
-    """Tell whether the native kernels can run here."""
-    return reason() is None
+def streaming_stack(
+    equation: Equation[Any, Any], weights: Sequence[Any], skip: int, keep_hidden: float, keep_cell: float
+) -> Any:
+    """Return native layers, one above the other, that run one row step by step; their weights are copied.
+
+    `skip` is the number of native/streaming.h; the shares of the old state are kept at each step (zoneout in
+    evaluation).
+    """
+    layers = []
+    for own in weights:
+        x = own.weight_ih.new_zeros(1, 1, own.weight_ih.shape[1])
+        state = equation.initial_state(1, own)
+        layers.append(described(_inputs(equation, x, state, own)))
+    return extension().StreamingStack([call for call, _ in layers], skip, keep_hidden, keep_cell)
+
+
+def _inputs(
+    equation: Equation[Any, Any],
+    x: Tensor,
+    state: State,
+    weights: Any,
+    batch_sizes: Tensor | None = None,
+    reverse: bool = False,
+    zoneout: Zoneout | None = None,
+    every_cell: bool = False,
+) -> Inputs:
+    code = code_of(equation)
+    assert code is not None, "the choice of backends let an equation through that the kernels have not"
+    hidden, cell = (state, None) if isinstance(state, Tensor) else state
+    is_jordan = isinstance(equation, JordanEquation)
+    return Inputs(
+        x,
+        hidden,
+        cell,
+        weights.weight_ih,
+        weights.weight_hh,
+        weights.bias_ih,
+        weights.bias_hh,
+        weights.weight_ho if is_jordan else getattr(weights, "weight_hr", None),
+        weights.bias_ho if is_jordan else None,
+        getattr(weights, "weight_peephole", None),
+        getattr(weights, "gain_ih", None),
+        getattr(weights, "gain_hh", None),
+        getattr(weights, "gain_cell", None),
+        getattr(weights, "shift_cell", None),
+        None if zoneout is None else zoneout.hidden,
+        None if zoneout is None else zoneout.cell,
+        batch_sizes,
+        [*code, int(reverse), int(every_cell)],
+    )

@@ -1,12 +1,13 @@
 """torch's fused functions: a whole stack of plain layers in one call, on the CPU and through cuDNN."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recurra.cells import Equation, GRUEquation, LSTMEquation, LSTMState, RNNEquation, State
+from recurra.cells import Equation, GRUEquation, LSTMEquation, LSTMState, RNNEquation, State, map_state
 
 _FUNCTIONS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "RNN_TANH": torch._VF.rnn_tanh,
@@ -14,6 +15,17 @@ _FUNCTIONS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "GRU": torch._VF.gru,
     "LSTM": torch._VF.lstm,
 }
+_MODES: dict[Equation[Any, Any], str] = {
+    RNNEquation("tanh"): "RNN_TANH",
+    RNNEquation("relu"): "RNN_RELU",
+    GRUEquation(): "GRU",
+    LSTMEquation(): "LSTM",
+}
+
+# torch's packed functions on a CPU slow down with the square of the length. Where spans of time in which
+# the same rows take part have at least so many steps on average, plain calls over the spans are faster:
+# both take equally long there, for LSTM and GRU, at (B, T, H) = (12, 150, 128) and (20, 35, 200) on one core.
+STEPS_A_SPAN = 3
 
 
 class StackOptions(NamedTuple):
@@ -28,15 +40,9 @@ class StackOptions(NamedTuple):
 
 def mode_of(equation: Equation[Any, Any]) -> str | None:
     """Return torch's name for an equation, or None where it has no such cell."""
-    match equation:
-        case RNNEquation(nonlinearity="tanh"):
-            return "RNN_TANH"
-        case RNNEquation(nonlinearity="relu"):
-            return "RNN_RELU"
-        case GRUEquation():
-            return "GRU"
-        case LSTMEquation():
-            return "LSTM"
+    for plain, mode in _MODES.items():
+        if equation == plain:
+            return mode
     return None
 
 
@@ -44,9 +50,19 @@ def reason(equation: Equation[Any, Any]) -> str | None:
     """Return why torch cannot run an equation, or None where it can."""
     if mode_of(equation) is not None:
         return None
-    if isinstance(equation, RNNEquation):
+    name = type(equation).__name__
+    if isinstance(equation, RNNEquation) and equation.nonlinearity not in ("tanh", "relu"):
         return f"torch's functions have tanh and relu, not {equation.nonlinearity}"
-    return f"torch has no function for {type(equation).__name__}"
+    for plain in (RNNEquation(), GRUEquation(), LSTMEquation()):
+        if type(plain) is not type(equation):
+            continue
+        for field in fields(plain):
+            value = getattr(equation, field.name)
+            if field.name != "nonlinearity" and value != getattr(plain, field.name):
+                return (
+                    f"torch's functions have no {name.removesuffix('Equation')} with {field.name}={value!r}"
+                )
+    return f"torch has no function for {name}"
 
 
 def run(
@@ -60,18 +76,58 @@ def run(
     """Run a stack of layers, one or both directions; return the last layer's output and all final states.
 
     `weights` is flat, layer by layer and direction by direction, in torch.nn's order. With `batch_sizes` x is
-    the data of a PackedSequence.
-    Shapes: x (T, B, I), or (all steps, I) where packed; state (L*D, B, H); output (T, B, D*H), or
-    (all steps, D*H) where packed.
+    the data of a PackedSequence, its rows sorted, the longest first.
+    Shapes: x (T, B, I), or (all steps, I) where packed; batch_sizes (T,) int64 on the CPU; state (L*D, B, H);
+    output (T, B, D*H), or (all steps, D*H) where packed.
     """
     mode = mode_of(equation)
     assert mode is not None, "the choice of backends let an equation through that torch has not"
-    given = state if isinstance(state, Tensor) else tuple(state)
     if batch_sizes is None:
-        output, *final = _FUNCTIONS[mode](x, given, weights, *options, False)
-    else:
-        output, *final = _FUNCTIONS[mode](x, batch_sizes, given, weights, *options)
+        return _dense(mode, x, state, weights, options)
+    if x.device.type == "cpu" and not options.bidirectional:
+        spans = list(_spans(batch_sizes))
+        if len(spans) * STEPS_A_SPAN <= batch_sizes.numel():
+            return _run_spans(mode, x, state, weights, options, spans)
+    given = state if isinstance(state, Tensor) else tuple(state)
+    output, *final = _FUNCTIONS[mode](x, batch_sizes, given, weights, *options)
     return output, final[0] if isinstance(state, Tensor) else LSTMState(*final)
+
+
+def _dense(
+    mode: str, x: Tensor, state: State, weights: Sequence[Tensor], options: StackOptions
+) -> tuple[Tensor, State]:
+    given = state if isinstance(state, Tensor) else tuple(state)
+    output, *final = _FUNCTIONS[mode](x, given, weights, *options, False)
+    return output, final[0] if isinstance(state, Tensor) else LSTMState(*final)
+
+
+def _spans(batch_sizes: Tensor) -> Iterator[tuple[int, int]]:
+    """Yield (steps, rows) of each stretch of time in which the same rows take part."""
+    rows, counts = batch_sizes.unique_consecutive(return_counts=True)
+    yield from zip(counts.tolist(), rows.tolist(), strict=True)
+
+
+def _run_spans(
+    mode: str,
+    x: Tensor,
+    state: State,
+    weights: Sequence[Tensor],
+    options: StackOptions,
+    spans: Sequence[tuple[int, int]],
+) -> tuple[Tensor, State]:
+    """From the end of one row to the end of the next longer one, all rows that last so long in one call."""
+    outputs: list[Tensor] = []
+    ended: list[State] = []
+    begin = 0
+    for steps, rows in spans:
+        ended.insert(0, map_state(lambda part, first=rows: part[:, first:], state))
+        state = map_state(lambda part, count=rows: part[:, :count].contiguous(), state)
+        end = begin + steps * rows
+        span = x[begin:end].reshape(steps, rows, -1)
+        output, state = _dense(mode, span, state, weights, options)
+        outputs.append(output.flatten(0, 1))
+        begin = end
+    return torch.cat(outputs), map_state(lambda *parts: torch.cat(parts, dim=1), state, *ended)
 
 
 def flatten_for_cudnn(

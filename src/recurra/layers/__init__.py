@@ -1,26 +1,34 @@
 """The room of layers: recurrence over time. Stacks, lengths, resets, pooling, and the size of a network."""
 
 from recurra.layers.gru import GRU
+from recurra.layers.jordan import JordanRNN
 from recurra.layers.lstm import LSTM
+from recurra.layers.options import LayerOptions
+from recurra.layers.output import linear_cross_entropy
 from recurra.layers.pooling import ends_of_output, ends_of_state
 from recurra.layers.recurrent import RecurrentLayer
 from recurra.layers.resets import run_with_resets
 from recurra.layers.rnn import RNN
 from recurra.layers.state import LSTMState, State, detach_state, map_state
+from recurra.layers.step import StreamingStep
 from recurra.layers.summary import ParameterRow, ParameterSummary, parameter_summary
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "JordanRNN",
     "LSTMState",
+    "LayerOptions",
     "ParameterRow",
     "ParameterSummary",
     "RecurrentLayer",
     "State",
+    "StreamingStep",
     "detach_state",
     "ends_of_output",
     "ends_of_state",
+    "linear_cross_entropy",
     "map_state",
     "parameter_summary",
     "run_with_resets",

@@ -1,9 +1,14 @@
 """The layer of gated recurrent units."""
 
+from functools import partial
+from typing import Unpack
+
 import torch
 
 from recurra.cells import GRUEquation
-from recurra.layers.recurrent import Device, RecurrentLayer
+from recurra.layers.options import LayerOptions, takes_layer_options
+from recurra.layers.parameters import Device
+from recurra.layers.recurrent import RecurrentLayer
 
 
 class GRU(RecurrentLayer):
@@ -12,14 +17,17 @@ class GRU(RecurrentLayer):
         r, z = σ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
         n = tanh(W_in x_t + b_in + r*(W_hn h_{t-1} + b_hn));   h_t = (1 - z)*n + z*h_{t-1}
 
-    Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
-    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths and backends.
-    Source: Cho et al. 2014 (arXiv 1406.1078, version 1, for the place of r).
+    `reset`: "after" the product, as above and in torch, "before" it, or "none" (no r). `layer_norm` is
+    GRUEquation's. Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
+    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
+    options and backends.
+    Source: Cho et al. 2014 (arXiv 1406.1078, version 1 for the reset after the product, version 3 before it).
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and h
     (L*D, B, H); output (T, B, D*H).
     Raises: ConfigError for options that cannot be, all of them at once.
     """
 
+    @takes_layer_options
     def __init__(
         self,
         input_size: int,
@@ -32,10 +40,12 @@ class GRU(RecurrentLayer):
         device: Device = None,
         dtype: torch.dtype | None = None,
         *,
-        backend: str = "auto",
+        reset: str = "after",
+        layer_norm: bool = False,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
-            GRUEquation(),
+            partial(GRUEquation, reset, layer_norm),
             input_size,
             hidden_size,
             num_layers=num_layers,
@@ -45,5 +55,6 @@ class GRU(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
-            backend=backend,
+            **options,
         )
+        self.reset = reset

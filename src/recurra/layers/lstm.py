@@ -1,9 +1,14 @@
 """The long short-term memory layer."""
 
+from functools import partial
+from typing import Unpack
+
 import torch
 
-from recurra.cells import LSTMEquation
-from recurra.layers.recurrent import Device, RecurrentLayer
+from recurra.cells import LSTMEquation, forget_bias_faults
+from recurra.layers.options import LayerOptions, is_number, takes_layer_options
+from recurra.layers.parameters import Device
+from recurra.layers.recurrent import RecurrentLayer
 
 
 class LSTM(RecurrentLayer):
@@ -13,15 +18,20 @@ class LSTM(RecurrentLayer):
         c_t = σ(f)*c_{t-1} + σ(i)*tanh(g);   h_t = σ(o)*tanh(c_t)
         with proj_size, h_t = W_hr (σ(o)*tanh(c_t))
 
-    Gate order i, f, g, o.
+    Gate order i, f, g, o. `peepholes`, `relevance_gate`, `coupled_gates`, `output_activation` and
+    `layer_norm` are LSTMEquation's; `forget_bias` is what the forget gates' bias starts from, None to draw it
+    as the others.
     Call: `output, (h, c) = layer(input, hx=None, lengths=None)`; hx is any pair, what comes back is an
-    LSTMState (hidden, cell). RecurrentLayer tells of lengths and backends.
+    LSTMState (hidden, cell). RecurrentLayer tells of lengths, all other options and backends.
     Source: Hochreiter & Schmidhuber 1997; forget gate, Gers et al. 2000; projection, Sak et al. 2014.
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; h (L*D, B, H), or
     (L*D, B, P) with a projection; c (L*D, B, H); output (T, B, D*H) or (T, B, D*P).
     Raises: ConfigError for options that cannot be, all of them at once.
     """
 
+    forget_bias: float | None = None
+
+    @takes_layer_options
     def __init__(
         self,
         input_size: int,
@@ -35,10 +45,16 @@ class LSTM(RecurrentLayer):
         device: Device = None,
         dtype: torch.dtype | None = None,
         *,
-        backend: str = "auto",
+        peepholes: bool | str = False,
+        relevance_gate: bool = False,
+        coupled_gates: bool = False,
+        output_activation: str = "tanh",
+        forget_bias: float | None = None,
+        layer_norm: bool = False,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
-            LSTMEquation(),
+            partial(LSTMEquation, peepholes, relevance_gate, coupled_gates, output_activation, layer_norm),
             input_size,
             hidden_size,
             num_layers=num_layers,
@@ -48,6 +64,39 @@ class LSTM(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
-            backend=backend,
             proj_size=proj_size,
+            faults=[
+                *_projection_faults(hidden_size, proj_size, relevance_gate),
+                *forget_bias_faults(forget_bias, bias),
+            ],
+            **options,
         )
+        self.forget_bias = forget_bias
+        self._fill_forget_bias()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from U(-1/√H, 1/√H), the forget gates' bias as asked for."""
+        super().reset_parameters()
+        self._fill_forget_bias()
+
+    def _fill_forget_bias(self) -> None:
+        if self.forget_bias is None:
+            return
+        assert isinstance(self.equation, LSTMEquation)
+        for layer in self.weights():
+            for weights in layer:
+                self.equation.set_forget_bias(weights.bias_ih, weights.bias_hh, self.forget_bias)
+
+    def extra_repr(self) -> str:
+        """Return the options that are not the default, as torch.nn prints them."""
+        text = super().extra_repr()
+        return text if self.forget_bias is None else f"{text}, forget_bias={self.forget_bias}"
+
+
+def _projection_faults(hidden_size: object, proj_size: object, relevance_gate: object) -> list[str]:
+    widest = hidden_size - 1 if is_number(hidden_size, int) else 0
+    if not is_number(proj_size, int) or not 0 <= proj_size <= max(widest, 0):
+        return [f"proj_size: got {proj_size!r}, expected a whole number in 0..hidden_size-1"]
+    if proj_size and relevance_gate is True:
+        return [f"proj_size: got {proj_size!r} with relevance_gate=True, expected 0 or no relevance gate"]
+    return []

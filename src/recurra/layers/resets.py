@@ -2,41 +2,29 @@
 
 Two ways, with the same result:
 
-- spans: all rows together from one reset to the next, whichever row it is in, rows of the state emptied in
-  between. Each span is one plain call, so it pays where resets are few.
 - pieces: each row is cut at its own resets, and all pieces run together as one packed batch, the first of
-  each row from the state that is carried, the others from zero; then every output goes back to its place.
-  One call however many resets, but torch's packed functions on a CPU slow down with the square of the length.
+  each row from the state that is carried, the others from the initial state; then every output goes back to
+  its place. One call however many resets.
+- spans: all rows together from one reset to the next, whichever row it is in, rows of the state emptied in
+  between. Each span is one plain call. torch's packed functions on a CPU slow down with the square of the
+  length, so for them it pays where resets are few.
+
+In training, masks that are drawn once for a row (variational dropout) are drawn for each piece.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
 
 from recurra.cells import State, map_state, shape_error
 from recurra.errors import ConfigError
+from recurra.kernels.torch_fused import STEPS_A_SPAN
+from recurra.layers.batch import pack_pieces, with_rows
 from recurra.layers.lengths import checked_lengths
 from recurra.layers.recurrent import RecurrentLayer
-from recurra.layers.stack import STEPS_A_SPAN
-
-
-class Pieces(NamedTuple):
-    """Where the pieces of a batch of rows lie; the N pieces are sorted, the longest first.
-
-    Shapes: rows (N,), the row of each piece; carried (N,), whether it starts from the carried state;
-    batch_sizes (longest piece,), how many pieces take each step; places (all real steps,), each step's place
-    in (T*B) in packed order; last_rows and last_pieces, for each row that has steps its last piece.
-    """
-
-    rows: Tensor
-    carried: Tensor
-    batch_sizes: Tensor
-    places: Tensor
-    last_rows: Tensor
-    last_pieces: Tensor
+from recurra.layers.stack import Ran
 
 
 def run_with_resets(
@@ -45,13 +33,16 @@ def run_with_resets(
     state: Any,
     resets: Tensor,
     lengths: Tensor | Sequence[int] | None = None,
-) -> tuple[Tensor, State]:
-    """Run a layer over x; where `resets` is True the row's state is set to zero before that step.
+    *,
+    every_state: bool = False,
+) -> tuple[Any, ...]:
+    """Run a layer over x; where `resets` is True the row begins anew before that step.
 
-    Equal to a loop that takes single steps and empties rows of the state in between, gradients included:
-    none flows back through a reset.
+    Equal to a loop that takes single steps and resets rows of the state in between, gradients included:
+    none flows back through a reset. The results are those of the layer's call.
     Shapes: x (T, B, I), or (B, T, I) with batch_first; resets like x without its last axis, bool; state
-    (L*D, B, H), a pair of them for the LSTM, or None for zeros; lengths (B,); output like x, its last axis H.
+    (L*D, B, H), a pair of them for the LSTM, or None for the initial state; lengths (B,); output like x, its
+    last axis the layer's output_size.
     Raises: ConfigError for a bidirectional layer; ShapeError where shapes do not fit.
     """
     if layer.bidirectional:
@@ -63,75 +54,74 @@ def run_with_resets(
         got = f"{resets.dtype} of shape {tuple(resets.shape)}"
         wanted = f"torch.bool of shape {tuple(x.shape[:2])}, for an input of three axes"
         raise shape_error("resets", got, wanted, "give one True or False for each step of each row")
+    layer.check_input(x)
     steps_first = x.transpose(0, 1) if layer.batch_first else x
     marks = (resets.t() if layer.batch_first else resets).cpu()
     T, B = marks.shape
     steps = checked_lengths(lengths, T, B)
-    if steps is None:
-        steps = torch.full((B,), T)
-    marks = marks & (torch.arange(T).unsqueeze(1) < steps)  # what stands in the padding is no reset
-    if not marks.any():
-        return layer(x, state, lengths)  # type: ignore[no-any-return]
-    state = layer.entry_state(state, x, B)
-    if not marks[1:].any():  # the first step is the only one: no row need be cut
-        return layer(x, _emptied(state, ~marks[0]), lengths)  # type: ignore[no-any-return]
-    if lengths is None and int(marks.any(dim=1).sum()) * STEPS_A_SPAN <= T:
-        return _run_spans(layer, x, state, marks)
-    output, final = _run_pieces(layer, steps_first, state, _cut(marks, steps))
-    return output.transpose(0, 1) if layer.batch_first else output, final
+    if steps is not None:
+        marks = marks & (torch.arange(T).unsqueeze(1) < steps)  # what stands in the padding is no reset
+    state = layer.entry_state(state, steps_first, B)
+    output, final, every = _run(layer, steps_first, state, marks, steps, every_state)
+    layer.keep_state(final)
+    output = output.transpose(0, 1) if layer.batch_first else output
+    return (output, final) if every is None else (output, final, every)
 
 
-def _run_spans(layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor) -> tuple[Tensor, State]:
-    time = 1 if layer.batch_first else 0
+def _run(
+    layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor, steps: Tensor | None, every_state: bool
+) -> Ran:
+    T, B = marks.shape
+    if not marks[1:].any():  # no row need be cut
+        if marks.any():
+            state = _begun_anew(layer, state, marks[0])
+        return layer.run_rows(x, state, steps, every_state)
+    by_torch = layer.backend_for(x, state, every_state) == "torch" and x.device.type == "cpu"
+    few = int(marks.any(dim=1).sum()) * STEPS_A_SPAN <= T
+    if by_torch and few and steps is None and not (layer.training and layer.draws_once_a_call):
+        return _run_spans(layer, x, state, marks, every_state)
+    steps = torch.full((B,), T) if steps is None else steps
+    return _run_pieces(layer, x, state, marks, steps, every_state)
+
+
+def _run_spans(layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor, every_state: bool) -> Ran:
     begins = [0, *(int(t) for t in marks.any(dim=1).nonzero() if t > 0)]
-    outputs = []
-    for begin, end in zip(begins, [*begins[1:], x.shape[time]], strict=True):
+    spans = []
+    for begin, end in zip(begins, [*begins[1:], x.shape[0]], strict=True):
         if marks[begin].any():
-            state = _emptied(state, ~marks[begin])
-        output, state = layer(x.narrow(time, begin, end - begin), state)
-        outputs.append(output)
-    return torch.cat(outputs, dim=time), state
+            state = _begun_anew(layer, state, marks[begin])
+        spans.append(layer.run_rows(x[begin:end], state, None, every_state))
+        state = spans[-1].final
+    histories = [span.every for span in spans if span.every is not None]
+    every = map_state(lambda *parts: torch.cat(parts, dim=1), *histories) if histories else None
+    return Ran(torch.cat([span.output for span in spans]), state, every)
 
 
-def _cut(marks: Tensor, lengths: Tensor) -> Pieces:
-    B = marks.shape[1]
+def _run_pieces(
+    layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor, steps: Tensor, every_state: bool
+) -> Ran:
+    T, B = marks.shape
     starts = marks.clone()
-    starts[0] = lengths > 0
+    starts[0] = steps > 0
     rows, begins = starts.t().nonzero(as_tuple=True)  # row by row, in time
     last = torch.ones_like(rows, dtype=torch.bool)
     last[:-1] = rows[1:] != rows[:-1]
-    ends = torch.where(last, lengths[rows], begins.roll(-1))
-    order = (ends - begins).argsort(descending=True, stable=True)
-    spans = (ends - begins)[order]
-    offsets = torch.arange(int(spans[0])).unsqueeze(1)
-    takes_step = offsets < spans  # (longest piece, N)
-    return Pieces(
-        rows=rows[order],
-        carried=((begins == 0) & ~marks[0, rows])[order],
-        batch_sizes=takes_step.sum(dim=1),
-        places=((begins[order] + offsets) * B + rows[order])[takes_step],
-        last_rows=rows[last],
-        last_pieces=order.argsort()[last],
-    )
+    lengths = torch.where(last, steps[rows], begins.roll(-1)) - begins
+    packing = pack_pieces(rows, begins, lengths, B)
+    anew = ((begins > 0) | marks[0, rows])[packing.order]
+    start = _begun_anew(layer, packing.state_of(state), anew)
+    output, ends, every = layer.run_batch(packing.packed(x), start, every_state)
+    last_pieces = packing.order.argsort()[last].to(x.device)
+    final = with_rows(state, rows[last], map_state(lambda part: part.index_select(1, last_pieces), ends))
+    if every is not None:
+        every = map_state(lambda part: packing.padded(part, T, B), every)
+    return Ran(packing.padded(output, T, B), final, every)
 
 
-def _run_pieces(layer: RecurrentLayer, x: Tensor, state: State, pieces: Pieces) -> tuple[Tensor, State]:
-    T, B, _ = x.shape
-    rows, places, last_rows, last_pieces = (
-        index.to(x.device) for index in (pieces.rows, pieces.places, pieces.last_rows, pieces.last_pieces)
-    )
-    packed = PackedSequence(x.reshape(T * B, -1).index_select(0, places), pieces.batch_sizes)
-    starts = _emptied(map_state(lambda part: part.index_select(1, rows), state), pieces.carried)
-    (data, *_), ends = layer(packed, starts)
-    output = data.new_zeros(T * B, data.shape[-1]).index_copy(0, places, data).view(T, B, -1)
-    final = map_state(
-        lambda old, new: old.to(new.dtype).index_copy(1, last_rows, new.index_select(1, last_pieces)),
-        state,
-        ends,
-    )
-    return output, final
+def _begun_anew(layer: RecurrentLayer, state: State, rows: Tensor) -> State:
+    """The state with the layer's initial one in some rows."""
 
+    def chosen(part: Tensor, initial: Tensor) -> Tensor:
+        return torch.where(rows.to(part.device).unsqueeze(-1), initial.to(part.dtype), part)
 
-def _emptied(state: State, kept: Tensor) -> State:
-    """The state with zeros in every row that is not kept."""
-    return map_state(lambda part: torch.where(kept.to(part.device).unsqueeze(-1), part, 0.0), state)
+    return map_state(chosen, state, layer.initial_state(len(rows)))

@@ -1,9 +1,14 @@
 """The vanilla (Elman) recurrent layer."""
 
+from functools import partial
+from typing import Unpack
+
 import torch
 
 from recurra.cells import RNNEquation
-from recurra.layers.recurrent import Device, RecurrentLayer
+from recurra.layers.options import LayerOptions, takes_layer_options
+from recurra.layers.parameters import Device
+from recurra.layers.recurrent import RecurrentLayer
 
 
 class RNN(RecurrentLayer):
@@ -11,14 +16,16 @@ class RNN(RecurrentLayer):
 
         h_t = g(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
 
-    g: tanh, relu, and beyond torch.nn leaky_relu, sigmoid, hardtanh (those on the reference backend).
-    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths and backends.
+    g: tanh, relu, and beyond torch.nn leaky_relu, sigmoid, hardtanh. `layer_norm` is RNNEquation's.
+    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
+    options and backends.
     Source: Elman 1990, Finding structure in time.
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and h
     (L*D, B, H); output (T, B, D*H).
     Raises: ConfigError for options that cannot be, all of them at once.
     """
 
+    @takes_layer_options
     def __init__(
         self,
         input_size: int,
@@ -32,10 +39,11 @@ class RNN(RecurrentLayer):
         device: Device = None,
         dtype: torch.dtype | None = None,
         *,
-        backend: str = "auto",
+        layer_norm: bool = False,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
-            RNNEquation(nonlinearity),
+            partial(RNNEquation, nonlinearity, layer_norm),
             input_size,
             hidden_size,
             num_layers=num_layers,
@@ -45,11 +53,6 @@ class RNN(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
-            backend=backend,
+            **options,
         )
         self.nonlinearity = nonlinearity
-
-    def extra_repr(self) -> str:
-        """Return the options that are not the default, as torch.nn prints them."""
-        text = super().extra_repr()
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"

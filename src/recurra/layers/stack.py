@@ -1,79 +1,91 @@
 """A stack of recurrent layers, each in one or both directions, over a way of computing.
 
-torch's fused functions take a whole stack in one call. For every other backend the stack is put together
-here from scans of one layer in one direction:
+                     ┌ forwards  ┐
+  h^{n-1} ─ dropout ─┤           ├─ merge ─ (+ h^{n-1}: residual) ─ h^n
+                     └ backwards ┘
 
-    ┌ layer 1 forwards  ┐          ┌ layer 2 forwards  ┐
-  x ┤                   ├ dropout ─┤                   ├ output (T, B, D*H)
-    └ layer 1 backwards ┘          └ layer 2 backwards ┘
+Where nothing beyond torch.nn is asked, torch's fused functions take the whole stack in one call. Else the
+stack is put together here: torch's functions run one layer with its directions a call, the other backends
+one direction of one layer. All of it is on one TimeBatch, dense or packed.
 
 States of all layers and directions lie on one axis, L*D, layer by layer.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from recurra.cells import Equation, State, hidden_of, map_state
-from recurra.kernels import reference, torch_fused
+from recurra.cells import Equation, LSTMState, State, map_state, state_from
+from recurra.kernels import native, reference, torch_fused
+from recurra.kernels.reference import Zoneout
 from recurra.kernels.torch_fused import StackOptions
-
-# By name of the backend: one layer in one direction, as `reference.scan` takes and returns it.
-SCANS: dict[str, Callable[..., tuple[Tensor, Any]]] = {"reference": reference.scan}
-
-# torch's packed functions on a CPU slow down with the square of the length. Where spans of time in which
-# the same rows take part have at least so many steps on average, plain calls over the spans are faster:
-# both take equally long there, for LSTM and GRU, at (B, T, H) = (12, 150, 128) and (20, 35, 200) on one core.
-STEPS_A_SPAN = 3
+from recurra.layers.batch import TimeBatch
 
 Weights = Sequence[Sequence[Any]]  # [layer][direction] -> the equation's weights
 
 
+class Stack(NamedTuple):
+    """What a stack of layers is and how it runs in this call.
+
+    `zoneout` is the probability for the hidden state and for the cell; `user` the layer whose `backend_used`
+    tells of a backward pass that had to go another way.
+    """
+
+    equation: Equation[Any, Any]
+    plain: StackOptions
+    skip: str = "none"
+    merge: str = "concat"
+    variational_dropout: float = 0.0
+    zoneout: tuple[float, float] = (0.0, 0.0)
+    user: object = None
+
+    def is_torchs(self, input_size: int, layer_size: int) -> bool:
+        """Tell whether torch.nn could have this stack, so that one call of torch's functions does it."""
+        if self.merge != "concat" and self.plain.bidirectional:
+            return False
+        if self.plain.num_layers == 1:
+            return self.skip != "residual" or input_size != layer_size
+        return self.skip == "none" and self.variational_dropout == 0
+
+
+class Ran(NamedTuple):
+    """What a stack computed; `every` is the state after every step, if it was asked for.
+
+    Shapes: output as the TimeBatch it came from, (T, B, W) or (N, W); final (L*D, B, H); every
+    (L*D, T, B, H) or (L*D, N, H), pairs of them for the LSTM.
+    """
+
+    output: Tensor
+    final: State
+    every: State | None = None
+
+
 def run_stack(
-    backend: str,
-    equation: Equation[Any, Any],
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    options: StackOptions,
-    lengths: Tensor | None = None,
-) -> tuple[Tensor, State]:
-    """Run a padded batch through all layers; return the last one's output and every final state.
+    backend: str, stack: Stack, batch: TimeBatch, state: State, weights: Weights, every_state: bool = False
+) -> Ran:
+    """Run a batch that has steps through all layers.
 
-    Shapes: x (T, B, I); state (L*D, B, H); lengths (B,) int64 on the CPU, or None; output (T, B, D*H).
+    Shapes: batch (T, B, I) or (N, I); state (L*D, B, H); the result's output (T, B, W) or (N, W).
     """
-    T, B = x.shape[:2]
-    if T == 0 or (lengths is not None and not lengths.any()):  # no row takes a step
-        return x.new_zeros(T, B, len(weights[0]) * hidden_of(state).shape[-1]), state
-    if backend != "torch":
-        return _compose(SCANS[backend], equation, x, state, weights, options, lengths)
-    if lengths is None:
-        return torch_fused.run(equation, x, state, flat(weights), options)
-    return _run_fused_with_lengths(equation, x, state, weights, options, lengths)
+    if backend == "torch" and not every_state:
+        hidden = state if isinstance(state, Tensor) else state.hidden
+        layer_size = output_size(hidden.shape[-1], stack.plain.bidirectional, stack.merge)
+        if stack.is_torchs(batch.data.shape[-1], layer_size):
+            given = (batch.data, state, flat(weights), stack.plain, batch.batch_sizes)
+            return Ran(*torch_fused.run(stack.equation, *given))
+    if len(weights) == len(weights[0]) == 1 and stack.skip != "residual" and backend != "torch":
+        only = _scan_direction(backend, stack, batch, _at(0, state), weights[0][0], every_state)
+        return Ran(only.output, _stacked([only.final]), _stacked([only.every]) if every_state else None)
+    return _compose(backend, stack, batch, state, weights, every_state)
 
 
-def run_packed_stack(
-    backend: str,
-    equation: Equation[Any, Any],
-    packed: PackedSequence,
-    state: State,
-    weights: Weights,
-    options: StackOptions,
-) -> tuple[Tensor, State]:
-    """Run the data of a PackedSequence, whose rows and state are sorted by length.
-
-    Shapes: packed.data (all steps, I); state (L*D, B, H); output (all steps, D*H).
-    """
-    data, batch_sizes, _, _ = packed
-    if backend == "torch":
-        return torch_fused.run(equation, data, state, flat(weights), options, batch_sizes)
-    x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
-    output, final = run_stack(backend, equation, x, state, weights, options, lengths)
-    return pack_padded_sequence(output, lengths).data, final
+def output_size(hidden_size: int, bidirectional: bool, merge: str) -> int:
+    """Return the last axis of what one layer puts out: D*H, or H where its directions are merged."""
+    return hidden_size * (2 if bidirectional and merge == "concat" else 1)
 
 
 def flat(weights: Weights) -> list[Tensor]:
@@ -85,81 +97,133 @@ def flat(weights: Weights) -> list[Tensor]:
 
 
 def _compose(
-    scan: Callable[..., tuple[Tensor, Any]],
-    equation: Equation[Any, Any],
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    options: StackOptions,
-    lengths: Tensor | None,
-) -> tuple[Tensor, State]:
-    finals: list[State] = []
-    for number, directions in enumerate(weights):
-        if number > 0:
-            x = F.dropout(x, options.dropout, options.training)
-        outputs = []
-        for backwards, own_weights in enumerate(directions):
-            place = len(finals)
-            start = map_state(lambda part, place=place: part[place], state)
-            output, final = scan(equation, x, start, own_weights, lengths, reverse=bool(backwards))
-            outputs.append(output)
-            finals.append(final)
-        x = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
-    return x, map_state(lambda *parts: torch.stack(parts), *finals)
-
-
-def _run_fused_with_lengths(
-    equation: Equation[Any, Any],
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    options: StackOptions,
-    lengths: Tensor,
-) -> tuple[Tensor, State]:
-    """Rows of no steps take no part; the others run packed, the longest first, and return to their places."""
-    T, B = x.shape[:2]
-    longest_first = lengths.argsort(descending=True, stable=True)
-    rows_on_cpu = longest_first[: int(lengths.count_nonzero())]
-    rows = rows_on_cpu.to(x.device)
-    chosen, spans = x.index_select(1, rows), lengths[rows_on_cpu]
-    start = map_state(lambda part: part.index_select(1, rows), state)
-    in_spans = x.device.type == "cpu" and not options.bidirectional
-    if in_spans and len(spans.unique()) * STEPS_A_SPAN <= T:
-        padded, final = _run_spans(equation, chosen, start, weights, options, spans)
-    else:
-        packed = pack_padded_sequence(chosen, spans)
-        data, final = torch_fused.run(
-            equation, packed.data, start, flat(weights), options, packed.batch_sizes
-        )
-        padded, _ = pad_packed_sequence(PackedSequence(data, packed.batch_sizes), total_length=T)
-    output = padded.new_zeros(T, B, padded.shape[-1]).index_copy(1, rows, padded)
-    return output, map_state(lambda old, new: old.to(new.dtype).index_copy(1, rows, new), state, final)
-
-
-def _run_spans(
-    equation: Equation[Any, Any],
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    options: StackOptions,
-    lengths: Tensor,
-) -> tuple[Tensor, State]:
-    """From the end of one row to the end of the next longer one, all rows that last so long in one call.
-
-    `lengths` falls from row to row, so that the rows that take part are always the first ones.
-    """
-    T, B = x.shape[:2]
+    backend: str, stack: Stack, batch: TimeBatch, state: State, weights: Weights, every_state: bool
+) -> Ran:
+    run_layer = _fused_layer if backend == "torch" else partial(_scanned_layer, backend)
+    first, x = batch.data, batch.data
     outputs: list[Tensor] = []
-    ended: list[State] = []
-    begin = 0
-    for end in lengths.unique().tolist():
-        active, lasting = int((lengths >= end).sum()), int((lengths > end).sum())
-        span = x[begin:end, :active]
-        output, state = torch_fused.run(equation, span, state, flat(weights), options)
-        outputs.append(F.pad(output, (0, 0, 0, B - active)))
-        ended.insert(0, map_state(lambda part, first=lasting: part[:, first:], state))
-        state = map_state(lambda part, count=lasting: part[:, :count].contiguous(), state)
-        begin = end
-    if begin < T:
-        outputs.append(outputs[0].new_zeros(T - begin, B, outputs[0].shape[-1]))
-    return torch.cat(outputs), map_state(lambda *parts: torch.cat(parts, dim=1), *ended)
+    directions: list[_Direction] = []
+    for number, own_weights in enumerate(weights):
+        entering = x if number == 0 else _dropped(stack, batch, x)
+        if number > 0 and stack.skip == "graves":
+            entering = torch.cat([entering, first], dim=-1)
+        entered = TimeBatch(entering, batch.batch_sizes)
+        ran = run_layer(stack, entered, state, number, own_weights, every_state)
+        merged = _merged(stack.merge, [direction.output for direction in ran])
+        if stack.skip == "residual" and merged.shape[-1] == x.shape[-1]:
+            merged = x + merged
+        x = merged
+        outputs.append(x)
+        directions += ran
+    output = torch.cat(outputs, dim=-1) if stack.skip == "graves" and len(outputs) > 1 else x
+    final = _stacked([direction.final for direction in directions])
+    every = _stacked([direction.every for direction in directions]) if every_state else None
+    return Ran(output, final, every)
+
+
+class _Direction(NamedTuple):
+    """One direction of one layer: output (T, B, H) or (N, H), final state (B, H), every state like output."""
+
+    output: Tensor
+    final: State
+    every: State
+
+
+def _at(place: int, state: State) -> State:
+    """The state of one layer in one direction, of all."""
+    return state[place] if isinstance(state, Tensor) else LSTMState(state.hidden[place], state.cell[place])
+
+
+def _stacked(states: Sequence[State]) -> State:
+    if len(states) == 1:
+        only = states[0]
+        if isinstance(only, Tensor):
+            return only.unsqueeze(0)
+        return LSTMState(only.hidden.unsqueeze(0), only.cell.unsqueeze(0))
+    return map_state(lambda *parts: torch.stack(parts), *states)
+
+
+def _merged(merge: str, outputs: list[Tensor]) -> Tensor:
+    if len(outputs) == 1:
+        return outputs[0]
+    if merge == "concat":
+        return torch.cat(outputs, dim=-1)
+    total = outputs[0] + outputs[1]
+    return total / 2 if merge == "mean" else total
+
+
+def _dropped(stack: Stack, batch: TimeBatch, x: Tensor) -> Tensor:
+    """Dropout between layers: of single numbers, or of a row's features at all steps alike."""
+    if not stack.plain.training:
+        return x
+    if stack.variational_dropout > 0:
+        mask = F.dropout(x.new_ones(batch.rows, x.shape[-1]), stack.variational_dropout)
+        return x * batch.spread(mask)
+    return F.dropout(x, stack.plain.dropout) if stack.plain.dropout > 0 else x
+
+
+def _zoneout(stack: Stack, x: Tensor, state: State) -> Zoneout | None:
+    if stack.zoneout == (0.0, 0.0):
+        return None
+    shares = [
+        _shares(p, x.new_empty(*x.shape[:-1], part.shape[-1]), stack.plain.training)
+        for p, part in zip(stack.zoneout, [state] if isinstance(state, Tensor) else state, strict=False)
+    ]
+    return Zoneout(*shares)
+
+
+def _shares(p: float, empty: Tensor, training: bool) -> Tensor | None:
+    if p == 0:
+        return None
+    return empty.bernoulli_(p) if training else empty.fill_(p)
+
+
+def _fused_layer(
+    stack: Stack, batch: TimeBatch, state: State, number: int, weights: Sequence[Any], every_state: bool
+) -> list[_Direction]:
+    """Run one layer by torch's functions, its directions in one call; its output is every state they know."""
+    options = stack.plain._replace(num_layers=1, dropout=0.0)
+    D = len(weights)
+    start = map_state(lambda part: part[number * D : number * D + D], state)
+    given = (batch.data, start, flat([weights]), options, batch.batch_sizes)
+    output, final = torch_fused.run(stack.equation, *given)
+    return [
+        _Direction(own, _at(place, final), own)
+        for place, own in enumerate(output.chunk(len(weights), dim=-1))
+    ]
+
+
+def _scanned_layer(
+    backend: str,
+    stack: Stack,
+    batch: TimeBatch,
+    state: State,
+    number: int,
+    weights: Sequence[Any],
+    every_state: bool,
+) -> list[_Direction]:
+    """Run one layer direction by direction."""
+    first = number * len(weights)
+    return [
+        _scan_direction(backend, stack, batch, _at(first + place, state), own, every_state, place == 1)
+        for place, own in enumerate(weights)
+    ]
+
+
+def _scan_direction(
+    backend: str,
+    stack: Stack,
+    batch: TimeBatch,
+    start: State,
+    weights: Any,
+    every_state: bool,
+    reverse: bool = False,
+) -> _Direction:
+    x, batch_sizes = batch
+    every_cell = every_state and not isinstance(start, Tensor)
+    given = (stack.equation, x, start, weights, batch_sizes, reverse, _zoneout(stack, x, start), every_cell)
+    if backend == "native":
+        output, final, *cells = native.scan(*given, stack.user)
+    else:
+        output, final, *cells = reference.scan_batch(*given)
+    return _Direction(output, final, state_from([output, *cells]) if every_state else output)

@@ -1,12 +1,11 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.config import RecurrentPart
 from recurra.errors import ConfigError
-from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, State, run_with_resets
+from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, State, linear_cross_entropy, run_with_resets
 
 _IGNORED = -100
 
@@ -85,13 +84,20 @@ class LanguageModelNetwork(nn.Module):
         Shapes: inputs (B, T) int64; lengths (B,), from 0 to T; resets (B, T) bool, True where the
         state is set to zero before that step; logits (B, T, V).
         """
+        hidden, state = self._hidden(inputs, state, lengths, resets)
+        logits: Tensor = self.output(hidden)
+        return logits, state
+
+    def _hidden(
+        self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        """What the output layer reads, (B, T, H), and the state after the last step."""
         embedded = self.input_dropout(self.embedding(inputs))
         if resets is None:
             output, state = self.recurrent(embedded, state, lengths=lengths)
         else:
             output, state = run_with_resets(self.recurrent, embedded, state, resets, lengths=lengths)
-        logits: Tensor = self.output(self.dropout(output))
-        return logits, state
+        return self.dropout(output), state
 
     def token_losses(
         self,
@@ -105,14 +111,13 @@ class LanguageModelNetwork(nn.Module):
 
         Shapes: inputs, targets (B, T); losses (B, T), in nats.
         """
-        logits, state = self(inputs, state, lengths, resets)
-        if lengths is not None:
-            steps = torch.arange(targets.shape[1], device=targets.device)
-            targets = targets.masked_fill(steps >= lengths.to(targets.device)[:, None], _IGNORED)
-        losses = F.cross_entropy(
-            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=_IGNORED, reduction="none"
+        hidden, state = self._hidden(inputs, state, lengths, resets)
+        return self._losses(hidden, _without_padding(targets, lengths), "none"), state
+
+    def _losses(self, hidden: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        return linear_cross_entropy(
+            hidden, self.output.weight, self.output.bias, targets, ignore_index=_IGNORED, reduction=reduction
         )
-        return losses.view_as(targets), state
 
     def total_loss(
         self,
@@ -125,9 +130,18 @@ class LanguageModelNetwork(nn.Module):
     ) -> tuple[Tensor, State]:
         """The sum of `token_losses` but for the first `context` steps, a scalar, and the state after
         the last step. Shapes as `token_losses`."""
-        losses, state = self.token_losses(inputs, targets, state, lengths, resets)
-        total = losses[:, context:].sum()
+        hidden, state = self._hidden(inputs, state, lengths, resets)
+        counted = _without_padding(targets, lengths)
+        total = self._losses(hidden[:, context:], counted[:, context:], "sum")
         if lengths is not None and not lengths.any():
             # No row takes a step: zero gradients all the same, as other processes wait for them.
             total = total + 0.0 * sum(parameter.sum() for parameter in self.parameters())
         return total, state
+
+
+def _without_padding(targets: Tensor, lengths: Tensor | None) -> Tensor:
+    """Targets with those past the ends of their rows ignored."""
+    if lengths is None:
+        return targets
+    steps = torch.arange(targets.shape[1], device=targets.device)
+    return targets.masked_fill(steps >= lengths.to(targets.device)[:, None], _IGNORED)

@@ -34,3 +34,46 @@ def test_no_steps_give_the_state_back():
     output, final = reference.scan(step.equation, torch.zeros(0, 2, 3), start, step.weights)
     assert output.shape == (0, 2, 5)
     assert final is start
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_cell_and_zoneout_step_by_step(reverse):
+    """Zoneout mixes from outside: the step is the cell's, from the state as it was kept."""
+    torch.manual_seed(0)
+    step = LSTMCell(3, 5)
+    x, lengths = torch.randn(4, 2, 3), [4, 2]
+    shares = reference.Zoneout(torch.rand(4, 2, 5), torch.rand(4, 2, 5))
+    start = step(torch.randn(2, 3))
+    output, final, cells = reference.scan(
+        step.equation, x, start, step.weights, torch.tensor(lengths), reverse, shares, every_cell=True
+    )
+    for row, length in enumerate(lengths):
+        h, c = (part[row] for part in start)
+        for t in reversed(range(length)) if reverse else range(length):
+            new_h, new_c = step(x[t, row], (h, c))
+            h = torch.lerp(new_h, h, shares.hidden[t, row])
+            c = torch.lerp(new_c, c, shares.cell[t, row])
+            torch.testing.assert_close(output[t, row], h)
+            torch.testing.assert_close(cells[t, row], c)
+        assert not cells[length:, row].any()
+        torch.testing.assert_close((final.hidden[row], final.cell[row]), (h, c))
+
+
+def test_zoneout_of_one_part_leaves_the_other():
+    torch.manual_seed(0)
+    step, x = LSTMCell(3, 5), torch.randn(1, 2, 3)
+    start = step(torch.randn(2, 3))
+    want = step(x[0], start)
+    for part, other in (("hidden", "cell"), ("cell", "hidden")):
+        _, final = reference.scan(
+            step.equation, x, start, step.weights, zoneout=reference.Zoneout(**{part: torch.ones(1, 2, 5)})
+        )
+        assert torch.equal(getattr(final, part), getattr(start, part))
+        assert torch.equal(getattr(final, other), getattr(want, other))
+
+
+def test_no_steps_have_no_cells():
+    step = LSTMCell(3, 5)
+    start = step(torch.randn(2, 3))
+    *_, cells = reference.scan(step.equation, torch.zeros(0, 2, 3), start, step.weights, every_cell=True)
+    assert cells.shape == (0, 2, 5)

@@ -115,9 +115,9 @@ def test_every_option_that_cannot_be_is_named_at_once():
         "input_size",
         "num_layers",
         "bias",
-        "dropout",
         "proj_size",
         "backend",
+        "dropout",
     ]
     assert "backend: got 'fast', expected one of auto, native, torch, reference" in str(caught.value)
 

@@ -73,15 +73,17 @@ def test_tied_weights_count_once():
 
 
 class CountingGRU(GRU):
-    """Remembers the kinds of input that it was called with."""
+    """Remembers of each batch that it ran whether it was packed."""
 
-    def forward(self, input, hx=None, lengths=None):
-        self.kinds = [*getattr(self, "kinds", []), type(input).__name__]
-        return super().forward(input, hx, lengths)
+    def run_batch(self, batch, state, every_state=False):
+        kind = "dense" if batch.batch_sizes is None else "packed"
+        self.kinds = [*getattr(self, "kinds", []), kind]
+        return super().run_batch(batch, state, every_state)
 
 
 def test_rows_are_cut_only_where_a_reset_lies_inside():
     module, x = CountingGRU(3, 5, backend="torch"), torch.randn(4, 2, 3)
+    module.kinds = []
     resets = torch.zeros(4, 2, dtype=torch.bool)
     state = torch.randn(1, 2, 5)
     run_with_resets(module, x, state, resets)
@@ -89,10 +91,21 @@ def test_rows_are_cut_only_where_a_reset_lies_inside():
     output, _ = run_with_resets(module, x, state, resets)
     torch.testing.assert_close(output[:, 1:], module(x[:, 1:])[0])
     resets[3, 0] = True
-    run_with_resets(module, x, state, resets, lengths=[3, 4])  # in the padding of its row: no reset
-    assert module.kinds == ["Tensor"] * 4
-    run_with_resets(module, x, state, resets)
-    assert module.kinds[-1] == "PackedSequence"
+    assert module.kinds == ["dense"] * 3
+    run_with_resets(module, x, state, resets, lengths=[4, 4])
+    assert module.kinds[3:] == ["packed"]
+    many = torch.ones(4, 2, dtype=torch.bool)
+    run_with_resets(module, x, state, many)
+    assert module.kinds[4:] == ["packed"]
+    seldom, long = torch.zeros(12, 2, dtype=torch.bool), torch.randn(12, 2, 3)
+    seldom[5, 1] = True
+    run_with_resets(module, long, state, seldom)  # two plain calls, where torch runs
+    assert module.kinds[5:] == ["dense"] * 2
+    module.backend = "reference"
+    run_with_resets(module, long, state, seldom)
+    assert module.kinds[7:] == ["packed"]
+    module.backend = "torch"
+    run_with_resets(module, long, state, seldom)
     assert module.backend_used == "torch"
 
 

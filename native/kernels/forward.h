@@ -1,0 +1,216 @@
+// Forward: all steps of one layer in one direction.
+//
+// Time is cut into chunks. The input product of a chunk, W x + b for all its rows, goes straight into the
+// slots of the gates; the threads share its rows. Then each thread takes its own rows of the batch through
+// the chunk's steps: U h in tiles, and the gates of a tile at once while its sums are hot. So threads
+// meet once a chunk, never at a step.
+#pragma once
+
+#include <cmath>
+
+#include "layout.h"
+#include "rnn.h"
+#include "weights.h"
+
+namespace recurra::RECURRA_ISA_NAMESPACE {
+
+// The weights of one layer and direction as forward reads them.
+template <class Cell>
+struct ForwardWeights {
+  Panels input;       // columns: kInputGates slots of Hp
+  const float* bias;  // as the columns of input
+  const float* state;  // by tile of units: [P][units of the tile][kStateGates vectors]
+  Panels second;
+  Panels projection;           // columns: Pp
+  const float* projection_bias;  // [Pp]
+};
+
+template <class Cell>
+class Forward {
+ public:
+  explicit Forward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+    cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
+    pack();
+    chunk_rows_ = std::max<long>(plan_.saves() ? kChunkRows : kChunkRows / 2, call_.B);
+    if (!plan_.saves()) {
+      // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
+      // the last step of the one before.
+      for (float*& buffer : buffers_) buffer = workspace_.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+    }
+    if (Cell::kCell >= 0) c0_ = workspace_.take(call_.B * plan_.Hp);
+  }
+
+  // May be called again: x, the states and the outputs may be others then, the weights and sizes not.
+  void run() {
+    if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
+    if (plan_.saves()) gates_ = call_.saved;
+    run_team(team_size(call_, 1), [](void* self, const Team& team) { static_cast<Forward*>(self)->work(team); }, this);
+  }
+
+ private:
+  static constexpr long kChunkRows = 256;
+  // So many vectors of units make a tile, with all their gates.
+  static constexpr long kUnitVectors = kPanelVectors > Cell::kStateGates ? kPanelVectors / Cell::kStateGates : 1;
+
+  void pack() {
+    const long H = call_.H, Hp = plan_.Hp, vectors = plan_.unit_vectors();
+    weights_.bias = input_bias(plan_, workspace_);
+    weights_.input = pack_gates(plan_, workspace_, call_.weight_ih, call_.I, 0, Cell::kInputGates);
+    float* state = workspace_.take(Cell::kStateGates * Hp * call_.P);
+    const Cut cut(vectors, kUnitVectors);
+    for (int gate = 0; gate < Cell::kStateGates; ++gate) {
+      const float* block = call_.weight_hh + Cell::kSlotOf[Cell::kStateFirst + gate].block * H * call_.P;
+      for (long v = 0; v < vectors; ++v) {
+        const long part = cut.of(v), first = cut.first(part);
+        float* to = state + (first * call_.P + v - first) * Cell::kStateGates * kLanes + gate * kLanes;
+        pack_rows_as_vector(to, cut.width(part) * Cell::kStateGates * kLanes, block + v * kLanes * call_.P, call_.P,
+                            H - v * kLanes, call_.P);
+      }
+    }
+    weights_.state = state;
+    if (Cell::kSecond >= 0) weights_.second = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kSecond, 1);
+    cell_.state_bias = state_bias(plan_, workspace_);
+    if (plan_.projected) {
+      weights_.projection = pack_projection(plan_, workspace_);
+      float* padded = workspace_.take(plan_.Pp);
+      pad_bias(padded, call_.projection_bias, call_.P, plan_.Pp);
+      weights_.projection_bias = padded;
+    }
+    pad_peepholes(cell_, workspace_);
+  }
+
+  void work(const Team& team) {
+    const Range own = own_rows(time_, team.rank, team.size);
+    long chunk_number = 0, previous_first = 0;
+    float* previous = nullptr;
+    for (long begin = 0; begin < call_.T; ++chunk_number) {
+      const Range chunk = next_chunk(time_, call_.reverse, begin, chunk_rows_);
+      const Range steps = call_.reverse ? Range{call_.T - chunk.last, call_.T - chunk.first} : chunk;
+      const long first_row = time_.offset(steps.first), rows = time_.offset(steps.last) - first_row;
+      float* gates = plan_.saves() ? gates_ : buffers_[chunk_number % 3];
+      const long gates_first = plan_.saves() ? 0 : first_row;
+      const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
+      multiply_into(call_.x + (first_row + mine.first) * call_.I, call_.I, mine.count(), weights_.input, weights_.bias,
+                    gates + (first_row + mine.first - gates_first) * plan_.gates_row(), plan_.gates_row(),
+                    Cell::kInputGates * plan_.Hp);
+      team.barrier();
+      for (long s = chunk.first; s < chunk.last; ++s) {
+        const long t = call_.reverse ? call_.T - 1 - s : s;
+        const bool first_of_chunk = s == chunk.first;
+        step(own, t, gates, gates_first, first_of_chunk ? previous : gates, first_of_chunk ? previous_first : gates_first);
+      }
+      previous = gates;
+      previous_first = gates_first;
+      begin = chunk.last;
+    }
+  }
+
+  void step(const Range& own, long t, float* gates, long gates_first, const float* previous, long previous_first) {
+    const long before = call_.reverse ? t + 1 : t - 1;
+    const long last = std::min(own.last, time_.active(t));
+    // Rows that have a past come first; backwards in time shorter rows begin later.
+    const long begun = std::max(own.first, std::min(last, time_.active(before)));
+    run_rows(gates, gates_first, previous, previous_first, t, own.first, begun, false, before);
+    run_rows(gates, gates_first, previous, previous_first, t, begun, last, true, before);
+    const long next = call_.reverse ? t - 1 : t + 1;
+    finish(std::max(own.first, time_.active(next)), last, t, gates, gates_first);
+  }
+
+  void run_rows(float* gates, long gates_first, const float* previous, long previous_first, long t, long first,
+                long last, bool starts, long before) {
+    if (first >= last) return;
+    const long count = last - first, H = call_.H, P = call_.P, Hp = plan_.Hp;
+    Rows rows = plan_.rows_at(time_, gates, gates_first, previous, previous_first, c0_, t, first, starts, before);
+    float* y = call_.y + (time_.offset(t) + first) * P;
+    rows.h = plan_.projected ? rows.gates + plan_.own_slot * Hp : y;
+    rows.out_row = plan_.projected ? rows.gates_row : P;
+    rows.h_is_padded = plan_.projected;
+    if (call_.c_steps) rows.c_steps = call_.c_steps + (time_.offset(t) + first) * H;
+
+    TileSums sums;
+    const Cut cut(plan_.unit_vectors(), kUnitVectors);
+    for (long part = 0; part < cut.parts; ++part) {
+      const long vector = cut.first(part), blocks = cut.width(part);
+      const int width = static_cast<int>(blocks) * Cell::kStateGates;
+      const float* panel = weights_.state + vector * P * Cell::kStateGates * kLanes;
+      Ahead next(panel, P, width);
+      for_tiles(count, kRowsOfTile[width], [&](long row, int tile_rows) {
+        multiply(width, tile_rows, Tile{rows.h_prev + row * P, P, 1, panel, P, nullptr, sums.floats, width * kLanes, kLanes,
+                                        next.at});
+        next.tile_done();
+        const Rows here = rows.from(row, Hp, H);
+        for (long block = 0; block < blocks; ++block) {
+          Cell::forward(cell_, here, tile_rows, units_of(vector + block, H),
+                        sums.floats + block * Cell::kStateGates * kLanes, width * kLanes);
+        }
+      });
+    }
+    if constexpr (Cell::kSecond >= 0) {
+      multiply_then(rows.gates + Cell::kSecondOperand * Hp, rows.gates_row, count, weights_.second,
+                    [&](long row, long tile_rows, long vector, int width, const float* sums, long sums_row) {
+                      const Rows here = rows.from(row, Hp, H);
+                      for (int v = 0; v < width; ++v) {
+                        Cell::forward_second(cell_, here, tile_rows, units_of(vector + v, H), sums + v * kLanes, sums_row);
+                      }
+                    });
+    }
+    if (plan_.projected) {
+      multiply_into(rows.h, rows.out_row, count, weights_.projection, weights_.projection_bias, y, P, P);
+      if (Cell::kCell < 0) activate_output(y, count);
+      if (call_.keep_hidden) keep_projected(rows, y, count, (time_.offset(t) + first) * P);
+    }
+  }
+
+  void activate_output(float* y, long count) {
+    const long P = call_.P;
+    for (long r = 0; r < count; ++r, y += P) {
+      if (call_.output_activation == Activation::kSoftmax) {
+        float largest = y[0], total = 0.0f;
+        for (long p = 1; p < P; ++p) largest = std::max(largest, y[p]);
+        for (long p = 0; p < P; ++p) total += (y[p] = std::exp(y[p] - largest));
+        for (long p = 0; p < P; ++p) y[p] /= total;
+      } else if (call_.output_activation != Activation::kIdentity) {
+        for (long p = 0; p < P; p += kLanes) {
+          store_first(y + p, activate(call_.output_activation, load_first(y + p, P - p)), P - p);
+        }
+      }
+    }
+  }
+
+  // Zoneout of the projected state.
+  void keep_projected(const Rows& rows, float* y, long count, long place) {
+    const long P = call_.P;
+    for (long p = 0; p < count * P; p += kLanes) {
+      const long valid = count * P - p;
+      store_first(y + p, kept(load_first(call_.keep_hidden + place + p, valid), load_first(rows.h_prev + p, valid),
+                              load_first(y + p, valid)), valid);
+    }
+  }
+
+  // Rows of the batch [first, last) have taken their last step, t.
+  void finish(long first, long last, long t, const float* gates, long gates_first) {
+    if (first >= last) return;
+    const long row = time_.offset(t) + first, P = call_.P, H = call_.H;
+    if (call_.hT) {
+      std::memcpy(call_.hT + first * P, call_.y + row * P, static_cast<std::size_t>((last - first) * P) * sizeof(float));
+    }
+    if (Cell::kCell < 0) return;
+    const float* c = gates + (row - gates_first) * plan_.gates_row() + Cell::kCell * plan_.Hp;
+    for (long b = first; b < last; ++b, c += plan_.gates_row()) {
+      std::memcpy(call_.cT + b * H, c, static_cast<std::size_t>(H) * sizeof(float));
+    }
+  }
+
+  Workspace workspace_;
+  Plan<Cell> plan_;
+  const Recurrence& call_;
+  Timeline time_;
+  CellContext cell_{};
+  ForwardWeights<Cell> weights_{};
+  float* gates_ = nullptr;
+  float* buffers_[3] = {};
+  float* c0_ = nullptr;
+  long chunk_rows_ = 0;
+};
+
+}  // namespace recurra::RECURRA_ISA_NAMESPACE

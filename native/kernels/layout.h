@@ -1,0 +1,176 @@
+// Where the rows of a recurrence lie in time and memory, and which of them a thread works on.
+#pragma once
+
+#include <algorithm>
+
+#include "../parallel.h"
+#include "rows.h"
+
+#ifndef RECURRA_WORTH_A_THREAD
+#define RECURRA_WORTH_A_THREAD 4e6  // operations; the tests set it lower
+#endif
+
+namespace recurra::RECURRA_ISA_NAMESPACE {
+
+// Steps, rows and chunks of time. Memory for the offsets comes from the workspace.
+class Timeline {
+ public:
+  Timeline(const Recurrence& call, Workspace& workspace) : T(call.T), B(call.B), sizes_(call.batch_sizes) {
+    if (!sizes_) return;
+    offsets_ = reinterpret_cast<std::int64_t*>(workspace.take(2 * (T + 1)));
+    offsets_[0] = 0;
+    for (long t = 0; t < T; ++t) offsets_[t + 1] = offsets_[t] + sizes_[t];
+  }
+  // The first row of step t among all rows; for t = T their number.
+  long offset(long t) const { return offsets_ ? offsets_[t] : t * B; }
+  // How many rows of the batch take step t; none outside 0..T-1.
+  long active(long t) const { return t < 0 || t >= T ? 0 : (sizes_ ? sizes_[t] : B); }
+
+  const long T, B;
+
+ private:
+  const std::int64_t* sizes_;
+  std::int64_t* offsets_ = nullptr;
+};
+
+struct Range {
+  long first, last;  // the last is not in it
+  long count() const { return last > first ? last - first : 0; }
+};
+
+// Part `rank` of `size` equal parts of 0..count-1, cut at multiples of `grain`.
+inline Range part_of(long count, int rank, int size, long grain = 1) {
+  const long grains = (count + grain - 1) / grain;
+  auto cut = [&](long at) { return std::min(count, grains * at / size * grain); };
+  return {cut(rank), cut(rank + 1)};
+}
+
+// The rows of the batch that are a thread's own, so that all threads take about as many steps.
+inline Range own_rows(const Timeline& time, int rank, int size) {
+  if (size == 1) return {0, time.B};
+  const long all = time.offset(time.T);
+  if (all == time.T * time.B) return part_of(time.B, rank, size);
+  auto cut = [&](int at) {
+    if (at == size) return time.B;
+    long lasting = time.T, done = 0, row = 0;  // row `row` lasts `lasting` steps
+    for (; row < time.B; ++row) {
+      while (lasting > 0 && time.active(lasting - 1) <= row) --lasting;
+      if (done + lasting > all * at / size) break;
+      done += lasting;
+    }
+    return row;
+  };
+  return {cut(rank), cut(rank + 1)};
+}
+
+// Steps [first, last) in the order they are worked on: as many as have about `rows` rows in all, one at least.
+inline Range next_chunk(const Timeline& time, bool falling, long begin, long rows) {
+  // `begin` counts steps worked on; step(s) is T-1-s where falling, else s.
+  long s = begin, sum = 0;
+  while (s < time.T) {
+    const long more = time.active(falling ? time.T - 1 - s : s);
+    if (s > begin && sum + more > rows) break;
+    sum += more;
+    ++s;
+  }
+  return {begin, s};
+}
+
+// How many threads a call is worth: each must have enough to do to make up for being woken and waited for.
+// `times`: backward does about twice as much as forward. Rows of the batch are shared out; a batch of one
+// row leaves only the products over all steps to share, which is most of backward but little of forward.
+inline int team_size(const Recurrence& call, int times) {
+  constexpr double kWorthAThread = RECURRA_WORTH_A_THREAD;
+  const double work = 8.0 * times * static_cast<double>(call.N) * static_cast<double>(call.H) *
+                      static_cast<double>(call.I + call.P);
+  const long most = call.B == 1 && times == 1 ? 1 : call.threads;
+  const long worth = static_cast<long>(work / (call.B == 1 ? 4 * kWorthAThread : kWorthAThread));
+  return static_cast<int>(std::max(1L, std::min(most, worth)));
+}
+
+// The slots and packed gates that a cell and its options come to.
+template <class Cell>
+struct Plan {
+  explicit Plan(const Recurrence& call)
+      : call(call),
+        Hp(round_up(call.H, kLanes)),
+        Pp(round_up(call.P, kLanes)),
+        projected(call.projection != nullptr),
+        // A projection needs the hidden value itself; the RNN has its slot, the LSTM gets one more.
+        own_slot(projected ? (Cell::kCell < 0 ? 0 : Cell::kSlots) : -1),
+        slots(Cell::kSlots + (projected && Cell::kCell >= 0 ? 1 : 0)) {}
+
+  const Recurrence& call;
+  const long Hp, Pp;
+  const bool projected;
+  const int own_slot;
+  const long slots;
+
+  // What layer_norm saves after a row's slots: the normalised sums, in blocks of Hp, and 1/σ of each normalisation.
+  static constexpr int kInputNormal = 0, kStateNormal = Cell::kInputGates;
+  static constexpr int kCellNormal = kStateNormal + Cell::kGates - Cell::kStateFirst;
+  static constexpr int kNormals = kCellNormal + (Cell::kCell >= 0 ? 1 : 0);
+  static constexpr long kScales = kLanes;  // input, state, second product, cell
+  long normals_row() const { return call.layer_norm && call.training ? kNormals * Hp + kScales : 0; }
+
+  long gates_row() const { return slots * Hp + normals_row(); }
+  long d_row() const { return Cell::kGates * Hp; }
+  // Of the gradients that go to the step before unmultiplied: those of the state, which may be wider than H.
+  long direct_row() const { return std::max(Hp, Pp); }
+  long unit_vectors() const { return Hp / kLanes; }
+  long state_vectors() const { return Pp / kLanes; }
+  // The RNN's slot is of use afterwards only where y is not the cell's own value.
+  bool saves() const {
+    return call.training && (Cell::kSlots > 1 || projected || call.layer_norm || call.keep_hidden != nullptr);
+  }
+  long saved_floats_a_row() const { return saves() ? gates_row() : 0; }
+
+  // Rows [first, …) of the batch at step t, with what comes before them at `before` (a step), or at the start
+  // where `starts`. `c0` is the initial memory cell, rows Hp apart.
+  Rows rows_at(const Timeline& time, float* gates, long gates_first_row, const float* previous_gates,
+               long previous_first_row, const float* c0, long t, long first, bool starts, long before) const {
+    Rows rows;
+    const long row = time.offset(t) + first;
+    rows.h_row = call.P;
+    rows.gates_row = gates_row();
+    rows.gates = gates + (row - gates_first_row) * rows.gates_row;
+    const long previous = starts ? 0 : time.offset(before) + first;
+    rows.h_prev = starts ? call.h0 + first * call.P : call.y + previous * call.P;
+    if (Cell::kCell >= 0) {
+      rows.c_prev = starts ? c0 + first * Hp : previous_gates + (previous - previous_first_row) * rows.gates_row + Cell::kCell * Hp;
+      rows.c_prev_row = starts ? Hp : rows.gates_row;
+    }
+    if (call.keep_hidden && !projected) rows.keep_hidden = call.keep_hidden + row * call.P;
+    if (call.keep_cell) rows.keep_cell = call.keep_cell + row * call.H;
+    return rows;
+  }
+};
+
+// Rows of `count` numbers, padded with zeros to `padded`.
+inline void pad_rows(float* to, const float* from, long rows, long count, long padded) {
+  for (long row = 0; row < rows; ++row) {
+    for (long u = 0; u < padded; u += kLanes) store(to + row * padded + u, load_first(from + row * count + u, count - u));
+  }
+}
+
+// A bias of one block, padded with zeros to vectors; null counts as zero.
+inline void pad_bias(float* to, const float* from, long H, long Hp) {
+  for (long u = 0; u < Hp; u += kLanes) store(to + u, from ? load_first(from + u, H - u) : Vector{});
+}
+
+// The peepholes' three vectors, padded. Their order is i, f, o; with coupled gates f, o.
+inline void pad_peepholes(CellContext& cell, Workspace& workspace) {
+  const Recurrence& call = *cell.call;
+  if (call.peepholes == Peepholes::kNone) return;
+  const float* from = call.peephole;
+  float* padded = workspace.take(3 * cell.Hp);
+  cell.peephole_i = padded;
+  cell.peephole_f = padded + cell.Hp;
+  cell.peephole_o = padded + 2 * cell.Hp;
+  long block = 0;
+  for (int which = call.coupled_gates ? 1 : 0; which < 3; ++which, ++block) {
+    pad_bias(padded + which * cell.Hp, from + block * call.H, call.H, cell.Hp);
+  }
+}
+
+}  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -1,0 +1,205 @@
+// Forward with layer_norm. As in Forward the threads share the input product of a chunk of time and then take
+// their own rows of the batch through its steps; but a row's sums must all be there before the first of
+// them is normalised, so a step is two passes: the product for all rows, then the gates.
+#pragma once
+
+#include "normalised.h"
+#include "normalised_lstm.h"
+#include "rnn.h"
+#include "weights.h"
+
+namespace recurra::RECURRA_ISA_NAMESPACE {
+
+template <class Cell>
+class NormalisedForward {
+ public:
+  explicit NormalisedForward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+    cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
+    pack();
+    chunk_rows_ = std::max<long>(kChunkRows, call_.B);
+    if (!plan_.saves()) {
+      // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
+      // the last step of the one before.
+      for (float*& buffer : buffers_) buffer = workspace_.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+    }
+    sums_ = workspace_.take(call_.B * sums_row());
+    if (Cell::kCell >= 0) c0_ = workspace_.take(call_.B * plan_.Hp);
+  }
+
+  // May be called again: x, the states and the outputs may be others then, the weights and sizes not.
+  void run() {
+    if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
+    run_team(team_size(call_, 1), [](void* self, const Team& team) { static_cast<NormalisedForward*>(self)->work(team); },
+             this);
+  }
+
+ private:
+  static constexpr long kChunkRows = 256;
+  static constexpr int kRowsAtOnce = 4;  // normalised, and then handed to the cell while they are near
+
+  long sums_row() const { return Cell::kStateGates * plan_.Hp; }
+
+  void pack() {
+    gains_ = Gains::of(plan_, workspace_);
+    bias_ = input_bias(plan_, workspace_);
+    input_ = pack_gates(plan_, workspace_, call_.weight_ih, call_.I, 0, Cell::kInputGates);
+    state_ = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kStateFirst, Cell::kStateGates, true);
+    if (Cell::kSecond >= 0) second_ = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kSecond, 1);
+    cell_.state_bias = state_bias(plan_, workspace_);
+    if (plan_.projected) projection_ = pack_projection(plan_, workspace_);
+    pad_peepholes(cell_, workspace_);
+  }
+
+  void work(const Team& team) {
+    const Range own = own_rows(time_, team.rank, team.size);
+    long chunk_number = 0, previous_first = 0;
+    float* previous = nullptr;
+    for (long begin = 0; begin < call_.T; ++chunk_number) {
+      const Range chunk = next_chunk(time_, call_.reverse, begin, chunk_rows_);
+      const Range steps = call_.reverse ? Range{call_.T - chunk.last, call_.T - chunk.first} : chunk;
+      const long first_row = time_.offset(steps.first), rows = time_.offset(steps.last) - first_row;
+      float* gates = plan_.saves() ? call_.saved : buffers_[chunk_number % 3];
+      const long gates_first = plan_.saves() ? 0 : first_row;
+      const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
+      multiply_input(call_.x + (first_row + mine.first) * call_.I, mine.count(),
+                     gates + (first_row + mine.first - gates_first) * plan_.gates_row());
+      team.barrier();
+      for (long s = chunk.first; s < chunk.last; ++s) {
+        const bool first_of_chunk = s == chunk.first;
+        step(own, call_.reverse ? call_.T - 1 - s : s, gates, gates_first, first_of_chunk ? previous : gates,
+             first_of_chunk ? previous_first : gates_first);
+      }
+      previous = gates;
+      previous_first = gates_first;
+      begin = chunk.last;
+    }
+  }
+
+  // LN(W x)*gain + b of some rows, into the slots of their gates.
+  void multiply_input(const float* x, long count, float* gates) {
+    const long Hp = plan_.Hp, row = plan_.gates_row();
+    multiply_into(x, call_.I, count, input_, nullptr, gates, row, Cell::kInputGates * Hp);
+    for (long r = 0; r < count; ++r, gates += row) {
+      const Normals<Cell> normals(plan_, gates);
+      normals.set_scale(kInputScale, normalise<Cell::kInputGates, true>(gates, in_blocks(Hp), gains_.input, bias_,
+                                                                        normals.input(), call_.H, Hp));
+    }
+  }
+
+  void step(const Range& own, long t, float* gates, long gates_first, const float* previous, long previous_first) {
+    const long before = call_.reverse ? t + 1 : t - 1;
+    const long last = std::min(own.last, time_.active(t));
+    // Rows that have a past come first; backwards in time shorter rows begin later.
+    const long begun = std::max(own.first, std::min(last, time_.active(before)));
+    run_rows(gates, gates_first, previous, previous_first, t, own.first, begun, false, before);
+    run_rows(gates, gates_first, previous, previous_first, t, begun, last, true, before);
+    const long next = call_.reverse ? t - 1 : t + 1;
+    finish(std::max(own.first, time_.active(next)), last, t, gates, gates_first);
+  }
+
+  void run_rows(float* gates, long gates_first, const float* previous, long previous_first, long t, long first,
+                long last, bool starts, long before) {
+    if (first >= last) return;
+    const long count = last - first, H = call_.H, P = call_.P, Hp = plan_.Hp, all = time_.offset(t) + first;
+    Rows rows = plan_.rows_at(time_, gates, gates_first, previous, previous_first, c0_, t, first, starts, before);
+    float* y = call_.y + all * P;
+    rows.h = plan_.projected ? rows.gates + plan_.own_slot * Hp : y;
+    rows.out_row = plan_.projected ? rows.gates_row : P;
+    rows.h_is_padded = plan_.projected;
+    if (call_.c_steps) rows.c_steps = call_.c_steps + all * H;
+    float* sums = sums_ + first * sums_row();
+
+    multiply_into(rows.h_prev, P, count, state_, nullptr, sums, sums_row(), sums_row());
+    for_tiles(count, kRowsAtOnce, [&](long row, int some) {
+      normalise_rows<Cell::kStateGates>(rows, row, some, gains_.state, sums, kStateScale);
+      const Rows here = rows.from(row, Hp, H);
+      for (long v = 0; v < plan_.unit_vectors(); ++v) {
+        const float* own = sums + row * sums_row() + v * Cell::kStateGates * kLanes;
+        if constexpr (Cell::kCell < 0) {
+          Cell::forward(cell_, here, some, units_of(v, H), own, sums_row());
+        } else {
+          Cell::template forward<NormalisedLstmOutput>(cell_, here, some, units_of(v, H), own, sums_row());
+        }
+      }
+      if constexpr (Cell::kCell >= 0 && Cell::kSecond < 0) show(here, some);
+    });
+    if constexpr (Cell::kSecond >= 0) multiply_second(rows, count, sums);
+    if (!plan_.projected) return;
+    multiply_into(rows.h, rows.out_row, count, projection_, nullptr, y, P, P);
+    if (call_.keep_hidden) keep_projected(call_.keep_hidden + all * P, rows.h_prev, y, count * P);
+  }
+
+  // sums of rows [row, row + count) become LN(sums)*gain.
+  template <int kBlocks>
+  void normalise_rows(const Rows& rows, long row, long count, const float* gain, float* sums, int scale) {
+    for (long r = row; r < row + count; ++r) {
+      const Normals<Cell> normals(plan_, rows.gates + r * rows.gates_row);
+      float* normal = scale == kStateScale ? normals.state() : normals.second();
+      normals.set_scale(scale, normalise<kBlocks, false>(sums + r * sums_row(), by_units(kBlocks), gain, nullptr, normal,
+                                                         call_.H, plan_.Hp));
+    }
+  }
+
+  void multiply_second(const Rows& rows, long count, float* sums) {
+    const long H = call_.H, Hp = plan_.Hp;
+    multiply_into(rows.gates + Cell::kSecondOperand * Hp, rows.gates_row, count, second_, nullptr, sums, sums_row(), Hp);
+    for_tiles(count, kRowsAtOnce, [&](long row, int some) {
+      normalise_rows<1>(rows, row, some, gains_.state + Cell::kSecond * Hp, sums, kSecondScale);
+      const Rows here = rows.from(row, Hp, H);
+      for (long v = 0; v < plan_.unit_vectors(); ++v) {
+        const float* own = sums + row * sums_row() + v * kLanes;
+        if constexpr (Cell::kCell < 0) {
+          Cell::forward_second(cell_, here, some, units_of(v, H), own, sums_row());
+        } else {
+          Cell::template forward_second<NormalisedLstmOutput>(cell_, here, some, units_of(v, H), own, sums_row());
+        }
+      }
+      if constexpr (Cell::kCell >= 0) show(here, some);
+    });
+  }
+
+  void show(const Rows& rows, long count) {
+    for (long r = 0; r < count; ++r) {
+      const Rows row = rows.from(r, plan_.Hp, call_.H);
+      show_cell<Cell>(cell_, gains_, Normals<Cell>(plan_, row.gates), row);
+    }
+  }
+
+  // Zoneout of the projected state.
+  static void keep_projected(const float* keep, const float* before, float* y, long count) {
+    for (long p = 0; p < count; p += kLanes) {
+      const long valid = count - p;
+      const Vector m = load_first(keep + p, valid);
+      store_first(y + p, kept(m, load_first(before + p, valid), load_first(y + p, valid)), valid);
+    }
+  }
+
+  // Rows of the batch [first, last) have taken their last step, t.
+  void finish(long first, long last, long t, const float* gates, long gates_first) {
+    if (first >= last) return;
+    const long row = time_.offset(t) + first, P = call_.P, H = call_.H;
+    if (call_.hT) {
+      std::memcpy(call_.hT + first * P, call_.y + row * P, static_cast<std::size_t>((last - first) * P) * sizeof(float));
+    }
+    if (Cell::kCell < 0) return;
+    const float* c = gates + (row - gates_first) * plan_.gates_row() + Cell::kCell * plan_.Hp;
+    for (long b = first; b < last; ++b, c += plan_.gates_row()) {
+      std::memcpy(call_.cT + b * H, c, static_cast<std::size_t>(H) * sizeof(float));
+    }
+  }
+
+  Workspace workspace_;
+  Plan<Cell> plan_;
+  const Recurrence& call_;
+  Timeline time_;
+  CellContext cell_{};
+  Gains gains_{};
+  Panels input_, state_, second_, projection_;
+  const float* bias_ = nullptr;
+  float* sums_ = nullptr;  // of each row of the batch, the products of one step: [B][kStateGates blocks]
+  float* buffers_[3] = {};
+  float* c0_ = nullptr;
+  long chunk_rows_ = 0;
+};
+
+}  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -1,0 +1,24 @@
+// The functions of one instruction set, as the rest of the native part sees them.
+#pragma once
+
+#include "../output_layer.h"
+#include "../recurrence.h"
+#include "../streaming.h"
+
+namespace recurra {
+
+struct Kernels {
+  const char* name;
+  void (*forward)(const Recurrence&);
+  void (*backward)(const Recurrence&);
+  // Floats of Recurrence::saved for each of the N rows.
+  long (*saved_floats_a_row)(const Recurrence&);
+  // A layer that packs the weights now and steps later; the caller deletes it.
+  Stepper* (*make_stepper)(const Recurrence&);
+  void (*output_layer_forward)(OutputLayer&);
+  void (*output_layer_backward)(OutputLayer&);
+  // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
+  double (*peak_flops)(double seconds);
+};
+
+}  // namespace recurra

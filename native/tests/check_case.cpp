@@ -1,0 +1,138 @@
+// One case of a recurrent kernel: all that forward and backward write, against the reference.
+#include "cases.h"
+#include "../dispatch.h"
+#include "reference.h"
+
+namespace recurra::tests {
+namespace {
+
+// Share of 1 + the largest number of the array. The kernels' error per step is some units in the last place.
+constexpr double kAllowed = 1e-5;
+constexpr double kFarFromKinks = 2e-5;
+
+// An array that a call writes, by the field that holds its address.
+struct Output {
+  const char* name;
+  float* Recurrence::*field;
+  long count;
+  const std::vector<double>* want;
+};
+
+class Check {
+ public:
+  Check(const Case& given, const std::string& set, int threads, const Arrays& arrays, const Reference& reference)
+      : case_(given), prefix_(set + ", " + std::to_string(threads) + " threads, "), call_(arrays.inputs()), reference_(reference) {
+    call_.threads = threads;
+    use_instruction_set(set);
+  }
+
+  void forward_without_training() const {
+    Recurrence call = call_;
+    const std::vector<Floats> arrays = place(call, outputs_of_forward());
+    kernels().forward(call);
+    hold("inference: ", outputs_of_forward(), arrays);
+  }
+
+  void forward_and_backward() const {
+    Recurrence call = call_;
+    call.training = true;
+    const std::vector<Floats> arrays = place(call, outputs_of_forward());
+    const long saved_floats = kernels().saved_floats_a_row(call);
+    Floats saved;
+    if (saved_floats > 0) saved = Floats(call.N * saved_floats, case_.shift);
+    call.saved = saved.data();
+    kernels().forward(call);
+    hold("forward: ", outputs_of_forward(), arrays);
+    const Floats saved_before = saved.copy();
+    // Some gradients, then all: both the same, and `saved` only read.
+    const bool smooth = !(reference_.closest_kink < kFarFromKinks);
+    std::vector<Output> some, all = gradients();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (case_.wanted >> i & 1u) some.push_back(all[i]);
+    }
+    Recurrence partly = call;
+    const std::vector<Floats> of_some = place(partly, some);
+    kernels().backward(partly);
+    const std::vector<Floats> of_all = place(call, all);
+    kernels().backward(call);
+    if (smooth) hold("backward: ", all, of_all);
+    std::size_t i = 0;
+    for (std::size_t at = 0; at < all.size(); ++at) {
+      if (!(case_.wanted >> at & 1u)) continue;
+      expect(of_some[i++].same_bits(of_all[at]), prefix_ + all[at].name + ": other numbers where other gradients are wanted too");
+    }
+    if (saved.present()) expect(saved.same_bits(saved_before), prefix_ + "backward changed `saved`");
+  }
+
+ private:
+  // c_steps and hT may be null; the rest of forward's outputs may not.
+  std::vector<Output> outputs_of_forward() const {
+    const bool is_lstm = call_.cell == CellKind::kLstm;
+    std::vector<Output> all{{"y", &Recurrence::y, call_.N * call_.P, &reference_.y}};
+    if (case_.hT) all.push_back({"hT", &Recurrence::hT, call_.B * call_.P, &reference_.hT});
+    if (is_lstm) all.push_back({"cT", &Recurrence::cT, call_.B * call_.H, &reference_.cT});
+    if (case_.c_steps) all.push_back({"c_steps", &Recurrence::c_steps, call_.N * call_.H, &reference_.c_steps});
+    return all;
+  }
+  std::vector<Output> gradients() const {
+    const std::vector<Output> all{{"dx", &Recurrence::dx, 0, &reference_.dx},
+                                  {"dh0", &Recurrence::dh0, 0, &reference_.dh0},
+                                  {"dc0", &Recurrence::dc0, 0, &reference_.dc0},
+                                  {"dweight_ih", &Recurrence::dweight_ih, 0, &reference_.dweight_ih},
+                                  {"dweight_hh", &Recurrence::dweight_hh, 0, &reference_.dweight_hh},
+                                  {"dbias_ih", &Recurrence::dbias_ih, 0, &reference_.dbias_ih},
+                                  {"dbias_hh", &Recurrence::dbias_hh, 0, &reference_.dbias_hh},
+                                  {"dprojection", &Recurrence::dprojection, 0, &reference_.dprojection},
+                                  {"dprojection_bias", &Recurrence::dprojection_bias, 0, &reference_.dprojection_bias},
+                                  {"dpeephole", &Recurrence::dpeephole, 0, &reference_.dpeephole},
+                                  {"dgain_ih", &Recurrence::dgain_ih, 0, &reference_.dgain_ih},
+                                  {"dgain_hh", &Recurrence::dgain_hh, 0, &reference_.dgain_hh},
+                                  {"dgain_cell", &Recurrence::dgain_cell, 0, &reference_.dgain_cell},
+                                  {"dshift_cell", &Recurrence::dshift_cell, 0, &reference_.dshift_cell}};
+    std::vector<Output> here;
+    for (Output each : all) {
+      each.count = static_cast<long>(each.want->size());
+      const bool is_dx = each.field == &Recurrence::dx;  // there even where it holds nothing
+      if (each.count > 0 || is_dx) here.push_back(each);
+    }
+    return here;
+  }
+
+  // New arrays for the outputs, filled with NaN, their addresses in the call.
+  std::vector<Floats> place(Recurrence& call, const std::vector<Output>& outputs) const {
+    std::vector<Floats> arrays;
+    for (const Output& each : outputs) {
+      arrays.emplace_back(each.count, case_.shift);
+      call.*each.field = arrays.back().data();
+    }
+    return arrays;
+  }
+
+  void hold(const char* when, const std::vector<Output>& outputs, const std::vector<Floats>& arrays) const {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      compare(prefix_ + when + outputs[i].name, arrays[i], *outputs[i].want, kAllowed);
+    }
+  }
+
+  const Case& case_;
+  const std::string prefix_;
+  Recurrence call_;
+  const Reference& reference_;
+};
+
+}  // namespace
+
+void check_case(const Case& given, const std::vector<std::string>& sets) {
+  const Arrays arrays(given);
+  const Reference reference = reference_of(arrays.inputs());
+  for (const std::string& set : sets) {
+    for (int threads : {1, 2, 3}) {
+      const Check check(given, set, threads, arrays, reference);
+      check.forward_without_training();
+      check.forward_and_backward();
+    }
+  }
+  expect(arrays.inputs_unchanged(), "an input was written to");
+}
+
+}  // namespace recurra::tests

@@ -1,0 +1,112 @@
+"""The native extension module: is it here, which instruction set it runs, and on whose threads.
+
+It is loaded once, when this module is. `RECURRA_ISA` then forces the kernels of one instruction set;
+`RECURRA_NO_NATIVE=1` turns all of them off, and is looked at again at each call.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from recurra.errors import BackendUnavailable
+
+
+class Loaded(NamedTuple):
+    """The extension module, or why there is none; and why the instruction set asked for cannot be."""
+
+    module: Any = None
+    absent: str | None = None
+    fault: str | None = None
+
+
+def load(importer: Callable[[str], Any] = import_module, instruction_set: str | None = None) -> Loaded:
+    """Load the extension and let it run on torch's threads."""
+    try:
+        module = importer("recurra._native")
+    except ModuleNotFoundError:
+        return Loaded(absent="no compiler was found when the package was installed")
+    except ImportError as error:
+        return Loaded(absent=f"the native part of this installation does not load ({error})")
+    addresses = _openmp_addresses()
+    if addresses is not None:
+        module.use_openmp(*addresses)
+    if instruction_set and not module.use_instruction_set(instruction_set):
+        return Loaded(
+            module,
+            fault=f"RECURRA_ISA: got {instruction_set!r}, expected one of "
+            f"{', '.join(module.instruction_sets())}, which this build and this processor have; "
+            "unset it to take the best",
+        )
+    return Loaded(module)
+
+
+def extension() -> Any:
+    """Return the native module; only where `unavailable` says nothing.
+
+    Raises: BackendUnavailable if RECURRA_ISA names kernels that are not to be had.
+    """
+    if _loaded.fault is not None:
+        raise BackendUnavailable(_loaded.fault)
+    return _loaded.module
+
+
+def unavailable() -> str | None:
+    """Return why no native kernel can run here at all, or None where they can."""
+    if os.environ.get("RECURRA_NO_NATIVE") == "1":
+        return "RECURRA_NO_NATIVE=1 is set"
+    return _loaded.absent
+
+
+def available() -> bool:
+    """Tell whether native kernels can run here."""
+    return unavailable() is None
+
+
+def processor_features() -> list[str]:
+    """Return the names of the processor's vector extensions, none where the native part is not loaded."""
+    if unavailable() is not None:
+        return []
+    features: list[str] = _loaded.module.processor_features()
+    return features
+
+
+def instruction_set() -> str | None:
+    """Return the name of the instruction set whose kernels run, None where there are no kernels."""
+    return None if unavailable() is not None else str(extension().instruction_set())
+
+
+def has_wide_vectors() -> bool:
+    """Tell whether the kernels had vectors wide enough to win when they were loaded."""
+    if _loaded.fault is not None:
+        raise BackendUnavailable(_loaded.fault)
+    return _has_wide_vectors
+
+
+def _loaded_libraries() -> Iterator[str]:
+    """The files that this process has loaded and that may be an OpenMP library, where the system tells."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            files = {line.split(maxsplit=5)[-1].strip() for line in maps if "omp" in line}
+    except OSError:
+        return
+    names = ("libgomp", "libomp", "libiomp")
+    yield from sorted(file for file in files if os.path.basename(file).startswith(names))
+
+
+def _openmp_addresses() -> tuple[int, ...] | None:
+    """Where four functions of the OpenMP library are that torch runs on; None where there is none."""
+    names = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+    for file in _loaded_libraries():
+        try:
+            library = ctypes.CDLL(file)
+            functions = [getattr(library, name) for name in names]
+        except (OSError, AttributeError):
+            continue
+        return tuple(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
+    return None
+
+
+_loaded = load(instruction_set=os.environ.get("RECURRA_ISA"))
+_has_wide_vectors = _loaded.module is not None and _loaded.module.instruction_set() != "plain"

@@ -1,0 +1,289 @@
+"""The native output layer as operators of torch: linear and cross-entropy in one, no logits held whole.
+
+`recurra::linear_cross_entropy` gives each token's loss. Its backward, `…_backward`, computes the logits
+again, since only then it is known what each token's loss weighs. `recurra::linear_cross_entropy_total` gives
+their sum or mean, where all tokens weigh the same: its gradients are made along with the loss, from the same
+logits, and backward has only to scale them.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recurra.cells import shape_error
+from recurra.kernels.extension import extension, unavailable
+
+_INPUTS = "Tensor hidden, Tensor weight, Tensor? bias, Tensor targets, int ignore_index"
+_LIBRARY = torch.library.Library("recurra", "FRAGMENT")
+_LIBRARY.define(f"linear_cross_entropy({_INPUTS}) -> (Tensor, Tensor)")
+_LIBRARY.define(
+    f"linear_cross_entropy_backward({_INPUTS}, Tensor dlosses, Tensor normalisers, bool[] wanted) -> Tensor[]"
+)
+_LIBRARY.define(
+    f"linear_cross_entropy_total({_INPUTS}, bool mean, bool[] wanted) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+
+
+class Inputs(NamedTuple):
+    """What all three operators take, as native/output_layer.h describes it.
+
+    Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,) int64, each 0..V-1 or ignore_index.
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    targets: Tensor
+    ignore_index: int
+
+    def differentiable(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what gradients are for."""
+        return self[:3]
+
+
+def reason(hidden: Tensor, weight: Tensor) -> str | None:
+    """Return why the native output layer cannot run a call, or None where it can.
+
+    Shapes: hidden (…, H); weight (V, H).
+    """
+    blocked = unavailable()
+    if blocked is not None:
+        return blocked
+    if hidden.device.type != "cpu":
+        return f"device is {hidden.device.type}, kernels are CPU"
+    if torch.is_autocast_enabled("cpu"):
+        return "torch.autocast is on, kernels are float32"
+    for tensor in (hidden, weight):
+        if tensor.dtype != torch.float32:
+            return f"dtype is {str(tensor.dtype).removeprefix('torch.')}, kernels are float32"
+    if weight.numel() == 0:
+        return "there is no weight"
+    if torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active():
+        return "forward-mode or functional differentiation is on, which goes through torch"
+    return None
+
+
+def _checked(inputs: Inputs) -> Inputs:
+    """The same, contiguous, once every shape and dtype fits.
+
+    Raises: ShapeError, one sentence.
+    """
+    if inputs.hidden.dim() != 2 or inputs.weight.dim() != 2 or inputs.weight.numel() == 0:
+        got = f"shapes {tuple(inputs.hidden.shape)} and {tuple(inputs.weight.shape)}"
+        raise shape_error("hidden and weight", got, "(N, H) and (V, H)", "flatten time and batch")
+    (N, H), V = inputs.hidden.shape, inputs.weight.shape[0]
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+        "hidden": ((N, H), torch.float32),
+        "weight": ((V, H), torch.float32),
+        "bias": ((V,), torch.float32),
+        "targets": ((N,), torch.int64),
+    }
+    for name, (shape, dtype) in expected.items():
+        tensor = getattr(inputs, name)
+        if tensor is not None and (tensor.shape != shape or tensor.dtype != dtype):
+            got = f"{tensor.dtype} of shape {tuple(tensor.shape)}"
+            raise shape_error(
+                name, got, f"{dtype} of shape {shape}", "see recurra.layers.linear_cross_entropy"
+            )
+    return Inputs(
+        inputs.hidden.contiguous(),
+        inputs.weight.contiguous(),
+        None if inputs.bias is None else inputs.bias.contiguous(),
+        inputs.targets.contiguous(),
+        inputs.ignore_index,
+    )
+
+
+def _call(inputs: Inputs) -> Any:
+    """A native call with sizes and inputs set; the caller keeps the tensors alive while it runs."""
+    call = extension().OutputLayer()
+    (call.N, call.H), call.V = inputs.hidden.shape, inputs.weight.shape[0]
+    call.threads, call.ignore_index = torch.get_num_threads(), inputs.ignore_index
+    for name in ("hidden", "weight", "bias", "targets"):
+        tensor = getattr(inputs, name)
+        if tensor is not None:
+            setattr(call, name, tensor.data_ptr())
+    return call
+
+
+def _room_for_gradients(call: Any, inputs: Inputs, wanted: list[bool]) -> list[Tensor]:
+    gradients = []
+    for name, tensor, want in zip(Inputs._fields, inputs.differentiable(), wanted, strict=False):
+        gradients.append(inputs.hidden.new_empty(tensor.shape if want and tensor is not None else (0,)))
+        if gradients[-1].numel():
+            setattr(call, f"d{name}", gradients[-1].data_ptr())
+    return gradients
+
+
+def _check_targets(call: Any, inputs: Inputs) -> None:
+    if call.bad_token >= 0:
+        got = f"{int(inputs.targets[call.bad_token])} at token {call.bad_token}"
+        wanted = f"0..{call.V - 1} or ignore_index {inputs.ignore_index}"
+        raise shape_error("targets", got, wanted, "make the vocabulary larger or mend the targets")
+
+
+def _run_forward(inputs: Inputs, mean: bool, wanted: list[bool]) -> tuple[Tensor, Tensor, list[Tensor], int]:
+    call = _call(inputs)
+    call.mean = mean
+    losses, normalisers = inputs.hidden.new_empty(call.N), inputs.hidden.new_empty(2, call.N)
+    call.losses, call.normalisers = losses.data_ptr(), normalisers.data_ptr()
+    gradients = _room_for_gradients(call, inputs, wanted)
+    call.forward()
+    _check_targets(call, inputs)
+    return losses, normalisers, gradients, call.counted
+
+
+def _losses(*given: Any) -> tuple[Tensor, Tensor]:
+    return _run_forward(_checked(Inputs(*given)), False, [False] * 3)[:2]
+
+
+def _total(*given: Any) -> tuple[Tensor, ...]:
+    *first, mean, wanted = given
+    losses, normalisers, gradients, counted = _run_forward(_checked(Inputs(*first)), mean, wanted)
+    total = losses.sum()
+    return (total / counted if mean else total, normalisers, *gradients)
+
+
+def _backward(*given: Any) -> list[Tensor]:
+    *first, dlosses, normalisers, wanted = given
+    inputs = _checked(Inputs(*first))
+    call = _call(inputs)
+    dlosses, normalisers = dlosses.contiguous(), normalisers.contiguous()
+    for name, tensor, shape in (("dlosses", dlosses, (call.N,)), ("normalisers", normalisers, (2, call.N))):
+        if tensor.shape != shape or tensor.dtype != torch.float32:
+            got = f"{tensor.dtype} of shape {tuple(tensor.shape)}"
+            raise shape_error(name, got, f"torch.float32 of shape {shape}", "hand on what forward gave")
+        setattr(call, name, tensor.data_ptr())
+    gradients = _room_for_gradients(call, inputs, wanted)
+    call.backward()
+    _check_targets(call, inputs)
+    return gradients
+
+
+def _gradient_shapes(inputs: Inputs, wanted: list[bool]) -> list[Tensor]:
+    return [
+        inputs.hidden.new_empty(tensor.shape if want and tensor is not None else (0,))
+        for tensor, want in zip(inputs.differentiable(), wanted, strict=True)
+    ]
+
+
+def _losses_shapes(*given: Any) -> tuple[Tensor, Tensor]:
+    hidden = given[0]
+    return hidden.new_empty(hidden.shape[0]), hidden.new_empty(2, hidden.shape[0])
+
+
+def _total_shapes(*given: Any) -> tuple[Tensor, ...]:
+    hidden = given[0]
+    gradients = _gradient_shapes(Inputs(*given[:5]), given[6])
+    return (hidden.new_empty(()), hidden.new_empty(2, hidden.shape[0]), *gradients)
+
+
+def _backward_shapes(*given: Any) -> list[Tensor]:
+    return _gradient_shapes(Inputs(*given[:5]), given[7])
+
+
+def _keep_for_losses(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(*inputs[:4], output[1])
+    ctx.ignore_index = inputs[4]
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _keep_for_total(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, normalisers, *gradients = output
+    ctx.save_for_backward(*inputs[:4], normalisers)
+    ctx.ignore_index, ctx.mean, ctx.made_for = inputs[4:]
+    ctx.gradients = gradients  # not saved as the others are: the first backward scales them where they lie
+    ctx.mark_non_differentiable(normalisers, *gradients)
+    ctx.set_materialize_grads(False)  # else backward makes zeros as large as the weight
+
+
+def _wanted(ctx: Any, inputs: Inputs) -> list[bool]:
+    needed = zip(inputs.differentiable(), ctx.needs_input_grad, strict=False)
+    return [tensor is not None and bool(need) for tensor, need in needed]
+
+
+def _differentiate_losses(ctx: Any, dlosses: Tensor | None, _: Any) -> tuple[Any, ...]:
+    if dlosses is None:
+        return (None,) * 5
+    *tensors, normalisers = ctx.saved_tensors
+    inputs = Inputs._make((*tensors, ctx.ignore_index))
+    return _gradients_by_token(inputs, dlosses, normalisers, _wanted(ctx, inputs))
+
+
+def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any, ...]:
+    if dtotal is None:
+        return (None,) * 7
+    *tensors, normalisers = ctx.saved_tensors
+    inputs, gradients = Inputs._make((*tensors, ctx.ignore_index)), ctx.gradients
+    wanted = _wanted(ctx, inputs)
+    compiling = torch.compiler.is_compiling() or type(dtotal) is not Tensor  # traced: no numbers yet
+    ready = gradients is not None and all(
+        made or not want for made, want in zip(ctx.made_for, wanted, strict=True)
+    )
+    if ready and (compiling or not torch.is_grad_enabled()):
+        if compiling:
+            scaled = [gradient * dtotal for gradient in gradients]
+        else:
+            # They are handed out where they lie: a copy of the weight's gradient is what this must not hold.
+            # If backward runs once more (retain_graph) they are computed anew.
+            ctx.gradients = None
+            scale = float(dtotal)
+            scaled = gradients if scale == 1.0 else [gradient.mul_(scale) for gradient in gradients]
+        found = [gradient if want else None for gradient, want in zip(scaled, wanted, strict=True)]
+        return (*found, *[None] * 4)
+    if ctx.mean:
+        dtotal = dtotal / (inputs.targets != inputs.ignore_index).sum()
+    return (*_gradients_by_token(inputs, dtotal.expand(len(inputs.targets)), normalisers, wanted), None, None)
+
+
+def _gradients_by_token(
+    inputs: Inputs, dlosses: Tensor, normalisers: Tensor, wanted: list[bool]
+) -> tuple[Any, ...]:
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        losses = plain(*inputs)
+        sources = [tensor for tensor, want in zip(inputs.differentiable(), wanted, strict=True) if want]
+        iterator = iter(torch.autograd.grad(losses, sources, dlosses, create_graph=True))  # type: ignore[arg-type]
+        found = [next(iterator) if want else None for want in wanted]
+    else:
+        made = torch.ops.recurra.linear_cross_entropy_backward(*inputs, dlosses, normalisers, wanted)
+        found = [gradient if want else None for gradient, want in zip(made, wanted, strict=True)]
+    return (*found, None, None)
+
+
+def plain(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    ignore_index: int,
+    reduction: str = "none",
+) -> Tensor:
+    """Return the same by torch's two functions, in single precision at least.
+
+    Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,); losses (N,), or () where reduced.
+    """
+    logits = F.linear(hidden, weight, bias)
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    return F.cross_entropy(logits, targets, ignore_index=ignore_index, reduction=reduction)
+
+
+for _name, _run, _shapes in (
+    ("linear_cross_entropy", _losses, _losses_shapes),
+    ("linear_cross_entropy_total", _total, _total_shapes),
+    ("linear_cross_entropy_backward", _backward, _backward_shapes),
+):
+    _LIBRARY.impl(_name, _run, "CPU")
+    torch.library.register_fake(f"recurra::{_name}", _shapes, lib=_LIBRARY)
+for _name, _differentiate, _keep in (
+    ("linear_cross_entropy", _differentiate_losses, _keep_for_losses),
+    ("linear_cross_entropy_total", _differentiate_total, _keep_for_total),
+):
+    torch.library.register_autograd(f"recurra::{_name}", _differentiate, setup_context=_keep, lib=_LIBRARY)
+
+losses = torch.ops.recurra.linear_cross_entropy
+total = torch.ops.recurra.linear_cross_entropy_total

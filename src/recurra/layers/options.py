@@ -1,0 +1,113 @@
+"""What every recurrent layer takes beyond torch.nn's arguments: names, defaults, and what cannot be."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypedDict, TypeGuard, TypeVar, cast
+
+from recurra.kernels import BACKENDS
+
+SKIPS = ("none", "residual", "graves")
+MERGES = ("concat", "sum", "mean")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LayerOptions(TypedDict, total=False):
+    """Options of every layer; RecurrentLayer says what each does."""
+
+    skip: str
+    merge: str
+    learn_initial_state: bool
+    zoneout: float | tuple[float, float]
+    variational_dropout: float
+    weight_drop: float
+    stateful: bool
+    backend: str
+
+
+DEFAULTS: LayerOptions = {
+    "skip": "none",
+    "merge": "concat",
+    "learn_initial_state": False,
+    "zoneout": 0.0,
+    "variational_dropout": 0.0,
+    "weight_drop": 0.0,
+    "stateful": False,
+    "backend": "auto",
+}
+
+
+def takes_layer_options(initialise: F) -> F:
+    """Let a signature that ends in `**options: Unpack[LayerOptions]` name each option with its default.
+
+    So `help()` and `inspect.signature` list what a caller can say, and an unknown name is refused as Python
+    refuses it.
+    """
+    written = inspect.signature(initialise)
+    named = [p for p in written.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=LayerOptions.__annotations__[name],
+        )
+        for name, default in DEFAULTS.items()
+    ]
+    known = {parameter.name for parameter in [*named, *added]}
+
+    @wraps(initialise)
+    def checked(self: Any, *positional: Any, **options: Any) -> None:
+        for name in options.keys() - known:
+            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
+        initialise(self, *positional, **options)
+
+    checked.__signature__ = written.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
+    return cast(F, checked)
+
+
+def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, dropout: object) -> list[str]:
+    """Say of each option that cannot be what came and what was expected; a state has `parts` tensors."""
+    given: dict[str, object] = {**options, "dropout": dropout}
+    faults = [
+        f"{name}: got {given[name]!r}, expected one of {', '.join(choices)}"
+        for name, choices in {"skip": SKIPS, "merge": MERGES, "backend": BACKENDS}.items()
+        if given[name] not in choices
+    ]
+    faults += [
+        f"{name}: got {given[name]!r}, expected True or False"
+        for name in ("learn_initial_state", "stateful")
+        if not isinstance(given[name], bool)
+    ]
+    faults += [
+        f"{name}: got {given[name]!r}, expected a probability in 0..1"
+        for name in ("dropout", "variational_dropout", "weight_drop")
+        if not is_probability(given[name])
+    ]
+    zoneout = given["zoneout"]
+    pair = isinstance(zoneout, tuple | list) and len(zoneout) == 2 and all(map(is_probability, zoneout))
+    if not is_probability(zoneout) and not (pair and parts == 2):
+        wanted = "a probability in 0..1" + (", or a pair of them (hidden, cell)" if parts == 2 else "")
+        faults.append(f"zoneout: got {zoneout!r}, expected {wanted}")
+    if not faults and dropout and options["variational_dropout"]:
+        faults.append(
+            f"variational_dropout: got {options['variational_dropout']!r} beside dropout={dropout!r}, "
+            "expected one of the two to be 0"
+        )
+    if options["stateful"] is True and bidirectional is True:
+        faults.append(
+            "stateful: got True with bidirectional=True, expected a layer that runs forwards only: "
+            "a backward direction begins at the end, which a stream has not"
+        )
+    return faults
+
+
+def is_number(value: object, kind: type | tuple[type, ...]) -> TypeGuard[int]:
+    """Tell whether a value is a number of this kind; a bool is none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def is_probability(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a number in 0..1."""
+    return is_number(value, (int, float)) and 0 <= value <= 1

@@ -1,0 +1,80 @@
+"""The output layer of language models: a linear map onto the vocabulary, and the loss of the next symbol."""
+
+import torch
+from torch import Tensor
+
+from recurra.cells import shape_error
+from recurra.cells.checks import check_options
+from recurra.errors import BackendUnavailable
+from recurra.kernels import output_operators
+from recurra.kernels.extension import has_wide_vectors
+
+BACKENDS = ("auto", "native", "torch")
+REDUCTIONS = ("none", "sum", "mean")
+
+
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "none",
+    backend: str = "auto",
+) -> Tensor:
+    """-log P of each target under the softmax of a linear layer, without ever holding all logits.
+
+        loss = log Σ_v exp(w_v·h + b_v) - (w_y·h + b_y);   0, and no gradient, where y is ignore_index
+
+    The same as F.cross_entropy(F.linear(hidden, weight, bias), targets). With "sum" and "mean" the gradients
+    are made along with the loss, which costs three matrix products in all; with "none" backward computes the
+    logits again, a fourth. "auto" is the native kernel where it can run and is fast, else torch.
+
+    Shapes: hidden (…, H); weight (V, H); bias (V,) or None; targets (…) int64, 0..V-1 or ignore_index;
+    losses as the targets, or () with "sum" and "mean".
+    Raises: ShapeError where shapes or targets do not fit; ConfigError for an unknown option;
+    BackendUnavailable if the backend asked for cannot run.
+    """
+    check_options({}, {"reduction": (reduction, REDUCTIONS), "backend": (backend, BACKENDS)})
+    _check_shapes(hidden, weight, bias, targets)
+    flat, labels = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)
+    if not _runs_native(backend, flat, weight):
+        losses = output_operators.plain(flat, weight, bias, labels, ignore_index, reduction)
+    elif reduction == "none":
+        losses, _ = output_operators.losses(flat, weight, bias, labels, ignore_index)
+    else:
+        wanted = [
+            torch.is_grad_enabled() and tensor is not None and tensor.requires_grad
+            for tensor in (flat, weight, bias)
+        ]
+        losses, *_ = output_operators.total(
+            flat, weight, bias, labels, ignore_index, reduction == "mean", wanted
+        )
+    return losses.view(targets.shape) if reduction == "none" else losses
+
+
+def _runs_native(backend: str, hidden: Tensor, weight: Tensor) -> bool:
+    if backend == "torch":
+        return False
+    blocked = output_operators.reason(hidden, weight)
+    if backend == "native" and blocked is not None:
+        raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+    # Kernels without wide vectors lose to torch's functions.
+    return blocked is None and (backend == "native" or has_wide_vectors())
+
+
+def _check_shapes(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> None:
+    if weight.dim() != 2 or hidden.dim() == 0 or hidden.shape[-1] != weight.shape[1]:
+        got = f"shapes {tuple(hidden.shape)} and {tuple(weight.shape)}"
+        raise shape_error("hidden and weight", got, "(…, H) and (V, H)", "the last axes must agree")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise shape_error(
+            "bias", f"shape {tuple(bias.shape)}", f"({weight.shape[0]},)", "one number for each symbol"
+        )
+    if targets.shape != hidden.shape[:-1]:
+        wanted = f"{tuple(hidden.shape[:-1])}, the hidden states' but for the last axis"
+        raise shape_error(
+            "targets", f"shape {tuple(targets.shape)}", wanted, "one target for each hidden state"
+        )
+    if targets.dtype != torch.int64:
+        raise shape_error("targets", targets.dtype, "torch.int64", "convert them with .long()")

@@ -1,0 +1,96 @@
+"""A layer under torch.compile and torch.export: one graph, no breaks."""
+
+import pytest
+import torch
+from functorch.compile import make_boxed_func
+from torch import nn
+from torch._dynamo.backends.common import aot_autograd
+
+from recurra.kernels import native
+from recurra.layers import GRU, LSTM, RNN, JordanRNN
+
+LAYERS = {
+    "auto_gru": lambda: GRU(4, 6),
+    "auto_lstm": lambda: LSTM(4, 6, 2, bidirectional=True),
+    "auto_peepholes": lambda: LSTM(4, 6, peepholes=True, proj_size=3, learn_initial_state=True),
+    "auto_before": lambda: GRU(4, 6, 2, reset="before", skip="graves", merge="mean", bidirectional=True),
+    "auto_jordan": lambda: JordanRNN(4, 6, 3, output_activation="softmax"),
+    "auto_zoneout": lambda: LSTM(4, 6, zoneout=(0.5, 0.2)).eval(),
+    "torch": lambda: GRU(4, 6, bidirectional=True, backend="torch"),
+    "reference": lambda: LSTM(4, 6, peepholes=True, learn_initial_state=True, backend="reference"),
+    "graves": lambda: RNN(4, 6, 2, skip="graves", bidirectional=True, merge="sum", backend="torch"),
+    "zoneout": lambda: RNN(4, 4, 2, skip="residual", zoneout=0.5, backend="reference").eval(),
+    "weight_drop": lambda: RNN(4, 4, 2, variational_dropout=0.5, weight_drop=0.5, backend="torch").eval(),
+    "weight_norm": lambda: nn.utils.parametrizations.weight_norm(GRU(4, 6, backend="torch"), "weight_hh_l0"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_compiled_layer_computes_the_same_in_one_graph(name):
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    layer, x = LAYERS[name](), torch.randn(2, 2, 4)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    got, want = compiled(x), layer(x)
+    torch.testing.assert_close(got, want)
+    parameters = list(layer.parameters())
+    gradients = [torch.autograd.grad(output.square().sum(), parameters) for output, _ in (got, want)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.parametrize("transform", ["grad", "jvp"])
+def test_a_compiled_transform_goes_through_the_reference(transform):
+    torch._dynamo.reset()
+    layer, x = GRU(4, 6), torch.randn(2, 2, 4)
+
+    def function(x):
+        return layer(x)[0].square().sum()
+
+    transformed = {
+        "grad": lambda x: torch.func.grad(function)(x),
+        "jvp": lambda x: torch.func.jvp(function, (x,), (x,)),
+    }[transform]
+    compiled = torch.compile(transformed, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), transformed(x))
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+def test_a_compiled_layer_is_one_operator_forwards_and_one_backwards():
+    torch._dynamo.reset()
+    graphs = []
+
+    def watching(graph, _):
+        graphs.append([str(node.target) for node in graph.graph.nodes])
+        return make_boxed_func(graph.forward)
+
+    backend = aot_autograd(fw_compiler=watching, bw_compiler=watching)
+    layer, x = GRU(4, 6), torch.randn(3, 2, 4)
+    torch.compile(layer, fullgraph=True, backend=backend)(x)[0].sum().backward()
+    forwards, backwards = graphs
+    assert forwards.count("recurra.recurrence.default") == 1
+    assert backwards.count("recurra.recurrence_backward.default") == 1
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_exported_layer_takes_any_batch_and_any_steps(strict):
+    torch.manual_seed(0)
+    layer, x = LSTM(4, 6, 2, bidirectional=True), torch.randn(5, 3, 4)
+    axes = {0: torch.export.Dim("steps", min=2), 1: torch.export.Dim("batch", min=2)}
+    exported = torch.export.export(layer, (x,), dynamic_shapes=(axes,), strict=strict)
+    targets = [str(node.target) for node in exported.graph.nodes]
+    assert targets.count("recurra.recurrence.default") == 4
+    for shape in ((5, 3, 4), (9, 7, 4)):
+        given = torch.randn(shape)
+        torch.testing.assert_close(exported.module()(given), layer(given))
+
+
+def test_a_compiled_layer_goes_on_from_its_state():
+    torch._dynamo.reset()
+    layer, x = GRU(4, 6, stateful=True, backend="torch"), torch.randn(2, 2, 4)
+    want, _ = GRU.forward(layer, torch.cat([x, x]))
+    layer.reset_state()
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    got = [compiled(x)[0], compiled(x)[0]]
+    torch.testing.assert_close(torch.cat(got), want)
