@@ -1,122 +1,219 @@
-"""Speed of recurra's recurrent layers beside torch.nn's, interleaved in one process.
+"""Speed of recurra's recurrent layers, beside torch.nn's, torchrecurrent's and loops in Python.
 
-    python benchmarks/layers.py [--seconds 1.0] [--threads N] [--json FILE]
+    python benchmarks/layers.py [--layers gru lstm …] [--shapes 32,64,256,256 …] [--json FILE]
 
-Each row alternates single calls of the two, so that whatever else the machine does falls on both; it shows
-the medians and their ratio (above 1: recurra is faster).
+Forward runs without gradients; forward + backward asks for those of the input and of all weights. All share
+the same weights, and each peer is held against recurra's results before it is timed. Only the products'
+operations are counted: 2 T B for each number of the weight matrices, backward as twice forward. The peak is
+that of multiply-adds from registers on as many cores, the largest seen in the run.
 """
 
-import argparse
-import json
-import os
-import platform
-import time
+import warnings
 from collections.abc import Callable
-from pathlib import Path
-from statistics import median
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import loops
 import torch
-from rich.console import Console
-from rich.table import Table
-from torch import nn
+from timing import Call, Run, Timing, agree, parser
+from torch import Tensor, nn
 
-from recurra.layers import GRU, LSTM, RNN
+from recurra.layers import GRU, LSTM, RNN, JordanRNN, RecurrentLayer
 
-PAIRS = {"RNN": (RNN, nn.RNN), "GRU": (GRU, nn.GRU), "LSTM": (LSTM, nn.LSTM)}
-SHAPES = [(1, 100, 128, 128), (32, 64, 256, 256), (20, 35, 200, 200)]  # B, T, I, H
-FEWEST_CALLS = 5
+SHAPES = (  # B, T, I, H
+    (1, 100, 128, 128),
+    (32, 64, 128, 128),
+    (32, 64, 256, 256),
+    (64, 100, 512, 512),
+    (20, 35, 200, 200),
+    (20, 35, 650, 650),
+)
+PEERS = ("torch.nn", "torchrecurrent", "loop", "reference")
+PASSES = ("forward", "forward + backward")
+
+Forward = Callable[[Tensor], Tensor]
 
 
-def forward(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
-    def call() -> None:
-        with torch.no_grad():
-            layer(x)
+@dataclass(frozen=True)
+class Layer:
+    """A layer to measure: how it is made, and who else has it. A projection has H/2 numbers."""
 
-    return call
+    make: Callable[[int, int], RecurrentLayer]
+    torch_nn: Callable[[int, int], nn.Module] | None = None
+    torchrecurrent: str | None = None
+    loop: loops.Loop | None = None
 
 
-def forward_and_backward(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
+def _rnn(nonlinearity: str) -> Layer:
+    make = partial(RNN, nonlinearity=nonlinearity)
+    if nonlinearity in ("tanh", "relu"):
+        return Layer(make, partial(nn.RNN, nonlinearity=nonlinearity))
+    return Layer(make, loop=loops.rnn(nonlinearity))
+
+
+def _lstm(**options: Any) -> Layer:
+    return Layer(partial(LSTM, **options), loop=loops.lstm(**options))
+
+
+LAYERS: dict[str, Layer] = {
+    "rnn tanh": _rnn("tanh"),
+    "rnn relu": _rnn("relu"),
+    "rnn leaky relu": _rnn("leaky_relu"),
+    "rnn sigmoid": _rnn("sigmoid"),
+    "rnn hardtanh": _rnn("hardtanh"),
+    "jordan": Layer(lambda i, h: JordanRNN(i, h, h // 2), loop=loops.jordan),
+    "gru": Layer(GRU, nn.GRU),
+    "gru reset before": Layer(partial(GRU, reset="before"), loop=loops.gru_before),
+    "gru no reset": Layer(partial(GRU, reset="none"), torchrecurrent="LiGRU", loop=loops.gru_none),
+    "lstm": Layer(LSTM, nn.LSTM),
+    "lstm projection": Layer(
+        lambda i, h: LSTM(i, h, proj_size=h // 2),
+        lambda i, h: nn.LSTM(i, h, proj_size=h // 2),
+    ),
+    "lstm identity": _lstm(output_activation="identity"),
+    "lstm peepholes": Layer(
+        partial(LSTM, peepholes=True),
+        torchrecurrent="PeepholeLSTM",
+        loop=loops.lstm(peepholes=True),
+    ),
+    "lstm peepholes previous": _lstm(peepholes="previous"),
+    "lstm coupled": _lstm(coupled_gates=True),
+    "lstm relevance": Layer(partial(LSTM, relevance_gate=True), loop=loops.lstm_relevance),
+}
+
+
+def peers_of(name: str, layer: RecurrentLayer, wanted: list[str]) -> dict[str, Forward]:
+    """What else computes the same with the same weights."""
+    kind, sizes = LAYERS[name], (layer.input_size, layer.hidden_size)
+    found: dict[str, Forward] = {}
+    if "torch.nn" in wanted and kind.torch_nn is not None:
+        theirs = kind.torch_nn(*sizes)
+        for parameter in layer._parameters:
+            setattr(theirs, parameter, getattr(layer, parameter))
+        found["torch.nn"] = lambda x: theirs(x)[0]
+    if "torchrecurrent" in wanted and kind.torchrecurrent is not None:
+        import torchrecurrent
+
+        options = {"nonlinearity": "tanh"} if kind.torchrecurrent == "LiGRU" else {}
+        stack = getattr(torchrecurrent, kind.torchrecurrent)(*sizes, **options)
+        weights = layer.weights()[0][0]
+        for parameter in stack.cells[0]._parameters:
+            source = "weight_peephole" if parameter == "weight_ph" else parameter
+            setattr(stack.cells[0], parameter, getattr(weights, source))
+        found["torchrecurrent"] = lambda x: stack(x)[0]
+    if "loop" in wanted and kind.loop is not None:
+        loop, own = kind.loop, layer.weights()[0][0]
+        found["loop"] = lambda x: loop(x, own)
+    if "reference" in wanted:
+        slow = kind.make(*sizes)
+        slow.backend = "reference"
+        for parameter in layer._parameters:
+            setattr(slow, parameter, getattr(layer, parameter))
+        found["reference"] = lambda x: slow(x)[0]
+    return found
+
+
+def calls_of(
+    forwards: dict[str, Forward], x: Tensor, weights: list[Tensor], backward: bool
+) -> dict[str, Call]:
+    """A call without arguments for each, which returns the output, or all gradients."""
+    if not backward:
+        return {name: torch.no_grad()(lambda run=run: [run(x)]) for name, run in forwards.items()}
     x = x.clone().requires_grad_()
+    with torch.no_grad():
+        dy = torch.randn_like(forwards["recurra"](x))
 
-    def call() -> None:
-        output, _ = layer(x)
-        output.sum().backward()
-        layer.zero_grad()
-        x.grad = None
+    def both_ways(run: Forward) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(run(x), [x, *weights], dy)
 
-    return call
-
-
-def medians_ms(calls: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Call each in turn for `seconds` in all; return the median of each in milliseconds."""
-    for call in calls:
-        call()
-    times: list[list[float]] = [[] for _ in calls]
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < FEWEST_CALLS:
-        for call, own_times in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            own_times.append((time.perf_counter() - start) * 1e3)
-    return [median(own_times) for own_times in times]
+    return {name: lambda run=run: both_ways(run) for name, run in forwards.items()}
 
 
-def measure(seconds: float) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for name, (ours, theirs) in PAIRS.items():
-        for B, T, input_size, hidden_size in SHAPES:
-            layer, peer = ours(input_size, hidden_size), theirs(input_size, hidden_size)
-            peer.load_state_dict(layer.state_dict())
-            x = torch.randn(T, B, input_size)
-            for mode_name, mode in (("forward", forward), ("with backward", forward_and_backward)):
-                ours_ms, torch_ms = medians_ms([mode(layer, x), mode(peer, x)], seconds)
-                rows.append(
-                    {
-                        "layer": name,
-                        "backend": layer.backend_used,
-                        "shape": [B, T, input_size, hidden_size],
-                        "mode": mode_name,
-                        "recurra_ms": ours_ms,
-                        "torch_ms": torch_ms,
-                        "ratio": torch_ms / ours_ms,
-                    }
-                )
-    return rows
+def operations(layer: RecurrentLayer, T: int, B: int) -> float:
+    """Of the products of one forward pass: every number of a matrix meets every row of every step."""
+    return 2.0 * T * B * sum(weight.numel() for weight in layer.parameters() if weight.dim() == 2)
 
 
-def print_table(rows: list[dict[str, object]], machine: dict[str, object], console: Console) -> None:
-    table = Table("layer", "backend", "B,T,I,H", "mode", title="recurrent layers, medians in ms")
-    for column in ("recurra", "torch.nn", "ratio"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        shape = ",".join(map(str, row["shape"]))  # type: ignore[call-overload]
-        figures = f"{row['recurra_ms']:.3f}", f"{row['torch_ms']:.3f}", f"{row['ratio']:.2f}"
-        table.add_row(str(row["layer"]), str(row["backend"]), shape, str(row["mode"]), *figures)
-    console.print(table)
-    console.print(", ".join(f"{name} {value}" for name, value in machine.items()))
+def measure(run: Run, name: str, shape: tuple[int, ...]) -> None:
+    """Add the rows of one layer and shape."""
+    B, T, *sizes = shape
+    layer = LAYERS[name].make(*sizes)
+    x = torch.randn(T, B, sizes[0])
+    forwards: dict[str, Forward] = {"recurra": lambda x: layer(x)[0]}
+    forwards |= peers_of(name, layer, run.options.peers)
+    weights = list(layer.parameters())
+    for threads in run.options.threads:
+        torch.set_num_threads(threads)
+        for number, kind in enumerate(PASSES):
+            calls = calls_of(forwards, x, weights, backward=number == 1)
+            wanted = calls["recurra"]()
+            for peer, call in calls.items():
+                agree(f"{name} {kind}, {peer}", call(), wanted)
+            run.status(f"{name}  {','.join(map(str, shape))}  threads {threads}  {kind}          ")
+            run.peak.measure(threads)
+            timings = run.interleaved(calls)
+            flops = operations(layer, T, B) * (3 if number else 1)
+            run.rows.append(row_of(name, layer, shape, threads, kind, timings, flops))
+
+
+def row_of(
+    name: str,
+    layer: RecurrentLayer,
+    shape: tuple[int, ...],
+    threads: int,
+    kind: str,
+    timings: dict[str, Timing],
+    flops: float,
+) -> dict[str, Any]:
+    ours = timings["recurra"]
+    return {
+        "layer": name,
+        "shape": list(shape),
+        "threads": threads,
+        "pass": kind,
+        "backend": layer.backend_used,
+        "gflop": round(flops / 1e9, 6),
+        "recurra": ours.as_json(),
+        "peers": {
+            peer: timing.as_json() | {"ratio": round(timing.median_ms / ours.median_ms, 2)}
+            for peer, timing in timings.items()
+            if peer != "recurra"
+        },
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each row (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of torch (default: torch's choice)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    load_before = os.getloadavg()[0]
-    rows = measure(options.seconds)
-    machine: dict[str, object] = {
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "load average before": round(load_before, 2),
-        "after": round(os.getloadavg()[0], 2),
-    }
-    print_table(rows, machine, Console())
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n", "utf-8")
+    arguments = parser(__doc__, seconds=1.0)
+    arguments.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS), metavar="NAME")
+    arguments.add_argument("--shapes", nargs="+", metavar="B,T,I,H", help="(default: those of the table)")
+    arguments.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS[:-1]), metavar="NAME")
+    options = arguments.parse_args()
+    shapes = [tuple(map(int, shape.split(","))) for shape in options.shapes or []] or SHAPES
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+    run = Run("layers", options)
+    for name in options.layers:
+        for shape in shapes:
+            measure(run, name, shape)
+    run.add_percents()
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        peers = [row["peers"].get(peer) for peer in options.peers]
+        percent = row["percent_of_peak"]
+        return [
+            row["layer"],
+            ",".join(map(str, row["shape"])),
+            str(row["threads"]),
+            row["pass"],
+            f"{row['recurra']['ms']:.3f}",
+            *(f"{peer['ms']:.3f}  {peer['ratio']:5.2f}x" if peer else "" for peer in peers),
+            f"{row['gflops']:.0f}",
+            "" if percent is None else f"{percent:.0f}",
+        ]
+
+    columns = ["layer|", "B,T,I,H|", "threads", "pass|", "recurra ms"]
+    columns += [f"{peer} ms, ratio" for peer in options.peers]
+    run.finish("recurrent layers, medians", [*columns, "GF/s", "% of peak"], cells)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,250 @@
+"""What all benchmarks share: medians of interleaved calls, facts about the machine, a table, a JSON file."""
+
+import argparse
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from recurra.kernels import native
+
+Call = Callable[[], object]
+Row = dict[str, Any]
+
+FEWEST_CALLS = 5
+BUSY = 0.5  # load average
+MOST_TIME_OF_A_PEER = 3  # times what the first of them has taken
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one call took."""
+
+    median_ms: float
+    percentile_95_ms: float
+    calls: int
+
+    def as_json(self, per: int = 1) -> dict[str, float]:
+        """The figures for one of `per` equal things that a call does."""
+        return {
+            "ms": _rounded(self.median_ms / per),
+            "p95_ms": _rounded(self.percentile_95_ms / per),
+            "calls": self.calls,
+        }
+
+
+def interleaved(calls: Mapping[str, Call], seconds: float, fewest: int = FEWEST_CALLS) -> dict[str, Timing]:
+    """Call one after the other, again and again, so that whatever else the machine does falls on all of them.
+
+    The first is called in every round. A slow peer sits out while it has had three times the time of the
+    first; each is called `fewest` times at least, after one call that does not count.
+    """
+    for call in calls.values():
+        call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    spent = dict.fromkeys(calls, 0.0)
+    first = next(iter(calls))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or min(map(len, times.values())) < fewest:
+        for name, call in calls.items():
+            if len(times[name]) >= fewest and spent[name] > MOST_TIME_OF_A_PEER * spent[first]:
+                continue
+            start = time.perf_counter()
+            call()
+            took = time.perf_counter() - start
+            spent[name] += took
+            times[name].append(took * 1e3)
+    return {name: Timing(median(own), _percentile_95(own), len(own)) for name, own in times.items()}
+
+
+class Peak:
+    """The fastest multiply-adds that the cores in use have shown in this run, by number of threads."""
+
+    def __init__(self) -> None:
+        self.flops: dict[int, float] = {}
+
+    def measure(self, threads: int, seconds: float = 0.04) -> None:
+        """Let so many threads multiply and add from registers at once; keep the sum if it is the largest.
+
+        Of several short measurements the outer ones do not count: there a thread may have been alone.
+        """
+        if not native.available():
+            return
+        rates = [0.0] * threads
+        together = threading.Barrier(threads)
+
+        def run(rank: int) -> None:
+            together.wait()
+            rates[rank] = max([native.extension().peak_flops(seconds / 8) for _ in range(8)][2:-2])
+
+        workers = [threading.Thread(target=run, args=(rank,)) for rank in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self.flops[threads] = max(self.flops.get(threads, 0.0), sum(rates))
+
+    def percent(self, flops: float, ms: float, threads: int) -> float | None:
+        """So many operations in so many milliseconds, as a part of the peak."""
+        if threads not in self.flops:
+            return None
+        return round(100 * flops / (ms * 1e-3) / self.flops[threads], 1)
+
+    def as_json(self) -> dict[str, float]:
+        """GF/s by number of threads."""
+        return {str(threads): round(flops / 1e9, 1) for threads, flops in sorted(self.flops.items())}
+
+
+def agree(name: str, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> None:
+    """Raise a ValueError unless a peer computes the same: |a - b| <= 1e-4 |b| for each tensor, as vectors."""
+    for number, (a, b) in enumerate(zip(got, wanted, strict=True)):
+        error = (a - b).norm() / b.norm().clamp_min(1e-12)
+        if a.shape != b.shape or not error <= 1e-4:
+            raise ValueError(f"{name}: tensor {number} differs from recurra's by {float(error):.2e}")
+
+
+def parser(doc: str | None, seconds: float, threads: Sequence[int] = (1, 2)) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes."""
+    arguments = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    arguments.add_argument(
+        "--seconds", type=float, default=seconds, help="time for each row (default: %(default)s)"
+    )
+    if len(threads) > 1:
+        shown = " ".join(map(str, threads))
+        arguments.add_argument(
+            "--threads", type=int, nargs="+", default=threads, metavar="N", help=f"(default: {shown})"
+        )
+    arguments.add_argument(
+        "--fewest",
+        type=int,
+        default=FEWEST_CALLS,
+        metavar="N",
+        help="calls of each, however long they take (default: %(default)s)",
+    )
+    arguments.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    return arguments
+
+
+class Run:
+    """One run of a benchmark: the machine before and after it, its rows, its table and its file."""
+
+    def __init__(self, name: str, options: argparse.Namespace) -> None:
+        self.name, self.options = name, options
+        self.rows: list[Row] = []
+        self.facts: dict[str, Any] = {}
+        self.peak = Peak()
+        self._started = time.perf_counter()
+        self._load = os.getloadavg()[0]
+        self._console = Console()
+        torch.manual_seed(0)
+
+    def interleaved(self, calls: Mapping[str, Call], part: float = 1.0) -> dict[str, Timing]:
+        """Time calls for a row's seconds, or that part of them."""
+        return interleaved(calls, self.options.seconds * part, self.options.fewest)
+
+    def add_percents(self) -> None:
+        """Add to each row, and to each of its peers, what it reached; for rows that have `gflop`."""
+        for row in self.rows:
+            ms, threads, flops = row["recurra"]["ms"], row["threads"], row["gflop"] * 1e9
+            row["gflops"] = round(row["gflop"] / ms * 1e3, 1)
+            row["percent_of_peak"] = self.peak.percent(flops, ms, threads)
+            for peer in row.get("peers", {}).values():
+                peer["percent_of_peak"] = self.peak.percent(flops, peer["ms"], threads)
+
+    def status(self, text: str) -> None:
+        """Say on a terminal what is measured now."""
+        if self._console.is_terminal:
+            self._console.print(text, style="dim", end="\r", overflow="crop")
+
+    def finish(
+        self, title: str, columns: Sequence[str], cells: Callable[[dict[str, Any]], list[str]]
+    ) -> None:
+        """Print all rows as one table, then the machine; write the JSON file that was asked for.
+
+        A column whose name ends in `|` is text, the others are figures.
+        """
+        table = Table(title=title)
+        for column in columns:
+            table.add_column(
+                column.removesuffix("|"), justify="left" if column.endswith("|") else "right", no_wrap=True
+            )
+        for row in self.rows:
+            table.add_row(*cells(row))
+        width = None if self._console.is_terminal else 200
+        console = Console(width=width)
+        console.print(table)
+        machine = self.machine()
+        console.print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items()))
+        if self._load > BUSY:
+            console.print(
+                f"The machine was busy before the run began: load average {self._load:.2f}. Figures of"
+            )
+            console.print(
+                "several threads do not hold then; a thread that waits for another waits for all of them."
+            )
+        if self.options.json:
+            self.options.json.parent.mkdir(parents=True, exist_ok=True)
+            found = {"benchmark": self.name, "machine": machine, "rows": self.rows}
+            self.options.json.write_text(_text_of(found), encoding="utf-8")
+
+    def machine(self) -> dict[str, Any]:
+        """What the figures were measured on, and in what company."""
+        return {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "instruction_set": native.instruction_set() or "none",
+            "peak_gflops": self.peak.as_json(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "load_average_before": round(self._load, 2),
+            "load_average_after": round(os.getloadavg()[0], 2),
+            "seconds_a_row": self.options.seconds,
+            "minutes": round((time.perf_counter() - self._started) / 60, 1),
+            "date": time.strftime("%Y-%m-%d"),
+            **self.facts,
+        }
+
+
+def memory_mib(highest: bool = False) -> float:
+    """What this process holds in memory, or the most that it has held; only where there is /proc."""
+    field = "VmHWM:" if highest else "VmRSS:"
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _percentile_95(times: list[float]) -> float:
+    return quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
+
+
+def _rounded(value: float) -> float:
+    """Four significant digits."""
+    return float(f"{value:.4g}")
+
+
+def _text_of(found: dict[str, Any]) -> str:
+    """JSON with one row a line, so that two runs can be compared by eye and by diff."""
+    head = {name: value for name, value in found.items() if name != "rows"}
+    rows = ",\n".join(f"    {json.dumps(row)}" for row in found["rows"])
+    return json.dumps(head, indent=2)[:-2] + f',\n  "rows": [\n{rows}\n  ]\n}}\n'

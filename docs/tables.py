@@ -1,0 +1,187 @@
+"""Write the figures of benchmarks/results into the tables of a page.
+
+    python docs/tables.py [PAGE …]          docs/benchmarks.md if none is named
+
+What stands between a comment `<!-- table: NAME … -->` and the next `<!-- end -->` is written anew: NAME is a
+function of this file, what follows are its arguments.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "benchmarks" / "results"
+_PLACE = re.compile(r"(<!-- table: (?P<call>[^\n]*) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Bring every page that is named up to date."""
+    for page in map(Path, sys.argv[1:] or [HERE / "benchmarks.md"]):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(_PLACE.sub(_written_anew, text), encoding="utf-8")
+
+
+def _written_anew(match: re.Match[str]) -> str:
+    name, *arguments = match["call"].split()
+    return f"{match[1]}\n{TABLES[name](*arguments)}\n\n{match[3]}"
+
+
+def layers(threads: str, kind: str) -> str:
+    """Ratios and percents of the peak by layer and shape, of one pass ("forward" or "both")."""
+    wanted = {"forward": "forward", "both": "forward + backward"}[kind]
+    rows = [row for row in _rows("layers") if row["threads"] == int(threads) and row["pass"] == wanted]
+    shapes = _unique(tuple(row["shape"]) for row in rows)
+    found = {(row["layer"], tuple(row["shape"])): _layer_cell(row) for row in rows}
+    table = [[name, _peer_of(rows, name)] for name in _unique(row["layer"] for row in rows)]
+    for line in table:
+        line += [found.get((line[0], shape), "") for shape in shapes]
+    return _table(["layer", "beside", *(",".join(map(str, shape)) for shape in shapes)], table, text=2)
+
+
+def _layer_cell(row: Row) -> str:
+    ratio = next((row["peers"][peer]["ratio"] for peer in ("torch.nn", "loop") if peer in row["peers"]), None)
+    return ", ".join(filter(None, (_times(ratio), _percent(row))))
+
+
+def _percent(row: Row) -> str:
+    percent = row["percent_of_peak"]
+    return "" if percent is None else f"{percent:.0f} %"
+
+
+def _peer_of(rows: Iterable[Row], name: str) -> str:
+    peers = next(row["peers"] for row in rows if row["layer"] == name)
+    return next((peer for peer in ("torch.nn", "loop") if peer in peers), "")
+
+
+def torchrecurrent() -> str:
+    """Ratios beside torchrecurrent, for the cells that it has."""
+    rows = [row for row in _rows("layers") if "torchrecurrent" in row["peers"]]
+    shapes = _unique(tuple(row["shape"]) for row in rows)
+    found = {
+        (row["layer"], row["threads"], row["pass"], tuple(row["shape"])): row["peers"]["torchrecurrent"][
+            "ratio"
+        ]
+        for row in rows
+    }
+    heads = _unique((row["layer"], row["threads"], row["pass"]) for row in rows)
+    table = [
+        [name, str(threads), kind, *(_times(found.get((name, threads, kind, shape))) for shape in shapes)]
+        for name, threads, kind in heads
+    ]
+    columns = ["layer", "threads", "pass", *(",".join(map(str, shape)) for shape in shapes)]
+    return _table(columns, table, text=3)
+
+
+def output_layer() -> str:
+    """The fused output layer beside linear and cross_entropy."""
+    table = [
+        [
+            ",".join(map(str, row["shape"])),
+            str(row["threads"]),
+            row["reduction"],
+            f"{row['recurra']['ms']:.1f}",
+            f"{row['torch']['ms']:.1f}",
+            _times(row["torch"]["ratio"]),
+            _percent(row),
+            f"{row['recurra_mib']:.1f}",
+            f"{row['torch_mib']:.1f}",
+        ]
+        for row in _rows("output_layer")
+    ]
+    columns = ["N,H,V", "threads", "loss", "recurra ms", "torch ms", "ratio", "% of peak"]
+    return _table([*columns, "recurra MiB", "torch MiB"], table, text=3)
+
+
+def language_model() -> str:
+    """Words a second, the parts of a segment and memory."""
+    rows = _rows("language_model")
+    parts = list(rows[0]["parts_ms"]) if rows else []
+    table = [
+        [
+            row["cell"],
+            str(row["threads"]),
+            row["model"],
+            f"{row['tokens_per_s']:,}",
+            _times(row["ratio"]) if row["model"] != "recurra" else "",
+            f"{row['ms']:.1f}",
+            *(f"{row['parts_ms'][part]:.1f}" for part in parts),
+            f"{row['memory_mib']:.0f}",
+        ]
+        for row in rows
+    ]
+    columns = ["cell", "threads", "model", "words/s", "ratio", "ms a segment", *parts, "memory, MiB"]
+    return _table(columns, table, text=3)
+
+
+def streaming() -> str:
+    """Microseconds a step."""
+    peers = ("torch cells", "torch layer", "ONNX Runtime")
+    table = [
+        [
+            row["layer"],
+            str(row["hidden_size"]),
+            str(row["num_layers"]),
+            f"{row['recurra']['us']:.1f}",
+            *(f"{row[peer]['us']:.1f}, {_times(row[peer]['ratio'])}" for peer in peers),
+        ]
+        for row in _rows("streaming")
+    ]
+    return _table(["layer", "H", "layers", "recurra µs", *(f"{peer} µs" for peer in peers)], table, text=1)
+
+
+def machine(name: str) -> str:
+    """What a benchmark ran on, in one sentence."""
+    found = _results(name).get("machine", {})
+    return (
+        "Measured on: "
+        + ", ".join(f"{fact.replace('_', ' ')} {_fact(value)}" for fact, value in found.items())
+        + "."
+    )
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{number} (threads: {threads})" for threads, number in value.items())
+    return str(value)
+
+
+def _results(name: str) -> dict[str, Any]:
+    file = RESULTS / f"{name}.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def _rows(name: str) -> list[Row]:
+    rows: list[Row] = _results(name).get("rows", [])
+    return rows
+
+
+def _unique(things: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(things))
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}×"
+
+
+def _table(columns: list[str], rows: list[list[str]], text: int) -> str:
+    """A table of Markdown, its first `text` columns set to the left."""
+    if not rows:
+        return "Not measured yet."
+    rules = ["---"] * text + ["---:"] * (len(columns) - text)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (columns, rules, *rows))
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    function.__name__: function
+    for function in (layers, torchrecurrent, output_layer, language_model, streaming, machine)
+}
+
+if __name__ == "__main__":
+    main()
