@@ -27,6 +27,8 @@ LAYERS = {
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_compiled_layer_computes_the_same_in_one_graph(name):
+    if name == "auto_lstm" and not native.available():
+        pytest.skip("torch's own LSTM fails to compile for training, in an assertion of AOTAutograd")
     torch._dynamo.reset()
     torch.manual_seed(0)
     layer, x = LAYERS[name](), torch.randn(2, 2, 4)
