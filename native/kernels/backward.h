@@ -1,6 +1,6 @@
 // Backward: back-propagation through time of one layer in one direction.
 //
-// Time is cut into the chunks of forward's size and worked on from the last step (of the recurrence) to the
+// Time is cut into chunks and worked on from the last step (of the recurrence) to the
 // first. In a chunk each thread takes its own rows of the batch through the steps: the gradient of the sums
 // before the gates (d, in slots) of one step, times U, gives that of the hidden state a step earlier, and
 // the cell's derivative follows at once on each tile. Then, while d of the chunk is hot, the threads share
@@ -21,7 +21,9 @@ class Backward {
  public:
   explicit Backward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
     cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
-    chunk_rows_ = std::min(std::max<long>(kChunkRows, call_.B), std::max<long>(call_.N, 1));
+    const long weights = Cell::kGates * call_.H * (call_.I + call_.P);
+    const long rows = weights > kManyWeights ? kChunkRowsOfMany : kChunkRowsOfFew;
+    chunk_rows_ = std::min(std::max<long>(rows, call_.B), std::max<long>(call_.N, 1));
     pack();
     for (Chunk& chunk : chunks_) {
       chunk.d = workspace_.take(chunk_rows_ * plan_.d_row());
@@ -48,7 +50,9 @@ class Backward {
   }
 
  private:
-  static constexpr long kChunkRows = 256;
+  // Short chunks keep what a step and the sums share in the cache. Where the weights do not fit beside it anyway, it
+  // costs more that every chunk reads and writes all their gradients.
+  static constexpr long kChunkRowsOfFew = 128, kChunkRowsOfMany = 384, kManyWeights = 750'000;
 
   struct Chunk : Operands {
     float* d = nullptr;   // [rows][kGates slots]

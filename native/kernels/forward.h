@@ -133,11 +133,16 @@ class Forward {
       const long vector = cut.first(part), blocks = cut.width(part);
       const int width = static_cast<int>(blocks) * Cell::kStateGates;
       const float* panel = weights_.state + vector * P * Cell::kStateGates * kLanes;
-      Ahead next(panel, P, width);
+      const long next = part + 1 < cut.parts ? part + 1 : 0;
+      ReadAhead ahead(weights_.state + cut.first(next) * P * Cell::kStateGates * kLanes,
+                      P * cut.width(next) * Cell::kStateGates * kLanes, tiles_of(count, kRowsOfTile[width]));
       for_tiles(count, kRowsOfTile[width], [&](long row, int tile_rows) {
+        // The input's part of the sums.
+        for (long v = 0; v < blocks; ++v) {
+          fetch_place(rows.gates + row * rows.gates_row + (vector + v) * kLanes, rows.gates_row, tile_rows, Cell::kInputGates, Hp);
+        }
         multiply(width, tile_rows, Tile{rows.h_prev + row * P, P, 1, panel, P, nullptr, sums.floats, width * kLanes, kLanes,
-                                        next.at});
-        next.tile_done();
+                                        ahead.next(P)});
         const Rows here = rows.from(row, Hp, H);
         for (long block = 0; block < blocks; ++block) {
           Cell::forward(cell_, here, tile_rows, units_of(vector + block, H),

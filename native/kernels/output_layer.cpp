@@ -187,11 +187,12 @@ class OutputRun {
     const float* weight = call_.weight + block.first * H;
     // A few rows of the weight meet all tokens before the next few, which are on their way from memory meanwhile.
     for_tiles(block.rows, kRowsOfTile[kPanelVectors], [&](long v, int count) {
+      ReadAhead ahead(weight + (v + count) * H, count * H, cut.parts);
       for (long part = 0; part < cut.parts; ++part) {
         const long vector = cut.first(part);
         multiply(static_cast<int>(cut.width(part)), count,
                  Tile{weight + v * H, H, 1, transposed_ + vector * kLanes * H, H, nullptr,
-                      logits + v * plan_.row + vector * kLanes, plan_.row, kLanes, weight + (v + count) * H});
+                      logits + v * plan_.row + vector * kLanes, plan_.row, kLanes, {}, ahead.next(H)});
       }
     });
   }
@@ -290,17 +291,18 @@ class OutputRun {
   //   left    element (r, k) at left[r*row_stride + k*depth_stride]
   //   panels  depth x H, packed
   void add_product(const float* left, long row_stride, long depth_stride, long rows, const float* panels, long depth,
-                   float* to, long to_row, bool afresh, ReadAhead ahead) const {
+                   float* to, long to_row, bool afresh, const float* ahead, long ahead_floats) const {
     const Cut cut(plan_.hidden_vectors, kPanelVectors);
+    ReadAhead read_ahead(ahead, ahead_floats, cut.parts * tiles_of(rows, kRowsOfTile[kPanelVectors]));
     TileSums sums;
     for (long part = 0; part < cut.parts; ++part) {
       const long vector = cut.first(part), column = vector * kLanes;
       const int width = static_cast<int>(cut.width(part));
       for_tiles(rows, kRowsOfTile[width], [&](long row, int count) {
         float* place = to + row * to_row + column;
-        for (int r = 0; r < count; ++r) fetch_to_write(place + r * to_row, width * kLanes);
+        fetch_place(place, to_row, count, width);
         multiply(width, count, Tile{left + row * row_stride, row_stride, depth_stride, panels + column * depth, depth,
-                                    nullptr, sums.floats, width * kLanes, kLanes, ahead.next(depth)});
+                                    nullptr, sums.floats, width * kLanes, kLanes, read_ahead.next(depth)});
         for (int r = 0; r < count; ++r) {
           for (int v = 0; v < width; ++v) {
             float* at = place + r * to_row + v * kLanes;
@@ -317,7 +319,7 @@ class OutputRun {
   void add_to_dweight(const Chunk& chunk, const Block& block, const float* d) const {
     const long place = block.first * call_.H;
     add_product(d, plan_.row, 1, block.rows, hidden_, chunk.rows, call_.dweight + place, call_.H, chunk.starts,
-                ReadAhead(call_.weight + place, block.rows * call_.H));
+                call_.weight + place, block.rows * call_.H);
   }
 
   void add_to_dbias(const Chunk& chunk, const Block& block, const float* d) const {
@@ -336,7 +338,7 @@ class OutputRun {
     }
     // Meanwhile the next block comes nearer.
     add_product(d, 1, plan_.row, chunk.rows, own.panels, block.rows, own.dhidden, plan_.Hp, false,
-                ReadAhead(d + block.rows * plan_.row, block.rows * plan_.row));
+                d + block.rows * plan_.row, block.rows * plan_.row);
   }
 
   void add_up_dhidden(const Chunk& chunk, const Team& team) {

@@ -75,25 +75,4 @@ struct OutputPlan {
   }
 };
 
-// What will be read after the tiles that run now, handed to them piece by piece: see Tile::ahead.
-class ReadAhead {
- public:
-  ReadAhead(const float* first, long floats) : at_(first), end_(first + floats) {}
-  const float* next(long depth) {
-    const float* piece = at_;
-    if (at_ + depth * kFloatsAStep < end_) at_ += depth * kFloatsAStep;
-    return piece;
-  }
-
- private:
-  static constexpr long kFloatsAStep = 32;
-  const float* at_;
-  const float* end_;
-};
-
-// Asks for a few floats that will be added to soon.
-RECURRA_INLINE void fetch_to_write(const float* from, long floats) {
-  for (long at = 0; at < floats + 15; at += 16) __builtin_prefetch(from + at, 1, 3);
-}
-
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -5,6 +5,8 @@
 // number at a time, broadcast. A tile has R rows and V vectors of sums, R·V of them in registers.
 #pragma once
 
+#include <algorithm>
+
 #include "simd.h"
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
@@ -23,13 +25,36 @@ constexpr int rows_of_tile() {
 constexpr int kPanelVectors = kRegisters == 32 ? 4 : 3;
 constexpr int kMostVectors = 4;
 
+// Memory that is brought towards the second-level cache while a tile is computed: a line for each k, `step` bytes
+// after the one before. Only ever a hint: nothing is read there.
+struct Fetch {
+  const char* at = nullptr;
+  long step = 0;
+};
+
+// A stretch of memory that will be read soon, fetched in equal shares by the tiles before. Spread evenly, because
+// the processor can wait for few lines at a time: a burst would hold up the tile's own.
+class ReadAhead {
+ public:
+  ReadAhead(const float* first, long floats, long tiles)
+      : at_(reinterpret_cast<const char*>(first)), share_(floats * static_cast<long>(sizeof(float)) / (tiles > 0 ? tiles : 1)) {}
+  Fetch next(long depth) {
+    const Fetch share{at_, share_ / (depth > 0 ? depth : 1)};
+    at_ += share_;
+    return share;
+  }
+
+ private:
+  const char* at_;
+  long share_;
+};
+
 // What a tile multiplies and where its sums go. Float32; strides in floats.
 //   left   R x depth: element (r, k) at left[r*row_stride + k*depth_stride]
 //   panel  depth x V vectors, packed
-//   start  V vectors the sums begin with, or null for zeros
-//   ahead  what is read next after this tile's panel: fetched towards the second-level cache meanwhile, two lines
-//          for each k; any address will do, it is never read
+//   start  what the sums begin with: V vectors side by side, those of row r at start[r*start_row]; null for zeros
 //   out    vector v of row r at out[r*out_row + v*out_vector]; never overlaps left or panel
+//   ahead  a share of what will be read in the panel's and in the left side's place later; they come nearer meanwhile
 struct Tile {
   const float* left;
   long row_stride, depth_stride;
@@ -38,7 +63,8 @@ struct Tile {
   const float* start;
   float* out;
   long out_row, out_vector;
-  const float* ahead = nullptr;
+  Fetch ahead_of_panel{}, ahead_of_left{};
+  long start_row = 0;
 };
 
 template <int R, int V>
@@ -49,9 +75,8 @@ void multiply_tile(const Tile& tile) {
   Vector sums[kSets][R][V];
   RECURRA_UNROLL
   for (int v = 0; v < V; ++v) {
-    Vector first = tile.start ? load(tile.start + v * kLanes) : Vector{};
     RECURRA_UNROLL
-    for (int r = 0; r < R; ++r) sums[0][r][v] = first;
+    for (int r = 0; r < R; ++r) sums[0][r][v] = tile.start ? load(tile.start + r * tile.start_row + v * kLanes) : Vector{};
   }
   RECURRA_UNROLL
   for (int s = 1; s < kSets; ++s) {
@@ -64,12 +89,21 @@ void multiply_tile(const Tile& tile) {
   const float* left = tile.left;
   const float* panel = tile.panel;
   const long row_stride = tile.row_stride, depth_stride = tile.depth_stride;
-  const char* ahead = reinterpret_cast<const char*>(tile.ahead);
+  const char* const here = reinterpret_cast<const char*>(panel);
+  const char* ahead_of_panel = tile.ahead_of_panel.at ? tile.ahead_of_panel.at : here;
+  const char* ahead_of_left = tile.ahead_of_left.at ? tile.ahead_of_left.at : here;
+  const long panel_step = tile.ahead_of_panel.step, left_step = tile.ahead_of_left.step;
+  // Read now: the compiler cannot know that the sums are not stored over the tile's own fields.
+  float* const out = tile.out;
+  const long depth = tile.depth, out_row = tile.out_row, out_vector = tile.out_vector;
   long k = 0;
   auto step = [&](Vector(&into)[R][V]) __attribute__((always_inline)) {
-    __builtin_prefetch(ahead, 0, 2);
-    __builtin_prefetch(ahead + 64, 0, 2);
-    ahead += 128;
+    if constexpr (R > 2) {  // with fewer rows the panel itself takes all that the caches can give
+      __builtin_prefetch(ahead_of_panel, 0, 2);
+      __builtin_prefetch(ahead_of_left, 0, 2);
+      ahead_of_panel += panel_step;
+      ahead_of_left += left_step;
+    }
     if constexpr (R >= V) {
       Vector right[V];
       RECURRA_UNROLL
@@ -94,11 +128,11 @@ void multiply_tile(const Tile& tile) {
     left += depth_stride;
     panel += V * kLanes;
   };
-  for (; k + kSets <= tile.depth; k += kSets) {
+  for (; k + kSets <= depth; k += kSets) {
     RECURRA_UNROLL
     for (int s = 0; s < kSets; ++s) step(sums[s]);
   }
-  for (; k < tile.depth; ++k) step(sums[0]);
+  for (; k < depth; ++k) step(sums[0]);
   RECURRA_UNROLL
   for (int r = 0; r < R; ++r) {
     RECURRA_UNROLL
@@ -106,7 +140,7 @@ void multiply_tile(const Tile& tile) {
       Vector total = sums[0][r][v];
       RECURRA_UNROLL
       for (int s = 1; s < kSets; ++s) total += sums[s][r][v];
-      store(tile.out + r * tile.out_row + v * tile.out_vector, total);
+      store(out + r * out_row + v * out_vector, total);
     }
   }
 }
@@ -146,9 +180,10 @@ constexpr long round_up(long count, long step) { return (count + step - 1) / ste
 constexpr long vectors_for(long floats) { return (floats + kLanes - 1) / kLanes; }
 
 // Cuts `rows` into as few tiles as can be, all as equal as can be; calls then(first row, rows).
+constexpr long tiles_of(long rows, int most) { return (rows + most - 1) / most; }
 template <class Then>
 RECURRA_INLINE void for_tiles(long rows, int most, Then&& then) {
-  const long tiles = (rows + most - 1) / most;
+  const long tiles = tiles_of(rows, most);
   for (long tile = 0, first = 0; tile < tiles; ++tile) {
     const long count = rows / tiles + (tile < rows % tiles ? 1 : 0);
     then(first, static_cast<int>(count));
@@ -179,70 +214,104 @@ struct Panels {
   static long floats(long depth, long vectors) { return depth * vectors * kLanes; }
 };
 
-// While the tiles of one panel are computed the next panel is fetched, a part with each tile; then nothing more.
-struct Ahead {
-  Ahead(const float* panel, long depth, int width)
-      : at(panel + depth * width * kLanes), panel_(panel), end_(panel + 2 * depth * width * kLanes), step_(depth * 32) {}
-  void tile_done() {
-    at += step_;
-    if (at >= end_) at = panel_, step_ = 0;
-  }
-  const float* at;
+// Meanwhile what follows rows [first, first + count) of a panel comes nearer: its next rows, or the panel after it.
+inline ReadAhead after_rows_of_panel(const Panels& panels, const Cut& cut, const Cut& depths, long part, long block, long tiles) {
+  const bool ends = block + 1 == depths.parts;
+  const long next = !ends ? part : (part + 1 < cut.parts ? part + 1 : 0), width = cut.width(next) * kLanes;
+  const long next_block = ends ? 0 : block + 1;
+  return ReadAhead(panels.panel(cut.first(next)) + depths.first(next_block) * width, depths.width(next_block) * width, tiles);
+}
 
- private:
-  const float *panel_, *end_;
-  long step_;
-};
+// Meanwhile the rows after those of a tile come nearer, where they lie close together.
+inline Fetch after_rows(const float* left, long row_stride, long count, long depth) {
+  if (row_stride > depth + depth / 2) return {};
+  return {reinterpret_cast<const char*>(left + count * row_stride), count * row_stride * static_cast<long>(sizeof(float)) / depth};
+}
+
+// What a tile's sums will meet, `rows` rows of `vectors` vectors, comes nearer while the tile is computed: it would
+// have to wait for memory at its end, and so would the next tile behind it.
+RECURRA_INLINE void fetch_place(const float* at, long row_stride, long rows, long vectors, long vector_stride = kLanes) {
+  for (long r = 0; r < rows; ++r) {
+    for (long v = 0; v < vectors; ++v) __builtin_prefetch(at + r * row_stride + v * vector_stride, 0, 2);
+  }
+}
+
+// A panel of more rows is met in blocks, so that block after block stays in the second-level cache while all tiles
+// of the left side meet it.
+constexpr long kMostDepth = 1024;
 
 // Room for the sums of the largest tile.
 struct alignas(64) TileSums {
   float floats[32 * kLanes];
+};
+constexpr long kTilesAtOnce = 8;
+struct alignas(64) SumsOfTiles {
+  float floats[kTilesAtOnce * 32 * kLanes];
 };
 
 // left [rows, depth] times panels. For every tile calls
 // then(first row, rows, first vector, vectors, sums, floats a row of sums).
 template <class Then>
 RECURRA_INLINE void multiply_then(const float* left, long row_stride, long rows, const Panels& panels, Then&& then) {
-  TileSums sums;
-  const Cut cut = panels.cut();
+  SumsOfTiles sums;
+  const Cut cut = panels.cut(), depths(panels.depth, kMostDepth);
   for (long part = 0; part < cut.parts; ++part) {
     const long vector = cut.first(part);
-    const int width = static_cast<int>(cut.width(part));
-    Ahead next(panels.panel(vector), panels.depth, width);
-    for_tiles(rows, kRowsOfTile[width], [&](long row, int count) {
-      multiply(width, count, Tile{left + row * row_stride, row_stride, 1, panels.panel(vector), panels.depth, nullptr,
-                                  sums.floats, width * kLanes, kLanes, next.at});
-      next.tile_done();
-      then(row, static_cast<long>(count), vector, width, static_cast<const float*>(sums.floats), width * kLanes);
-    });
+    const int width = static_cast<int>(cut.width(part)), sums_row = width * kLanes;
+    const Cut groups(rows, kRowsOfTile[width] * kTilesAtOnce);
+    for (long group = 0; group < groups.parts; ++group) {
+      const long first = groups.first(group), count = groups.width(group);
+      for (long block = 0; block < depths.parts; ++block) {
+        const long k = depths.first(block), depth = depths.width(block);
+        const float* panel = panels.panel(vector) + k * sums_row;
+        ReadAhead ahead = after_rows_of_panel(panels, cut, depths, part, block, tiles_of(count, kRowsOfTile[width]));
+        for_tiles(count, kRowsOfTile[width], [&](long row, int tile_rows) {
+          const float* from = left + (first + row) * row_stride + k;
+          float* to = sums.floats + (depths.parts > 1 ? row * sums_row : 0);
+          multiply(width, tile_rows, Tile{from, row_stride, 1, panel, depth, block > 0 ? to : nullptr, to, sums_row, kLanes,
+                                          ahead.next(depth), after_rows(from, row_stride, tile_rows, depth), sums_row});
+          if (block + 1 == depths.parts) {
+            then(first + row, static_cast<long>(tile_rows), vector, width, static_cast<const float*>(to), static_cast<long>(sums_row));
+          }
+        });
+      }
+    }
   }
 }
 
 // out [rows, columns] = left [rows, depth] times panels, plus `start` (padded to vectors, or null) in every row.
 inline void multiply_into(const float* left, long row_stride, long rows, const Panels& panels, const float* start,
                           float* out, long out_row, long columns) {
-  TileSums sums;
   const Cut cut = panels.cut();
   for (long part = 0; part < cut.parts; ++part) {
     const long vector = cut.first(part);
-    const int width = static_cast<int>(cut.width(part));
+    const int width = static_cast<int>(cut.width(part)), panel_row = width * kLanes;
+    // Where the last vector is cut off, sums cannot wait at their place for the next block.
     const bool whole = (vector + width) * kLanes <= columns;
-    Ahead next(panels.panel(vector), panels.depth, width);
-    for_tiles(rows, kRowsOfTile[width], [&](long row, int count) {
-      Tile tile{left + row * row_stride, row_stride, 1, panels.panel(vector), panels.depth,
-                start ? start + vector * kLanes : nullptr, out + row * out_row + vector * kLanes, out_row, kLanes, next.at};
-      next.tile_done();
-      if (whole) return multiply(width, count, tile);
-      tile.out = sums.floats;
-      tile.out_row = width * kLanes;
-      multiply(width, count, tile);
-      for (int r = 0; r < count; ++r) {
-        for (int v = 0; v < width; ++v) {
-          store_first(out + (row + r) * out_row + (vector + v) * kLanes,
-                      load(sums.floats + (r * width + v) * kLanes), columns - (vector + v) * kLanes);
+    const Cut depths(panels.depth, whole ? kMostDepth : std::max(panels.depth, 1L));
+    for (long block = 0; block < depths.parts; ++block) {
+      const long k = depths.first(block), depth = depths.width(block);
+      ReadAhead ahead = after_rows_of_panel(panels, cut, depths, part, block, tiles_of(rows, kRowsOfTile[width]));
+      for_tiles(rows, kRowsOfTile[width], [&](long row, int count) {
+        const float* from = left + row * row_stride + k;
+        float* to = out + row * out_row + vector * kLanes;
+        Tile tile{from, row_stride, 1, panels.panel(vector) + k * panel_row, depth, start ? start + vector * kLanes : nullptr,
+                  to, out_row, kLanes, ahead.next(depth), after_rows(from, row_stride, count, depth)};
+        if (block > 0) tile.start = to, tile.start_row = out_row;
+        fetch_place(to, out_row, count, width);
+        if (whole) return multiply(width, count, tile);
+        TileSums sums;
+        tile.out = sums.floats;
+        tile.out_row = panel_row;
+        multiply(width, count, tile);
+        for (int r = 0; r < count; ++r) {
+          for (int v = 0; v < width; ++v) {
+            store_first(to + r * out_row + v * kLanes, load(sums.floats + r * panel_row + v * kLanes),
+                        columns - (vector + v) * kLanes);
+          }
         }
-      }
-    });
+      });
+    }
   }
 }
 

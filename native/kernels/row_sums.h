@@ -43,12 +43,13 @@ void add_products(const float* panels, long columns, float* gradient, long depth
     const int width = static_cast<int>(cut.width(part));
     const float* panel = panels + vector * kLanes * depth;
     each([&](const float* left, long row, long count) {
-      multiply(width, static_cast<int>(count), Tile{left, 1, count, panel, depth, nullptr, sums.floats, width * kLanes, kLanes,
-                                                    left});
+      float* const place = gradient + row * columns + vector * kLanes;
+      fetch_place(place, columns, count, width);
+      multiply(width, static_cast<int>(count), Tile{left, 1, count, panel, depth, nullptr, sums.floats, width * kLanes, kLanes});
       for (long r = 0; r < count; ++r) {
         for (int v = 0; v < width; ++v) {
           const long column = (vector + v) * kLanes, valid = columns - column;
-          float* to = gradient + (row + r) * columns + column;
+          float* to = place + r * columns + v * kLanes;
           Vector sum = load(sums.floats + (r * width + v) * kLanes);
           store_first(to, first ? sum : sum + load_first(to, valid), valid);
         }

@@ -137,7 +137,7 @@ Case drawn_case(const Case& cell, Random& random, long H, long B) {
   return made;
 }
 
-Arrays::Arrays(const Case& given) : case_(given) {
+Arrays::Arrays(const Case& given, bool shaken) : case_(given) {
   Random random(given.seed);
   const Recurrence& call = given.call;
   const bool is_lstm = call.cell == CellKind::kLstm;
@@ -174,6 +174,7 @@ Arrays::Arrays(const Case& given) : case_(given) {
     // Zoneout in training keeps whole numbers.
     const bool keeps = field == &Recurrence::keep_hidden || field == &Recurrence::keep_cell;
     for (long i = 0; keeps && given.seed % 2 && i < floats.count(); ++i) floats[i] = floats[i] < 0.5f ? 0.0f : 1.0f;
+    for (long i = 0; shaken && i < floats.count(); ++i) floats[i] = std::nextafter(floats[i], random.once_in(2) ? 9.0f : -9.0f);
     originals_.emplace_back(field, floats.copy());
   }
   if (given.batch_sizes.empty()) return;

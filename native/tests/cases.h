@@ -35,7 +35,8 @@ Case drawn_case(const Case& cell, Random& random, long H, long B);
 // The arrays of a case: filled inputs, outputs that hold NaN.
 class Arrays {
  public:
-  explicit Arrays(const Case& given);
+  // `shaken`: each input is a unit in the last place off.
+  explicit Arrays(const Case& given, bool shaken = false);
   // The call with the addresses of inputs, and of gradients that arrive.
   Recurrence inputs() const;
   // Whether all inputs are as they were made.
