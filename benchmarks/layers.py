@@ -5,7 +5,8 @@
 Forward runs without gradients; forward + backward asks for those of the input and of all weights. All share
 the same weights, and each peer is held against recurra's results before it is timed. Only the products'
 operations are counted: 2 T B for each number of the weight matrices, backward as twice forward. The peak is
-that of multiply-adds from registers on as many cores, the largest seen in the run.
+that of multiply-adds from registers on as many cores, the largest seen in the run; "then" is what they gave
+in between the calls, on a machine that others use too.
 """
 
 import warnings
@@ -154,7 +155,8 @@ def measure(run: Run, name: str, shape: tuple[int, ...]) -> None:
             run.peak.measure(threads)
             timings = run.interleaved(calls)
             flops = operations(layer, T, B) * (3 if number else 1)
-            run.rows.append(row_of(name, layer, shape, threads, kind, timings, flops))
+            then = {"flops_then": run.peak.of_moments(threads)}
+            run.rows.append(row_of(name, layer, shape, threads, kind, timings, flops) | then)
 
 
 def row_of(
@@ -199,7 +201,7 @@ def main() -> None:
 
     def cells(row: dict[str, Any]) -> list[str]:
         peers = [row["peers"].get(peer) for peer in options.peers]
-        percent = row["percent_of_peak"]
+        percents = [row["percent_of_peak"], row["percent_of_peak_then"]]
         return [
             row["layer"],
             ",".join(map(str, row["shape"])),
@@ -208,12 +210,12 @@ def main() -> None:
             f"{row['recurra']['ms']:.3f}",
             *(f"{peer['ms']:.3f}  {peer['ratio']:5.2f}x" if peer else "" for peer in peers),
             f"{row['gflops']:.0f}",
-            "" if percent is None else f"{percent:.0f}",
+            *("" if percent is None else f"{percent:.0f}" for percent in percents),
         ]
 
     columns = ["layer|", "B,T,I,H|", "threads", "pass|", "recurra ms"]
     columns += [f"{peer} ms, ratio" for peer in options.peers]
-    run.finish("recurrent layers, medians", [*columns, "GF/s", "% of peak"], cells)
+    run.finish("recurrent layers, medians", [*columns, "GF/s", "% of peak", "% then"], cells)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def measure(run: Run, threads: int) -> None:
                     "threads": threads,
                     "reduction": reduction,
                     "gflop": 6e-9 * shape[0] * shape[1] * shape[2],
+                    "flops_then": run.peak.of_moments(threads),
                     "recurra": timings["recurra"].as_json(),
                     "torch": timings["torch"].as_json() | {"ratio": round(ratio, 2)},
                     "recurra_mib": temporaries_mib("recurra", reduction, shape, threads),
@@ -128,13 +129,13 @@ def main() -> None:
     run.add_percents()
 
     def cells(row: Row) -> list[str]:
-        percent = row["percent_of_peak"]
+        percents = [row["percent_of_peak"], row["percent_of_peak_then"]]
         head = [",".join(map(str, row["shape"])), str(row["threads"]), row["reduction"]]
         figures = [f"{row['recurra']['ms']:.1f}", f"{row['torch']['ms']:.1f}", f"{row['torch']['ratio']:.2f}"]
-        figures += [f"{row['gflops']:.0f}", "" if percent is None else f"{percent:.0f}"]
+        figures += [f"{row['gflops']:.0f}", *("" if one is None else f"{one:.0f}" for one in percents)]
         return [*head, *figures, f"{row['recurra_mib']:.1f}", f"{row['torch_mib']:.1f}"]
 
-    columns = ["N,H,V|", "threads", "loss|", "recurra ms", "torch ms", "ratio", "GF/s", "% of peak"]
+    columns = ["N,H,V|", "threads", "loss|", "recurra ms", "torch ms", "ratio", "GF/s", "% of peak", "% then"]
     columns += ["recurra MiB", "torch MiB"]
     return run.finish("output layer, forward and backward, medians", columns, cells)
 

@@ -50,8 +50,8 @@ def _layer_cell(row: Row) -> str:
 
 
 def _percent(row: Row) -> str:
-    percent = row["percent_of_peak"]
-    return "" if percent is None else f"{percent:.0f} %"
+    percents = [row["percent_of_peak"], row["percent_of_peak_then"]]
+    return " / ".join(f"{percent:.0f}" for percent in percents if percent is not None)
 
 
 def _peer_of(rows: Iterable[Row], name: str) -> str:
@@ -94,7 +94,7 @@ def output_layer() -> str:
         ]
         for row in _rows("output_layer")
     ]
-    columns = ["N,H,V", "threads", "loss", "recurra ms", "torch ms", "ratio", "% of peak"]
+    columns = ["N,H,V", "threads", "loss", "recurra ms", "torch ms", "ratio", "% of peak / then"]
     return _table([*columns, "recurra MiB", "torch MiB"], table, text=3)
 
 
