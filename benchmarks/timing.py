@@ -126,11 +126,13 @@ class Peak:
         return {str(threads): round(flops / 1e9, 1) for threads, flops in sorted(self.flops.items())}
 
 
-def agree(name: str, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> None:
-    """Raise a ValueError unless a peer computes the same: |a - b| <= 1e-4 |b| for each tensor, as vectors."""
+def agree(
+    name: str, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor], allowed: float = 1e-4
+) -> None:
+    """Raise a ValueError unless a peer computes the same: |a - b| <= allowed |b| for each tensor, as vectors."""
     for number, (a, b) in enumerate(zip(got, wanted, strict=True)):
         error = (a - b).norm() / b.norm().clamp_min(1e-12)
-        if a.shape != b.shape or not error <= 1e-4:
+        if a.shape != b.shape or not error <= allowed:
             raise ValueError(f"{name}: tensor {number} differs from recurra's by {float(error):.2e}")
 
 
