@@ -31,6 +31,7 @@ class Timing:
     """How long one call took."""
 
     median_ms: float
+    percentile_10_ms: float
     percentile_95_ms: float
     calls: int
 
@@ -38,6 +39,7 @@ class Timing:
         """The figures for one of `per` equal things that a call does."""
         return {
             "ms": _rounded(self.median_ms / per),
+            "p10_ms": _rounded(self.percentile_10_ms / per),
             "p95_ms": _rounded(self.percentile_95_ms / per),
             "calls": self.calls,
         }
@@ -47,13 +49,11 @@ def interleaved(
     calls: Mapping[str, Call],
     seconds: float,
     fewest: int = FEWEST_CALLS,
-    each_round: Callable[[], object] = lambda: None,
 ) -> dict[str, Timing]:
     """Call one after the other, again and again, so that whatever else the machine does falls on all of them.
 
     The first is called in every round. A slow peer sits out while it has had three times the time of the
-    first; each is called `fewest` times at least, after one call that does not count. `each_round` is called
-    before the first of them, and its time does not count.
+    first; each is called `fewest` times at least, after one call that does not count.
     """
     for call in calls.values():
         call()
@@ -62,7 +62,6 @@ def interleaved(
     first = next(iter(calls))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or min(map(len, times.values())) < fewest:
-        each_round()
         for name, call in calls.items():
             if len(times[name]) >= fewest and spent[name] > MOST_TIME_OF_A_PEER * spent[first]:
                 continue
@@ -71,30 +70,14 @@ def interleaved(
             took = time.perf_counter() - start
             spent[name] += took
             times[name].append(took * 1e3)
-    return {name: Timing(median(own), _percentile_95(own), len(own)) for name, own in times.items()}
+    return {name: Timing(median(own), *_percentiles(own), len(own)) for name, own in times.items()}
 
 
 class Peak:
-    """The fastest multiply-adds that the cores in use have shown in this run, by number of threads.
-
-    And what a core gives at a moment: on a machine that is shared, others take part of its time and of its
-    units, unseen by the load average, and peaks of a lucky microsecond tell nothing about that.
-    """
+    """The fastest multiply-adds that the cores in use have shown in this run, by number of threads."""
 
     def __init__(self) -> None:
         self.flops: dict[int, float] = {}
-        self._moments: list[float] = []
-
-    def sample(self) -> None:
-        """Measure what this thread's core gives now: the median of 0.2 ms."""
-        if native.available():
-            rates = [native.extension().peak_flops(0.0) for _ in range(40)]
-            self._moments.append(median(rates))
-
-    def of_moments(self, threads: int) -> float | None:
-        """The median of the samples since the last time, for so many cores alike."""
-        moments, self._moments = self._moments, []
-        return threads * median(moments) if moments else None
 
     def measure(self, threads: int, seconds: float = 0.04) -> None:
         """Let so many threads multiply and add from registers at once; keep the sum if it is the largest.
@@ -119,7 +102,9 @@ class Peak:
 
     def percent(self, flops: float, ms: float, threads: int) -> float | None:
         """So many operations in so many milliseconds, as a part of the peak."""
-        return _percent(flops / (ms * 1e-3), self.flops.get(threads))
+        if threads not in self.flops:
+            return None
+        return round(100 * flops / (ms * 1e-3) / self.flops[threads], 1)
 
     def as_json(self) -> dict[str, float]:
         """GF/s by number of threads."""
@@ -129,7 +114,7 @@ class Peak:
 def agree(
     name: str, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor], allowed: float = 1e-4
 ) -> None:
-    """Raise a ValueError unless a peer computes the same: |a - b| <= allowed |b| for each tensor, as vectors."""
+    """Raise a ValueError unless a peer computes the same: |a - b| <= allowed · |b| for each tensor."""
     for number, (a, b) in enumerate(zip(got, wanted, strict=True)):
         error = (a - b).norm() / b.norm().clamp_min(1e-12)
         if a.shape != b.shape or not error <= allowed:
@@ -174,8 +159,8 @@ class Run:
         torch.manual_seed(0)
 
     def interleaved(self, calls: Mapping[str, Call], part: float = 1.0) -> dict[str, Timing]:
-        """Time calls for a row's seconds, or that part of them; and between them what the core gives."""
-        return interleaved(calls, self.options.seconds * part, self.options.fewest, self.peak.sample)
+        """Time calls for a row's seconds, or that part of them."""
+        return interleaved(calls, self.options.seconds * part, self.options.fewest)
 
     def add_percents(self) -> None:
         """Add to each row, and to each of its peers, what it reached; for rows that have `gflop`."""
@@ -183,7 +168,7 @@ class Run:
             ms, threads, flops = row["recurra"]["ms"], row["threads"], row["gflop"] * 1e9
             row["gflops"] = round(row["gflop"] / ms * 1e3, 1)
             row["percent_of_peak"] = self.peak.percent(flops, ms, threads)
-            row["percent_of_peak_then"] = _percent(flops / (ms * 1e-3), row.pop("flops_then"))
+            row["percent_at_best"] = self.peak.percent(flops, row["recurra"]["p10_ms"], threads)
             for peer in row.get("peers", {}).values():
                 peer["percent_of_peak"] = self.peak.percent(flops, peer["ms"], threads)
 
@@ -258,12 +243,10 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _percentile_95(times: list[float]) -> float:
-    return quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
-
-
-def _percent(flops: float, peak: float | None) -> float | None:
-    return None if peak is None else round(100 * flops / peak, 1)
+def _percentiles(times: list[float]) -> tuple[float, float]:
+    """The 10th and the 95th."""
+    parts = quantiles(times, n=20, method="inclusive") if len(times) > 1 else times
+    return parts[min(1, len(parts) - 1)], parts[-1]
 
 
 def _rounded(value: float) -> float:

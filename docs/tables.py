@@ -50,7 +50,7 @@ def _layer_cell(row: Row) -> str:
 
 
 def _percent(row: Row) -> str:
-    percents = [row["percent_of_peak"], row["percent_of_peak_then"]]
+    percents = [row["percent_of_peak"], row["percent_at_best"]]
     return " / ".join(f"{percent:.0f}" for percent in percents if percent is not None)
 
 
@@ -94,7 +94,7 @@ def output_layer() -> str:
         ]
         for row in _rows("output_layer")
     ]
-    columns = ["N,H,V", "threads", "loss", "recurra ms", "torch ms", "ratio", "% of peak / then"]
+    columns = ["N,H,V", "threads", "loss", "recurra ms", "torch ms", "ratio", "% of peak / at best"]
     return _table([*columns, "recurra MiB", "torch MiB"], table, text=3)
 
 
