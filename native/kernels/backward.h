@@ -128,7 +128,9 @@ class Backward {
                       [&](long row, long count, long vector, int width, const float* sums, long sums_row) {
                         const Rows here = rows.from(row, plan_.Hp, call_.H);
                         for (int v = 0; v < width; ++v) {
-                          Cell::backward_second(cell, here, count, units_of(vector + v, call_.H), sums + v * kLanes, sums_row);
+                          const Units units = units_of(vector + v, call_.H);
+                          Cell::backward_second(cell, here, count, units, sums + v * kLanes, sums_row);
+                          clear_padding(here, count, units, plan_.Hp, Cell::kGates);
                         }
                       });
       }
@@ -200,7 +202,9 @@ class Backward {
     }
     const Rows here = rows.from(row, plan_.Hp, call_.H);
     for (int v = 0; v < width; ++v) {
-      Cell::backward(cell, here, count, units_of(vector + v, call_.H), sums + v * kLanes, sums_row);
+      const Units units = units_of(vector + v, call_.H);
+      Cell::backward(cell, here, count, units, sums + v * kLanes, sums_row);
+      clear_padding(here, count, units, plan_.Hp, Cell::kGates);
     }
   }
 
@@ -223,7 +227,9 @@ class Backward {
                   [&](long row, long count, long vector, int width, const float* sums, long sums_row) {
                     const Rows here = rows.from(row, plan_.Hp, call_.H);
                     for (int v = 0; v < width; ++v) {
-                      Cell::backward(cell, here, count, units_of(vector + v, call_.H), sums + v * kLanes, sums_row);
+                      const Units units = units_of(vector + v, call_.H);
+                      Cell::backward(cell, here, count, units, sums + v * kLanes, sums_row);
+                      clear_padding(here, count, units, plan_.Hp, Cell::kGates);
                     }
                   });
   }

@@ -10,7 +10,7 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 template <class ForwardPass>
 class CellStepper final : public Stepper {
  public:
-  explicit CellStepper(const Recurrence& call) : call_(call), forward_(call_) {}
+  explicit CellStepper(const Recurrence& call) : call_(call), forward_(call_, true) {}
   void step(const float* x, const float* h, const float* c, float* y, float* c_next) override {
     call_.x = x;
     call_.h0 = h;

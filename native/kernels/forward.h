@@ -28,7 +28,8 @@ struct ForwardWeights {
 template <class Cell>
 class Forward {
  public:
-  explicit Forward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+  explicit Forward(const Recurrence& call, bool lasts = false)
+      : workspace_(lasts), plan_(call), call_(call), time_(call, workspace_) {
     cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
     pack();
     chunk_rows_ = std::max<long>(plan_.saves() ? kChunkRows : kChunkRows / 2, call_.B);

@@ -13,7 +13,8 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 template <class Cell>
 class NormalisedForward {
  public:
-  explicit NormalisedForward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+  explicit NormalisedForward(const Recurrence& call, bool lasts = false)
+      : workspace_(lasts), plan_(call), call_(call), time_(call, workspace_) {
     cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
     pack();
     chunk_rows_ = std::max<long>(kChunkRows, call_.B);

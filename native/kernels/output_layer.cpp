@@ -213,6 +213,8 @@ class OutputRun {
         store(at, logit);
         largest = larger(logit, largest);
       }
+      // A block may be masked as a whole, all its logits -inf: then exp(-inf - largest) must be 0, not NaN.
+      largest = at_least(largest, -std::numeric_limits<float>::max());
       Vector total{};
       for (long v = 0; v < block.rows; ++v) {
         float* at = logits + v * plan_.row + n;

@@ -18,11 +18,18 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 // next call, so that the pages of large buffers are not faulted in anew each time.
 class Workspace {
  public:
-  Workspace() { std::swap(block_, kept()); }
+  // One that `lasts` takes memory of its own, and leaves what the thread keeps to the calls that come and go.
+  explicit Workspace(bool lasts = false) : lasts_(lasts) {
+    if (!lasts_) std::swap(block_, kept());
+  }
   ~Workspace() {
     for (Block& old : full_) {
       block_.size = 0;  // too small: the next call gets one block of the size that was needed
       std::free(old.memory);
+    }
+    if (lasts_) {
+      std::free(block_.memory);
+      return;
     }
     Block& mine = kept();
     if (!full_.empty() || block_.bytes > kMostKept) {
@@ -89,6 +96,7 @@ class Workspace {
     thread_local Keeper keeper;
     return keeper.block;
   }
+  const bool lasts_;
   Block block_{};
   std::vector<Block> full_;
   std::size_t total_ = 0;

@@ -2,7 +2,7 @@
 //
 // H padded to whole vectors is Hp. The gates of a row are saved in slots of Hp floats, one after the
 // other; each cell says what its slots hold. Where H is no multiple of the vector the padding of every
-// slot is computed along: its weights are zero, so it stays finite, and nothing reads it into a result.
+// slot is computed along: its weights are zero, and nothing reads it into a result.
 #pragma once
 
 #include "../recurrence.h"
@@ -81,11 +81,24 @@ struct Units {
 };
 RECURRA_INLINE Units units_of(long vector, long H) { return {vector * kLanes, H - vector * kLanes}; }
 
+// Zeros in the padding of d, slots of Hp floats, for some rows. An infinite input leaves NaN there (the padding's
+// weights are zero, and 0·inf is NaN), which d W and d U would spread.
+inline void clear_padding(const Rows& all, long count, Units units, long Hp, int slots) {
+  if (units.count >= kLanes) return;
+  for (long r = 0; r < count; ++r) {
+    for (int slot = 0; slot < slots; ++slot) {
+      float* d = all.d + r * all.d_row + slot * Hp + units.unit;
+      store(d, load_first(d, units.count));
+    }
+  }
+}
+
 RECURRA_INLINE void store_hidden(const Rows& all, long r, Units units, Vector h) {
   store_first(all.h + r * all.out_row + units.unit, h, all.h_is_padded ? kLanes : units.count);
 }
 
 // What a row keeps of its old state (zoneout): m·old + (1 - m)·new.
-RECURRA_INLINE Vector kept(Vector m, Vector before, Vector now) { return now + m * (before - now); }
+// Exactly the one or the other where m is 1 or 0, however far apart the two are.
+RECURRA_INLINE Vector kept(Vector m, Vector before, Vector now) { return m * before + (1.0f - m) * now; }
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

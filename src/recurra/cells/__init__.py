@@ -5,6 +5,7 @@ from recurra.cells.checks import (
     autocasts,
     check_kind,
     check_sizes,
+    check_tensor,
     checked_state,
     shape_error,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "autocasts",
     "check_kind",
     "check_sizes",
+    "check_tensor",
     "checked_state",
     "concatenate_weights",
     "forget_bias_faults",

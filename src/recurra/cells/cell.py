@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.cells.checks import autocasts, check_kind, check_sizes, checked_state, shape_error
+from recurra.cells.checks import autocasts, check_kind, check_sizes, check_tensor, checked_state, shape_error
 from recurra.cells.equation import Equation
 from recurra.cells.state import State, map_state
 
@@ -37,8 +37,8 @@ class Cell(nn.Module, Generic[W, S]):
         super().__init__()
         check_sizes({"input_size": input_size, "hidden_size": hidden_size}, {"bias": bias})
         self.equation = equation
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.input_size = input_size = int(input_size)  # of numpy's integers, too
+        self.hidden_size = hidden_size = int(hidden_size)
         self.bias = bias
         shapes = equation.weight_shapes(input_size, hidden_size, bias, proj_size)
         for name, shape in shapes.items():
@@ -90,6 +90,7 @@ class Cell(nn.Module, Generic[W, S]):
         return cast(S, state if input.dim() == 2 else map_state(lambda part: part.unsqueeze(0), state))
 
     def _check_input(self, input: Tensor) -> None:
+        check_tensor("input", input)
         if input.dim() not in (1, 2) or input.shape[-1] != self.input_size:
             wanted = f"(batch, {self.input_size}) or ({self.input_size},)"
             remedy = f"its last axis is input_size={self.input_size}"

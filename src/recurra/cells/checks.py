@@ -1,6 +1,7 @@
 """Checks of what a caller hands to a cell or a layer. Each failure is one sentence that names the mend."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, cast
 
 import torch
@@ -15,11 +16,16 @@ def check_sizes(sizes: Mapping[str, object], flags: Mapping[str, object], faults
     lines = [
         f"{name}: got {size!r}, expected a whole number >= 1"
         for name, size in sizes.items()
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1
+        if not _is_whole(size)
     ]
     lines += [*option_faults(flags, {}), *faults]
     if lines:
         raise ConfigError("\n".join(lines))
+
+
+def _is_whole(size: Any) -> bool:
+    """Tell whether a size is a whole number above 0, Python's or numpy's."""
+    return type(size) is not bool and isinstance(size, Integral) and int(size) >= 1
 
 
 def option_faults(
@@ -34,7 +40,7 @@ def option_faults(
     for name, (got, allowed) in choices.items():
         allowed = list(allowed)
         if not any(type(got) is type(choice) and got == choice for choice in allowed):
-            lines.append(f"{name}: got {got!r}, expected one of {', '.join(map(str, allowed))}")
+            lines.append(f"{name}: got {got!r}, expected one of {', '.join(map(repr, allowed))}")
     return lines
 
 
@@ -56,7 +62,18 @@ def autocasts(x: Tensor) -> bool:
 
     Shapes: any.
     """
-    return torch.is_autocast_enabled(x.device.type)
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)  # "meta" has none
+
+
+def check_tensor(what: str, given: object) -> None:
+    """Raise a ShapeError unless something is a tensor.
+
+    Shapes: any.
+    """
+    if not isinstance(given, Tensor):
+        got = f"a {type(given).__name__}"
+        raise shape_error(what, got, "a tensor", "convert it with torch.as_tensor(..., dtype=torch.float32)")
 
 
 def check_kind(input: Tensor, weight: Tensor) -> None:
@@ -65,7 +82,9 @@ def check_kind(input: Tensor, weight: Tensor) -> None:
     Shapes: any.
     """
     if input.dtype != weight.dtype and not autocasts(input):
-        remedy = f"convert it with .to({weight.dtype}), or the model with .to({input.dtype})"
+        remedy = f"convert it with .to({weight.dtype})"
+        if input.dtype.is_floating_point:
+            remedy += f", or the model with .to({input.dtype})"
         raise shape_error("input", input.dtype, f"the weights' {weight.dtype}", remedy)
     if input.device != weight.device:
         remedy = "move one of them with .to(...)"

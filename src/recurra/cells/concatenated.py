@@ -61,7 +61,8 @@ def concatenate_weights(
     Shapes: weight_ih (G*H, I) and weight_hh (G*H, H) become weight (G*H, H+I); two biases become their sum.
     Raises: ConfigError for layer_norm, which needs the two products apart.
     """
-    equation = _PLAIN[type(weights)] if equation is None else equation
+    equation = _plain(type(weights)) if equation is None else equation
+    _refuse_jordan(equation)
     check_expressible(equation, None, "one product W[h, x]", _NO_GAINS)
     weight = torch.cat([weights.weight_hh, weights.weight_ih], dim=1)
     bias, bias_hn = weights.bias_ih, None
@@ -76,6 +77,18 @@ def concatenate_weights(
     return ConcatenatedWeights(weight, bias, None, weights.weight_hr, weights.weight_peephole)
 
 
+def _plain(kind: type) -> Equation[Any, Any]:
+    if kind not in _PLAIN:
+        known = ", ".join(each.__name__ for each in _PLAIN)
+        raise ConfigError(f"weights: got {kind.__name__}, expected one of {known}, or an equation beside")
+    return _PLAIN[kind]
+
+
+def _refuse_jordan(equation: Equation[Any, Any]) -> None:
+    if isinstance(equation, JordanEquation):
+        raise ConfigError("equation: got JordanEquation, which has an output layer, too; use notes_weights")
+
+
 def split_weights(kind: type[W] | Equation[W, Any], concatenated: ConcatenatedWeights) -> W:
     """Return the weights of an equation, or of a plain `kind` (RNNWeights …), from the concatenated form.
 
@@ -84,7 +97,8 @@ def split_weights(kind: type[W] | Equation[W, Any], concatenated: ConcatenatedWe
     Raises: ShapeError if the rows are no multiple of the gates, or no columns are left for the input;
     ConfigError for layer_norm.
     """
-    equation: Equation[W, Any] = kind if isinstance(kind, Equation) else _PLAIN[kind]
+    equation: Equation[W, Any] = kind if isinstance(kind, Equation) else _plain(kind)
+    _refuse_jordan(equation)
     check_expressible(equation, None, "one product W[h, x]", _NO_GAINS)
     weight, bias, bias_hn, weight_hr, weight_peephole = concatenated
     rows, columns = weight.shape

@@ -69,7 +69,8 @@ class ONNXWeights(NamedTuple):
 def keras_weights(equation: Equation[Any, Any], weights: Any) -> KerasWeights:
     """Return the weights as Keras has them; reset "after" and "before" are its reset_after True and False.
 
-    Where Keras has one bias it is the sum of ours. Coupled gates become an LSTM whose i is 1 - f.
+    Where Keras has one bias it is the sum of ours. Coupled gates become an LSTM whose i is 1 - f. Gradients
+    pass through; where numbers are wanted, hand in detached weights.
     Shapes: weight_ih (G*H, I) becomes kernel (I, G*H), weight_hh (G*H, H) recurrent_kernel (H, G*H).
     Raises: ConfigError for what Keras has not: peepholes, a relevance gate, no reset gate, no tanh at the
     output, layer_norm, a projection.
@@ -100,6 +101,10 @@ def from_keras(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
     assert kernel is not None
     assert recurrent is not None
     rows, inputs = len(gates) * recurrent.shape[0], kernel.shape[0]
+    if recurrent.shape[1] != rows and recurrent.shape[0] == len(gates) * recurrent.shape[1]:
+        got = f"shapes {tuple(kernel.shape)} and {tuple(recurrent.shape)}"
+        wanted = f"(I, {len(gates)}*H) and (H, {len(gates)}*H)"
+        raise shape_error("kernel and recurrent_kernel", got, wanted, "transpose both: Keras multiplies x W")
     two = isinstance(equation, GRUEquation) and equation.reset == "after"
     _check_shapes(
         {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias},
@@ -125,6 +130,7 @@ def onnx_weights(equation: Equation[Any, Any], weights: Any) -> ONNXWeights:
     """Return the weights as the ONNX operators RNN, GRU and LSTM take them; `onnx_attributes` goes with them.
 
     Coupled gates: i's rows are f's with the sign changed, so that the result does not depend on input_forget.
+    Gradients pass through; where numbers are wanted, hand in detached weights.
     Shapes: weight_ih (G*H, I) becomes W (1, G*H, I), the biases B (1, 2*G*H), weight_peephole P (1, 3*H).
     Raises: ConfigError for what ONNX has not: peepholes "previous", a relevance gate, no reset gate,
     layer_norm, a projection.

@@ -29,7 +29,10 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
     if backend == "torch":
         blocked = _without_torch(equation, beyond_torch)
         if blocked is not None:
-            raise BackendUnavailable(f"backend='torch', but {blocked}; use 'auto' or 'reference'")
+            others = "'auto' or 'reference'"
+            if native.reason(equation, x, beyond_torch) is None:
+                others = "'auto' or 'native'"
+            raise BackendUnavailable(f"backend='torch', but {blocked}; use {others}")
         return backend
     blocked = native.reason(equation, x, beyond_torch) or transformed
     if backend == "native":

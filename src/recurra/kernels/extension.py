@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import torch
+
 from recurra.errors import BackendUnavailable
 
 
@@ -85,14 +87,17 @@ def has_wide_vectors() -> bool:
 
 
 def _loaded_libraries() -> Iterator[str]:
-    """The files that this process has loaded and that may be an OpenMP library, where the system tells."""
+    """The files that this process has loaded and that may be an OpenMP library, torch's own first, where the
+    system tells. Other packages, such as scikit-learn, bring one of their own."""
     try:
         with open("/proc/self/maps", encoding="utf-8") as maps:
             files = {line.split(maxsplit=5)[-1].strip() for line in maps if "omp" in line}
     except OSError:
         return
     names = ("libgomp", "libomp", "libiomp")
-    yield from sorted(file for file in files if os.path.basename(file).startswith(names))
+    of_torch = os.path.dirname(torch.__file__)
+    found = [file for file in files if os.path.basename(file).startswith(names)]
+    yield from sorted(found, key=lambda file: (not file.startswith(of_torch), file))
 
 
 def _openmp_addresses() -> tuple[int, ...] | None:

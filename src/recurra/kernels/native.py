@@ -86,7 +86,8 @@ def scan(
     Raises: ShapeError where shapes, dtypes or devices do not fit.
     """
     inputs = _inputs(equation, x, state, weights, batch_sizes, reverse, zoneout, every_cell)
-    training = torch.is_grad_enabled() and any(
+    # What torch.jit traces runs later with gradients and without, and is checked against both.
+    training = (torch.is_grad_enabled() or torch._C._is_tracing()) and any(
         tensor is not None and tensor.requires_grad for tensor in inputs[:-2]
     )
     y, hT, cT, c_steps, _ = recurrence(inputs, training, user)

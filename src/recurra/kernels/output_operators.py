@@ -201,6 +201,11 @@ def _keep_for_total(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...
     ctx.set_materialize_grads(False)  # else backward makes zeros as large as the weight
 
 
+def _is_batch(gradient: Tensor) -> bool:
+    """Tell whether it is a batch of gradients, of torch.autograd.grad(is_grads_batched=True)."""
+    return bool(torch._C._functorch.is_legacy_batchedtensor(gradient))
+
+
 def _wanted(ctx: Any, inputs: Inputs) -> list[bool]:
     needed = zip(inputs.differentiable(), ctx.needs_input_grad, strict=False)
     return [tensor is not None and bool(need) for tensor, need in needed]
@@ -224,7 +229,7 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
     ready = gradients is not None and all(
         made or not want for made, want in zip(ctx.made_for, wanted, strict=True)
     )
-    if ready and (compiling or not torch.is_grad_enabled()):
+    if ready and not _is_batch(dtotal) and (compiling or not torch.is_grad_enabled()):
         if compiling:
             scaled = [gradient * dtotal for gradient in gradients]
         else:
@@ -243,10 +248,12 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
 def _gradients_by_token(
     inputs: Inputs, dlosses: Tensor, normalisers: Tensor, wanted: list[bool]
 ) -> tuple[Any, ...]:
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        losses = plain(*inputs)
+    again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    if again or _is_batch(dlosses):
+        with torch.enable_grad():
+            losses = plain(*inputs)
         sources = [tensor for tensor, want in zip(inputs.differentiable(), wanted, strict=True) if want]
-        iterator = iter(torch.autograd.grad(losses, sources, dlosses, create_graph=True))  # type: ignore[arg-type]
+        iterator = iter(torch.autograd.grad(losses, sources, dlosses, create_graph=again))  # type: ignore[arg-type]
         found = [next(iterator) if want else None for want in wanted]
     else:
         made = torch.ops.recurra.linear_cross_entropy_backward(*inputs, dlosses, normalisers, wanted)

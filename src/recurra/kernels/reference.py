@@ -56,7 +56,9 @@ def scan(
         return (empty[0], state, *empty[1:])
     real = None
     if lengths is not None:
-        real = (torch.arange(T).unsqueeze(1) < lengths.cpu()).to(x.device).unsqueeze(-1)  # (T, B, 1)
+        real = (
+            (torch.arange(T, device="cpu").unsqueeze(1) < lengths.cpu()).to(x.device).unsqueeze(-1)
+        )  # (T, B, 1)
         x = torch.where(real, x, 0.0)
     histories: list[list[Tensor]] = [[x] * T for _ in kept]
     for t in reversed(range(T)) if reverse else range(T):
@@ -89,7 +91,7 @@ def scan_batch(
     """
     if batch_sizes is None:
         return scan(equation, x, state, weights, None, reverse, zoneout, every_cell)
-    real = torch.arange(hidden_of(state).shape[0]) < batch_sizes.unsqueeze(1)  # (T, B)
+    real = torch.arange(hidden_of(state).shape[0], device="cpu") < batch_sizes.unsqueeze(1)  # (T, B)
     places = real.flatten().nonzero().squeeze(1).to(x.device)
 
     def padded(data: Tensor) -> Tensor:

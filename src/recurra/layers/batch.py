@@ -48,7 +48,7 @@ class TimeBatch(NamedTuple):
         Shapes: (T, B) bool, on the CPU.
         """
         assert self.batch_sizes is not None, "every row of a dense batch takes part"
-        return torch.arange(int(self.batch_sizes[0])) < self.batch_sizes.unsqueeze(1)
+        return torch.arange(int(self.batch_sizes[0]), device="cpu") < self.batch_sizes.unsqueeze(1)
 
 
 class Packing(NamedTuple):
@@ -95,7 +95,7 @@ def pack_pieces(rows: Tensor, begins: Tensor, lengths: Tensor, B: int) -> Packin
     """
     order = lengths.argsort(descending=True, stable=True)
     rows, begins, lengths = rows[order], begins[order], lengths[order]
-    offsets = torch.arange(int(lengths[0])).unsqueeze(1)
+    offsets = torch.arange(int(lengths[0]), device="cpu").unsqueeze(1)
     takes_step = offsets < lengths  # (longest piece, K)
     places = ((begins + offsets) * B + rows)[takes_step]
     return Packing(order, rows, takes_step.sum(dim=1), places)
@@ -116,10 +116,10 @@ def packing_of(batch_sizes: Tensor, sorted_indices: Tensor | None) -> Packing:
     Shapes: batch_sizes (T,); sorted_indices (B,), or None where the rows were sorted.
     """
     B = int(batch_sizes[0])
-    order = torch.arange(B)
+    order = torch.arange(B, device="cpu")
     rows = order if sorted_indices is None else sorted_indices.cpu()
     takes_step = order < batch_sizes.unsqueeze(1)
-    places = (torch.arange(len(batch_sizes)).unsqueeze(1) * B + rows)[takes_step]
+    places = (torch.arange(len(batch_sizes), device="cpu").unsqueeze(1) * B + rows)[takes_step]
     return Packing(order, rows, batch_sizes, places)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cells import JordanEquation, autocasts, shape_error
+from recurra.cells import JordanEquation, autocasts, check_tensor, shape_error
 from recurra.layers.batch import with_rows
 from recurra.layers.lengths import checked_lengths
 from recurra.layers.options import LayerOptions, is_number, takes_layer_options
@@ -88,6 +88,7 @@ class JordanRNN(RecurrentLayer):
         self.check_input(input)
         batched = input.dim() == 3
         shape = (*input.shape[:-1], self.output_size)
+        check_tensor("targets", targets)
         if targets.shape != shape or (targets.dtype != input.dtype and not autocasts(input)):
             got = f"{targets.dtype} of shape {tuple(targets.shape)}"
             raise shape_error("targets", got, f"{input.dtype} of shape {shape}", "give one vector a step")
@@ -124,7 +125,7 @@ class JordanRNN(RecurrentLayer):
             self.backend_used = "reference"
         real = None
         if lengths is not None:
-            real = (torch.arange(T).unsqueeze(1) < lengths).to(x.device).unsqueeze(-1)
+            real = (torch.arange(T, device="cpu").unsqueeze(1) < lengths).to(x.device).unsqueeze(-1)
             x, targets = torch.where(real, x, 0.0), torch.where(real, targets, 0.0)
         before = torch.cat([start.to(targets.dtype), targets[:-1]])
         weights = self._weights_of_call()[0][0]

@@ -71,7 +71,7 @@ def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, d
     """Say of each option that cannot be what came and what was expected; a state has `parts` tensors."""
     given: dict[str, object] = {**options, "dropout": dropout}
     faults = [
-        f"{name}: got {given[name]!r}, expected one of {', '.join(choices)}"
+        f"{name}: got {given[name]!r}, expected one of {', '.join(map(repr, choices))}"
         for name, choices in {"skip": SKIPS, "merge": MERGES, "backend": BACKENDS}.items()
         if given[name] not in choices
     ]

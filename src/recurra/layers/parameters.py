@@ -57,6 +57,10 @@ class LayerStack(Streaming):
         super().__init__()
         chosen = cast(LayerOptions, {**DEFAULTS, **options})
         made, equation_faults = _made(equation)
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            equation_faults.append(
+                f"dtype: got {dtype!r}, expected a floating-point type such as torch.float32"
+            )
         parts = 2 if made is None else len(made.state_widths(1, 1))
         check_sizes(
             {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers},
@@ -69,9 +73,9 @@ class LayerStack(Streaming):
         )
         assert made is not None, "an equation that cannot be has faults"
         self.equation = made
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.input_size = int(input_size)  # of numpy's integers, too
+        self.hidden_size = int(hidden_size)
+        self.num_layers = int(num_layers)
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = float(dropout)
@@ -100,6 +104,11 @@ class LayerStack(Streaming):
         for name in ("dropout", "variational_dropout"):
             if getattr(self, name) > 0 and self.num_layers == 1:
                 warnings.warn(f"{name}: got {getattr(self, name)} with one layer, but {where}", stacklevel=5)
+        if self.skip == "graves" and self.num_layers == 1:
+            warnings.warn(
+                "skip: got 'graves' with one layer, but it joins several; set num_layers=2 or more",
+                stacklevel=5,
+            )
         if self.merge != "concat" and not self.bidirectional:
             warnings.warn(
                 f"merge: got {self.merge!r} with one direction, but it joins two; set bidirectional=True",

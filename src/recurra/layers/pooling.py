@@ -21,6 +21,9 @@ def ends_of_output(
 ) -> Tensor:
     """Join a layer's output at the two ends of each row; a row of no steps gives zeros.
 
+    For layers whose output is the last layer's hidden state, both directions side by side: not with
+    merge="sum" or "mean", skip="graves", or (as what is added belongs to the output alone) "residual". There
+    take the final state and ends_of_state.
     Shapes: output (T, B, D*H), or (B, T, D*H) with batch_first; lengths (B,); result (B, D*H).
     Raises: ShapeError for lengths that do not fit the output.
     """
@@ -29,7 +32,7 @@ def ends_of_output(
     steps = checked_lengths(lengths, T, B)
     if T == 0:
         return output.new_zeros(B, width)
-    last = torch.full((B,), T - 1) if steps is None else (steps - 1).clamp(min=0)
+    last = torch.full((B,), T - 1, device="cpu") if steps is None else (steps - 1).clamp(min=0)
     at_last = steps_first[last.to(output.device), torch.arange(B, device=output.device)]
     if not bidirectional:
         joined = at_last
@@ -41,7 +44,7 @@ def ends_of_output(
 
 
 def ends_of_state(state: State, *, bidirectional: bool) -> Tensor:
-    """Join the last layer's final hidden state of each direction; the same as ends_of_output's result.
+    """Join the last layer's final hidden state of each direction; where it applies, ends_of_output's result.
 
     But for a row of no steps: that gives its initial state.
     Shapes: state (L*D, B, H), a pair of them for the LSTM; result (B, D*H).

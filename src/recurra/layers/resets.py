@@ -60,7 +60,9 @@ def run_with_resets(
     T, B = marks.shape
     steps = checked_lengths(lengths, T, B)
     if steps is not None:
-        marks = marks & (torch.arange(T).unsqueeze(1) < steps)  # what stands in the padding is no reset
+        marks = marks & (
+            torch.arange(T, device="cpu").unsqueeze(1) < steps
+        )  # what stands in the padding is no reset
     state = layer.entry_state(state, steps_first, B)
     output, final, every = _run(layer, steps_first, state, marks, steps, every_state)
     layer.keep_state(final)
@@ -80,7 +82,7 @@ def _run(
     few = int(marks.any(dim=1).sum()) * STEPS_A_SPAN <= T
     if by_torch and few and steps is None and not (layer.training and layer.draws_once_a_call):
         return _run_spans(layer, x, state, marks, every_state)
-    steps = torch.full((B,), T) if steps is None else steps
+    steps = torch.full((B,), T, device="cpu") if steps is None else steps
     return _run_pieces(layer, x, state, marks, steps, every_state)
 
 

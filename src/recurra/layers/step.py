@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recurra.cells import LSTMState, State, shape_error
-from recurra.errors import BackendUnavailable, ConfigError
+from recurra.cells import LSTMState, State, check_tensor, shape_error
+from recurra.errors import BackendUnavailable, ConfigError, ShapeError
 from recurra.kernels import native
 from recurra.layers.options import SKIPS
 from recurra.layers.recurrent import RecurrentLayer
@@ -31,6 +31,11 @@ class StreamingStep:
     """
 
     def __init__(self, layer: RecurrentLayer) -> None:
+        if not isinstance(layer, RecurrentLayer):
+            raise ConfigError(
+                f"layer: got a {type(layer).__name__}, expected a layer of recurra; "
+                "copy torch.nn's into one with load_state_dict(layer.state_dict())"
+            )
         if layer.bidirectional:
             raise ConfigError(
                 "layer: got a bidirectional one, expected one that runs forwards only; "
@@ -60,11 +65,8 @@ class StreamingStep:
         Shapes: x (I,), float32; result (W,).
         Raises: ShapeError for another shape or type.
         """
-        if x.shape != (self.input_size,) or x.dtype != np.float32:
-            remedy = "give one step, numpy's float32"
-            raise shape_error(
-                "x", f"{x.dtype} of shape {x.shape}", f"float32 of shape ({self.input_size},)", remedy
-            )
+        if not isinstance(x, np.ndarray) or x.shape != (self.input_size,) or x.dtype != np.float32:
+            raise _misfit(x, f"({self.input_size},)", "one step")
         output: Floats = np.empty(self.output_size, np.float32)
         self._stack.run(x if x.flags.c_contiguous else np.ascontiguousarray(x), output)
         return output
@@ -75,11 +77,9 @@ class StreamingStep:
         Shapes: x (T, I), float32; result (T, W).
         Raises: ShapeError for another shape or type.
         """
-        if x.ndim != 2 or x.shape[1] != self.input_size or x.dtype != np.float32:
-            remedy = "give steps in rows, numpy's float32"
-            raise shape_error(
-                "x", f"{x.dtype} of shape {x.shape}", f"float32 of shape (T, {self.input_size})", remedy
-            )
+        fits = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == self.input_size
+        if not fits or x.dtype != np.float32:
+            raise _misfit(x, f"(T, {self.input_size})", "steps in rows")
         output: Floats = np.empty((len(x), self.output_size), np.float32)
         self._stack.run(np.ascontiguousarray(x), output)
         return output
@@ -105,8 +105,13 @@ class StreamingStep:
     def state(self, state: State) -> None:
         self._stack.set_state(self._flat(state))
 
+    def __reduce__(self) -> Any:
+        raise TypeError("StreamingStep: is neither copied nor pickled; build another and set its `state`")
+
     def _flat(self, state: State) -> Floats:
-        parts = [state] if isinstance(state, torch.Tensor) else list(state)
+        parts = list(state) if isinstance(state, tuple | list) else [state]
+        for part in parts:
+            check_tensor("state", part)
         shapes = [tuple(part.shape) for part in parts]
         expected = [(self._layers, 1, width) for width in self._widths]
         if shapes != expected:
@@ -114,3 +119,14 @@ class StreamingStep:
         joined = torch.cat([part.detach().float() for part in parts], dim=-1)
         flat: Floats = joined.reshape(-1).numpy().copy()
         return flat
+
+
+def _misfit(x: object, shape: str, what: str) -> ShapeError:
+    """The sentence for an input that is no float32 array of this shape."""
+    if not isinstance(x, np.ndarray):
+        remedy = "take its .detach().numpy()" if isinstance(x, torch.Tensor) else "wrap it in np.float32(...)"
+        return shape_error("x", f"a {type(x).__name__}", f"a numpy array of shape {shape}", remedy)
+    remedy = f"give {what}, its last axis input_size"
+    if x.dtype != np.float32:
+        remedy = "convert it with .astype(np.float32)"
+    return shape_error("x", f"{x.dtype} of shape {x.shape}", f"float32 of shape {shape}", remedy)

@@ -41,13 +41,17 @@ class Streaming(nn.Module):
         Shapes: (L*D, B, H), a pair of them for the LSTM.
         """
         if self.stateful:
-            self._kept, self._begins_anew = map_state(Tensor.detach, state), None
+            # A copy: what the caller does to the state that a call returned must not reach the stream.
+            self._kept, self._begins_anew = map_state(lambda part: part.detach().clone(), state), None
 
     def _from_kept(self, initial: State, B: int) -> State:
         """What a call without hx starts from: `initial`, wherever nothing is kept."""
         if self._kept is None:
             return initial
         kept, anew = self._kept, self._begins_anew
+        # A state kept under inference_mode cannot be saved for a gradient, its copy can.
+        if not torch.compiler.is_compiling() and _hidden(kept).is_inference():
+            kept = map_state(Tensor.clone, kept)
         rows = _hidden(kept).shape[1]
         if rows != B:
             remedy = "call reset_state() before a new batch"
@@ -83,4 +87,4 @@ def _as_mask(rows: Tensor | Sequence[int] | Sequence[bool], B: int) -> Tensor:
     whole = given.numel() == 0 or not (given.is_floating_point() or given.is_complex())
     if not whole or given.dim() != 1 or (given.numel() and not 0 <= int(given.min()) <= int(given.max()) < B):
         raise shape_error("rows", rows, wanted, "name rows of the last batch")
-    return torch.zeros(B, dtype=torch.bool).index_fill(0, given.long(), True)
+    return torch.zeros(B, dtype=torch.bool, device="cpu").index_fill(0, given.long(), True)

@@ -77,7 +77,9 @@ def test_sizes_that_cannot_be_are_named_all_at_once():
 
 
 def test_an_unknown_nonlinearity_names_the_choices():
-    with pytest.raises(ConfigError, match="got 'gelu', expected one of tanh, relu, leaky_relu, sigmoid"):
+    with pytest.raises(
+        ConfigError, match="got 'gelu', expected one of 'tanh', 'relu', 'leaky_relu', 'sigmoid'"
+    ):
         RNNCell(3, 5, nonlinearity="gelu")
 
 

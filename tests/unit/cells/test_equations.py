@@ -203,18 +203,18 @@ def test_jordan_reads_the_output_that_is_handed_in():
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: GRUEquation("during"), "reset: got 'during', expected one of after, before, none"),
-        (lambda: GRUCell(2, 3, reset=None), "reset: got None, expected one of after, before, none"),
+        (lambda: GRUEquation("during"), "reset: got 'during', expected one of 'after', 'before', 'none'"),
+        (lambda: GRUCell(2, 3, reset=None), "reset: got None, expected one of 'after', 'before', 'none'"),
         (lambda: GRUEquation(layer_norm="yes"), "layer_norm: got 'yes', expected True or False"),
         (lambda: RNNEquation(layer_norm=1), "layer_norm: got 1, expected True or False"),
-        (lambda: RNNEquation(["tanh"]), "nonlinearity: got ['tanh'], expected one of tanh, relu"),
-        (lambda: LSTMEquation("next"), "peepholes: got 'next', expected one of False, True, previous"),
-        (lambda: LSTMEquation(1), "peepholes: got 1, expected one of False, True, previous"),
+        (lambda: RNNEquation(["tanh"]), "nonlinearity: got ['tanh'], expected one of 'tanh', 'relu'"),
+        (lambda: LSTMEquation("next"), "peepholes: got 'next', expected one of False, True, 'previous'"),
+        (lambda: LSTMEquation(1), "peepholes: got 1, expected one of False, True, 'previous'"),
         (lambda: LSTMEquation(relevance_gate=0), "relevance_gate: got 0, expected True or False"),
         (lambda: LSTMEquation(coupled_gates=None), "coupled_gates: got None, expected True or False"),
         (
             lambda: LSTMEquation(output_activation="relu"),
-            "output_activation: got 'relu', expected one of tanh, identity",
+            "output_activation: got 'relu', expected one of 'tanh', 'identity'",
         ),
         (
             lambda: LSTMEquation(relevance_gate=True).weight_shapes(3, 5, True, 2),
@@ -227,10 +227,10 @@ def test_jordan_reads_the_output_that_is_handed_in():
             lambda: LSTMCell(2, 3, bias=False, forget_bias=1),
             "forget_bias: got 1 with bias=False, expected None or bias=True",
         ),
-        (lambda: JordanEquation("gelu"), "nonlinearity: got 'gelu', expected one of tanh, relu"),
+        (lambda: JordanEquation("gelu"), "nonlinearity: got 'gelu', expected one of 'tanh', 'relu'"),
         (
             lambda: JordanEquation(output_activation="relu"),
-            "output_activation: got 'relu', expected one of identity, tanh, sigmoid, softmax",
+            "output_activation: got 'relu', expected one of 'identity', 'tanh', 'sigmoid', 'softmax'",
         ),
         (lambda: JordanEquation().weight_shapes(3, 5), "proj_size: got 0, expected the number of outputs"),
         (lambda: JordanEquation().state_widths(5), "proj_size: got 0, expected the number of outputs"),

@@ -88,11 +88,29 @@ def test_an_exported_layer_takes_any_batch_and_any_steps(strict):
         torch.testing.assert_close(exported.module()(given), layer(given))
 
 
-def test_a_compiled_layer_goes_on_from_its_state():
+@pytest.mark.parametrize("backend", ["torch", "auto", "reference"])
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_compiled_layer_goes_on_from_its_state(kind, backend):
     torch._dynamo.reset()
-    layer, x = GRU(4, 6, stateful=True, backend="torch"), torch.randn(2, 2, 4)
-    want, _ = GRU.forward(layer, torch.cat([x, x]))
-    layer.reset_state()
-    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
-    got = [compiled(x)[0], compiled(x)[0]]
+    if backend == "torch" and not native.available():
+        pytest.skip("torch's own functions cannot be compiled for training everywhere")
+    layer, x = kind(4, 6, stateful=True, backend=backend), torch.randn(2, 2, 4)
+    with torch.set_grad_enabled(backend != "torch"):
+        want, _ = kind.forward(layer, torch.cat([x, x]))
+        layer.reset_state()
+        compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+        got = [compiled(x)[0], compiled(x)[0]]
     torch.testing.assert_close(torch.cat(got), want)
+    if backend != "torch":
+        torch.cat(got).sum().backward()
+        assert layer.weight_hh_l0.grad.isfinite().all()
+
+
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # torch.jit tells of each shape that it takes as given, and that it is old
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_layer_can_be_traced_by_torch_jit(kind):
+    layer, x = kind(3, 4), torch.randn(5, 2, 3)
+    traced = torch.jit.trace(layer, (x,))  # which runs it once more and compares
+    torch.testing.assert_close(traced(x)[0], layer(x)[0])

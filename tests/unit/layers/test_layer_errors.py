@@ -119,7 +119,7 @@ def test_every_option_that_cannot_be_is_named_at_once():
         "backend",
         "dropout",
     ]
-    assert "backend: got 'fast', expected one of auto, native, torch, reference" in str(caught.value)
+    assert "backend: got 'fast', expected one of 'auto', 'native', 'torch', 'reference'" in str(caught.value)
 
 
 @pytest.mark.parametrize("dropout", [True, "0.5", -0.1])
@@ -143,3 +143,24 @@ def test_resets_that_do_not_fit():
     some = torch.ones(3, 2, dtype=torch.bool)
     with pytest.raises(ShapeError, match="hx"):
         run_with_resets(GRU(5, 7), x, torch.zeros(1, 3, 7), some)
+
+
+@pytest.mark.parametrize("x", [[[1.0]], None])
+def test_an_input_that_is_no_tensor(x):
+    with pytest.raises(ShapeError, match=r"input: got a \w+, expected a tensor"):
+        GRU(1, 2)(x)
+
+
+def test_whole_numbers_are_told_to_become_floats():
+    with pytest.raises(ShapeError, match=r"convert it with \.to\(torch\.float32\)$"):
+        GRU(3, 2)(torch.ones(4, 1, 3, dtype=torch.int64))
+
+
+def test_a_type_that_is_no_floating_point():
+    with pytest.raises(ConfigError, match=r"dtype: got torch\.int32, expected a floating-point type"):
+        GRU(3, 2, dtype=torch.int32)
+
+
+def test_graves_with_one_layer_is_warned_of():
+    with pytest.warns(UserWarning, match="graves"):
+        GRU(3, 2, skip="graves")

@@ -3,6 +3,7 @@
 import copy
 import inspect
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -121,3 +122,51 @@ def test_map_and_detach_a_state():
     both = map_state(torch.add, state, LSTMState(hidden=h, cell=c + 1))
     assert both.hidden.tolist() == [3.0, 3.0]
     assert both.cell.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_shapes_can_be_had_without_numbers(kind):
+    layer = kind(3, 4, 2, bidirectional=True, device="meta")
+    assert layer(torch.empty(5, 2, 3, device="meta"))[0].shape == (5, 2, 8)
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_another_default_device_changes_nothing(kind):
+    layer, x = kind(3, 4), torch.randn(5, 2, 3)
+    want, _ = layer(x, lengths=[5, 2])
+    torch.set_default_device("meta")
+    try:
+        got, _ = layer(x, lengths=torch.tensor([5, 2], device="cpu"))
+    finally:
+        torch.set_default_device(None)
+    torch.testing.assert_close(got, want)
+
+
+def test_sizes_may_be_numpys():
+    assert str(GRU(np.int64(5), np.int32(7))) == "GRU(5, 7)"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"reset": "before"}, {"reset": "none"}, {"peepholes": True}, {"relevance_gate": True}]
+)
+@pytest.mark.parametrize("hidden_size", [3, 16, 21])
+def test_an_infinite_input_reaches_only_what_it_must(options, hidden_size):
+    torch.manual_seed(0)
+    layer = (GRU if "reset" in options else LSTM)(5, hidden_size, **options)
+    x = torch.randn(4, 2, 5)
+    x[2, 0, 0] = torch.inf
+    found = {}
+    for backend in ("auto", "reference"):
+        layer.backend, own = backend, x.clone().requires_grad_()
+        gradients = torch.autograd.grad(layer(own)[0].sum(), [own, *layer.parameters()])
+        found[backend] = [bool(gradient.isnan().any()) for gradient in gradients]
+    for got, allowed in zip(*found.values(), strict=True):
+        assert got <= allowed, found
+
+
+def test_zoneout_of_one_keeps_every_bit():
+    for size in (1.0, 1e3, 1e8):
+        layer = RNN(1, 4, nonlinearity="relu", zoneout=1.0)
+        torch.nn.init.ones_(layer.weight_ih_l0)
+        start = torch.rand(1, 2, 4)
+        assert torch.equal(layer(torch.full((3, 2, 1), size), start)[1], start)

@@ -65,7 +65,7 @@ def test_every_fault_is_told_at_once():
         "weight_drop",
         "zoneout",
     ]
-    assert "skip: got 'dense', expected one of none, residual, graves" in lines
+    assert "skip: got 'dense', expected one of 'none', 'residual', 'graves'" in lines
     assert (
         "zoneout: got (0.5, 1.5), expected a probability in 0..1, or a pair of them (hidden, cell)" in lines
     )
@@ -88,7 +88,7 @@ def test_every_fault_is_told_at_once():
             "forget_bias: got inf, expected a finite number or None",
         ),
         (lambda: LSTM(3, 5, proj_size=2, relevance_gate=True), "proj_size: got 2 with relevance_gate=True"),
-        (lambda: GRU(3, 5, reset="never"), "reset: got 'never', expected one of after, before, none"),
+        (lambda: GRU(3, 5, reset="never"), "reset: got 'never', expected one of 'after', 'before', 'none'"),
         (lambda: RNN(3, 0, nonlinearity="elu"), "hidden_size: got 0.*\nnonlinearity: got 'elu'"),
         (lambda: JordanRNN(3, 5, 0), "output_size: got 0, expected a whole number >= 1"),
         (lambda: JordanRNN(2, 5, 2, skip="residual"), "skip: got 'residual', expected 'none'"),
@@ -129,10 +129,10 @@ def test_the_size_of_the_output(skip, merge, bidirectional, proj_size):
 
 def test_it_prints_its_options():
     layer = LSTM(
-        3, 5, peepholes=True, forget_bias=1.0, zoneout=(0.1, 0.2), skip="graves", backend="reference"
+        3, 5, peepholes=True, forget_bias=1.0, zoneout=(0.1, 0.2), skip="residual", backend="reference"
     )
     assert repr(layer) == (
-        "LSTM(3, 5, skip=graves, zoneout=(0.1, 0.2), backend=reference, peepholes=True, forget_bias=1.0)"
+        "LSTM(3, 5, skip=residual, zoneout=(0.1, 0.2), backend=reference, peepholes=True, forget_bias=1.0)"
     )
     assert repr(JordanRNN(3, 5, 2)) == "JordanRNN(3, 5, 2)"
     assert repr(GRU(3, 5, reset="before")) == "GRU(3, 5, reset=before)"

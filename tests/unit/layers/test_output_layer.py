@@ -238,3 +238,31 @@ def test_peak_memory_of_a_process(reduction):
         timeout=120,
     )
     assert float(done.stdout) <= 16
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_a_masked_vocabulary(reduction):
+    torch.manual_seed(0)
+    hidden, weight, bias = torch.randn(5, 8), torch.randn(300, 8), torch.randn(300)
+    bias[:200] = -torch.inf  # whole blocks of the kernels have no finite logit
+    targets = torch.randint(200, 300, (5,))
+    given = [tensor.requires_grad_() for tensor in (hidden, weight, bias)]
+    loss = linear_cross_entropy(hidden, weight, bias, targets, reduction=reduction)
+    want = F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction=reduction)
+    torch.testing.assert_close(loss, want)
+    for got, expected in zip(*(torch.autograd.grad(each.sum(), given) for each in (loss, want)), strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_a_batch_of_gradients(inputs, reduction):
+    hidden, weight, bias, targets = inputs
+    given = [weight.requires_grad_(), bias.requires_grad_()]
+    loss = linear_cross_entropy(hidden, weight, bias, targets, reduction=reduction)
+    cotangents = torch.randn(3, *loss.shape)
+    together = torch.autograd.grad(loss, given, cotangents, is_grads_batched=True, retain_graph=True)
+    for row, cotangent in enumerate(cotangents):
+        for got, want in zip(
+            together, torch.autograd.grad(loss, given, cotangent, retain_graph=True), strict=True
+        ):
+            torch.testing.assert_close(got[row], want, atol=1e-5, rtol=1e-4)

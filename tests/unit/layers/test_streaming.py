@@ -122,3 +122,22 @@ def test_what_is_kept_is_no_parameter_but_is_copied_and_moved():
 def test_both_ways_cannot_stream():
     with pytest.raises(ConfigError, match="stateful: got True with bidirectional=True"):
         GRU(3, 5, bidirectional=True, stateful=True)
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_what_is_kept_is_the_layers_own(kind):
+    layer, x = kind(3, 4, stateful=True), torch.randn(2, 2, 3)
+    with torch.no_grad():
+        want = layer(torch.cat([x, x]))[0][2:]
+        layer.reset_state()
+        _, state = layer(x)
+        map_state(torch.Tensor.zero_, state)
+        torch.testing.assert_close(layer(x)[0], want)
+
+
+def test_a_state_kept_in_inference_can_be_trained_from():
+    layer, x = GRU(3, 4, stateful=True), torch.randn(2, 2, 3)
+    with torch.inference_mode():
+        layer(x)
+    layer(x)[0].sum().backward()
+    assert layer.weight_hh_l0.grad.abs().sum() > 0

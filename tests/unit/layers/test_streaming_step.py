@@ -1,5 +1,7 @@
 """A layer frozen for streams gives what the layer gives, step by step, with numpy in and out."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,21 @@ def test_what_does_not_fit_is_named():
         rc.StreamingStep(rc.GRU(I, H, bidirectional=True))
     with pytest.raises(BackendUnavailable, match="float64"):
         rc.StreamingStep(rc.GRU(I, H).double())
+    with pytest.raises(ConfigError, match="got a GRU, expected a layer of recurra"):
+        rc.StreamingStep(torch.nn.GRU(I, H))
+    with pytest.raises(ShapeError, match="state: got a NoneType"):
+        step.state = None
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
+        copy.deepcopy(step)
+
+
+@pytest.mark.parametrize(
+    ("x", "mend"),
+    [([1.0] * I, "wrap it in np.float32"), (torch.ones(I), "detach"), (np.ones(I), r"astype\(np.float32\)")],
+)
+def test_what_is_no_array_of_floats_is_told_how_to_become_one(x, mend):
+    with pytest.raises(ShapeError, match=mend):
+        rc.StreamingStep(made("gru"))(x)
 
 
 def test_without_kernels_it_says_so(monkeypatch):
