@@ -73,7 +73,7 @@ def test_worked_example():
     np.testing.assert_allclose(model.next_probs([C, A]), after_a)
     np.testing.assert_allclose(np.exp(model.log_probs([A, B])), [alone[A], after_a[B]])
     assert model.cross_entropy([A, B]) == pytest.approx(-math.log(alone[A] * after_a[B]) / 2)
-    assert model.parameters == 3 + 4  # a, b, c; ab, ba, ac, ca
+    assert model.parameters == 4 + 4  # a, b, c, d; ab, ba, ac, ca
 
 
 def test_order_1_looks_at_no_context():

@@ -1,0 +1,7 @@
+"""Models that count: n-grams with their smoothings, and the ARPA format."""
+
+from recurra.models.ngram.arpa import read_arpa, write_arpa
+from recurra.models.ngram.model import NGramModel
+from recurra.models.ngram.smoothing import Smoothing
+
+__all__ = ["NGramModel", "Smoothing", "read_arpa", "write_arpa"]

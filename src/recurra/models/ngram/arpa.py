@@ -1,0 +1,236 @@
+"""The ARPA format, in which n-gram models go to and from SRILM, KenLM and others.
+
+    \\data\\
+    ngram 1=4            how many n-grams of each length
+    \\1-grams:
+    -0.9 the -0.3        log10 P, the tokens, log10 of the back-off where longer n-grams begin with them
+    …
+    \\end\\
+
+A line of text begins with `<s>`, which is never predicted, and ends with `</s>`; both are one symbol here, the
+model's `<eos>`, as one is only ever a context's first token and the other only ever predicted.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from recurra.errors import ConfigError, DataError
+from recurra.files import read_lines, written_whole
+from recurra.models.ngram.counting import Ids
+from recurra.models.ngram.model import NGramModel
+from recurra.models.ngram.smoothing import Floats, GramTable
+from recurra.text import EOS, UNK
+
+_BEGIN, _END = "<s>", "</s>"
+_NEVER = -99.0  # what the format writes for log10 of zero
+_LN10 = math.log(10.0)
+_ROWS = 1 << 16
+_ESCAPED = re.compile(r"[\s\\]")
+_ESCAPE = re.compile(r"\\u([0-9a-f]{6})")
+
+
+def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
+    """Write a model whose token i is `symbols[i]`. White space and backslashes in symbols become \\uXXXXXX.
+
+    Raises: ConfigError for a smoothing that has no back-off (add-k, maximum likelihood); StorageError if the
+    file cannot be written.
+    """
+    if model.smoothing not in ("kneser-ney", "witten-bell"):
+        raise ConfigError(
+            f"ARPA: cannot hold a model smoothed by {model.smoothing}, which does not back off; use kneser-ney "
+            "or witten-bell."
+        )
+    written = [_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol) for symbol in symbols]
+    eos = model.start_id
+    ends = eos is not None and symbols[eos] == EOS
+    predicted = np.array([_END if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object)
+    first = np.array([_BEGIN if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object)
+    with written_whole(path) as file:
+        head = ["\\data\\"]
+        for length, table in enumerate(model.tables, start=1):
+            head.append(f"ngram {length}={len(table) + (length == 1 and ends)}")
+        file.write(("\n".join(head) + "\n").encode())
+        tokens = np.arange(model.vocabulary_size, dtype=np.int64)[:, None]
+        for length, table in enumerate(model.tables, start=1):
+            if length > 1:
+                last = table.keys % model.vocabulary_size
+                tokens = np.column_stack([tokens[table.keys // model.vocabulary_size], last])
+            file.write(f"\n\\{length}-grams:\n".encode())
+            if length == 1 and ends:
+                file.write(f"{_NEVER:g}\t{_BEGIN}\t{table.backoffs[eos] / _LN10:.7g}\n".encode())
+            followed = _followed(model, length)
+            for low in range(0, len(table), _ROWS):
+                lines = _lines(table, tokens, followed, first, predicted, low, min(low + _ROWS, len(table)))
+                file.write("".join(lines).encode())
+        file.write(b"\n\\end\\\n")
+
+
+def _followed(model: NGramModel, length: int) -> Ids:
+    """1 for each k-gram that longer ones begin with."""
+    followed = np.zeros(len(model.tables[length - 1]), dtype=np.int64)
+    if length < model.order:
+        followed[model.tables[length].keys // model.vocabulary_size] = 1
+    return followed
+
+
+def _lines(
+    table: GramTable, tokens: Ids, followed: Ids, first: Ids, predicted: Ids, low: int, high: int
+) -> Iterator[str]:
+    length = tokens.shape[1]
+    columns = [first[tokens[low:high, column]] for column in range(length - 1)]
+    columns.append(predicted[tokens[low:high, length - 1]])
+    probs = np.maximum(table.log_probs[low:high] / _LN10, _NEVER).tolist()
+    backoffs = np.maximum(table.backoffs[low:high] / _LN10, _NEVER).tolist()
+    for prob, backoff, follows, words in zip(
+        probs, backoffs, followed[low:high].tolist(), zip(*columns, strict=True), strict=True
+    ):
+        rest = f"\t{backoff:.7g}" if follows and words[-1] != _END else ""
+        yield f"{prob:.7g}\t{' '.join(words)}{rest}\n"
+
+
+class _Section(NamedTuple):
+    """The n-grams of one length, in the order of the file, and the lines they stand on."""
+
+    tokens: Ids
+    log_probs: Floats
+    backoffs: Floats
+    lines: Ids
+
+
+def read_arpa(path: Path) -> tuple[NGramModel, list[str]]:
+    """The model in an ARPA file, plain or `.gz`, and its symbols, token by token.
+
+    `<s>` and `</s>` become the one symbol `<eos>`. Where the file has no `<unk>` it is added, at log10 P = -100.
+
+    Raises: DataError if the file is no ARPA file, is cut short, or contradicts itself; the line is named.
+    """
+    reader = _Reader(path)
+    counts = reader.counts()
+    symbols: dict[str, int] = {}
+    tables: list[GramTable] = []
+    for length, count in enumerate(counts, start=1):
+        section = reader.section(length, count, symbols)
+        if length == 1:
+            tables.append(_unigrams(section, symbols))
+        else:
+            tables.append(_longer(section, tables, len(symbols), path))
+    reader.end()
+    start_id = symbols.get(EOS)
+    model = NGramModel(len(symbols), tables, smoothing="kneser-ney", start_id=start_id)
+    return model, list(symbols)
+
+
+class _Reader:
+    """The lines of a file, with their numbers for what is wrong with them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.number = path, 0
+        self._lines = read_lines(path)
+
+    def next(self, expected: str) -> str:
+        """The next line that is not blank."""
+        for line in self._lines:
+            self.number += 1
+            if line.strip():
+                return line.strip()
+        raise DataError(f"{self.path}: ends after line {self.number} where {expected} is expected; it is cut short.")
+
+    def fault(self, what: str) -> DataError:
+        return DataError(f"{self.path}:{self.number}: {what}")
+
+    def counts(self) -> list[int]:
+        """How many n-grams of each length the head promises."""
+        while (line := self.next("\\data\\")) != "\\data\\":
+            if self.number > 100:
+                raise self.fault("no \\data\\ in the first 100 lines; this is no ARPA file.")
+        found: list[int] = []
+        while (line := self.next("\\1-grams:")) != "\\1-grams:":
+            match = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+            if match is None or int(match[1]) != len(found) + 1:
+                raise self.fault(f"got {line!r}, expected `ngram {len(found) + 1}=COUNT` or \\1-grams:.")
+            found.append(int(match[2]))
+        if not found or not found[0]:
+            raise self.fault("the head promises no 1-grams.")
+        return found
+
+    def section(self, length: int, count: int, symbols: dict[str, int]) -> _Section:
+        """The n-grams of one length; those of length 1 name the symbols."""
+        if length > 1:
+            line = self.next(f"\\{length}-grams:")
+            if line != f"\\{length}-grams:":
+                raise self.fault(f"got {line!r}, expected \\{length}-grams: (the head promised fewer before it).")
+        tokens = np.empty((count, length), dtype=np.int64)
+        log_probs, backoffs = np.empty(count), np.zeros(count)
+        lines = np.empty(count, dtype=np.int64)
+        for row in range(count):
+            line = self.next(f"{length}-gram {row + 1} of {count}")
+            fields = line.split()
+            if len(fields) not in (length + 1, length + 2):
+                raise self.fault(f"got {line!r}, expected log10 P, {length} tokens and perhaps a back-off.")
+            try:
+                log_probs[row] = float(fields[0])
+                backoffs[row] = float(fields[-1]) if len(fields) == length + 2 else 0.0
+            except ValueError as error:
+                raise self.fault(f"got {line!r}, where a number is expected ({error}).") from error
+            if not log_probs[row] <= 0 or math.isnan(backoffs[row]):
+                raise self.fault(f"got log10 P {fields[0]}, expected at most 0.")
+            for column, word in enumerate(fields[1 : length + 1]):
+                tokens[row, column] = self._id(word, column, length, symbols)
+            lines[row] = self.number
+        return _Section(tokens, log_probs * _LN10, backoffs * _LN10, lines)
+
+    def _id(self, word: str, column: int, length: int, symbols: dict[str, int]) -> int:
+        if word in (_BEGIN, _END):
+            if length > 1 and column != (0 if word == _BEGIN else length - 1):
+                raise self.fault(f"{word} stands at place {column + 1} of {length}, where it never can.")
+            name = EOS
+        else:
+            name = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), word)
+        if length == 1:
+            if name in symbols and name != EOS:
+                raise self.fault(f"{word!r} stands there for the second time.")
+            return symbols.setdefault(name, len(symbols))
+        if name not in symbols:
+            raise self.fault(f"{word!r} is not among the 1-grams.")
+        return symbols[name]
+
+    def end(self) -> None:
+        line = self.next("\\end\\")
+        if line != "\\end\\":
+            raise self.fault(f"got {line!r}, expected \\end\\ (the head promised fewer n-grams).")
+
+
+def _unigrams(section: _Section, symbols: dict[str, int]) -> GramTable:
+    """By token. Of `<s>` the back-off counts, of `</s>` the probability: they are one symbol."""
+    ids = section.tokens[:, 0]
+    log_probs = np.full(len(symbols), _NEVER * _LN10)
+    np.maximum.at(log_probs, ids, section.log_probs)
+    backoffs = np.zeros(len(symbols))
+    np.add.at(backoffs, ids, section.backoffs)
+    if UNK not in symbols:
+        symbols[UNK] = len(symbols)
+        log_probs, backoffs = np.append(log_probs, -100 * _LN10), np.append(backoffs, 0.0)
+    return GramTable(np.arange(len(symbols), dtype=np.int64), log_probs, backoffs)
+
+
+def _longer(section: _Section, tables: Sequence[GramTable], vocabulary_size: int, path: Path) -> GramTable:
+    numbers = section.tokens[:, 0]
+    for column, table in enumerate(tables[1:], start=1):
+        numbers = table.find(numbers * vocabulary_size + section.tokens[:, column])
+        _refuse(numbers < 0, section, path, f"its first {column + 1} tokens are not among the {column + 1}-grams")
+    keys = numbers * vocabulary_size + section.tokens[:, -1]
+    order = np.argsort(keys, kind="stable")
+    twice = np.zeros(len(keys), dtype=bool)
+    twice[order[1:]] = keys[order[1:]] == keys[order[:-1]]
+    _refuse(twice, section, path, "the n-gram stands there for the second time")
+    return GramTable(keys[order], section.log_probs[order], section.backoffs[order])
+
+
+def _refuse(wrong: np.ndarray, section: _Section, path: Path, what: str) -> None:
+    if wrong.any():
+        raise DataError(f"{path}:{section.lines[int(np.argmax(wrong))]}: {what}.")
