@@ -37,7 +37,8 @@ class DictionaryKneserNey:
             for gram in raw[n + 1]:
                 left[gram[1:]].add(gram[0])
             self.counts[n] = {
-                gram: count if n > 1 and gram[0] == START else len(left[gram]) for gram, count in raw[n].items()
+                gram: count if n > 1 and gram[0] == START else len(left[gram])
+                for gram, count in raw[n].items()
             }
         self.discounts = {n: self._discounts(counts) for n, counts in self.counts.items()}
 
@@ -94,7 +95,9 @@ def test_kneser_ney_agrees_with_dictionaries(text, order):
     np.testing.assert_allclose(model.log_probs(ids, starts), wanted, rtol=1e-9, atol=1e-12)
 
 
-@given(lines_of, st.integers(1, 4), st.sampled_from(["kneser-ney", "witten-bell", "add-k"]), st.integers(0, 2))
+@given(
+    lines_of, st.integers(1, 4), st.sampled_from(["kneser-ney", "witten-bell", "add-k"]), st.integers(0, 2)
+)
 @settings(deadline=None)
 def test_probabilities_sum_to_one(text, order, smoothing, cutoff):
     size, training, (context, *_) = text

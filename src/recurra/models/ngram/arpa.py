@@ -48,8 +48,12 @@ def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
     written = [_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol) for symbol in symbols]
     eos = model.start_id
     ends = eos is not None and symbols[eos] == EOS
-    predicted = np.array([_END if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object)
-    first = np.array([_BEGIN if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object)
+    predicted = np.array(
+        [_END if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object
+    )
+    first = np.array(
+        [_BEGIN if ends and id_ == eos else symbol for id_, symbol in enumerate(written)], object
+    )
     with written_whole(path) as file:
         head = ["\\data\\"]
         for length, table in enumerate(model.tables, start=1):
@@ -138,7 +142,9 @@ class _Reader:
             self.number += 1
             if line.strip():
                 return line.strip()
-        raise DataError(f"{self.path}: ends after line {self.number} where {expected} is expected; it is cut short.")
+        raise DataError(
+            f"{self.path}: ends after line {self.number} where {expected} is expected; it is cut short."
+        )
 
     def fault(self, what: str) -> DataError:
         return DataError(f"{self.path}:{self.number}: {what}")
@@ -163,7 +169,9 @@ class _Reader:
         if length > 1:
             line = self.next(f"\\{length}-grams:")
             if line != f"\\{length}-grams:":
-                raise self.fault(f"got {line!r}, expected \\{length}-grams: (the head promised fewer before it).")
+                raise self.fault(
+                    f"got {line!r}, expected \\{length}-grams: (the head promised fewer before it)."
+                )
         tokens = np.empty((count, length), dtype=np.int64)
         log_probs, backoffs = np.empty(count), np.zeros(count)
         lines = np.empty(count, dtype=np.int64)
@@ -222,7 +230,9 @@ def _longer(section: _Section, tables: Sequence[GramTable], vocabulary_size: int
     numbers = section.tokens[:, 0]
     for column, table in enumerate(tables[1:], start=1):
         numbers = table.find(numbers * vocabulary_size + section.tokens[:, column])
-        _refuse(numbers < 0, section, path, f"its first {column + 1} tokens are not among the {column + 1}-grams")
+        _refuse(
+            numbers < 0, section, path, f"its first {column + 1} tokens are not among the {column + 1}-grams"
+        )
     keys = numbers * vocabulary_size + section.tokens[:, -1]
     order = np.argsort(keys, kind="stable")
     twice = np.zeros(len(keys), dtype=bool)
