@@ -1,4 +1,4 @@
-"""Smoothings against slow dictionaries of their equations, worked examples, their own sums, and merged runs."""
+"""Smoothings against slow dictionaries of their equations, worked examples, their sums, and merged runs."""
 
 import math
 from collections import Counter, defaultdict
@@ -89,8 +89,8 @@ def test_kneser_ney_agrees_with_dictionaries(text, order):
     wanted = []
     for line in held_out:
         padded = (START, *line, START)
-        for end in range(1, len(padded)):
-            wanted.append(math.log(slow.prob(padded[max(0, end + 1 - model.order) : end + 1])))
+        grams = [padded[max(0, end + 1 - model.order) : end + 1] for end in range(1, len(padded))]
+        wanted += [math.log(slow.prob(gram)) for gram in grams]
     ids, starts = as_stream(held_out)
     np.testing.assert_allclose(model.log_probs(ids, starts), wanted, rtol=1e-9, atol=1e-12)
 

@@ -7,8 +7,8 @@
     …
     \\end\\
 
-A line of text begins with `<s>`, which is never predicted, and ends with `</s>`; both are one symbol here, the
-model's `<eos>`, as one is only ever a context's first token and the other only ever predicted.
+A line of text begins with `<s>`, which is never predicted, and ends with `</s>`; both are one symbol here,
+the model's `<eos>`, as one is only ever a context's first token and the other only ever predicted.
 """
 
 import math
@@ -42,8 +42,8 @@ def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
     """
     if model.smoothing not in ("kneser-ney", "witten-bell"):
         raise ConfigError(
-            f"ARPA: cannot hold a model smoothed by {model.smoothing}, which does not back off; use kneser-ney "
-            "or witten-bell."
+            f"ARPA: cannot hold a model smoothed by {model.smoothing}, which does not back off; "
+            "use kneser-ney or witten-bell."
         )
     written = [_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol) for symbol in symbols]
     eos = model.start_id
@@ -109,7 +109,8 @@ class _Section(NamedTuple):
 def read_arpa(path: Path) -> tuple[NGramModel, list[str]]:
     """The model in an ARPA file, plain or `.gz`, and its symbols, token by token.
 
-    `<s>` and `</s>` become the one symbol `<eos>`. Where the file has no `<unk>` it is added, at log10 P = -100.
+    `<s>` and `</s>` become the one symbol `<eos>`. Without `<unk>` in the file it is added, at
+    log10 P = -100.
 
     Raises: DataError if the file is no ARPA file, is cut short, or contradicts itself; the line is named.
     """

@@ -15,9 +15,10 @@ class NGramModel:
 
         log P(w|h) = log_probs[h w] where h w was seen, else backoffs[h] + log P(w|h')
 
-    where h' is h without its first token; after an h never seen, P(w|h) = P(w|h'). What the tables hold is the
-    smoothing's business: see `recurra.models.ngram.smoothing.smoothed`. With add-k and maximum likelihood nothing
-    is asked of h': backoffs[h] itself is log P of what was not seen after h. Made by `fit` or `read_arpa`.
+    where h' is h without its first token; after an h never seen, P(w|h) = P(w|h'). What the tables hold is
+    the smoothing's business: see `recurra.models.ngram.smoothing.smoothed`. With add-k and maximum likelihood
+    nothing is asked of h': backoffs[h] itself is log P of what was not seen after h. Made by `fit` or
+    `read_arpa`.
 
     `start_id` is the symbol that stands before a text begins, or None where there is none.
     """
@@ -51,12 +52,12 @@ class NGramModel:
     ) -> "NGramModel":
         """Count the n-grams of every length up to `order` in one text.
 
-        `starts` are the places where the text begins anew, such as its lines: no n-gram reaches over them. `k`,
-        `cutoffs`: see `smoothed`; `chunk`: how many tokens are sorted at once.
+        `starts` are the places where the text begins anew, such as its lines: no n-gram reaches over them.
+        `k`, `cutoffs`: see `smoothed`; `chunk`: how many tokens are sorted at once.
 
         Shapes: ids (T,), integers from 0 to V-1; starts (S,), rising.
-        Raises: ConfigError if an option cannot be; DataError if there are no ids; ShapeError if they are not one
-        row of integers; VocabularyError if one is outside 0 … V-1.
+        Raises: ConfigError if an option cannot be; DataError if there are no ids; ShapeError if they are not
+        one row of integers; VocabularyError if one is outside 0 … V-1.
         """
         if order < 1 or vocabulary_size < 1:
             raise ConfigError(

@@ -1,7 +1,7 @@
 """From counts to probabilities: what is given to n-grams that were never seen.
 
-All of them come out as tables of one form, an ARPA file's: the log-probability of each n-gram seen, and for each
-context what an unseen token's probability is multiplied with.
+All of them come out as tables of one form, an ARPA file's: the log-probability of each n-gram seen, and for
+each context what an unseen token's probability is multiplied with.
 """
 
 from collections.abc import Sequence
@@ -56,10 +56,10 @@ def smoothed(
 ) -> list[GramTable]:
     """Tables of the probabilities that a smoothing gives.
 
-    kneser-ney   P(w|h) = max(a(h w) - D, 0) / a(h) + γ(h) P(w|h'),  γ(h) = Σ_w D / a(h): interpolated modified
-                 Kneser-Ney (Chen & Goodman 1998). a is the count for the longest n-grams and where a text begins,
-                 else the number of distinct tokens seen to the left; D depends on a = 1, 2 or more and is
-                 estimated for each length from the counts of counts n_1 … n_4.
+    kneser-ney   P(w|h) = max(a(h w) - D, 0) / a(h) + γ(h) P(w|h'),  γ(h) = Σ_w D / a(h): interpolated
+                 modified Kneser-Ney (Chen & Goodman 1998). a is the count for the longest n-grams and where a
+                 text begins, else the number of distinct tokens seen to the left; D depends on a = 1, 2 or
+                 more and is estimated for each length from the counts of counts n_1 … n_4.
     witten-bell  P(w|h) = (c(h w) + T(h) P(w|h')) / (c(h) + T(h)), T(h) the number of distinct tokens after h
     add-k        P(w|h) = (c(h w) + k) / (c(h) + k V), uniform after an h never seen
     maximum-likelihood   P(w|h) = c(h w) / c(h), zero elsewhere
