@@ -10,7 +10,7 @@ from recurra.config import build_config
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 
 if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.training import TrainingResult
+    from recurra.tasks.language_modeling.outcome import TrainingResult
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +24,7 @@ def language_model(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Train a recurrent language model of characters, words or subwords.
+    """Train a language model of characters, words or subwords: a recurrent network, or counts of n-grams.
 
     recurra train lm --data shakespeare.txt -o runs/shakespeare
     """
@@ -34,7 +34,7 @@ def language_model(
     result = training.train(
         built, out, overwrite=overwrite, listeners=[_bar(built.unit)], on_ready=_introduce
     )
-    _report_end(result)
+    _report_end(result, counted=built.model == "ngram")
 
 
 def go_on(run: Path) -> None:
@@ -77,7 +77,7 @@ def _introduce(trainer: Any, corpus: Any) -> None:
     )
 
 
-def _report_end(result: "TrainingResult") -> None:
+def _report_end(result: "TrainingResult", *, counted: bool = False) -> None:
     """The metric, and the commands to go on with."""
     if not result.is_main_process:
         return
@@ -86,10 +86,13 @@ def _report_end(result: "TrainingResult") -> None:
     run, outcome = result.run, result.outcome
     page = make_report(run)
     early = ", stopped early" if outcome.stopped_early else ""
-    typer.echo(
-        f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols in {outcome.elapsed_s:,.0f} s{early}; "
-        f"best weights of step {outcome.best_step:,}"
-    )
+    if counted:
+        typer.echo(f"counted {outcome.tokens:,} symbols in {outcome.elapsed_s:,.1f} s")
+    else:
+        typer.echo(
+            f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols in {outcome.elapsed_s:,.0f} s{early}; "
+            f"best weights of step {outcome.best_step:,}"
+        )
     typer.echo(f"validation: {result.validation.sentence()}")
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")

@@ -3,21 +3,27 @@
 from recurra.config.part import Part, build_config, option, to_toml
 from recurra.config.parts import (
     LoopPart,
+    ModelPart,
+    NGramPart,
     OptimizerPart,
     RecurrentPart,
     RunPart,
     SchedulePart,
+    Smoothing,
     StreamPart,
     TextPart,
 )
 
 __all__ = [
     "LoopPart",
+    "ModelPart",
+    "NGramPart",
     "OptimizerPart",
     "Part",
     "RecurrentPart",
     "RunPart",
     "SchedulePart",
+    "Smoothing",
     "StreamPart",
     "TextPart",
     "build_config",

@@ -10,6 +10,8 @@ AtDocument = Literal["carry", "cut", "reset"]
 CellName = Literal["lstm", "gru", "rnn"]
 Nonlinearity = Literal["tanh", "relu", "leaky_relu", "sigmoid", "hardtanh"]
 Backend = Literal["auto", "native", "torch", "reference"]
+ModelName = Literal["recurrent", "ngram"]
+Smoothing = Literal["kneser-ney", "witten-bell", "add-k", "maximum-likelihood"]
 
 
 class TextPart(Part):
@@ -23,6 +25,25 @@ class TextPart(Part):
         None, "keep the most frequent symbols; for subwords, the size to learn (8000 if not given)", ge=2
     )
     documents: Documents = option("none", "where a document ends: nowhere, at each line, at blank lines")
+
+
+class ModelPart(Part):
+    """Which kind of model."""
+
+    title: ClassVar[str] = "Model"
+
+    model: ModelName = option("recurrent", "a recurrent network, or counts of n-grams")
+
+
+class NGramPart(Part):
+    """The model that counts."""
+
+    title: ClassVar[str] = "N-grams (model ngram)"
+
+    order: int = option(5, "n, the length of the longest n-grams", unit="symbols", ge=1, le=32)
+    smoothing: Smoothing = option("kneser-ney", "what is given to n-grams never seen")
+    add_k: float = option(1.0, "what smoothing add-k adds to each count", gt=0)
+    cutoff: int = option(0, "leave out n-grams of 3 symbols and more that were seen at most so often", ge=0)
 
 
 class StreamPart(Part):

@@ -68,6 +68,11 @@ class LanguageModelNetwork(nn.Module):
         """V."""
         return self.embedding.num_embeddings
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and inputs belong."""
+        return self.embedding.weight.device
+
     def initial_state(self, batch_size: int) -> State:
         """The state before anything is read, all zero: (L, batch_size, H)."""
         return self.recurrent.initial_state(batch_size)

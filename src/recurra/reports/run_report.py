@@ -34,11 +34,14 @@ def write_report(
     Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
     """
     settings = run.read_settings()
+    records = run.metrics.read()
+    # A model that was counted, not trained, has its last figures and no curve.
+    counted = any(records) and all(record["kind"] in ("final", "test") for record in records)
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
     page = environment.get_template("run.html").render(
         title=title,
         # Drawn by us from numbers alone.
-        curve=Markup(learning_curve(run.metrics.read(), unit=unit)),
+        curve="" if counted else Markup(learning_curve(records, unit=unit)),
         figures=figures,
         samples=samples,
         config=settings["config"],

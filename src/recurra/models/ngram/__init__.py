@@ -2,6 +2,6 @@
 
 from recurra.models.ngram.arpa import read_arpa, write_arpa
 from recurra.models.ngram.model import NGramModel
-from recurra.models.ngram.smoothing import Smoothing
+from recurra.models.ngram.network import NGramNetwork
 
-__all__ = ["NGramModel", "Smoothing", "read_arpa", "write_arpa"]
+__all__ = ["NGramModel", "NGramNetwork", "read_arpa", "write_arpa"]

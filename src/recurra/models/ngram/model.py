@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recurra.config import Smoothing
 from recurra.errors import ConfigError, DataError, ShapeError, VocabularyError
 from recurra.models.ngram.counting import CHUNK_TOKENS, Contexts, Ids, count_ngrams
-from recurra.models.ngram.smoothing import Floats, GramTable, Smoothing, smoothed
+from recurra.models.ngram.smoothing import Floats, GramTable, smoothed
 
 
 class NGramModel:
@@ -103,6 +104,29 @@ class NGramModel:
                 unseen = unseen + result[known]
             else:
                 result[contexts.depth >= length - 1] = self._nothing_known
+            result[known] = np.where(found >= 0, table.log_probs[found], unseen)
+        return result
+
+    def log_probs_after(self, contexts: Ids, tokens: Ids) -> Floats:
+        """log P, in nats, of each token after a context of its own.
+
+        Shapes: contexts (M, n-1), the newest token last, -1 to the left of shorter ones; tokens (M,);
+        result (M,). All ids from 0 to V-1.
+        """
+        result = self.tables[0].log_probs[tokens]
+        for length, table in enumerate(self.tables[1:], start=2):
+            reaching = np.flatnonzero(contexts[:, -(length - 1)] >= 0)
+            last = contexts[reaching, -(length - 1) :]
+            numbers = last[:, 0]
+            for shorter, column in zip(self.tables[1:], last.T[1:], strict=False):
+                found = shorter.find(numbers * self.vocabulary_size + column)
+                numbers = np.where(numbers >= 0, found, -1)
+            if not self._backs_off:
+                result[reaching] = self._nothing_known
+            seen = numbers >= 0
+            known, numbers = reaching[seen], numbers[seen]
+            found = table.find(numbers * self.vocabulary_size + tokens[known])
+            unseen = self.tables[length - 2].backoffs[numbers] + (result[known] if self._backs_off else 0.0)
             result[known] = np.where(found >= 0, table.log_probs[found], unseen)
         return result
 

@@ -6,16 +6,16 @@ each context what an unseen token's probability is multiplied with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.config import Smoothing
 from recurra.errors import ConfigError
 from recurra.models.ngram.counting import Flags, GramCounts, Ids
 
 Floats = NDArray[np.float64]
-Smoothing = Literal["kneser-ney", "witten-bell", "add-k", "maximum-likelihood"]
+
 
 # Where a text is too small for its counts of counts to tell: what they are near to on many texts.
 _USUAL_DISCOUNTS = (0.5, 1.0, 1.5)

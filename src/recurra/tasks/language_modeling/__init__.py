@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from recurra.tasks.language_modeling.config import LanguageModelConfig
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.language_modeling.scoring import LineScore
-    from recurra.tasks.language_modeling.training import TrainingResult, resume, train
+    from recurra.tasks.language_modeling.outcome import TrainingResult
+    from recurra.tasks.language_modeling.training import resume, train
 
 __all__ = ["LanguageModel", "LanguageModelConfig", "LineScore", "TrainingResult", "resume", "train"]
 
@@ -20,7 +21,7 @@ __getattr__, __dir__ = lazy_names(
         "LanguageModel": f"{_HERE}.facade",
         "LanguageModelConfig": f"{_HERE}.config",
         "LineScore": f"{_HERE}.scoring",
-        "TrainingResult": f"{_HERE}.training",
+        "TrainingResult": f"{_HERE}.outcome",
         "resume": f"{_HERE}.training",
         "train": f"{_HERE}.training",
     },

@@ -6,6 +6,8 @@ from pydantic import model_validator
 
 from recurra.config import (
     LoopPart,
+    ModelPart,
+    NGramPart,
     OptimizerPart,
     RecurrentPart,
     RunPart,
@@ -17,8 +19,13 @@ from recurra.config import (
 _CHARACTER_VECTOR = 64
 
 
+# What a model that counts has no use for; `seed` and `threads` are for all.
+_TRAINED = (StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart)
+_FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
+
+
 class LanguageModelConfig(
-    RunPart, TextPart, StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart
+    RunPart, ModelPart, TextPart, StreamPart, NGramPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart
 ):
     """The options of `recurra train lm`.
 
@@ -43,7 +50,21 @@ class LanguageModelConfig(
             raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity: only cell 'rnn' has one to choose, not {self.cell!r}")
+        if self.smoothing != "add-k" and self.add_k != NGramPart().add_k:
+            raise ValueError(f"add_k: goes with smoothing add-k, not with {self.smoothing}")
+        if self.cutoff and self.smoothing not in ("kneser-ney", "witten-bell"):
+            raise ValueError(
+                f"cutoff: goes with smoothing kneser-ney or witten-bell, not with {self.smoothing}"
+            )
+        self._refuse_options_of_others()
         return self
+
+    def _refuse_options_of_others(self) -> None:
+        """An option that the model has no use for is a mistake, if it is not at its default."""
+        for part in _TRAINED if self.model == "ngram" else (NGramPart,):
+            for name in part.model_fields.keys() - _FOR_ALL:
+                if getattr(self, name) != part.model_fields[name].default:
+                    raise ValueError(f"{name}: has no meaning for model {self.model!r}; leave it out")
 
     @property
     def updates_within_segment(self) -> int:
@@ -52,7 +73,7 @@ class LanguageModelConfig(
 
     def resolved(self) -> "LanguageModelConfig":
         """The same with what depends on other options filled in."""
-        if self.embedding_size is not None:
+        if self.embedding_size is not None or self.model != "recurrent":
             return self
         small = self.unit == "char" and not self.tie_weights
         size = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size

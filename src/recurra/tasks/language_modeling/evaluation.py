@@ -4,13 +4,13 @@ import torch
 
 from recurra.data import TokenStreams
 from recurra.metrics import LikelihoodFigures
-from recurra.models import LanguageModelNetwork
+from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.tasks.language_modeling.corpus import EncodedText
 from recurra.text import Tokenizer
 
 
 def evaluate_text(
-    network: LanguageModelNetwork,
+    network: LanguageModelNetwork | NGramNetwork,
     tokenizer: Tokenizer,
     text: EncodedText,
     *,
@@ -33,7 +33,7 @@ def evaluate_text(
         at_document="reset" if reset_at_documents else "carry",
         name=str(text.source.path),
     )
-    device = network.embedding.weight.device
+    device = network.device
     unk = tokenizer.vocabulary.unk_id
     total = unknown_nats = 0.0
     state = None

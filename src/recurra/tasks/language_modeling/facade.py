@@ -1,7 +1,7 @@
 """The language model that a person holds: train, evaluate, score, sample, complete."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from recurra.decoding import top_p as keep_top_p
 from recurra.errors import ConfigError
 from recurra.layers import map_state
 from recurra.metrics import LikelihoodFigures
-from recurra.models import LanguageModelNetwork
+from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import encode, known_source
+from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.scoring import LineScore, score_lines
 from recurra.text import Tokenizer, load_tokenizer
@@ -30,6 +31,17 @@ from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
 
 _WORD_PART = "'’-_"
+
+
+def _network_of(
+    config: LanguageModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: str
+) -> LanguageModelNetwork | NGramNetwork:
+    """The model that a configuration names, with its weights."""
+    if config.model == "ngram":
+        return NGramNetwork.from_tensors(weights, config.smoothing, start_of_lines(tokenizer), source=source)
+    network = LanguageModelNetwork(tokenizer.vocabulary_size, config)
+    restore_weights(network, weights, source=source)
+    return network
 
 
 class LanguageModel:
@@ -43,7 +55,7 @@ class LanguageModel:
 
     def __init__(
         self,
-        network: LanguageModelNetwork,
+        network: LanguageModelNetwork | NGramNetwork,
         tokenizer: Tokenizer,
         config: LanguageModelConfig,
         run: RunFolder | None = None,
@@ -85,8 +97,7 @@ class LanguageModel:
         weights = folder.read_weights()
         tokenizer = load_tokenizer(folder.path)
         with named_memory_faults("use a machine with more memory"):
-            network = LanguageModelNetwork(tokenizer.vocabulary_size, config)
-            restore_weights(network, weights, source=str(folder.weights))
+            network = _network_of(config, tokenizer, weights, str(folder.weights))
         return cls(network.to(device), tokenizer, config, folder)
 
     def evaluate(self, data: str | Path | None = None, *, streams: int = 1) -> LikelihoodFigures:
@@ -150,7 +161,7 @@ class LanguageModel:
             generator=generator,
             end_id=self.tokenizer.end_id if until_end else None,
             begins_anew=self._begins_anew,
-            device=self.network.embedding.weight.device,
+            device=self.network.device,
         )
         between = " " if self.tokenizer.unit == "word" and prime.strip() and prime[-1] not in " \n" else ""
         for piece in self.tokenizer.stream(ids):

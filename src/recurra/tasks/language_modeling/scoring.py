@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from recurra.models import LanguageModelNetwork
+from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.text import Tokenizer
 
 
@@ -34,7 +34,11 @@ class LineScore:
 
 
 def score_lines(
-    network: LanguageModelNetwork, tokenizer: Tokenizer, lines: Sequence[str], *, batch_size: int = 32
+    network: LanguageModelNetwork | NGramNetwork,
+    tokenizer: Tokenizer,
+    lines: Sequence[str],
+    *,
+    batch_size: int = 32,
 ) -> Iterator[LineScore]:
     """Score each line on its own, from the start symbol to its end (where the model has one).
 
@@ -45,13 +49,13 @@ def score_lines(
 
 
 def _score_batch(
-    network: LanguageModelNetwork, tokenizer: Tokenizer, lines: Sequence[str]
+    network: LanguageModelNetwork | NGramNetwork, tokenizer: Tokenizer, lines: Sequence[str]
 ) -> list[LineScore]:
     """Scores of some lines, computed together."""
     end = [] if tokenizer.end_id is None else [tokenizer.end_id]
     encoded = [tokenizer.encode_line(line) + end for line in lines]
     width = max(1, max(map(len, encoded)))
-    device = network.embedding.weight.device
+    device = network.device
     targets = torch.zeros((len(lines), width), dtype=torch.int64)
     inputs = torch.full((len(lines), width), tokenizer.start_id)
     for row, ids in enumerate(encoded):

@@ -1,9 +1,7 @@
 """Training a language model into a run folder, and going on with one that was stopped."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +24,9 @@ from recurra.tasks.language_modeling.corpus import (
     make_streams,
     read_corpus,
 )
+from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
 from recurra.text import load_tokenizer
 from recurra.training import (
     Listener,
@@ -39,23 +39,10 @@ from recurra.training import (
 )
 from recurra.training.snapshot import restore_weights
 
-TASK = "lm"
 _VALIDATION_STREAMS = 20
 T = TypeVar("T")
 # Called once everything is built, before the first update.
 OnReady = Callable[[Trainer, LanguageModelCorpus], None]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """A finished training: how it went, and how the best weights predict the validation text, and the
-    test text where one was named."""
-
-    run: Path
-    outcome: Outcome
-    validation: LikelihoodFigures
-    test: LikelihoodFigures | None
-    is_main_process: bool
 
 
 class LanguageModelObjective:
@@ -117,6 +104,8 @@ def train(
     OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
     """
     config = config.resolved()
+    if config.model == "ngram":
+        return counting.count(config, out, overwrite=overwrite)
     RunFolder.check_free(out, overwrite=overwrite)
     with named_memory_faults():
         fabric = make_fabric(config)
@@ -140,6 +129,8 @@ def resume(
     run = RunFolder.open(out)
     settings = run.read_settings()
     config = config_of(run)
+    if config.model == "ngram":
+        raise RunError(f"{out}: was counted, not trained, so there is nothing to go on with.")
     if not run.checkpoints.exists():
         raise RunError(
             f"{out}: has no checkpoint to go on from (stopped before its first, or copied without); "
@@ -217,18 +208,8 @@ def _fit(
     validation = objective.evaluate()
     test = None if corpus.test is None else objective.evaluate(text=corpus.test)
     if fabric.is_global_zero:
-        _log_final(run, outcome, {"final": validation, "test": test})
+        log_final(run, outcome, {"final": validation, "test": test})
     return TrainingResult(run.path, outcome, validation, test, fabric.is_global_zero)
-
-
-def _log_final(run: RunFolder, outcome: Outcome, results: Mapping[str, LikelihoodFigures | None]) -> None:
-    """The last records: the best weights on each text, read as one stream; once only."""
-    if any(record["kind"] == "final" for record in run.metrics.read()):
-        return
-    for kind, result in results.items():
-        if result is not None:
-            figures = {name: value for name, value in result.to_dict().items() if value != math.inf}
-            run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})
 
 
 def _first_process_first(fabric: Fabric, work: Callable[[], T]) -> T:
