@@ -90,7 +90,8 @@ def _report_end(result: "TrainingResult", *, counted: bool = False) -> None:
         typer.echo(f"counted {outcome.tokens:,} symbols in {outcome.elapsed_s:,.1f} s")
     else:
         typer.echo(
-            f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols in {outcome.elapsed_s:,.0f} s{early}; "
+            f"trained {outcome.steps:,} steps, {outcome.tokens:,} symbols "
+            f"in {outcome.elapsed_s:,.0f} s{early}; "
             f"best weights of step {outcome.best_step:,}"
         )
     typer.echo(f"validation: {result.validation.sentence()}")

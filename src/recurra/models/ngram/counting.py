@@ -26,8 +26,8 @@ class GramCounts:
     Shapes: all (M,), M the number of distinct k-grams (for k = 1 all V tokens, seen or not).
 
     `keys` are prefix*V + token, rising, where prefix is the number of the first k-1 tokens; `counts` how
-    often each stands; `suffixes` the number of its last k-1 tokens; `begins` whether it stands where a text begins,
-    so that nothing can stand to its left.
+    often each stands; `suffixes` the number of its last k-1 tokens; `begins` whether it stands where a text
+    begins, so that nothing can stand to its left.
     """
 
     keys: Ids

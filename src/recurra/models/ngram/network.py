@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recurra.config import Smoothing
 from recurra.errors import RunError
+from recurra.layers import State
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import GramTable
 
@@ -35,7 +36,7 @@ class NGramNetwork(nn.Module):
 
         Raises: RunError if they are no tables of an n-gram model.
         """
-        tables = []
+        tables: list[GramTable] = []
         while f"{len(tables) + 1}.keys" in tensors:
             names = [f"{len(tables) + 1}.{name}" for name in ("keys", "log_probs", "backoffs")]
             arrays = [tensors[name].numpy() for name in names if name in tensors]
@@ -76,7 +77,7 @@ class NGramNetwork(nn.Module):
     def forward(
         self,
         inputs: Tensor,
-        state: Tensor | None = None,
+        state: State | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -95,7 +96,7 @@ class NGramNetwork(nn.Module):
         self,
         inputs: Tensor,
         targets: Tensor,
-        state: Tensor | None = None,
+        state: State | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -110,7 +111,7 @@ class NGramNetwork(nn.Module):
         return losses, after
 
     def _contexts(
-        self, inputs: Tensor, state: Tensor | None, lengths: Tensor | None, resets: Tensor | None
+        self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Tensor]:
         """The n-1 symbols before each target, -1 where there are none; which steps are real; the last state.
 
@@ -121,6 +122,7 @@ class NGramNetwork(nn.Module):
         batch, steps = inputs.shape
         kept = self.model.order - 1
         before = self.initial_state(batch) if state is None else state
+        assert isinstance(before, Tensor)
         symbols = np.concatenate([before[0].numpy(), inputs.numpy()], axis=1)  # input t is at kept + t
         begins = np.zeros(symbols.shape, dtype=bool)
         if self.model.start_id is not None:

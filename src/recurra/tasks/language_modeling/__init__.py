@@ -7,8 +7,8 @@ from recurra.lazy import lazy_names
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.config import LanguageModelConfig
     from recurra.tasks.language_modeling.facade import LanguageModel
-    from recurra.tasks.language_modeling.scoring import LineScore
     from recurra.tasks.language_modeling.outcome import TrainingResult
+    from recurra.tasks.language_modeling.scoring import LineScore
     from recurra.tasks.language_modeling.training import resume, train
 
 __all__ = ["LanguageModel", "LanguageModelConfig", "LineScore", "TrainingResult", "resume", "train"]

@@ -18,8 +18,8 @@ from recurra.training import Outcome, named_memory_faults
 def count(config: LanguageModelConfig, out: Path, *, overwrite: bool = False) -> TrainingResult:
     """Count a text's n-grams into the folder `out`.
 
-    Raises: RunError if `out` is in the way; DataError if a text cannot be used; ConfigError, OutOfMemoryError,
-    StorageError.
+    Raises: RunError if `out` is in the way; DataError if a text cannot be used; ConfigError,
+    OutOfMemoryError, StorageError.
     """
     RunFolder.check_free(out, overwrite=overwrite)
     with named_memory_faults("lower --order, or raise --cutoff"):

@@ -16,6 +16,7 @@ from recurra.layers import State
 from recurra.metrics import LikelihoodFigures
 from recurra.models import LanguageModelNetwork
 from recurra.runs import RunFolder
+from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import (
     EncodedText,
@@ -24,13 +25,11 @@ from recurra.tasks.language_modeling.corpus import (
     make_streams,
     read_corpus,
 )
-from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
 from recurra.text import load_tokenizer
 from recurra.training import (
     Listener,
-    Outcome,
     TensorBoardListener,
     Trainer,
     TrainingConfig,
