@@ -148,3 +148,66 @@ def test_score_reads_a_pipe_whole(run):
         check=False,
     )
     assert done.stdout == "2000\n"
+
+
+@pytest.fixture(scope="module", params=["word", "char", "subword"])
+def counted(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("counted")
+    text = folder / "text.txt"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
+    told = say(
+        "train", "lm", "--model", "ngram", "--order", 3, "--data", text, "-o", folder / "run",
+        "--unit", request.param,
+    )  # fmt: skip
+    assert "counted " in told
+    return folder / "run"
+
+
+def test_a_counted_model_has_all_the_verbs(counted):
+    figures = json.loads(say("evaluate", counted, "--json"))
+    assert figures["perplexity"] < 3
+    assert json.loads(say("evaluate", counted, "--json", "--streams", 4))["symbols"] == figures["symbols"]
+    one = say("sample", counted, "--prime", "the cat", "--length", 12, "--seed", 3)
+    assert one == say("sample", counted, "--prime", "the cat", "--length", 12, "--seed", 3)
+    assert one.startswith("the cat")
+    told = say(
+        "score", counted, "--rank", typed="mat the on sat cat the\nthe cat sat on the mat\n"
+    ).splitlines()
+    assert told[0].endswith("the cat sat on the mat")
+    assert say("complete", counted, "the cat s" if "word" not in str(told) else "the cat", "-k", 2)
+    page = (counted / "report.html").read_text()
+    assert "Learning curves" not in page
+    assert "kneser-ney" in page
+
+
+def test_a_counted_model_does_not_resume(counted):
+    result = CliRunner().invoke(app, ["train", "--resume", str(counted)])
+    assert "was counted, not trained" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--model", "ngram", "--hidden-size", 3], "hidden_size: has no meaning for model 'ngram'"),
+        (["--order", 3], "order: has no meaning for model 'recurrent'"),
+        (["--model", "ngram", "--add-k", 0.5], "add_k: goes with smoothing add-k, not with kneser-ney"),
+        (
+            ["--model", "ngram", "--smoothing", "add-k", "--cutoff", 1],
+            "cutoff: goes with smoothing kneser-ney",
+        ),
+    ],
+)
+def test_options_of_another_model_are_refused(tmp_path, options, sentence):
+    (tmp_path / "text.txt").write_text("a b\n" * 20)
+    line = [
+        "train",
+        "lm",
+        "--data",
+        str(tmp_path / "text.txt"),
+        "-o",
+        str(tmp_path / "run"),
+        *map(str, options),
+    ]
+    result = CliRunner().invoke(app, line)
+    assert sentence in str(result.exception)
+    assert not (tmp_path / "run").exists()
