@@ -12,6 +12,7 @@ from recurra.config.parts import (
     Smoothing,
     StreamPart,
     TextPart,
+    WindowPart,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Smoothing",
     "StreamPart",
     "TextPart",
+    "WindowPart",
     "build_config",
     "option",
     "to_toml",

@@ -10,7 +10,7 @@ AtDocument = Literal["carry", "cut", "reset"]
 CellName = Literal["lstm", "gru", "rnn"]
 Nonlinearity = Literal["tanh", "relu", "leaky_relu", "sigmoid", "hardtanh"]
 Backend = Literal["auto", "native", "torch", "reference"]
-ModelName = Literal["recurrent", "ngram"]
+ModelName = Literal["recurrent", "feed-forward", "ngram"]
 Smoothing = Literal["kneser-ney", "witten-bell", "add-k", "maximum-likelihood"]
 
 
@@ -32,7 +32,18 @@ class ModelPart(Part):
 
     title: ClassVar[str] = "Model"
 
-    model: ModelName = option("recurrent", "a recurrent network, or counts of n-grams")
+    model: ModelName = option(
+        "recurrent", "a recurrent network, a feed-forward one over a window, or counts of n-grams"
+    )
+
+
+class WindowPart(Part):
+    """The feed-forward model's window."""
+
+    title: ClassVar[str] = "Window (model feed-forward)"
+
+    window: int = option(4, "how far the model looks back", unit="symbols", ge=1, le=1000)
+    direct: bool = option(False, "connect the symbols' vectors with the output, beside the hidden layer")
 
 
 class NGramPart(Part):

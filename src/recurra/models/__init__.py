@@ -1,6 +1,8 @@
 """Networks, each an nn.Module from symbols to logits, and n-gram models."""
 
+from recurra.models.feed_forward import WindowNetwork
 from recurra.models.language_model import LanguageModelNetwork
+from recurra.models.next_symbol import NextSymbolNetwork
 from recurra.models.ngram import NGramModel, NGramNetwork
 
-__all__ = ["LanguageModelNetwork", "NGramModel", "NGramNetwork"]
+__all__ = ["LanguageModelNetwork", "NGramModel", "NGramNetwork", "NextSymbolNetwork", "WindowNetwork"]

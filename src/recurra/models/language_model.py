@@ -1,13 +1,11 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
-import torch
 from torch import Tensor, nn
 
 from recurra.config import RecurrentPart
 from recurra.errors import ConfigError
-from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, State, linear_cross_entropy, run_with_resets
-
-_IGNORED = -100
+from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, State, run_with_resets
+from recurra.models.next_symbol import NextSymbolNetwork
 
 
 def build_recurrent(config: RecurrentPart, input_size: int) -> RecurrentLayer:
@@ -29,7 +27,7 @@ def build_recurrent(config: RecurrentPart, input_size: int) -> RecurrentLayer:
             )
 
 
-class LanguageModelNetwork(nn.Module):
+class LanguageModelNetwork(NextSymbolNetwork):
     """P(next symbol | all before it):
 
         e_t = E[x_t];   h_t = recurrent(dropout(e_t), h_{t-1});   logits_t = W dropout(h_t) + b
@@ -63,37 +61,11 @@ class LanguageModelNetwork(nn.Module):
             for parameter in self.parameters():
                 nn.init.uniform_(parameter, -config.init_scale, config.init_scale)
 
-    @property
-    def vocabulary_size(self) -> int:
-        """V."""
-        return self.embedding.num_embeddings
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are, and inputs belong."""
-        return self.embedding.weight.device
-
     def initial_state(self, batch_size: int) -> State:
         """The state before anything is read, all zero: (L, batch_size, H)."""
         return self.recurrent.initial_state(batch_size)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        state: State | None = None,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
-        """Logits of each next symbol, and the state after the last.
-
-        Shapes: inputs (B, T) int64; lengths (B,), from 0 to T; resets (B, T) bool, True where the
-        state is set to zero before that step; logits (B, T, V).
-        """
-        hidden, state = self._hidden(inputs, state, lengths, resets)
-        logits: Tensor = self.output(hidden)
-        return logits, state
-
-    def _hidden(
+    def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Tensor, State]:
         """What the output layer reads, (B, T, H), and the state after the last step."""
@@ -103,50 +75,3 @@ class LanguageModelNetwork(nn.Module):
         else:
             output, state = run_with_resets(self.recurrent, embedded, state, resets, lengths=lengths)
         return self.dropout(output), state
-
-    def token_losses(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        state: State | None = None,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
-        """-log P of each target, zero in padding, and the state after the last.
-
-        Shapes: inputs, targets (B, T); losses (B, T), in nats.
-        """
-        hidden, state = self._hidden(inputs, state, lengths, resets)
-        return self._losses(hidden, _without_padding(targets, lengths), "none"), state
-
-    def _losses(self, hidden: Tensor, targets: Tensor, reduction: str) -> Tensor:
-        return linear_cross_entropy(
-            hidden, self.output.weight, self.output.bias, targets, ignore_index=_IGNORED, reduction=reduction
-        )
-
-    def total_loss(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        state: State | None = None,
-        lengths: Tensor | None = None,
-        resets: Tensor | None = None,
-        context: int = 0,
-    ) -> tuple[Tensor, State]:
-        """The sum of `token_losses` but for the first `context` steps, a scalar, and the state after
-        the last step. Shapes as `token_losses`."""
-        hidden, state = self._hidden(inputs, state, lengths, resets)
-        counted = _without_padding(targets, lengths)
-        total = self._losses(hidden[:, context:], counted[:, context:], "sum")
-        if lengths is not None and not lengths.any():
-            # No row takes a step: zero gradients all the same, as other processes wait for them.
-            total = total + 0.0 * sum(parameter.sum() for parameter in self.parameters())
-        return total, state
-
-
-def _without_padding(targets: Tensor, lengths: Tensor | None) -> Tensor:
-    """Targets with those past the ends of their rows ignored."""
-    if lengths is None:
-        return targets
-    steps = torch.arange(targets.shape[1], device=targets.device)
-    return targets.masked_fill(steps >= lengths.to(targets.device)[:, None], _IGNORED)

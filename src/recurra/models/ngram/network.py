@@ -12,8 +12,7 @@ from recurra.errors import RunError
 from recurra.layers import State
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import GramTable
-
-_NONE = -1
+from recurra.models.windows import NONE, last_windows, no_symbols, windows
 
 
 class NGramNetwork(nn.Module):
@@ -72,7 +71,7 @@ class NGramNetwork(nn.Module):
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state before anything is read: (1, batch_size, n-1)."""
-        return torch.full((1, batch_size, self.model.order - 1), _NONE)
+        return no_symbols(batch_size, self.model.order - 1, self.device)
 
     def forward(
         self,
@@ -88,7 +87,7 @@ class NGramNetwork(nn.Module):
         with np.errstate(divide="ignore"):
             for b, t in zip(*np.nonzero(real), strict=True):
                 context = contexts[b, t]
-                probs = self.model.next_probs(context[context != _NONE])
+                probs = self.model.next_probs(context[context != NONE])
                 logits[b, t] = torch.from_numpy(np.log(probs))
         return logits, after
 
@@ -115,29 +114,11 @@ class NGramNetwork(nn.Module):
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Tensor]:
         """The n-1 symbols before each target, -1 where there are none; which steps are real; the last state.
 
-        No context reaches over a reset, or over the model's start symbol, which stands where a text begins.
-
         Shapes: contexts (B, T, n-1); real (B, T); state (1, B, n-1).
         """
-        batch, steps = inputs.shape
-        kept = self.model.order - 1
-        before = self.initial_state(batch) if state is None else state
+        before = self.initial_state(len(inputs)) if state is None else state
         assert isinstance(before, Tensor)
-        symbols = np.concatenate([before[0].numpy(), inputs.numpy()], axis=1)  # input t is at kept + t
-        begins = np.zeros(symbols.shape, dtype=bool)
-        if self.model.start_id is not None:
-            begins |= symbols == self.model.start_id
-        if resets is not None:
-            begins[:, kept:] |= resets.numpy()
-        places = np.arange(symbols.shape[1])
-        begun = np.maximum.accumulate(np.where(begins, places, 0), axis=1)  # where each one's text began
-        contexts = np.full((batch, steps, kept), _NONE, dtype=np.int64)
-        for back in range(kept):
-            here = places[kept:] - back
-            reaches = here >= begun[:, kept:]
-            contexts[:, :, kept - 1 - back] = np.where(reaches, symbols[:, here], _NONE)
-        ends = np.full(batch, steps) if lengths is None else lengths.numpy()
-        after = before[0].numpy().copy()
-        rows = np.flatnonzero(ends > 0)
-        after[rows] = contexts[rows, ends[rows] - 1]
-        return contexts, np.arange(steps) < ends[:, None], torch.from_numpy(after)[None]
+        contexts = windows(inputs, before, resets, self.model.start_id)
+        steps = torch.arange(inputs.shape[1])
+        real = torch.ones_like(inputs, dtype=torch.bool) if lengths is None else steps < lengths.unsqueeze(1)
+        return contexts.numpy(), real.numpy(), last_windows(contexts, before, lengths)

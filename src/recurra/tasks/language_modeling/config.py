@@ -9,23 +9,40 @@ from recurra.config import (
     ModelPart,
     NGramPart,
     OptimizerPart,
+    Part,
     RecurrentPart,
     RunPart,
     SchedulePart,
     StreamPart,
     TextPart,
+    WindowPart,
 )
 
 _CHARACTER_VECTOR = 64
 
 
-# What a model that counts has no use for; `seed` and `threads` are for all.
-_TRAINED = (StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart)
+# Options that a model has no use for, by the parts that hold them; some of those are for all models.
+_TRAINING = (StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart)
+_OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
+    "recurrent": (NGramPart, WindowPart),
+    "feed-forward": (NGramPart,),
+    "ngram": (WindowPart, *_TRAINING),
+}
 _FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
+_OF_RECURRENCE = {"cell", "nonlinearity", "num_layers", "backend"}
 
 
 class LanguageModelConfig(
-    RunPart, ModelPart, TextPart, StreamPart, NGramPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart
+    RunPart,
+    ModelPart,
+    TextPart,
+    StreamPart,
+    RecurrentPart,
+    WindowPart,
+    NGramPart,
+    OptimizerPart,
+    SchedulePart,
+    LoopPart,
 ):
     """The options of `recurra train lm`.
 
@@ -61,10 +78,12 @@ class LanguageModelConfig(
 
     def _refuse_options_of_others(self) -> None:
         """An option that the model has no use for is a mistake, if it is not at its default."""
-        for part in _TRAINED if self.model == "ngram" else (NGramPart,):
-            for name in part.model_fields.keys() - _FOR_ALL:
-                if getattr(self, name) != part.model_fields[name].default:
-                    raise ValueError(f"{name}: has no meaning for model {self.model!r}; leave it out")
+        names = {name for part in _OF_OTHERS[self.model] for name in part.model_fields} - _FOR_ALL
+        if self.model == "feed-forward":
+            names |= _OF_RECURRENCE
+        for name in sorted(names):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name}: has no meaning for model {self.model!r}; leave it out")
 
     @property
     def updates_within_segment(self) -> int:
@@ -73,7 +92,7 @@ class LanguageModelConfig(
 
     def resolved(self) -> "LanguageModelConfig":
         """The same with what depends on other options filled in."""
-        if self.embedding_size is not None or self.model != "recurrent":
+        if self.embedding_size is not None or self.model == "ngram":
             return self
         small = self.unit == "char" and not self.tie_weights
         size = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size

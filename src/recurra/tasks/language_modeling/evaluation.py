@@ -4,13 +4,13 @@ import torch
 
 from recurra.data import TokenStreams
 from recurra.metrics import LikelihoodFigures
-from recurra.models import LanguageModelNetwork, NGramNetwork
+from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.tasks.language_modeling.corpus import EncodedText
 from recurra.text import Tokenizer
 
 
 def evaluate_text(
-    network: LanguageModelNetwork | NGramNetwork,
+    network: NextSymbolNetwork | NGramNetwork,
     tokenizer: Tokenizer,
     text: EncodedText,
     *,

@@ -18,13 +18,14 @@ from recurra.decoding import top_p as keep_top_p
 from recurra.errors import ConfigError
 from recurra.layers import map_state
 from recurra.metrics import LikelihoodFigures
-from recurra.models import LanguageModelNetwork, NGramNetwork
+from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import encode, known_source
 from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.scoring import LineScore, score_lines
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Listener, named_memory_faults
@@ -35,11 +36,11 @@ _WORD_PART = "'’-_"
 
 def _network_of(
     config: LanguageModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: str
-) -> LanguageModelNetwork | NGramNetwork:
+) -> NextSymbolNetwork | NGramNetwork:
     """The model that a configuration names, with its weights."""
     if config.model == "ngram":
         return NGramNetwork.from_tensors(weights, config.smoothing, start_of_lines(tokenizer), source=source)
-    network = LanguageModelNetwork(tokenizer.vocabulary_size, config)
+    network = build_network(tokenizer.vocabulary_size, config)
     restore_weights(network, weights, source=source)
     return network
 
@@ -55,7 +56,7 @@ class LanguageModel:
 
     def __init__(
         self,
-        network: LanguageModelNetwork | NGramNetwork,
+        network: NextSymbolNetwork | NGramNetwork,
         tokenizer: Tokenizer,
         config: LanguageModelConfig,
         run: RunFolder | None = None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from recurra.models import LanguageModelNetwork, NGramNetwork
+from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.text import Tokenizer
 
 
@@ -34,7 +34,7 @@ class LineScore:
 
 
 def score_lines(
-    network: LanguageModelNetwork | NGramNetwork,
+    network: NextSymbolNetwork | NGramNetwork,
     tokenizer: Tokenizer,
     lines: Sequence[str],
     *,
@@ -49,7 +49,7 @@ def score_lines(
 
 
 def _score_batch(
-    network: LanguageModelNetwork | NGramNetwork, tokenizer: Tokenizer, lines: Sequence[str]
+    network: NextSymbolNetwork | NGramNetwork, tokenizer: Tokenizer, lines: Sequence[str]
 ) -> list[LineScore]:
     """Scores of some lines, computed together."""
     end = [] if tokenizer.end_id is None else [tokenizer.end_id]

@@ -14,7 +14,7 @@ from recurra.data import Segment
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import State
 from recurra.metrics import LikelihoodFigures
-from recurra.models import LanguageModelNetwork
+from recurra.models import NextSymbolNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -26,6 +26,7 @@ from recurra.tasks.language_modeling.corpus import (
     read_corpus,
 )
 from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
 from recurra.text import load_tokenizer
 from recurra.training import (
@@ -50,7 +51,7 @@ class LanguageModelObjective:
     loss_method = "total_loss"
 
     def __init__(
-        self, network: LanguageModelNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig
+        self, network: NextSymbolNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig
     ):
         self.network: nn.Module = network
         self._network = network
@@ -171,7 +172,7 @@ def _prepare(
             f"batch_size: got {config.batch_size}, expected a multiple of the {processes} processes."
         )
     fabric.seed_everything(config.seed, verbose=False)
-    network = LanguageModelNetwork(corpus.tokenizer.vocabulary_size, config)
+    network = build_network(corpus.tokenizer.vocabulary_size, config)
     torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
     share = config.batch_size // processes
     streams = make_streams(

@@ -1,0 +1,65 @@
+"""Bengio's language model: a window of symbols, their vectors side by side, one hidden layer."""
+
+import torch
+from torch import Tensor, nn
+
+from recurra.config import RecurrentPart, WindowPart
+from recurra.errors import ConfigError
+from recurra.layers import State
+from recurra.models.next_symbol import NextSymbolNetwork
+from recurra.models.windows import NONE, last_windows, no_symbols, windows
+
+
+class WindowNetwork(NextSymbolNetwork):
+    """P(next symbol | the W before it):
+
+        x_t = [E[w_{t-W+1}]; …; E[w_t]];   logits_t = U dropout(tanh(H x_t + d)) + b  (+ M x_t)
+
+    The vectors E are shared by all places of the window; where the text has not begun yet they are zero. M is
+    there with `direct`. With `tie_weights`, U is E.
+
+    The state is the last W symbols read, the newest last; -1 where fewer were.
+    Shapes: inputs (B, T) ids; logits (B, T, V); state (1, B, W) int64.
+    Raises: ConfigError where tied weights cannot fit.
+    Source: Y. Bengio et al., A neural probabilistic language model (JMLR 3, 2003).
+    """
+
+    def __init__(self, vocabulary_size: int, network: RecurrentPart, window: WindowPart) -> None:
+        super().__init__()
+        size = network.embedding_size or network.hidden_size
+        if network.tie_weights and (window.direct or size != network.hidden_size):
+            raise ConfigError(
+                f"tie_weights: got embedding_size {size}, direct {window.direct}, expected hidden_size "
+                f"{network.hidden_size} and no direct connections."
+            )
+        self.window, self.direct = window.window, window.direct
+        joined = self.window * size
+        self.embedding = nn.Embedding(vocabulary_size, size)
+        self.input_dropout = nn.Dropout(network.input_dropout)
+        self.hidden = nn.Linear(joined, network.hidden_size)
+        self.dropout = nn.Dropout(network.dropout)
+        self.output = nn.Linear(network.hidden_size + (joined if self.direct else 0), vocabulary_size)
+        if network.tie_weights:
+            self.output.weight = self.embedding.weight
+            nn.init.normal_(self.embedding.weight, std=size**-0.5)
+        if network.init_scale is not None:
+            for parameter in self.parameters():
+                nn.init.uniform_(parameter, -network.init_scale, network.init_scale)
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """The state before anything is read: (1, batch_size, W)."""
+        return no_symbols(batch_size, self.window, self.device)
+
+    def features(
+        self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Tensor, State]:
+        """What the output layer reads at each step, (B, T, H), or (B, T, H + W*E) with direct connections."""
+        before = self.initial_state(len(inputs)) if state is None else state
+        assert isinstance(before, Tensor)
+        found = windows(inputs, before, resets)
+        there = (found != NONE).unsqueeze(-1)
+        vectors = self.input_dropout(self.embedding(found.clamp(min=0))) * there
+        joined = vectors.flatten(2)
+        hidden = self.dropout(torch.tanh(self.hidden(joined)))
+        features = torch.cat([hidden, joined], dim=-1) if self.direct else hidden
+        return features, last_windows(found, before, lengths)

@@ -1,0 +1,50 @@
+"""The last few symbols as a model's whole state: for models that look back a fixed way, counted or trained."""
+
+import torch
+from torch import Tensor
+
+NONE = -1  # where there is no symbol: before the text, or before where it began anew
+
+
+def no_symbols(batch_size: int, size: int, device: torch.device) -> Tensor:
+    """The state before anything is read.
+
+    Shapes: result (1, batch_size, size).
+    """
+    return torch.full((1, batch_size, size), NONE, device=device)
+
+
+def windows(inputs: Tensor, state: Tensor, resets: Tensor | None = None, start_id: int | None = None) -> Tensor:
+    """The last W symbols at each step, that step's own input the last of them; -1 where there are none.
+
+    No window reaches over a reset, nor over `start_id`, which stands where a text begins.
+
+    Shapes: inputs (B, T) ids; state (1, B, W); resets (B, T) bool, True where the text begins anew with that
+    input; result (B, T, W).
+    """
+    size = state.shape[-1]
+    if size == 0:
+        return inputs.new_empty((*inputs.shape, 0))
+    symbols = torch.cat([state[0], inputs], dim=1)
+    begins = torch.zeros_like(symbols, dtype=torch.bool)
+    if start_id is not None:
+        begins |= symbols == start_id
+    if resets is not None:
+        begins[:, size:] |= resets
+    places = torch.arange(symbols.shape[1], device=inputs.device)
+    begun = torch.where(begins, places, 0).cummax(dim=1).values[:, size:]
+    found = symbols.unfold(1, size, 1)[:, 1:]
+    return found.masked_fill(places.unfold(0, size, 1)[1:] < begun.unsqueeze(-1), NONE)
+
+
+def last_windows(found: Tensor, state: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """The state after each row's last real step; the one before it for a row of none.
+
+    Shapes: found (B, T, W); state (1, B, W); lengths (B,); result (1, B, W).
+    """
+    if lengths is None:
+        return found[:, -1].unsqueeze(0) if found.shape[1] else state
+    ends = lengths.to(found.device)
+    at = (ends - 1).clamp(min=0)
+    last = found[torch.arange(len(ends), device=found.device), at]
+    return torch.where((ends > 0).unsqueeze(-1), last, state[0]).unsqueeze(0)
