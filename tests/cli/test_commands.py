@@ -217,13 +217,15 @@ def test_a_feed_forward_model_trains_and_resumes(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
     line = [
-        "train", "lm", "--model", "feed-forward", "--window", 3, "--data", text, "--unit", "word", "--dropout", 0,
-        "--hidden-size", 24, "--embedding-size", 8, "--batch-size", 4, "--segment-length", 10, "--epochs", 12,
-        "--learning-rate", 0.02, "--direct",
+        "train", "lm", "--model", "feed-forward", "--window", 3, "--data", text, "--unit", "word",
+        "--dropout", 0, "--hidden-size", 24, "--embedding-size", 8, "--batch-size", 4,
+        "--segment-length", 10, "--epochs", 12, "--learning-rate", 0.02, "--direct",
     ]  # fmt: skip
     told = say(*line, "-o", tmp_path / "run")
     assert rc.load(tmp_path / "run").perplexity() < 1.6
-    assert say("sample", tmp_path / "run", "--prime", "the cat", "--length", 5, "--seed", 1).startswith("the cat ")
+    assert say("sample", tmp_path / "run", "--prime", "the cat", "--length", 5, "--seed", 1).startswith(
+        "the cat "
+    )
     assert say("complete", tmp_path / "run", "the cat", "-k", 1).endswith("  sat\n")
     again = say("train", "--resume", tmp_path / "run")
     assert [row for row in told.splitlines() if row.startswith("validation")] == [

@@ -14,7 +14,9 @@ def no_symbols(batch_size: int, size: int, device: torch.device) -> Tensor:
     return torch.full((1, batch_size, size), NONE, device=device)
 
 
-def windows(inputs: Tensor, state: Tensor, resets: Tensor | None = None, start_id: int | None = None) -> Tensor:
+def windows(
+    inputs: Tensor, state: Tensor, resets: Tensor | None = None, start_id: int | None = None
+) -> Tensor:
     """The last W symbols at each step, that step's own input the last of them; -1 where there are none.
 
     No window reaches over a reset, nor over `start_id`, which stands where a text begins.

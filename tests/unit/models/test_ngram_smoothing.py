@@ -49,7 +49,7 @@ class DictionaryKneserNey:
             return USUAL
         y = n1 / (n1 + 2 * n2)
         found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        return found if min(found) >= 0 else USUAL
+        return found if min(found) > 0 else USUAL
 
     def prob(self, gram):
         n = len(gram)

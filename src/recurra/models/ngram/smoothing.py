@@ -142,7 +142,7 @@ def _discounts(counts: Ids) -> Floats:
     if (n > 0).all():
         j = np.arange(1, 4)
         estimated = j - (j + 1) * n[0] / (n[0] + 2 * n[1]) * n[1:] / n[:3]
-        if (estimated >= 0).all() and estimated.any():
+        if (estimated > 0).all():  # zero would leave nothing for what was never seen
             discounts = estimated
     by_count = np.concatenate([[0.0], discounts])
     return by_count[np.minimum(counts, 3)]

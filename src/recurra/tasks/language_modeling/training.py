@@ -50,9 +50,7 @@ class LanguageModelObjective:
 
     loss_method = "total_loss"
 
-    def __init__(
-        self, network: NextSymbolNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig
-    ):
+    def __init__(self, network: NextSymbolNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig):
         self.network: nn.Module = network
         self._network = network
         self._corpus = corpus
