@@ -1,4 +1,4 @@
-"""The last few symbols as a model's whole state: for models that look back a fixed way, counted or trained."""
+"""The last few symbols as a model's whole state: for those that look back a fixed way, counted or trained."""
 
 import torch
 from torch import Tensor

@@ -80,8 +80,10 @@ class NGramNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Logits (here log P) of each next symbol, and the state after the last. Shapes as
-        LanguageModelNetwork's."""
+        """Logits (here log P) of each next symbol, and the state after the last.
+
+        Shapes: inputs (B, T) ids; state (1, B, n-1); lengths (B,); resets (B, T) bool; logits (B, T, V).
+        """
         contexts, real, after = self._contexts(inputs, state, lengths, resets)
         logits = torch.zeros((*inputs.shape, self.vocabulary_size))
         with np.errstate(divide="ignore"):
