@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
+AnyIds = NDArray[np.integer]  # of any width: a token file has two or four bytes a token
 Flags = NDArray[np.bool_]
 
 CHUNK_TOKENS = 1 << 24
@@ -46,32 +47,35 @@ class Contexts:
     each beginning: it is seen as a context, and never predicted.
     """
 
-    def __init__(self, ids: Ids, starts: Ids | None, start_id: int | None, order: int) -> None:
-        self.ids, self.start_id = ids, start_id
-        begins = np.zeros(len(ids), dtype=bool)
-        begins[:1] = True
+    def __init__(self, ids: AnyIds, starts: Ids | None, start_id: int | None, order: int) -> None:
+        self.ids, self.start_id, self.order = ids, start_id, order
+        self.starts = np.zeros(1, dtype=np.int64)
         if starts is not None:
-            begins[starts] = True
-        self.begins = begins
-        places = np.flatnonzero(begins)
-        lengths = np.diff(np.append(places, len(ids)))
-        depth = np.arange(len(ids), dtype=np.int64) - np.repeat(places, lengths)
-        self.depth = np.minimum(depth + (start_id is not None), order).astype(np.int16)
+            self.starts = np.union1d(self.starts, starts)
 
-    def before(self, numbers: Ids, length: int, low: int, high: int) -> Ids:
+    def depth(self, low: int, high: int) -> Ids:
+        """How many symbols stand before each token from `low` to `high`, the start symbol among them, as far
+        as they count: at most n."""
+        places = np.arange(low, high, dtype=np.int64)
+        begun = self.starts[np.searchsorted(self.starts, places, side="right") - 1]
+        depth: Ids = np.minimum(places - begun + (self.start_id is not None), self.order)
+        return depth
+
+    def before(self, numbers: AnyIds, length: int, low: int, high: int) -> Ids:
         """The number of the (length-1)-gram before each token from `low` to `high`, from those that end
         at each token; -1 where there is none."""
         contexts = np.full(high - low, _NONE, dtype=np.int64)
         first = 1 if low == 0 else 0
         contexts[first:] = numbers[low - 1 + first : high - 1]
-        contexts[self.depth[low:high] < length - 1] = _NONE
+        contexts[self.depth(low, high) < length - 1] = _NONE
         if length == 2 and self.start_id is not None:
-            contexts[self.begins[low:high]] = self.start_id
+            begun = self.starts[np.searchsorted(self.starts, low) : np.searchsorted(self.starts, high)]
+            contexts[begun - low] = self.start_id
         return contexts
 
 
 def count_ngrams(
-    ids: Ids,
+    ids: AnyIds,
     vocabulary_size: int,
     order: int,
     *,
@@ -89,7 +93,7 @@ def count_ngrams(
     contexts = Contexts(ids, starts, start_id, order)
     levels = [_unigrams(ids, vocabulary_size, contexts, chunk)]
     with tempfile.TemporaryDirectory() as folder:
-        numbers: Ids = ids
+        numbers: AnyIds = ids
         for length in range(2, order + 1):
             counted = _level(numbers, contexts, vocabulary_size, length, chunk, Path(folder))
             if counted is None:
@@ -104,19 +108,19 @@ def _chunks(count: int, chunk: int) -> Iterator[tuple[int, int]]:
         yield low, min(low + chunk, count)
 
 
-def _unigrams(ids: Ids, vocabulary_size: int, contexts: Contexts, chunk: int) -> GramCounts:
+def _unigrams(ids: AnyIds, vocabulary_size: int, contexts: Contexts, chunk: int) -> GramCounts:
     counts = np.zeros(vocabulary_size, dtype=np.int64)
     for low, high in _chunks(len(ids), chunk):
         counts += np.bincount(ids[low:high], minlength=vocabulary_size)
     begins = np.zeros(vocabulary_size, dtype=bool)
-    if contexts.start_id is None:
-        begins[ids[contexts.begins]] = True
+    if contexts.start_id is None and len(ids):
+        begins[ids[contexts.starts]] = True
     everything = np.arange(vocabulary_size, dtype=np.int64)
     return GramCounts(everything, counts, np.zeros(vocabulary_size, dtype=np.int64), begins)
 
 
 def _level(
-    numbers: Ids, contexts: Contexts, vocabulary_size: int, length: int, chunk: int, folder: Path
+    numbers: AnyIds, contexts: Contexts, vocabulary_size: int, length: int, chunk: int, folder: Path
 ) -> tuple[GramCounts, Ids] | None:
     """The k-grams of one length, and the number of the one that ends at each token (-1 where none does)."""
     ids = contexts.ids
@@ -124,14 +128,14 @@ def _level(
     for low, high in _chunks(len(ids), chunk):
         before = contexts.before(numbers, length, low, high)
         here = np.flatnonzero(before != _NONE)
-        keys = before[here] * vocabulary_size + ids[low:high][here]
-        begins = contexts.depth[low:high][here] == length - 1
+        keys = before[here] * vocabulary_size + ids[low:high][here].astype(np.int64)
+        begins = contexts.depth(low, high)[here] == length - 1
         order, first, owners = _groups(keys)
         runs.append(
             GramCounts(
                 keys[order[first]],
                 np.bincount(owners, minlength=len(first)),
-                np.asarray(numbers[low:high])[here][order[first]],
+                np.asarray(numbers[low:high])[here][order[first]].astype(np.int64),
                 np.logical_or.reduceat(begins[order], first) if len(first) else begins,
             )
         )
@@ -151,7 +155,7 @@ def _level(
         before = contexts.before(numbers, length, low, high)
         here = before != _NONE
         after[low:high] = _NONE
-        keys = before[here] * vocabulary_size + ids[low:high][here]
+        keys = before[here] * vocabulary_size + ids[low:high][here].astype(np.int64)
         after[low:high][here] = np.searchsorted(grams.keys, keys)
     return grams, after
 

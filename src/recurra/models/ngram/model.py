@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from recurra.config import Smoothing
 from recurra.errors import ConfigError, DataError, ShapeError, VocabularyError
-from recurra.models.ngram.counting import CHUNK_TOKENS, Contexts, Ids, count_ngrams
+from recurra.models.ngram.counting import CHUNK_TOKENS, AnyIds, Contexts, Ids, count_ngrams
 from recurra.models.ngram.smoothing import Floats, GramTable, smoothed
 
 
@@ -88,11 +88,11 @@ class NGramModel:
         Shapes: ids (T,); starts (S,), rising; result (T,).
         Raises: ShapeError, VocabularyError as `fit`.
         """
-        tokens = _checked(ids, self.vocabulary_size)
+        tokens = _checked(ids, self.vocabulary_size).astype(np.int64)
         places = None if starts is None else np.asarray(starts, dtype=np.int64)
         contexts = Contexts(tokens, places, self.start_id, self.order)
         result = self.tables[0].log_probs[tokens]
-        numbers = tokens
+        numbers: Ids = tokens
         for length, table in enumerate(self.tables[1:], start=2):
             before = contexts.before(numbers, length, 0, len(tokens))
             numbers = np.full(len(tokens), -1, dtype=np.int64)
@@ -103,7 +103,7 @@ class NGramModel:
             if self._backs_off:
                 unseen = unseen + result[known]
             else:
-                result[contexts.depth >= length - 1] = self._nothing_known
+                result[contexts.depth(0, len(tokens)) >= length - 1] = self._nothing_known
             result[known] = np.where(found >= 0, table.log_probs[found], unseen)
         return result
 
@@ -149,7 +149,7 @@ class NGramModel:
         Shapes: context (T,), T >= 0; result (V,).
         Raises: ShapeError, VocabularyError as `fit`.
         """
-        tokens = _checked(context, self.vocabulary_size)
+        tokens = _checked(context, self.vocabulary_size).astype(np.int64)
         probs = np.exp(self.tables[0].log_probs)
         for length, table in enumerate(self.tables[1:], start=2):
             if length - 1 > len(tokens):
@@ -175,7 +175,7 @@ class NGramModel:
         """
         if length < 0:
             raise ConfigError(f"length: got {length}, expected >= 0 tokens.")
-        start = _checked(prime, self.vocabulary_size)
+        start = _checked(prime, self.vocabulary_size).astype(np.int64)
         tokens = np.concatenate([start, np.zeros(length, dtype=np.int64)])
         chances = np.random.default_rng(seed).random(length)
         for place, chance in enumerate(chances, start=len(start)):
@@ -203,7 +203,8 @@ class NGramModel:
         return number
 
 
-def _checked(ids: ArrayLike, vocabulary_size: int) -> Ids:
+def _checked(ids: ArrayLike, vocabulary_size: int) -> AnyIds:
+    """The same as an array that is not copied: it may be a file larger than memory."""
     found = np.asarray(ids)
     if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
         raise ShapeError(
@@ -216,5 +217,4 @@ def _checked(ids: ArrayLike, vocabulary_size: int) -> Ids:
             f"n-gram model: got id {wrong}, expected 0 to {vocabulary_size - 1}; "
             f"encode the text with the vocabulary that the model was counted with."
         )
-    result: NDArray[np.int64] = found.astype(np.int64)
-    return result
+    return found
