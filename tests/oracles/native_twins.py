@@ -142,7 +142,12 @@ def running_on(threads: int) -> Iterator[None]:
 
 
 def assert_agrees(equation: Equation, case: Case, seed: int, threads: int = 1) -> None:
-    """max|a-b| <= 1e-4 max|b| per tensor; where terms of size one cancel out, 2e-6 is their rounding."""
+    """max|a-b| <= 1e-4 max|b| per tensor; where terms of size one cancel out, 2e-6 is their rounding.
+
+    A normalised network may magnify rounding by itself, a hundredfold in one draw of many, and then differences
+    between two ways of rounding too: there ten times what the loop over torch's own
+    operations is off in float32 is allowed, too.
+    """
     for attempt in range(50):
         numbers = draw(equation, case, seed + 1000 * attempt)
         twin = numbers.to(torch.float64)
@@ -154,6 +159,10 @@ def assert_agrees(equation: Equation, case: Case, seed: int, threads: int = 1) -
         got = computed(native.scan, equation, case, numbers.to(torch.float32))
     want = computed(reference.scan_batch, equation, case, twin)
     assert got.keys() == want.keys()
+    loop = {}
+    if getattr(equation, "layer_norm", False):
+        loop = computed(reference.scan_batch, equation, case, numbers.to(torch.float32))
     for name, right in want.items():
         gap, most = float((got[name].double() - right).abs().max()), float(right.abs().max())
-        assert gap <= max(1e-4 * most, 2e-6), f"{name}: {gap} of {most}, seed {seed}"
+        loops = float((loop[name].double() - right).abs().max()) if name in loop else 0.0
+        assert gap <= max(1e-4 * most, 2e-6, 10 * loops), f"{name}: {gap} of {most}, seed {seed}"

@@ -16,7 +16,9 @@ LAYERS = {
     "lstm": lambda **options: LSTM(2, 3, **options),
     "lstm_proj": lambda **options: LSTM(2, 3, proj_size=2, **options),
     "residual": lambda **options: GRU(2, 2, skip="residual", merge="sum", zoneout=0.3, **options).eval(),
-    "graves": lambda **options: LSTM(2, 3, skip="graves", zoneout=(0.3, 0.2), **options).eval(),
+    "graves": lambda **options: LSTM(
+        2, 3, **{"num_layers": 2} | options, skip="graves", zoneout=(0.3, 0.2)
+    ).eval(),
 }
 FUSED = [(name, "torch") for name in ("rnn_tanh", "rnn_relu", "gru", "lstm", "lstm_proj")]
 
