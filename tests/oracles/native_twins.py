@@ -144,9 +144,9 @@ def running_on(threads: int) -> Iterator[None]:
 def assert_agrees(equation: Equation, case: Case, seed: int, threads: int = 1) -> None:
     """max|a-b| <= 1e-4 max|b| per tensor; where terms of size one cancel out, 2e-6 is their rounding.
 
-    A normalised network may magnify rounding by itself, a hundredfold in one draw of many, and with it what two
-    ways of rounding differ in: there ten times what the loop over torch's own operations is off in float32 is
-    allowed, too.
+    A normalised network may magnify rounding by itself, a hundredfold in one draw of many, and with it what
+    two ways of rounding differ in: there ten times what the loop over torch's own operations is off in float32
+    is allowed, too.
     """
     for attempt in range(50):
         numbers = draw(equation, case, seed + 1000 * attempt)
