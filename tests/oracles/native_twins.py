@@ -145,7 +145,7 @@ def assert_agrees(equation: Equation, case: Case, seed: int, threads: int = 1) -
     """max|a-b| <= 1e-4 max|b| per tensor; where terms of size one cancel out, 2e-6 is their rounding.
 
     A normalised network may magnify rounding by itself, a hundredfold in one draw of many, and with it what
-    two ways of rounding differ in: there ten times what the loop over torch's own operations is off in float32
+    two ways of rounding differ in: there ten times what the loop of torch operations is off in float32
     is allowed, too.
     """
     for attempt in range(50):
