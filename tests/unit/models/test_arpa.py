@@ -80,11 +80,13 @@ def test_worked_example(tmp_path, packed):
 
 
 def test_symbols_with_spaces_are_escaped(tmp_path):
-    symbols = ["\n", " ", "a", "\\", "\u00a0"]
+    symbols = ["\n", " ", "a", "\\*\\*", "\\u000041"]
     ids = np.random.default_rng(0).integers(0, 5, 200)
     model = NGramModel.fit(ids, 5, 3, "kneser-ney", start_id=0)
     write_arpa(tmp_path / "chars.arpa", model, symbols)
-    assert "\\u00000a" in (tmp_path / "chars.arpa").read_text()
+    text = (tmp_path / "chars.arpa").read_text()
+    assert "\\u00000a" in text
+    assert "\t\\*\\*" in text  # as other programs know it
     again, read = read_arpa(tmp_path / "chars.arpa")
     assert read == [*symbols, "<unk>"]
     np.testing.assert_allclose(again.log_probs(ids)[2:], model.log_probs(ids)[2:], atol=1e-4)

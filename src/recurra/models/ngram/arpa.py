@@ -30,12 +30,12 @@ _BEGIN, _END = "<s>", "</s>"
 _NEVER = -99.0  # what the format writes for log10 of zero
 _LN10 = math.log(10.0)
 _ROWS = 1 << 16
-_ESCAPED = re.compile(r"[\s\\]")
+_ESCAPED = re.compile(r"\s|\\(?=u[0-9a-f]{6})")  # what would end a token, or be read as such an escape
 _ESCAPE = re.compile(r"\\u([0-9a-f]{6})")
 
 
 def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
-    """Write a model whose token i is `symbols[i]`. White space and backslashes in symbols become \\uXXXXXX.
+    """Write a model whose token i is `symbols[i]`. White space in symbols becomes \\uXXXXXX, its code point.
 
     Raises: ConfigError for a smoothing that has no back-off (add-k, maximum likelihood); StorageError if the
     file cannot be written.
