@@ -171,7 +171,7 @@ def measure(run: Run, kind: str, hidden_size: int, num_layers: int) -> None:
     with torch.no_grad():
         wanted = layer(xs)[0][-1]
     for name, stream in streams.items():
-        agree(f"{kind}, {name}", [stream()], [wanted])  # type: ignore[list-item]
+        agree(f"{kind}, {name}", [torch.as_tensor(stream())], [wanted])
     run.status(f"{kind}  hidden size {hidden_size}  layers {num_layers}          ")
     timings = run.interleaved(streams)
     base = timings["recurra"].median_ms

@@ -33,7 +33,7 @@ def draw() -> Figure:
 
 
 def _panel(axes: Axes, shape: tuple[int, ...], names: list[str], rows: dict[str, dict[str, Any]]) -> None:
-    B, T, I, H = shape  # noqa: E741
+    B, T, I, H = shape
     width = f"H = {H}" if I == H else f"I = {I}, H = {H}"
     axes.set_title(f"B = {B}, T = {T}\n{width}", fontsize=9.5)
     for place, name in enumerate(names):

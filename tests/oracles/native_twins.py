@@ -21,7 +21,7 @@ class Case(NamedTuple):
 
     T: int
     B: int
-    I: int  # noqa: E741
+    I: int
     H: int
     P: int = 0
     bias: bool = True

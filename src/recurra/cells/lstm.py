@@ -193,8 +193,8 @@ def forget_bias_faults(forget_bias: object, bias: bool) -> list[str]:
     """Return what is wrong unless a forget bias is None, or a finite number with biases to hold it."""
     if forget_bias is None:
         return []
-    number = isinstance(forget_bias, int | float) and not isinstance(forget_bias, bool)
-    if not number or not math.isfinite(forget_bias):  # type: ignore[arg-type]
+    is_bool = isinstance(forget_bias, bool)
+    if is_bool or not isinstance(forget_bias, int | float) or not math.isfinite(forget_bias):
         return [f"forget_bias: got {forget_bias!r}, expected a finite number or None"]
     if not bias:
         return [f"forget_bias: got {forget_bias!r} with bias=False, expected None or bias=True"]

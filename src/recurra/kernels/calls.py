@@ -63,8 +63,8 @@ class Arriving(NamedTuple):
     """
 
     dy: Tensor | None
-    dhT: Tensor | None  # noqa: N815
-    dcT: Tensor | None  # noqa: N815
+    dhT: Tensor | None
+    dcT: Tensor | None
     dc_steps: Tensor | None
 
 
@@ -76,8 +76,8 @@ class Outputs(NamedTuple):
     """
 
     y: Tensor
-    hT: Tensor  # noqa: N815
-    cT: Tensor | None  # noqa: N815
+    hT: Tensor
+    cT: Tensor | None
     c_steps: Tensor | None
     saved: Tensor | None
 
@@ -101,7 +101,7 @@ class Sizes(NamedTuple):
     T: int
     B: int
     N: int
-    I: int  # noqa: E741
+    I: int
     H: int
     P: int
     steps: Shape
@@ -110,7 +110,7 @@ class Sizes(NamedTuple):
     def of(cls, inputs: Inputs) -> "Sizes":
         """Return the sizes of a call whose x, h0 and projection have as many axes as they should."""
         B, P = inputs.h0.shape
-        *steps, I = inputs.x.shape  # noqa: E741
+        *steps, I = inputs.x.shape
         H = P if inputs.projection is None else inputs.projection.shape[1]
         T, N = (steps[0], steps[0] * B) if inputs.batch_sizes is None else (len(inputs.batch_sizes), steps[0])
         return cls(T, B, N, I, H, P, tuple(steps))

@@ -252,8 +252,9 @@ def _gradients_by_token(
     if again or _is_batch(dlosses):
         with torch.enable_grad():
             losses = plain(*inputs)
-        sources = [tensor for tensor, want in zip(inputs.differentiable(), wanted, strict=True) if want]
-        iterator = iter(torch.autograd.grad(losses, sources, dlosses, create_graph=again))  # type: ignore[arg-type]
+        pairs = zip(inputs.differentiable(), wanted, strict=True)
+        sources = [tensor for tensor, want in pairs if want and tensor is not None]
+        iterator = iter(torch.autograd.grad(losses, sources, dlosses, create_graph=again))
         found = [next(iterator) if want else None for want in wanted]
     else:
         made = torch.ops.recurra.linear_cross_entropy_backward(*inputs, dlosses, normalisers, wanted)

@@ -27,7 +27,7 @@ EQUATIONS = {
     "lstm_relevance_norm": (LSTMEquation(peepholes=True, relevance_gate=True, layer_norm=True), 0),
     "lstm_relevance": (LSTMEquation(relevance_gate=True, output_activation="identity"), 0),
 }
-T, B, I, H = 4, 3, 2, 5  # noqa: E741
+T, B, I, H = 4, 3, 2, 5
 
 
 def random_inputs(name, packed=False, zoneout=False, every_cell=False, reverse=False, bias=True):

@@ -12,7 +12,7 @@ from recurra.kernels import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason=f"no native kernels: {native.unavailable()}")
 
-I, H = 5, 19  # noqa: E741
+I, H = 5, 19
 LAYERS = {
     "rnn_relu": lambda: rc.RNN(I, H, nonlinearity="relu"),
     "gru": lambda: rc.GRU(I, H, 2),
