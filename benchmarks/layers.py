@@ -6,7 +6,8 @@ Forward runs without gradients; forward + backward asks for those of the input a
 the same weights, and each peer is held against recurra's results before it is timed. Only the products'
 operations are counted: 2 T B for each number of the weight matrices, backward as twice forward. The peak is
 that of multiply-adds from registers on as many cores, the largest seen in the run. "At best" is the share of
-it in the fastest tenth of the calls: what others who use the machine at the same time leave of it varies.
+it in the fastest tenth of the calls: what others who use the machine at the same time leave of it varies. The
+numbers of threads take turns, so that they compare with each other as the peers do.
 """
 
 import warnings
@@ -146,17 +147,16 @@ def measure(run: Run, name: str, shape: tuple[int, ...]) -> None:
     forwards: dict[str, Forward] = {"recurra": lambda x: layer(x)[0]}
     forwards |= peers_of(name, layer, run.options.peers)
     weights = list(layer.parameters())
-    for threads in run.options.threads:
-        torch.set_num_threads(threads)
-        for number, kind in enumerate(PASSES):
-            calls = calls_of(forwards, x, weights, backward=number == 1)
+    for number, kind in enumerate(PASSES):
+        calls = calls_of(forwards, x, weights, backward=number == 1)
+        for threads in run.options.threads:
+            torch.set_num_threads(threads)
             wanted = calls["recurra"]()
             for peer, call in calls.items():
                 agree(f"{name} {kind}, {peer}", call(), wanted, 1e-2 if LAYERS[name].kinked else 1e-4)
-            run.status(f"{name}  {','.join(map(str, shape))}  threads {threads}  {kind}          ")
-            run.peak.measure(threads)
-            timings = run.interleaved(calls)
-            flops = operations(layer, T, B) * (3 if number else 1)
+        run.status(f"{name}  {','.join(map(str, shape))}  {kind}          ")
+        flops = operations(layer, T, B) * (3 if number else 1)
+        for threads, timings in run.by_threads(calls).items():
             run.rows.append(row_of(name, layer, shape, threads, kind, timings, flops))
 
 

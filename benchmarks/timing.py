@@ -24,6 +24,7 @@ Row = dict[str, Any]
 FEWEST_CALLS = 5
 BUSY = 0.5  # load average
 MOST_TIME_OF_A_PEER = 3  # times what the first of them has taken
+TURNS = 6  # of each number of threads
 
 
 @dataclass(frozen=True)
@@ -45,32 +46,49 @@ class Timing:
         }
 
 
-def interleaved(
-    calls: Mapping[str, Call],
-    seconds: float,
-    fewest: int = FEWEST_CALLS,
-) -> dict[str, Timing]:
+class Interleaved:
     """Call one after the other, again and again, so that whatever else the machine does falls on all of them.
 
     The first is called in every round. A slow peer sits out while it has had three times the time of the
-    first; each is called `fewest` times at least, after one call that does not count.
+    first; each is called `fewest` times at least.
     """
-    for call in calls.values():
-        call()
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    spent = dict.fromkeys(calls, 0.0)
-    first = next(iter(calls))
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or min(map(len, times.values())) < fewest:
-        for name, call in calls.items():
-            if len(times[name]) >= fewest and spent[name] > MOST_TIME_OF_A_PEER * spent[first]:
-                continue
-            start = time.perf_counter()
-            call()
-            took = time.perf_counter() - start
-            spent[name] += took
-            times[name].append(took * 1e3)
-    return {name: Timing(median(own), *_percentiles(own), len(own)) for name, own in times.items()}
+
+    def __init__(self, calls: Mapping[str, Call], fewest: int = FEWEST_CALLS) -> None:
+        self._calls, self._fewest = calls, fewest
+        self._times: dict[str, list[float]] = {name: [] for name in calls}
+        self._spent = dict.fromkeys(calls, 0.0)
+        self._first = next(iter(calls))
+
+    def go_on(self, seconds: float, last: bool = True) -> None:
+        """Call each once uncounted, then for so long; in the last turn until each was called often enough."""
+        for name, call in self._calls.items():
+            if not self._sits_out(name):
+                call()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end or (last and min(map(len, self._times.values())) < self._fewest):
+            for name, call in self._calls.items():
+                if self._sits_out(name):
+                    continue
+                start = time.perf_counter()
+                call()
+                took = time.perf_counter() - start
+                self._spent[name] += took
+                self._times[name].append(took * 1e3)
+
+    def _sits_out(self, name: str) -> bool:
+        enough = len(self._times[name]) >= self._fewest
+        return enough and self._spent[name] > MOST_TIME_OF_A_PEER * self._spent[self._first]
+
+    def timings(self) -> dict[str, Timing]:
+        """What was found."""
+        return {name: Timing(median(own), *_percentiles(own), len(own)) for name, own in self._times.items()}
+
+
+def interleaved(calls: Mapping[str, Call], seconds: float, fewest: int = FEWEST_CALLS) -> dict[str, Timing]:
+    """Time calls in one turn."""
+    turn = Interleaved(calls, fewest)
+    turn.go_on(seconds)
+    return turn.timings()
 
 
 class Peak:
@@ -161,6 +179,16 @@ class Run:
     def interleaved(self, calls: Mapping[str, Call], part: float = 1.0) -> dict[str, Timing]:
         """Time calls for a row's seconds, or that part of them."""
         return interleaved(calls, self.options.seconds * part, self.options.fewest)
+
+    def by_threads(self, calls: Mapping[str, Call]) -> dict[int, dict[str, Timing]]:
+        """Time calls for a row's seconds with each number of threads, by turns, so that they compare."""
+        found = {threads: Interleaved(calls, self.options.fewest) for threads in self.options.threads}
+        for turn in range(TURNS):
+            for threads, own in found.items():
+                torch.set_num_threads(threads)
+                self.peak.measure(threads)
+                own.go_on(self.options.seconds / TURNS, last=turn == TURNS - 1)
+        return {threads: own.timings() for threads, own in found.items()}
 
     def add_percents(self) -> None:
         """Add to each row, and to each of its peers, what it reached; for rows that have `gflop`."""

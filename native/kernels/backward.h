@@ -169,11 +169,7 @@ class Backward {
   void begin_rows(const CellContext& cell, const Range& range, long t, long past, bool starts, const Chunk& chunk) {
     const Rows rows = rows_of(range.first, t, past, starts, chunk);
     if (Cell::kCell >= 0 && call_.dcT) {
-      for (long b = range.first; b < range.last; ++b) {
-        for (long v = 0; v < plan_.unit_vectors(); ++v) {
-          store(dc_ + b * plan_.Hp + v * kLanes, load_first(call_.dcT + b * call_.H + v * kLanes, call_.H - v * kLanes));
-        }
-      }
+      pad_rows(dc_ + range.first * plan_.Hp, call_.dcT + range.first * call_.H, range.count(), call_.H, plan_.Hp);
     }
     alignas(64) float sums[kLanes];
     for (long b = range.first; b < range.last; ++b) {
@@ -265,18 +261,13 @@ class Backward {
                       }
                     });
     }
-    if (Cell::kCell < 0 || !call_.dc0) return;
-    for (long b = first; b < last; ++b) {
-      std::memcpy(call_.dc0 + b * call_.H, dc_ + b * plan_.Hp, static_cast<std::size_t>(call_.H) * sizeof(float));
-    }
+    plan_.write_initial_cell_gradient(first, last, dc_);
   }
 
   // dx = d W, dW += dᵀ x, dU += dᵀ h, and the biases, for the rows of a chunk.
   void sum_over_rows(const Chunk& chunk, bool first, const Team& team) {
     if (call_.dx) {
-      const Range mine = part_of(chunk.rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
-      multiply_into(chunk.d + mine.first * plan_.d_row(), plan_.d_row(), mine.count(), input_, nullptr,
-                    call_.dx + (chunk.first_row + mine.first) * call_.I, call_.I, call_.I);
+      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, team);
     }
     // The rows of dW are cut into tiles of a few units of one slot; each thread has its share of them. A tile's
     // numbers of d are laid out in the order of the product first, then panel after panel meets all tiles.

@@ -114,7 +114,7 @@ class Forward {
     run_rows(gates, gates_first, previous, previous_first, t, own.first, begun, false, before);
     run_rows(gates, gates_first, previous, previous_first, t, begun, last, true, before);
     const long next = call_.reverse ? t - 1 : t + 1;
-    finish(std::max(own.first, time_.active(next)), last, t, gates, gates_first);
+    plan_.write_final_states(time_, std::max(own.first, time_.active(next)), last, t, gates, gates_first);
   }
 
   void run_rows(float* gates, long gates_first, const float* previous, long previous_first, long t, long first,
@@ -163,7 +163,7 @@ class Forward {
     if (plan_.projected) {
       multiply_into(rows.h, rows.out_row, count, weights_.projection, weights_.projection_bias, y, P, P);
       if (Cell::kCell < 0) activate_output(y, count);
-      if (call_.keep_hidden) keep_projected(rows, y, count, (time_.offset(t) + first) * P);
+      if (call_.keep_hidden) keep_rows(call_.keep_hidden + (time_.offset(t) + first) * P, rows.h_prev, y, count * P);
     }
   }
 
@@ -180,30 +180,6 @@ class Forward {
           store_first(y + p, activate(call_.output_activation, load_first(y + p, P - p)), P - p);
         }
       }
-    }
-  }
-
-  // Zoneout of the projected state.
-  void keep_projected(const Rows& rows, float* y, long count, long place) {
-    const long P = call_.P;
-    for (long p = 0; p < count * P; p += kLanes) {
-      const long valid = count * P - p;
-      store_first(y + p, kept(load_first(call_.keep_hidden + place + p, valid), load_first(rows.h_prev + p, valid),
-                              load_first(y + p, valid)), valid);
-    }
-  }
-
-  // Rows of the batch [first, last) have taken their last step, t.
-  void finish(long first, long last, long t, const float* gates, long gates_first) {
-    if (first >= last) return;
-    const long row = time_.offset(t) + first, P = call_.P, H = call_.H;
-    if (call_.hT) {
-      std::memcpy(call_.hT + first * P, call_.y + row * P, static_cast<std::size_t>((last - first) * P) * sizeof(float));
-    }
-    if (Cell::kCell < 0) return;
-    const float* c = gates + (row - gates_first) * plan_.gates_row() + Cell::kCell * plan_.Hp;
-    for (long b = first; b < last; ++b, c += plan_.gates_row()) {
-      std::memcpy(call_.cT + b * H, c, static_cast<std::size_t>(H) * sizeof(float));
     }
   }
 

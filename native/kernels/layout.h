@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 
 #include "../parallel.h"
 #include "rows.h"
@@ -78,14 +79,22 @@ inline Range next_chunk(const Timeline& time, bool falling, long begin, long row
 
 // How many threads a call is worth: each must have enough to do to make up for being woken and waited for.
 // `times`: backward does about twice as much as forward. Rows of the batch are shared out; a batch of one
-// row leaves only the products over all steps to share, which is most of backward but little of forward.
+// row leaves only the products over all steps to share, of backward: two threads were as fast as one at
+// (T, I, H) = (100, 256, 256) and (400, 128, 128), slower by a tenth at (100, 128, 128).
 inline int team_size(const Recurrence& call, int times) {
   constexpr double kWorthAThread = RECURRA_WORTH_A_THREAD;
   const double work = 8.0 * times * static_cast<double>(call.N) * static_cast<double>(call.H) *
                       static_cast<double>(call.I + call.P);
   const long most = call.B == 1 && times == 1 ? 1 : call.threads;
-  const long worth = static_cast<long>(work / (call.B == 1 ? 4 * kWorthAThread : kWorthAThread));
+  const long worth = static_cast<long>(work / (call.B == 1 ? 32 * kWorthAThread : kWorthAThread));
   return static_cast<int>(std::max(1L, std::min(most, worth)));
+}
+
+// Rows of `count` numbers, one after the other, from rows `apart` floats apart.
+inline void copy_rows(float* to, const float* from, long rows, long count, long apart) {
+  for (long row = 0; row < rows; ++row) {
+    std::memcpy(to + row * count, from + row * apart, static_cast<std::size_t>(count) * sizeof(float));
+  }
 }
 
 // The slots and packed gates that a cell and its options come to.
@@ -143,6 +152,21 @@ struct Plan {
     if (call.keep_hidden && !projected) rows.keep_hidden = call.keep_hidden + row * call.P;
     if (call.keep_cell) rows.keep_cell = call.keep_cell + row * call.H;
     return rows;
+  }
+
+  // The final states of rows [first, last) of the batch, whose last step is t.
+  void write_final_states(const Timeline& time, long first, long last, long t, const float* gates, long gates_first_row) const {
+    if (first >= last) return;
+    const long row = time.offset(t) + first;
+    if (call.hT) copy_rows(call.hT + first * call.P, call.y + row * call.P, last - first, call.P, call.P);
+    if (Cell::kCell < 0) return;
+    const float* c = gates + (row - gates_first_row) * gates_row() + Cell::kCell * Hp;
+    copy_rows(call.cT + first * call.H, c, last - first, call.H, gates_row());
+  }
+
+  // The gradient of the initial memory cells of rows [first, last), which has arrived in `dc`, rows Hp apart.
+  void write_initial_cell_gradient(long first, long last, const float* dc) const {
+    if (Cell::kCell >= 0 && call.dc0) copy_rows(call.dc0 + first * call.H, dc + first * Hp, last - first, call.H, Hp);
   }
 };
 

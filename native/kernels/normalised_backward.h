@@ -263,18 +263,13 @@ class NormalisedBackward {
         for (long p = 0; p < P; p += kLanes) store_first(dh0 + p, load_first(dh0 + p, P - p) + load(direct + p), P - p);
       }
     }
-    if (Cell::kCell < 0 || !call_.dc0) return;
-    for (long b = first; b < last; ++b) {
-      std::memcpy(call_.dc0 + b * call_.H, dc_ + b * plan_.Hp, static_cast<std::size_t>(call_.H) * sizeof(float));
-    }
+    plan_.write_initial_cell_gradient(first, last, dc_);
   }
 
   // dx = d W, dW += dᵀ x, dU += dᵀ h, for the rows of a chunk.
   void sum_over_rows(const Chunk& chunk, bool first, const Team& team) {
     if (call_.dx) {
-      const Range mine = part_of(chunk.rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
-      multiply_into(chunk.d + mine.first * plan_.d_row(), plan_.d_row(), mine.count(), input_, nullptr,
-                    call_.dx + (chunk.first_row + mine.first) * call_.I, call_.I, call_.I);
+      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, team);
     }
     const auto always = [](const Slot&) { return true; };
     const auto of_h = [](const Slot& kind) { return kind.from_state == 'h'; };

@@ -95,7 +95,7 @@ class NormalisedForward {
     run_rows(gates, gates_first, previous, previous_first, t, own.first, begun, false, before);
     run_rows(gates, gates_first, previous, previous_first, t, begun, last, true, before);
     const long next = call_.reverse ? t - 1 : t + 1;
-    finish(std::max(own.first, time_.active(next)), last, t, gates, gates_first);
+    plan_.write_final_states(time_, std::max(own.first, time_.active(next)), last, t, gates, gates_first);
   }
 
   void run_rows(float* gates, long gates_first, const float* previous, long previous_first, long t, long first,
@@ -127,7 +127,7 @@ class NormalisedForward {
     if constexpr (Cell::kSecond >= 0) multiply_second(rows, count, sums);
     if (!plan_.projected) return;
     multiply_into(rows.h, rows.out_row, count, projection_, nullptr, y, P, P);
-    if (call_.keep_hidden) keep_projected(call_.keep_hidden + all * P, rows.h_prev, y, count * P);
+    if (call_.keep_hidden) keep_rows(call_.keep_hidden + all * P, rows.h_prev, y, count * P);
   }
 
   // sums of rows [row, row + count) become LN(sums)*gain.
@@ -163,29 +163,6 @@ class NormalisedForward {
     for (long r = 0; r < count; ++r) {
       const Rows row = rows.from(r, plan_.Hp, call_.H);
       show_cell<Cell>(cell_, gains_, Normals<Cell>(plan_, row.gates), row);
-    }
-  }
-
-  // Zoneout of the projected state.
-  static void keep_projected(const float* keep, const float* before, float* y, long count) {
-    for (long p = 0; p < count; p += kLanes) {
-      const long valid = count - p;
-      const Vector m = load_first(keep + p, valid);
-      store_first(y + p, kept(m, load_first(before + p, valid), load_first(y + p, valid)), valid);
-    }
-  }
-
-  // Rows of the batch [first, last) have taken their last step, t.
-  void finish(long first, long last, long t, const float* gates, long gates_first) {
-    if (first >= last) return;
-    const long row = time_.offset(t) + first, P = call_.P, H = call_.H;
-    if (call_.hT) {
-      std::memcpy(call_.hT + first * P, call_.y + row * P, static_cast<std::size_t>((last - first) * P) * sizeof(float));
-    }
-    if (Cell::kCell < 0) return;
-    const float* c = gates + (row - gates_first) * plan_.gates_row() + Cell::kCell * plan_.Hp;
-    for (long b = first; b < last; ++b, c += plan_.gates_row()) {
-      std::memcpy(call_.cT + b * H, c, static_cast<std::size_t>(H) * sizeof(float));
     }
   }
 

@@ -32,6 +32,13 @@ inline void pack_tile(const float* d, long d_row, long depth, long count, float*
   }
 }
 
+// dx = d W for a thread's share of a chunk's rows.
+inline void write_input_gradient(const float* d, long d_row, const Panels& weights, float* dx, long I, long rows,
+                                 const Team& team) {
+  const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
+  multiply_into(d + mine.first * d_row, d_row, mine.count(), weights, nullptr, dx + mine.first * I, I, I);
+}
+
 // gradient[row + r] (+)= Σ_k left[k*count + r] panels[k] for every tile that `each` names; rows of `columns`.
 template <class Each>
 void add_products(const float* panels, long columns, float* gradient, long depth, bool first, const Each& each) {

@@ -101,4 +101,12 @@ RECURRA_INLINE void store_hidden(const Rows& all, long r, Units units, Vector h)
 // Exactly the one or the other where m is 1 or 0, however far apart the two are.
 RECURRA_INLINE Vector kept(Vector m, Vector before, Vector now) { return m * before + (1.0f - m) * now; }
 
+// The same for `count` numbers in a row: `now` keeps of `before` what `keep` says.
+inline void keep_rows(const float* keep, const float* before, float* now, long count) {
+  for (long p = 0; p < count; p += kLanes) {
+    const long valid = count - p;
+    store_first(now + p, kept(load_first(keep + p, valid), load_first(before + p, valid), load_first(now + p, valid)), valid);
+  }
+}
+
 }  // namespace recurra::RECURRA_ISA_NAMESPACE
