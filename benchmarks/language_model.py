@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from timing import Call, Row, Run, agree, memory_mib, parser
 from torch import Tensor, nn
 
-from recurra.config import RecurrentPart
+from recurra.config import RecurrentNetworkConfig
 from recurra.layers import LSTMState, detach_state, linear_cross_entropy
 from recurra.models.language_model import LanguageModelNetwork
 
@@ -53,11 +53,11 @@ class RecurraNetwork(LanguageModelNetwork):
     """recurra's own; the loss is the sum over the segment's words divided by their number, as it trains."""
 
     def __init__(self, cell: str) -> None:
-        super().__init__(V, RecurrentPart(cell=cell, hidden_size=H, num_layers=LAYERS, dropout=0.0))
+        super().__init__(V, RecurrentNetworkConfig(cell=cell, hidden_size=H, num_layers=LAYERS, dropout=0.0))
 
     def mean_loss(self, inputs: Tensor, targets: Tensor, state: Any) -> tuple[Tensor, Any]:
-        total, state = self.total_loss(inputs, targets, state)
-        return total / targets.numel(), state
+        found = self.total_loss(inputs, targets, state)
+        return found.total / targets.numel(), found.state
 
 
 def build(model: str, cell: str) -> Any:

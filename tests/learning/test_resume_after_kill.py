@@ -18,6 +18,9 @@ OPTIONS = [
     "--hidden-size", 24, "--batch-size", 4, "--segment-length", 10, "--epochs", 3,
     "--dropout", 0.3, "--update-every", 5, "--validate-every", 70, "--log-every", 7,
     "--checkpoint-every-s", 0.02, "--threads", 1,
+    "--weight-drop", 0.2, "--dropout-mask", "segment", "--embedding-dropout", 0.1, "--shift-segments",
+    "--temporal-activation-regularization", 1.0, "--averaging", "non-monotone", "--averaging-after", 1,
+    "--learning-rate", 0.05,
 ]  # fmt: skip
 
 
@@ -63,7 +66,9 @@ def whole_run(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return text, result(folder / "run")
+    found = result(folder / "run")
+    assert any("averaged_steps" in record for record in found[-1])
+    return text, found
 
 
 def start(text: Path, run: Path) -> subprocess.Popen:

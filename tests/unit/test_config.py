@@ -5,12 +5,13 @@ import pytest
 from recurra.config import build_config, to_toml
 from recurra.errors import ConfigError
 from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.presets import preset_file, preset_names
 
 
 def test_the_command_line_wins_over_the_file(tmp_path):
     file = tmp_path / "a.toml"
     file.write_text("hidden_size = 12\nnum_layers = 3\n")
-    config = build_config(LanguageModelConfig, file, {"hidden_size": 20})
+    config = build_config(LanguageModelConfig, [file], {"hidden_size": 20})
     assert (config.hidden_size, config.num_layers) == (20, 3)
 
 
@@ -18,10 +19,10 @@ def test_all_faults_are_told_with_key_place_and_choices(tmp_path):
     file = tmp_path / "a.toml"
     file.write_text('hiden_size = 12\ncell = "lstn"\ndropout = 1.5\nepochs = "many"\n')
     with pytest.raises(ConfigError) as told:
-        build_config(LanguageModelConfig, file, {"num_layers": 0})
+        build_config(LanguageModelConfig, [file], {"num_layers": 0})
     lines = sorted(str(told.value).splitlines())
     assert lines == [
-        f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn",
+        f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn, jordan",
         f"{file}: dropout: got 1.5, expected < 1.0",
         f"{file}: epochs: got 'many', expected a valid integer, unable to parse string as an integer",
         f"{file}: hiden_size: there is no such option; did you mean hidden_size?",
@@ -37,11 +38,13 @@ def test_an_unknown_key_without_a_near_one_lists_the_choices():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (
-            {"tie_weights": True, "embedding_size": 5},
-            "tie_weights: embedding_size is 5, expected hidden_size",
-        ),
-        ({"nonlinearity": "relu"}, "nonlinearity: only cell 'rnn' has one"),
+        ({"tie_weights": True, "adaptive_softmax": True}, "adaptive_softmax: does not go with tie_weights"),
+        ({"nonlinearity": "relu"}, "nonlinearity: is of the cells rnn and jordan, not of 'lstm'"),
+        ({"cell": "gru", "peepholes": "current"}, "peepholes: is of the cells lstm, not of 'gru'"),
+        ({"cell": "jordan", "num_layers": 3}, "num_layers: is of the cells rnn and gru and lstm"),
+        ({"averaging_after": 3}, "averaging_after: goes with averaging non-monotone"),
+        ({"shift_segments": True, "documents": "line", "at_document": "cut"}, "shift_segments: does not"),
+        ({"model": "feed-forward", "weight_drop": 0.5}, "weight_drop: has no meaning for model"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan, expected a finite number"),
     ],
 )
@@ -55,16 +58,16 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     file = tmp_path / "a.toml"
     file.write_bytes(content.encode("latin1"))
     with pytest.raises(ConfigError, match=r"a\.toml: is not TOML"):
-        build_config(LanguageModelConfig, file)
+        build_config(LanguageModelConfig, [file])
     with pytest.raises(ConfigError, match="there is no such configuration file"):
-        build_config(LanguageModelConfig, tmp_path / "none.toml")
+        build_config(LanguageModelConfig, [tmp_path / "none.toml"])
 
 
 def test_a_configuration_comes_back_from_toml(tmp_path):
     config = build_config(LanguageModelConfig, overrides={"clip_norm": 0, "max_steps": 5}).resolved()
     file = tmp_path / "a.toml"
     file.write_text(to_toml(config.model_dump()))
-    assert build_config(LanguageModelConfig, file) == config
+    assert build_config(LanguageModelConfig, [file]) == config
 
 
 def test_every_option_has_a_help_text():
@@ -76,3 +79,24 @@ def test_every_option_has_a_help_text():
 )
 def test_the_size_of_vectors_follows_the_unit(unit, tied, size):
     assert LanguageModelConfig(unit=unit, tie_weights=tied).resolved().embedding_size == size
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_a_configuration(name):
+    config = build_config(LanguageModelConfig, [preset_file(name)])
+    assert config != LanguageModelConfig()
+    assert preset_file(name).read_text().startswith("# ")
+
+
+def test_a_file_wins_over_a_preset_and_the_command_line_over_both(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text("hidden_size = 30\nnum_layers = 1\n")
+    config = build_config(
+        LanguageModelConfig, [preset_file("zaremba-small"), file], overrides={"num_layers": 3}
+    )
+    assert (config.hidden_size, config.num_layers, config.learning_rate) == (30, 3, 20.0)
+
+
+def test_a_preset_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match="preset: got 'big', expected one of awd-lstm"):
+        preset_file("big")

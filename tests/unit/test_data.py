@@ -22,6 +22,7 @@ def test_every_token_is_a_target_once_and_follows_its_input(data):
     length = data.draw(st.integers(1, min(9, n)))
     starts = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1)))), dtype=np.int64)
     at_document = data.draw(st.sampled_from(["carry", "cut", "reset"]))
+    epoch = data.draw(st.integers(0, 3))
     ids = np.arange(1, n + 1, dtype=np.uint16)
     streams = TokenStreams(
         ids,
@@ -30,10 +31,11 @@ def test_every_token_is_a_target_once_and_follows_its_input(data):
         segment_length=length,
         document_starts=starts,
         at_document=at_document,
+        shift_seed=data.draw(st.sampled_from([None, 1, 2])),
     )
     seen = []
     for index in range(len(streams)):
-        segment = streams.segment(index)
+        segment = streams.segment(index, epoch)
         lengths = (
             [segment.targets.shape[1]] * batch_size if segment.lengths is None else segment.lengths.tolist()
         )
@@ -51,6 +53,16 @@ def test_every_token_is_a_target_once_and_follows_its_input(data):
                 assert resets == wanted
     assert sorted(seen) == ids.tolist()
     assert streams.tokens == n
+
+
+def test_a_shifted_pass_begins_with_a_segment_of_random_length():
+    streams = TokenStreams(
+        np.arange(200, dtype=np.uint16), start_id=0, batch_size=2, segment_length=10, shift_seed=3
+    )
+    firsts = [streams.segment(0, epoch).targets.shape[1] for epoch in range(30)]
+    assert len(set(firsts)) > 5
+    assert max(firsts) <= 10
+    assert firsts == [streams.segment(0, epoch).targets.shape[1] for epoch in range(30)]
 
 
 def test_streams_go_on_from_segment_to_segment():

@@ -7,14 +7,25 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recurra.cli import complete, data, demo, doctor, evaluate, report, sample, score, train
+from recurra.cli import compare, complete, data, demo, doctor, evaluate, report, sample, score, train
 from recurra.errors import RecurraError
 
 
 class _InOrder(TyperGroup):
     """Commands in the order of a first use, not of the alphabet or of groups."""
 
-    ORDER = ("demo", "train", "evaluate", "sample", "score", "complete", "report", "data", "doctor")
+    ORDER = (
+        "demo",
+        "train",
+        "evaluate",
+        "sample",
+        "score",
+        "complete",
+        "compare",
+        "report",
+        "data",
+        "doctor",
+    )
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=self.ORDER.index)
@@ -34,6 +45,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("sample")(sample.sample)
 app.command("score")(score.score)
 app.command("complete")(complete.complete)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")

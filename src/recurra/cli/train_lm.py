@@ -8,6 +8,7 @@ import typer
 from recurra.cli.options import config_options
 from recurra.config import build_config
 from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.presets import preset_file, preset_names
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.outcome import TrainingResult
@@ -20,6 +21,13 @@ app = typer.Typer(add_completion=False)
 def language_model(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")],
     config: Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(preset_names()),
+            help="Options with a name; a TOML file and the command line win over them.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
     *,
     options: dict[str, Any],
@@ -28,11 +36,12 @@ def language_model(
 
     recurra train lm --data shakespeare.txt -o runs/shakespeare
     """
-    built = build_config(LanguageModelConfig, config, options)
+    files = [preset_file(preset)] if preset else []
+    built = build_config(LanguageModelConfig, [*files, *([config] if config else [])], options)
     from recurra.tasks.language_modeling import training
 
     result = training.train(
-        built, out, overwrite=overwrite, listeners=[_bar(built.unit)], on_ready=_introduce
+        built, out, overwrite=overwrite, listeners=[progress_bar(built.unit)], on_ready=_introduce
     )
     _report_end(result, counted=built.model == "ngram")
 
@@ -44,10 +53,11 @@ def go_on(run: Path) -> None:
 
     typer.echo(f"{run}: going on", err=True)
     unit = training.config_of(RunFolder.open(run)).unit
-    _report_end(training.resume(run, listeners=[_bar(unit)]))
+    _report_end(training.resume(run, listeners=[progress_bar(unit)]))
 
 
-def _bar(unit: str) -> Any:
+def progress_bar(unit: str) -> Any:
+    """The bar on standard error."""
     from rich.console import Console
 
     from recurra.training import ProgressBar

@@ -2,11 +2,14 @@
 
 from recurra.config.part import Part, build_config, option, to_toml
 from recurra.config.parts import (
+    CellPart,
     LoopPart,
     ModelPart,
     NGramPart,
     OptimizerPart,
+    RecurrentNetworkConfig,
     RecurrentPart,
+    RegularizationPart,
     RunPart,
     SchedulePart,
     Smoothing,
@@ -16,12 +19,15 @@ from recurra.config.parts import (
 )
 
 __all__ = [
+    "CellPart",
     "LoopPart",
     "ModelPart",
     "NGramPart",
     "OptimizerPart",
     "Part",
+    "RecurrentNetworkConfig",
     "RecurrentPart",
+    "RegularizationPart",
     "RunPart",
     "SchedulePart",
     "Smoothing",

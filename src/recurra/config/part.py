@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
@@ -41,17 +41,18 @@ def choices(annotation: object) -> tuple[str, ...]:
 
 
 def build_config(
-    config: type[ConfigT], toml: Path | None = None, overrides: Mapping[str, Any] | None = None
+    config: type[ConfigT], toml: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
 ) -> ConfigT:
-    """A configuration from defaults, a TOML file over them, and `overrides` over both.
+    """A configuration from defaults, TOML files over them, each over those before, and `overrides` over all.
 
     Raises: ConfigError naming every unknown key and every value that cannot be, one line each.
     """
     values: dict[str, Any] = {}
     where: dict[str, str] = {}
-    if toml is not None:
-        values = _read_toml(toml)
-        where = dict.fromkeys(values, f"{toml}: ")
+    for file in toml:
+        read = _read_toml(file)
+        values |= read
+        where |= dict.fromkeys(read, f"{file}: ")
     for name, value in (overrides or {}).items():
         values[name] = value
         where[name] = ""

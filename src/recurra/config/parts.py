@@ -7,7 +7,7 @@ from recurra.config.part import Part, option
 Unit = Literal["char", "word", "subword"]
 Documents = Literal["none", "line", "blank"]
 AtDocument = Literal["carry", "cut", "reset"]
-CellName = Literal["lstm", "gru", "rnn"]
+CellName = Literal["lstm", "gru", "rnn", "jordan"]
 Nonlinearity = Literal["tanh", "relu", "leaky_relu", "sigmoid", "hardtanh"]
 Backend = Literal["auto", "native", "torch", "reference"]
 ModelName = Literal["recurrent", "feed-forward", "ngram"]
@@ -73,6 +73,9 @@ class StreamPart(Part):
     at_document: AtDocument = option(
         "reset", "where a document begins: carry the state on, cut the segment there, or reset the state"
     )
+    shift_segments: bool = option(
+        False, "the first segment of each pass has a random length, so that gradients are cut elsewhere"
+    )
     validation_fraction: float = option(0.1, "held out from the end where no --valid is given", gt=0, lt=1)
 
 
@@ -82,7 +85,6 @@ class RecurrentPart(Part):
     title: ClassVar[str] = "Network"
 
     cell: CellName = option("lstm", "the recurrent cell")
-    nonlinearity: Nonlinearity = option("tanh", "of the rnn cell")
     hidden_size: int = option(256, "units a layer", ge=1)
     num_layers: int = option(2, "stacked layers", ge=1)
     embedding_size: int | None = option(
@@ -90,11 +92,61 @@ class RecurrentPart(Part):
     )
     dropout: float = option(0.2, "between layers and before the output", ge=0, lt=1)
     input_dropout: float = option(0.0, "on the symbols' vectors", ge=0, lt=1)
-    tie_weights: bool = option(False, "the output layer uses the symbols' vectors")
+    tie_weights: bool = option(
+        False, "the output layer uses the symbols' vectors; the last layer then has embedding_size units"
+    )
+    adaptive_softmax: bool = option(
+        False, "rare symbols share small output layers: faster for vocabularies of many thousands"
+    )
     init_scale: float | None = option(
         None, "weights start uniform in [-s, s]; if not given, as torch.nn starts them", gt=0
     )
     backend: Backend = option("auto", "what computes the recurrence")
+
+
+class CellPart(Part):
+    """Which variant of the cell, and how layers are joined."""
+
+    title: ClassVar[str] = "Cell"
+
+    nonlinearity: Nonlinearity = option("tanh", "of the cells rnn and jordan")
+    reset_gate: Literal["after", "before", "none"] = option(
+        "after", "of the gru cell: applied after the recurrent product, before it, or left out"
+    )
+    peepholes: Literal["none", "current", "previous"] = option(
+        "none", "of the lstm cell: the output gate sees the memory of this step, or of the one before"
+    )
+    relevance_gate: bool = option(False, "of the lstm cell: a gate on the state inside the candidate")
+    coupled_gates: bool = option(False, "of the lstm cell: the input gate is 1 - forget gate")
+    output_activation: Literal["tanh", "identity"] = option("tanh", "of the lstm cell: on its memory")
+    forget_bias: float | None = option(None, "of the lstm cell: what the forget gates' bias starts from")
+    layer_norm: bool = option(False, "of the cells gru and lstm: normalise the sums of the gates")
+    skip: Literal["none", "residual", "graves"] = option("none", "connections that pass layers by")
+    learn_initial_state: bool = option(False, "learn the state that a text begins with, instead of zeros")
+
+
+class RegularizationPart(Part):
+    """What keeps a recurrent network from learning its text by heart, beside dropout."""
+
+    title: ClassVar[str] = "Regularisation"
+
+    layer_dropout: float | None = option(None, "between layers; if not given, as dropout", ge=0, lt=1)
+    dropout_mask: Literal["step", "segment"] = option(
+        "step", "draw what is dropped at each step, or once for all steps of a segment (variational)"
+    )
+    embedding_dropout: float = option(0.0, "leave out all of a symbol's vectors in a segment", ge=0, lt=1)
+    weight_drop: float = option(0.0, "on the recurrent weights, drawn once a segment", ge=0, lt=1)
+    zoneout: float = option(0.0, "chance that a number of the state stays as it was", ge=0, lt=1)
+    activation_regularization: float = option(
+        0.0, "times the mean square of the outputs (after dropout), added to the mean loss", ge=0
+    )
+    temporal_activation_regularization: float = option(
+        0.0, "times the mean square of the outputs' changes from step to step, added to the mean loss", ge=0
+    )
+
+
+class RecurrentNetworkConfig(RecurrentPart, CellPart, RegularizationPart):
+    """All that says what a recurrent network is."""
 
 
 class OptimizerPart(Part):
@@ -110,6 +162,12 @@ class OptimizerPart(Part):
     weight_decay: float = option(0.0, "pull of the weights to zero", ge=0)
     clip_norm: float = option(1.0, "scale the gradient down to this global L2 norm; 0 turns it off", ge=0)
     clip_value: float | None = option(None, "cut each gradient element into [-v, v]", gt=0)
+    averaging: Literal["none", "non-monotone"] = option(
+        "none",
+        "non-monotone: once a validation is no better than the best of those `averaging_after` and more "
+        "before it, validate and keep the mean of the weights from there on",
+    )
+    averaging_after: int = option(5, "see averaging", unit="validations", ge=1)
     loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the symbols of a segment")
 
 

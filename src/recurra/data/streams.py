@@ -67,6 +67,9 @@ class TokenStreams:
     that no gradient crosses (`cut`; the state is carried on, and streams then have segments of
     different lengths).
 
+    With `shift_seed` the first segment of a pass has a random length, another in each epoch, so that the
+    gradient is not cut at the same places each time.
+
     `rows` picks the streams of this process out of all B. Segments are found by their index, so that
     a run goes on in mid-pass.
 
@@ -83,6 +86,7 @@ class TokenStreams:
         document_starts: npt.NDArray[np.int64] | None = None,
         at_document: AtDocument = "carry",
         rows: slice | None = None,
+        shift_seed: int | None = None,
         name: str = "the text",
     ) -> None:
         if len(ids) < segment_length:
@@ -104,6 +108,16 @@ class TokenStreams:
         self._segments = (
             -(-longest // segment_length) if self._edges is None else max(len(e) - 1 for e in self._edges)
         )
+        self._shift_seed = shift_seed if self._edges is None else None
+        # The first segment's lengths that give one number of segments: of both ranges, the wider.
+        self._firsts = (segment_length, segment_length)
+        if self._shift_seed is not None:
+            rest = per_stream - (self._segments - 1) * segment_length
+            if rest > segment_length // 2 + 1:
+                self._segments += 1
+                self._firsts = (1, rest - 1)
+            else:
+                self._firsts = (rest, segment_length)
 
     def __len__(self) -> int:
         """How many segments a pass has."""
@@ -124,7 +138,14 @@ class TokenStreams:
             edges.append(np.append(np.concatenate(pieces), high) if high > low else np.array([low]))
         return edges
 
-    def _span(self, row: int, index: int) -> tuple[int, int]:
+    def _first_length(self, epoch: int) -> int:
+        """How long the first segment of a pass is."""
+        low, high = self._firsts
+        if self._shift_seed is None or low == high:
+            return high
+        return int(np.random.default_rng([self._shift_seed, epoch]).integers(low, high + 1))
+
+    def _span(self, row: int, index: int, first_length: int) -> tuple[int, int]:
         """The tokens that segment `index` of stream `row` predicts."""
         if self._edges is not None:
             edges = self._edges[row]
@@ -132,12 +153,14 @@ class TokenStreams:
                 return int(edges[-1]), int(edges[-1])
             return int(edges[index]), int(edges[index + 1])
         low, high = int(self._low[row]), int(self._high[row])
-        begin = min(low + index * self.segment_length, high)
-        return begin, min(begin + self.segment_length, high)
+        end = low + first_length + index * self.segment_length
+        begin = end - self.segment_length if index else low
+        return min(begin, high), min(end, high)
 
-    def segment(self, index: int) -> Segment:
-        """Segment `index` of a pass, 0 … len - 1."""
-        every = [self._span(row, index) for row in range(len(self._low))]
+    def segment(self, index: int, epoch: int = 0) -> Segment:
+        """Segment `index` of a pass, 0 … len - 1. `epoch` numbers the pass, where they differ."""
+        first_length = self._first_length(epoch)
+        every = [self._span(row, index, first_length) for row in range(len(self._low))]
         spans = every[self.rows.start : self.rows.stop]
         lengths = np.array([stop - start for start, stop in spans], dtype=np.int64)
         width = int(max(stop - start for start, stop in every))

@@ -1,10 +1,11 @@
 """The room of layers: recurrence over time. Stacks, lengths, resets, pooling, and the size of a network."""
 
+from recurra.layers.dropout import SequenceDropout, embed_with_dropout
 from recurra.layers.gru import GRU
 from recurra.layers.jordan import JordanRNN
 from recurra.layers.lstm import LSTM
 from recurra.layers.options import LayerOptions
-from recurra.layers.output import linear_cross_entropy
+from recurra.layers.output import AdaptiveSoftmaxOutput, SoftmaxOutput, linear_cross_entropy
 from recurra.layers.pooling import ends_of_output, ends_of_state
 from recurra.layers.recurrent import RecurrentLayer
 from recurra.layers.resets import run_with_resets
@@ -17,15 +18,19 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveSoftmaxOutput",
     "JordanRNN",
     "LSTMState",
     "LayerOptions",
     "ParameterRow",
     "ParameterSummary",
     "RecurrentLayer",
+    "SequenceDropout",
+    "SoftmaxOutput",
     "State",
     "StreamingStep",
     "detach_state",
+    "embed_with_dropout",
     "ends_of_output",
     "ends_of_state",
     "linear_cross_entropy",

@@ -1,16 +1,71 @@
 """The output layer of language models: a linear map onto the vocabulary, and the loss of the next symbol."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.cells import shape_error
 from recurra.cells.checks import check_options
-from recurra.errors import BackendUnavailable
+from recurra.errors import BackendUnavailable, ConfigError
 from recurra.kernels import output_operators
 from recurra.kernels.extension import has_wide_vectors
 
 BACKENDS = ("auto", "native", "torch")
 REDUCTIONS = ("none", "sum", "mean")
+
+
+class SoftmaxOutput(nn.Linear):
+    """logits = W h + b over the vocabulary, and the losses without ever holding all logits.
+
+    Shapes: h (…, H); logits (…, V).
+    """
+
+    def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
+        """-log P of each target, or their sum or mean: `linear_cross_entropy`.
+
+        Shapes: hidden (…, H); targets (…); losses as the targets, or () where reduced.
+        """
+        return linear_cross_entropy(hidden, self.weight, self.bias, targets, ignore_index, reduction)
+
+
+class AdaptiveSoftmaxOutput(nn.AdaptiveLogSoftmaxWithLoss):
+    """The adaptive softmax: frequent symbols in a short output layer, rare ones in two more that read a
+    quarter and a sixteenth of the features, reached through the first.
+
+        P(w) = P(w in head),   or P(cluster in head)·P(w in cluster)
+
+    Symbols are numbered by falling frequency. The head has a fifth of the vocabulary, at most 4,000 symbols,
+    the first cluster four times as many (the rest goes to the second).
+
+    Shapes: hidden (…, H); the result of a call (…, V), log P in place of logits.
+    Source: E. Grave et al., Efficient softmax approximation for GPUs (2017); torch's implementation.
+    """
+
+    def __init__(self, in_features: int, vocabulary_size: int) -> None:
+        head = min(4000, vocabulary_size // 5)
+        cutoffs = [cut for cut in (head, 5 * head) if 0 < cut < vocabulary_size]
+        if not cutoffs:
+            raise ConfigError(
+                f"adaptive_softmax: has no use for a vocabulary of {vocabulary_size}; leave it out."
+            )
+        super().__init__(in_features, vocabulary_size, cutoffs, head_bias=True)
+
+    def forward(self, hidden: Tensor) -> Tensor:  # type: ignore[override]
+        """log P of every symbol. Shapes: hidden (…, H); result (…, V)."""
+        flat: Tensor = self.log_prob(hidden.reshape(-1, hidden.shape[-1]))
+        return flat.view(*hidden.shape[:-1], self.n_classes)
+
+    def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
+        """-log P of each target, or their sum or mean.
+
+        Shapes: hidden (…, H); targets (…); losses as the targets, or () where reduced.
+        """
+        flat, labels = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)
+        real = labels != ignore_index
+        found: Tensor = super().forward(flat[real], labels[real]).output
+        if reduction != "none":
+            return -found.sum() if reduction == "sum" else -found.mean()
+        losses = flat.new_zeros(len(labels)).masked_scatter(real, -found)
+        return losses.view(targets.shape)
 
 
 def linear_cross_entropy(

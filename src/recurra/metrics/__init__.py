@@ -1,6 +1,16 @@
-"""Figures from arrays and texts: perplexity, novelty."""
+"""Figures from arrays and texts: perplexity, mixtures, novelty."""
 
+from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 from recurra.metrics.perplexity import LikelihoodFigures
 
-__all__ = ["LikelihoodFigures", "Match", "Novelty", "longest_match", "ngram_recall", "novelty"]
+__all__ = [
+    "LikelihoodFigures",
+    "Match",
+    "Novelty",
+    "best_mixture",
+    "longest_match",
+    "mixture_losses",
+    "ngram_recall",
+    "novelty",
+]

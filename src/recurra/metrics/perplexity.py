@@ -13,7 +13,8 @@ class LikelihoodFigures:
 
     Every symbol counts, ends of lines too. An unknown symbol counts as `<unk>`: the model is only asked
     how likely *some* unknown symbol is, so figures at different shares of unknown symbols, or of
-    different vocabularies, do not compare; the figures without them are given beside.
+    different vocabularies, do not compare; the figures without them are given beside. With `spelling_nats`,
+    what it costs to spell the unknown ones out, the open-vocabulary figure does compare, whatever the unit.
     """
 
     unit: str
@@ -22,6 +23,7 @@ class LikelihoodFigures:
     characters: int
     unknown: int = 0
     unknown_nats: float = 0.0
+    spelling_nats: float | None = None
 
     @property
     def loss(self) -> float:
@@ -46,6 +48,13 @@ class LikelihoodFigures:
         return self.total_nats / math.log(2) / max(1, self.characters)
 
     @property
+    def open_bits_per_character(self) -> float | None:
+        """Total bits over the characters, unknown symbols spelt out; None where that is not known."""
+        if self.spelling_nats is None:
+            return None
+        return (self.total_nats + self.spelling_nats) / math.log(2) / max(1, self.characters)
+
+    @property
     def unknown_rate(self) -> float:
         """Share of the symbols that are `<unk>`."""
         return self.unknown / max(1, self.symbols)
@@ -57,6 +66,7 @@ class LikelihoodFigures:
             "perplexity": self.perplexity,
             "perplexity_without_unknown": self.perplexity_without_unknown,
             "bits_per_character": self.bits_per_character,
+            "open_bits_per_character": self.open_bits_per_character,
             "unknown_rate": self.unknown_rate,
         }
 
@@ -75,4 +85,6 @@ class LikelihoodFigures:
                 f"; {self.unknown_rate:.2%} are <unk> (perplexity without them "
                 f"{self.perplexity_without_unknown:,.2f})"
             )
+            if self.spelling_nats:
+                text += f"; {self.open_bits_per_character:.3f} bits per character with their spelling"
         return text

@@ -2,7 +2,16 @@
 
 from recurra.models.feed_forward import WindowNetwork
 from recurra.models.language_model import LanguageModelNetwork
-from recurra.models.next_symbol import NextSymbolNetwork
+from recurra.models.next_symbol import NextSymbolNetwork, SegmentLoss
 from recurra.models.ngram import NGramModel, NGramNetwork
+from recurra.models.speller import Speller
 
-__all__ = ["LanguageModelNetwork", "NGramModel", "NGramNetwork", "NextSymbolNetwork", "WindowNetwork"]
+__all__ = [
+    "LanguageModelNetwork",
+    "NGramModel",
+    "NGramNetwork",
+    "NextSymbolNetwork",
+    "SegmentLoss",
+    "Speller",
+    "WindowNetwork",
+]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from recurra.config import RecurrentPart, WindowPart
 from recurra.errors import ConfigError
 from recurra.layers import State
-from recurra.models.next_symbol import NextSymbolNetwork
+from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
 from recurra.models.windows import NONE, last_windows, no_symbols, windows
 
 
@@ -38,13 +38,9 @@ class WindowNetwork(NextSymbolNetwork):
         self.input_dropout = nn.Dropout(network.input_dropout)
         self.hidden = nn.Linear(joined, network.hidden_size)
         self.dropout = nn.Dropout(network.dropout)
-        self.output = nn.Linear(network.hidden_size + (joined if self.direct else 0), vocabulary_size)
-        if network.tie_weights:
-            self.output.weight = self.embedding.weight
-            nn.init.normal_(self.embedding.weight, std=size**-0.5)
-        if network.init_scale is not None:
-            for parameter in self.parameters():
-                nn.init.uniform_(parameter, -network.init_scale, network.init_scale)
+        width = network.hidden_size + (joined if self.direct else 0)
+        self.output = output_layer(width, vocabulary_size, adaptive=network.adaptive_softmax)
+        initialise(self, network)
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state before anything is read: (1, batch_size, W)."""
@@ -52,7 +48,7 @@ class WindowNetwork(NextSymbolNetwork):
 
     def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Features, State]:
         """What the output layer reads at each step, (B, T, H), or (B, T, H + W*E) with direct connections."""
         before = self.initial_state(len(inputs)) if state is None else state
         assert isinstance(before, Tensor)
@@ -62,4 +58,4 @@ class WindowNetwork(NextSymbolNetwork):
         joined = vectors.flatten(2)
         hidden = self.dropout(torch.tanh(self.hidden(joined)))
         features = torch.cat([hidden, joined], dim=-1) if self.direct else hidden
-        return features, last_windows(found, before, lengths)
+        return Features(features, features), last_windows(found, before, lengths)

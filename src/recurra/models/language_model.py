@@ -1,30 +1,60 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
-from recurra.config import RecurrentPart
-from recurra.errors import ConfigError
-from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, State, run_with_resets
-from recurra.models.next_symbol import NextSymbolNetwork
+from recurra.config import RecurrentNetworkConfig
+from recurra.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    JordanRNN,
+    RecurrentLayer,
+    SequenceDropout,
+    State,
+    embed_with_dropout,
+    run_with_resets,
+)
+from recurra.layers.state import join_states, split_state
+from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
 
 
-def build_recurrent(config: RecurrentPart, input_size: int) -> RecurrentLayer:
-    """The recurrent stack that a configuration names, batch first."""
-    sizes = (input_size, config.hidden_size, config.num_layers)
-    dropout = config.dropout if config.num_layers > 1 else 0.0
+def build_recurrent(
+    config: RecurrentNetworkConfig, input_size: int, hidden_size: int, num_layers: int
+) -> RecurrentLayer:
+    """The recurrent stack that a configuration names, of these sizes, batch first."""
+    between = config.dropout if config.layer_dropout is None else config.layer_dropout
+    once = config.dropout_mask == "segment"
+    options: dict[str, Any] = {
+        "batch_first": True,
+        "backend": config.backend,
+        "weight_drop": config.weight_drop,
+        "zoneout": config.zoneout,
+        "learn_initial_state": config.learn_initial_state,
+    }
+    if config.cell == "jordan":
+        return JordanRNN(input_size, hidden_size, hidden_size, config.nonlinearity, **options)
+    options["skip"] = config.skip
+    if num_layers > 1:
+        options |= {"variational_dropout": between} if once else {"dropout": between}
+    sizes = (input_size, hidden_size, num_layers)
     match config.cell:
         case "lstm":
-            return LSTM(*sizes, batch_first=True, dropout=dropout, backend=config.backend)
-        case "gru":
-            return GRU(*sizes, batch_first=True, dropout=dropout, backend=config.backend)
-        case "rnn":
-            return RNN(
+            return LSTM(
                 *sizes,
-                nonlinearity=config.nonlinearity,
-                batch_first=True,
-                dropout=dropout,
-                backend=config.backend,
+                peepholes="previous" if config.peepholes == "previous" else config.peepholes == "current",
+                relevance_gate=config.relevance_gate,
+                coupled_gates=config.coupled_gates,
+                output_activation=config.output_activation,
+                forget_bias=config.forget_bias,
+                layer_norm=config.layer_norm,
+                **options,
             )
+        case "gru":
+            return GRU(*sizes, reset=config.reset_gate, layer_norm=config.layer_norm, **options)
+        case "rnn":
+            return RNN(*sizes, nonlinearity=config.nonlinearity, **options)
 
 
 class LanguageModelNetwork(NextSymbolNetwork):
@@ -32,46 +62,82 @@ class LanguageModelNetwork(NextSymbolNetwork):
 
         e_t = E[x_t];   h_t = recurrent(dropout(e_t), h_{t-1});   logits_t = W dropout(h_t) + b
 
-    With `tie_weights`, W is E (Press & Wolf 2017; Inan et al. 2017).
+    With `tie_weights`, W is E (Press & Wolf 2017; Inan et al. 2017); where E is of another size than the
+    layers, the last of them, `last`, has its size (Merity et al. 2018), and the state is that of all layers
+    side by side.
 
-    Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H).
+    Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H), or with a layer of
+    another size (1, B, (L-1)*H + E).
     Raises: ConfigError where tied weights cannot fit.
+    Source of the penalties on activations: S. Merity et al., Regularizing and optimizing LSTM language models
+    (2018).
     """
 
-    def __init__(self, vocabulary_size: int, config: RecurrentPart) -> None:
+    def __init__(self, vocabulary_size: int, config: RecurrentNetworkConfig) -> None:
         super().__init__()
         embedding_size = config.embedding_size or config.hidden_size
-        if config.tie_weights and embedding_size != config.hidden_size:
-            raise ConfigError(
-                f"tie_weights: embedding_size is {embedding_size}, expected {config.hidden_size}."
-            )
+        tapered = config.tie_weights and embedding_size != config.hidden_size
+        once = config.dropout_mask == "segment"
+        self._config = config
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.input_dropout = nn.Dropout(config.input_dropout)
-        self.recurrent = build_recurrent(config, embedding_size)
-        self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.hidden_size, vocabulary_size)
-        self._initialise(config)
-
-    def _initialise(self, config: RecurrentPart) -> None:
-        if config.tie_weights:
-            self.output.weight = self.embedding.weight
-            # Small enough that the first logits are near zero, whichever role the matrix plays.
-            nn.init.normal_(self.embedding.weight, std=self.embedding.embedding_dim**-0.5)
-        if config.init_scale is not None:
-            for parameter in self.parameters():
-                nn.init.uniform_(parameter, -config.init_scale, config.init_scale)
+        self.input_dropout = SequenceDropout(config.input_dropout, once=once)
+        self.last: RecurrentLayer | None = None
+        if tapered and config.num_layers > 1:
+            self.recurrent = build_recurrent(
+                config, embedding_size, config.hidden_size, config.num_layers - 1
+            )
+            between = config.dropout if config.layer_dropout is None else config.layer_dropout
+            self.last_dropout = SequenceDropout(between, once=once)
+            self.last = build_recurrent(config, self.recurrent.output_size, embedding_size, 1)
+        else:
+            hidden_size = embedding_size if tapered else config.hidden_size
+            self.recurrent = build_recurrent(config, embedding_size, hidden_size, config.num_layers)
+        self.dropout = SequenceDropout(config.dropout, once=once)
+        width = (self.last or self.recurrent).output_size
+        self.output = output_layer(width, vocabulary_size, adaptive=config.adaptive_softmax)
+        initialise(self, config)
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before anything is read, all zero: (L, batch_size, H)."""
-        return self.recurrent.initial_state(batch_size)
+        """The state before anything is read: (L, batch_size, H), zero unless it is learnt."""
+        first = self.recurrent.initial_state(batch_size)
+        return first if self.last is None else join_states(first, self.last.initial_state(batch_size))
 
     def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Features, State]:
         """What the output layer reads, (B, T, H), and the state after the last step."""
-        embedded = self.input_dropout(self.embedding(inputs))
-        if resets is None:
-            output, state = self.recurrent(embedded, state, lengths=lengths)
+        vectors = embed_with_dropout(self.embedding, inputs, self._config.embedding_dropout)
+        x = self.input_dropout(vectors)
+        if self.last is None:
+            output, after = _run(self.recurrent, x, state, lengths, resets)
         else:
-            output, state = run_with_resets(self.recurrent, embedded, state, resets, lengths=lengths)
-        return self.dropout(output), state
+            layers, width = self.recurrent.num_layers, self.recurrent.hidden_size
+            first, last = (None, None) if state is None else split_state(state, layers, width)
+            output, first = _run(self.recurrent, x, first, lengths, resets)
+            output, last = _run(self.last, self.last_dropout(output), last, lengths, resets)
+            after = join_states(first, last)
+        return Features(self.dropout(output), output), after
+
+    def penalty(self, features: Features) -> Tensor | None:
+        """α·mean(dropout(h)²) + β·mean((h_t - h_{t-1})²), a scalar; None where both factors are zero.
+
+        Shapes: features (B, T, H).
+        """
+        alpha = self._config.activation_regularization
+        beta = self._config.temporal_activation_regularization
+        terms = []
+        if alpha:
+            terms.append(alpha * features.read.square().mean())
+        if beta and features.raw.shape[1] > 1:
+            terms.append(beta * features.raw.diff(dim=1).square().mean())
+        return sum(terms[1:], terms[0]) if terms else None
+
+
+def _run(
+    layer: RecurrentLayer, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+) -> tuple[Tensor, State]:
+    if resets is None:
+        output, after = layer(x, state, lengths=lengths)
+    else:
+        output, after = run_with_resets(layer, x, state, resets, lengths=lengths)
+    return output, after

@@ -1,13 +1,38 @@
 """What all networks that predict the next symbol share: from features at each step to logits and losses."""
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recurra.layers import State, linear_cross_entropy
+from recurra.config import RecurrentPart
+from recurra.errors import ConfigError
+from recurra.layers import AdaptiveSoftmaxOutput, SoftmaxOutput, State
 
 _IGNORED = -100
+
+
+class Features(NamedTuple):
+    """What the output layer reads at each step, and the same before dropout.
+
+    Shapes: both (B, T, F).
+    """
+
+    read: Tensor
+    raw: Tensor
+
+
+class SegmentLoss(NamedTuple):
+    """The sum of -log P over a segment's targets, the state after it, and what is to be minimised beside the
+    mean of it.
+
+    Shapes: total and penalty are scalars.
+    """
+
+    total: Tensor
+    state: State
+    penalty: Tensor | None = None
 
 
 class NextSymbolNetwork(nn.Module):
@@ -19,7 +44,7 @@ class NextSymbolNetwork(nn.Module):
     """
 
     embedding: nn.Embedding
-    output: nn.Linear
+    output: SoftmaxOutput | AdaptiveSoftmaxOutput
 
     @property
     def vocabulary_size(self) -> int:
@@ -38,11 +63,18 @@ class NextSymbolNetwork(nn.Module):
     @abstractmethod
     def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Features, State]:
         """What the output layer reads at each step, and the state after the last.
 
         Shapes: features (B, T, F), F the width that `output` takes.
         """
+
+    def penalty(self, features: Features) -> Tensor | None:
+        """What is to be minimised beside the mean loss, a scalar; None for nothing.
+
+        Shapes: features (B, T, F).
+        """
+        return None
 
     def forward(
         self,
@@ -57,7 +89,7 @@ class NextSymbolNetwork(nn.Module):
         state is set to zero before that step; logits (B, T, V).
         """
         features, state = self.features(inputs, state, lengths, resets)
-        logits: Tensor = self.output(features)
+        logits: Tensor = self.output(features.read)
         return logits, state
 
     def token_losses(
@@ -72,13 +104,15 @@ class NextSymbolNetwork(nn.Module):
 
         Shapes: inputs, targets (B, T); losses (B, T), in nats.
         """
-        hidden, state = self.features(inputs, state, lengths, resets)
-        return self._losses(hidden, _without_padding(targets, lengths), "none"), state
+        features, state = self.features(inputs, state, lengths, resets)
+        return self.losses(features.read, _without_padding(targets, lengths)), state
 
-    def _losses(self, hidden: Tensor, targets: Tensor, reduction: str) -> Tensor:
-        return linear_cross_entropy(
-            hidden, self.output.weight, self.output.bias, targets, ignore_index=_IGNORED, reduction=reduction
-        )
+    def losses(self, features: Tensor, targets: Tensor, reduction: str = "none") -> Tensor:
+        """-log P of each target, or their sum; zero where a target is -100.
+
+        Shapes: features (B, T, F); targets (B, T); losses (B, T), or () for the sum.
+        """
+        return self.output.losses(features, targets, _IGNORED, reduction)
 
     def total_loss(
         self,
@@ -88,16 +122,48 @@ class NextSymbolNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
         context: int = 0,
-    ) -> tuple[Tensor, State]:
-        """The sum of `token_losses` but for the first `context` steps, a scalar, and the state after
-        the last step. Shapes as `token_losses`."""
-        hidden, state = self.features(inputs, state, lengths, resets)
-        counted = _without_padding(targets, lengths)
-        total = self._losses(hidden[:, context:], counted[:, context:], "sum")
+    ) -> SegmentLoss:
+        """The sum of `token_losses` but for the first `context` steps, the state after the last step, and
+        the penalty on those steps.
+
+        Shapes: inputs, targets (B, T).
+        """
+        features, state = self.features(inputs, state, lengths, resets)
+        counted = Features(*(part[:, context:] for part in features))
+        total = self.losses(counted.read, _without_padding(targets, lengths)[:, context:], "sum")
         if lengths is not None and not lengths.any():
             # No row takes a step: zero gradients all the same, as other processes wait for them.
             total = total + 0.0 * sum(parameter.sum() for parameter in self.parameters())
-        return total, state
+        return SegmentLoss(total, state, self.penalty(counted))
+
+
+def output_layer(
+    features: int, vocabulary_size: int, *, adaptive: bool
+) -> SoftmaxOutput | AdaptiveSoftmaxOutput:
+    """The output layer over a vocabulary whose most frequent symbols come first."""
+    if adaptive:
+        return AdaptiveSoftmaxOutput(features, vocabulary_size)
+    return SoftmaxOutput(features, vocabulary_size)
+
+
+def initialise(network: NextSymbolNetwork, config: RecurrentPart) -> None:
+    """Tie the weights of the output layer where that is asked for, and draw first weights.
+
+    Raises: ConfigError where tied weights cannot fit.
+    """
+    if config.tie_weights:
+        width = network.output.in_features
+        if isinstance(network.output, AdaptiveSoftmaxOutput) or width != network.embedding.embedding_dim:
+            raise ConfigError(
+                f"tie_weights: a symbol's vector has {network.embedding.embedding_dim} numbers, the output "
+                f"layer reads {width}; they must be as many, and without adaptive_softmax."
+            )
+        network.output.weight = network.embedding.weight
+        # Small enough that the first logits are near zero, whichever role the matrix plays.
+        nn.init.normal_(network.embedding.weight, std=network.embedding.embedding_dim**-0.5)
+    if config.init_scale is not None:
+        for parameter in network.parameters():
+            nn.init.uniform_(parameter, -config.init_scale, config.init_scale)
 
 
 def _without_padding(targets: Tensor, lengths: Tensor | None) -> Tensor:

@@ -7,6 +7,9 @@ from typing import Any
 
 from recurra.errors import RunError
 
+# One seed for the ids inside a picture: the same run gives the same bytes.
+_STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
+
 
 def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
     """Loss, gradient norm and learning rate over steps, as SVG text that a page can hold.
@@ -20,9 +23,38 @@ def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
     import matplotlib
 
     matplotlib.use("svg")
-    # One seed for the ids inside the picture: the same run gives the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}):
+    with matplotlib.rc_context(_STYLE):
         return _draw(training, validation, unit)
+
+
+def curves_together(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Validation, in bits per character, over the time that each run had trained, as SVG text.
+
+    `runs` are the records of their metrics.jsonl by their names. Empty where none has a validation.
+    """
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        axes = figure.subplots()
+        for name, records in runs.items():
+            points = [
+                (record["elapsed_s"] / 60, record["bits_per_character"])
+                for record in records
+                if record["kind"] == "validation" and "bits_per_character" in record
+            ]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o", ms=3, lw=1.2, label=name)
+        if not axes.lines:
+            return ""
+        axes.set_xlabel("minutes of training")
+        axes.set_ylabel("validation, bits per character")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.25)
+        return _svg_of(figure)
 
 
 def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], unit: str) -> str:
@@ -51,6 +83,11 @@ def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[st
     rate = bottom.twinx()
     rate.plot(steps, [record["learning_rate"] for record in training], color="#2a9d5c", lw=0.8)
     rate.set_ylabel("learning rate", color="#2a9d5c")
+    return _svg_of(figure)
+
+
+def _svg_of(figure: Any) -> str:
+    """A figure as an element that a page can hold."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

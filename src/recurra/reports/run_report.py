@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from recurra.files import write_text
-from recurra.reports.curves import learning_curve
+from recurra.reports.curves import curves_together, learning_curve
 from recurra.runs import RunFolder
 
 
@@ -50,3 +51,30 @@ def write_report(
     )
     write_text(run.report, page)
     return run.report
+
+
+def write_comparison(
+    path: Path,
+    *,
+    text: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[str],
+    records: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Write a page that shows runs side by side: a table, what is to be said of it, and all learning curves.
+
+    `records` are those of each run's metrics.jsonl, by its name; runs without validations have no curve.
+
+    Raises: StorageError if it cannot be written.
+    """
+    environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
+    page = environment.get_template("comparison.html").render(
+        title="Language models side by side",
+        text=text,
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        curves=Markup(curves_together(records)),
+    )
+    write_text(path, page)

@@ -28,6 +28,7 @@ from recurra.errors import Interrupted, TrainingDiverged
 from recurra.layers import State, map_state
 from recurra.runs import RunFolder
 from recurra.training import snapshot
+from recurra.training.averaging import WeightAverage, stopped_improving
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.interrupts import Interrupts
 from recurra.training.listeners import Listener, StepReport
@@ -51,9 +52,12 @@ class Objective(Protocol):
     network: nn.Module
     loss_method: str
 
-    def loss(self, network: nn.Module, segment: Segment, state: State, context: int) -> tuple[Tensor, State]:
-        """The summed loss over the segment's real targets but those of its first `context` steps, and
-        the state after it. `network` is `self.network`, wrapped for several processes."""
+    def loss(
+        self, network: nn.Module, segment: Segment, state: State, context: int
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """The summed loss over the segment's real targets but those of its first `context` steps, the
+        state after it, and a penalty that is added to the mean loss, not reported. `network` is
+        `self.network`, wrapped for several processes."""
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -100,6 +104,7 @@ class Trainer:
         self.optimizer = build_optimizer(self.network, config)
         self.wrapped: Any = None
         self.place = Place()
+        self.average = WeightAverage()
         self.carried: list[State] = []  # before each of the last segments, the next one's last
         steps = config.epochs * len(streams)
         self.total_steps = min(steps, config.max_steps or steps)
@@ -161,10 +166,13 @@ class Trainer:
         set_learning_rate(self.optimizer, rate)
         self.network.train()
         with self.fabric.autocast():
-            loss_sum, state = self.objective.loss(self.wrapped, segment, self.carried[0], context)
+            loss_sum, state, penalty = self.objective.loss(self.wrapped, segment, self.carried[0], context)
         # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
-        scale = self.fabric.world_size / (segment.count if config.loss_reduction == "mean" else 1)
-        self.fabric.backward(loss_sum * scale)
+        weight = segment.count if config.loss_reduction == "mean" else 1  # of what is summed
+        objective = loss_sum * (self.fabric.world_size / weight)
+        if penalty is not None:
+            objective = objective + penalty * (segment.count / weight)
+        self.fabric.backward(objective)
         norm = float(clip_by_norm(self.network.parameters(), None if config.clip_value else threshold))
         total = self._sum_over_processes(loss_sum.detach())
         self._refuse_divergence(total / segment.count, norm)
@@ -173,6 +181,7 @@ class Trainer:
             clip_by_norm(self.network.parameters(), threshold)
         optimizer.step()
         optimizer.zero_grad()
+        self.average.update(self.network)
         # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
         after = map_state(lambda part: part.detach().clone().contiguous(), state)
         self.carried = [*self.carried, after][-self.window :]
@@ -189,7 +198,8 @@ class Trainer:
         if index == 0:  # a pass begins
             start = self.objective.initial_state(len(self.streams.rows))
             self.carried = [map_state(lambda part: part.to(self.fabric.device), start)]
-        segments = [self.streams.segment(i) for i in range(index + 1 - len(self.carried), index + 1)]
+        first, epoch = index + 1 - len(self.carried), self.place.epoch
+        segments = [self.streams.segment(i, epoch) for i in range(first, index + 1)]
         segment, context = join_segments(segments) if len(segments) > 1 else (segments[0], 0)
         return segment.to(self.fabric.device), context
 
@@ -226,12 +236,18 @@ class Trainer:
     def _validate(self) -> None:
         """Validate; keep the weights if none were better."""
         self.network.eval()
-        with torch.no_grad():
-            figures = self.objective.validate(self.network)
-        self._refuse_divergence(figures["loss"], 0.0)
-        best = self.place.count_validation(figures["loss"])
-        if best and self.fabric.is_global_zero:
-            self.run_folder.write_weights(snapshot.weights_of(self.network))
+        with self.average.in_place(self.network):
+            with torch.no_grad():
+                figures = self.objective.validate(self.network)
+            self._refuse_divergence(figures["loss"], 0.0)
+            best = self.place.count_validation(figures["loss"])
+            if best and self.fabric.is_global_zero:
+                self.run_folder.write_weights(snapshot.weights_of(self.network))
+        may_begin = self.config.averaging == "non-monotone" and not self.average.begun
+        if may_begin and stopped_improving(self.place.losses, self.config.averaging_after):
+            self.average.begin(self.network)
+        if self.average.begun:
+            figures["averaged_steps"] = float(self.average.count)
         record = self._record("validation", figures)
         self._tell("on_validation", record, best=best)
 
@@ -258,7 +274,8 @@ class Trainer:
         """Write a checkpoint."""
         self.place.metrics_size = self.run_folder.metrics.size
         carried = self.carried if self.place.segment else []
-        state, tensors = snapshot.take(self.fabric, self.network, self.optimizer, self.place, carried)
+        parts = snapshot.Parts(self.network, self.optimizer, self.average)
+        state, tensors = snapshot.take(self.fabric, parts, self.place, carried)
         if self.fabric.is_global_zero:
             self.run_folder.checkpoints.save(self.place.step, state, tensors)
         if self.fabric.world_size > 1:
@@ -268,9 +285,8 @@ class Trainer:
         """Return to the latest checkpoint."""
         state, tensors = self.run_folder.checkpoints.load()
         like = self.objective.initial_state(1)
-        self.place, self.carried = snapshot.restore(
-            self.fabric, self.network, self.optimizer, state, tensors, like
-        )
+        parts = snapshot.Parts(self.network, self.optimizer, self.average)
+        self.place, self.carried = snapshot.restore(self.fabric, parts, state, tensors, like)
         if self.fabric.is_global_zero:
             self.run_folder.metrics.cut_back(self.place.metrics_size)
 

@@ -1,6 +1,6 @@
 """Where a training stands, all of it plain numbers, so that it can be written as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -17,6 +17,7 @@ class Place:
     best_step: int | None = None
     bad_validations: int = 0  # in a row
     plateaus: int = 0  # validations without improvement, all of them
+    losses: list[float] = field(default_factory=list)  # of all validations
     finished: bool = False
     metrics_size: int = 0
     window_loss: float = 0.0
@@ -49,6 +50,7 @@ class Place:
 
     def count_validation(self, loss: float) -> bool:
         """Take note of a validation; True where none was better."""
+        self.losses.append(loss)
         if self.best_loss is None or loss < self.best_loss:
             self.best_loss, self.best_step, self.bad_validations = loss, self.step, 0
             return True

@@ -1,7 +1,7 @@
 """Everything that a training must find again to go on bit for bit, as tensors and plain values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from recurra.errors import RunError
 from recurra.layers import State
+from recurra.training.averaging import WeightAverage
 from recurra.training.optimizers import optimizer_tensors, restore_optimizer
 from recurra.training.place import Place
 
-_VERSION = 1
+_VERSION = 2
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -44,16 +45,21 @@ def flatten_state(state: State) -> list[Tensor]:
     return [state] if isinstance(state, Tensor) else list(state)
 
 
+class Parts(NamedTuple):
+    """What holds tensors that change in training."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage
+
+
 def take(
-    fabric: Fabric,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    place: Place,
-    carried: Sequence[State],
+    fabric: Fabric, parts: Parts, place: Place, carried: Sequence[State]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """State and tensors of a checkpoint; every process must call it, the first one writes it."""
-    tensors = {f"weights.{name}": tensor for name, tensor in weights_of(network).items()}
-    tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(optimizer).items()}
+    tensors = {f"weights.{name}": tensor for name, tensor in weights_of(parts.network).items()}
+    tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(parts.optimizer).items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in parts.average.tensors().items()}
     for number, carried_state in enumerate(carried):
         for index, tensor in enumerate(flatten_state(carried_state)):
             for rank, part in enumerate(_of_every_process(fabric, tensor)):
@@ -65,6 +71,7 @@ def take(
         "version": _VERSION,
         "processes": fabric.world_size,
         "carried": len(carried),
+        "averaged": parts.average.count,
         "place": place.to_dict(),
     }
     return state, tensors
@@ -72,18 +79,20 @@ def take(
 
 def restore(
     fabric: Fabric,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    parts: Parts,
     state: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     state_like: State,
 ) -> tuple[Place, list[State]]:
-    """Give network, optimiser and random generators what `take` took; returns place and carried states.
+    """Give all parts and the random generators what `take` took; returns place and carried states.
 
     Raises: RunError if it was taken by another number of processes or does not fit.
     """
     if state.get("version") != _VERSION or "carried" not in state:
-        raise RunError(f"the checkpoint has version {state.get('version')}, expected {_VERSION}; upgrade.")
+        raise RunError(
+            f"the checkpoint has version {state.get('version')}, expected {_VERSION}; go on with "
+            "the Recurra that wrote it, or train anew."
+        )
     processes = state["processes"]
     if processes != fabric.world_size:
         raise RunError(
@@ -91,16 +100,17 @@ def restore(
             f"`torchrun --nproc-per-node {processes} -m recurra train --resume RUN`."
         )
     rank = fabric.global_rank
-    restore_weights(network, below(tensors, "weights."), source="the checkpoint")
-    restore_optimizer(optimizer, below(tensors, "optimizer."))
+    restore_weights(parts.network, below(tensors, "weights."), source="the checkpoint")
+    restore_optimizer(parts.optimizer, below(tensors, "optimizer."))
+    parts.average.restore(below(tensors, "average."), state["averaged"], fabric.device)
     random = below(tensors, f"random.{rank}.")
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
     carried = []
     for number in range(state["carried"]):
-        parts = below(tensors, f"carried.{rank}.{number}.")
-        carried.append(_unflatten([parts[str(i)].to(fabric.device) for i in range(len(parts))], state_like))
+        own = below(tensors, f"carried.{rank}.{number}.")
+        carried.append(_unflatten([own[str(i)].to(fabric.device) for i in range(len(own))], state_like))
     return Place(**state["place"]), carried
 
 

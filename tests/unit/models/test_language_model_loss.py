@@ -4,14 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from recurra.config import RecurrentPart
+from recurra.config import RecurrentNetworkConfig
 from recurra.models.language_model import LanguageModelNetwork
 
 
 @pytest.fixture(params=[True, False], ids=["tied", "untied"])
 def network(request):
     torch.manual_seed(0)
-    return LanguageModelNetwork(50, RecurrentPart(hidden_size=16, dropout=0.0, tie_weights=request.param))
+    config = RecurrentNetworkConfig(hidden_size=16, dropout=0.0, tie_weights=request.param)
+    return LanguageModelNetwork(50, config)
 
 
 def by_logits(network, inputs, targets, lengths):
@@ -36,7 +37,7 @@ def agree(network, ours, theirs):
 def test_total_and_token_losses(network, context):
     inputs, targets = torch.randint(50, (2, 3, 6))
     lengths, weights = torch.tensor([6, 1, 4]), torch.rand(3, 6)
-    total, _ = network.total_loss(inputs, targets, lengths=lengths, context=context)
+    total, *_ = network.total_loss(inputs, targets, lengths=lengths, context=context)
     agree(network, total, by_logits(network, inputs, targets, lengths)[:, context:].sum())
     losses, _ = network.token_losses(inputs, targets, lengths=lengths)
     agree(network, losses.mul(weights).sum(), by_logits(network, inputs, targets, lengths).mul(weights).sum())
@@ -45,6 +46,6 @@ def test_total_and_token_losses(network, context):
 
 def test_nothing_to_read_gives_zero_gradients(network):
     inputs, targets = torch.randint(50, (2, 3, 6))
-    total, _ = network.total_loss(inputs, targets, lengths=torch.zeros(3, dtype=torch.int64))
+    total, *_ = network.total_loss(inputs, targets, lengths=torch.zeros(3, dtype=torch.int64))
     assert total == 0
     assert all((gradient == 0).all() for gradient in gradients(network, total))

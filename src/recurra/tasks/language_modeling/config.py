@@ -1,16 +1,19 @@
 """Every option of a language model's training."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
 from recurra.config import (
+    CellPart,
     LoopPart,
     ModelPart,
     NGramPart,
     OptimizerPart,
     Part,
+    RecurrentNetworkConfig,
     RecurrentPart,
+    RegularizationPart,
     RunPart,
     SchedulePart,
     StreamPart,
@@ -22,14 +25,27 @@ _CHARACTER_VECTOR = 64
 
 
 # Options that a model has no use for, by the parts that hold them; some of those are for all models.
-_TRAINING = (StreamPart, RecurrentPart, OptimizerPart, SchedulePart, LoopPart)
+_NETWORK = (RecurrentPart, CellPart, RegularizationPart)
+_TRAINING = (StreamPart, *_NETWORK, OptimizerPart, SchedulePart, LoopPart)
 _OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
     "recurrent": (NGramPart, WindowPart),
-    "feed-forward": (NGramPart,),
+    "feed-forward": (NGramPart, CellPart, RegularizationPart),
     "ngram": (WindowPart, *_TRAINING),
 }
 _FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
-_OF_RECURRENCE = {"cell", "nonlinearity", "num_layers", "backend"}
+_OF_RECURRENCE = {"cell", "num_layers", "backend"}
+_OF_CELLS = {  # options that only some cells have
+    "nonlinearity": ("rnn", "jordan"),
+    "reset_gate": ("gru",),
+    "peepholes": ("lstm",),
+    "relevance_gate": ("lstm",),
+    "coupled_gates": ("lstm",),
+    "output_activation": ("lstm",),
+    "forget_bias": ("lstm",),
+    "layer_norm": ("gru", "lstm"),
+    "num_layers": ("rnn", "gru", "lstm"),
+    "skip": ("rnn", "gru", "lstm"),
+}
 
 
 class LanguageModelConfig(
@@ -37,7 +53,7 @@ class LanguageModelConfig(
     ModelPart,
     TextPart,
     StreamPart,
-    RecurrentPart,
+    RecurrentNetworkConfig,
     WindowPart,
     NGramPart,
     OptimizerPart,
@@ -53,11 +69,10 @@ class LanguageModelConfig(
 
     @model_validator(mode="after")
     def _check(self) -> "LanguageModelConfig":
-        if self.tie_weights and self.embedding_size not in (None, self.hidden_size):
-            raise ValueError(
-                f"tie_weights: embedding_size is {self.embedding_size}, expected hidden_size, "
-                f"{self.hidden_size}; leave embedding_size out"
-            )
+        if self.tie_weights and self.adaptive_softmax:
+            raise ValueError("adaptive_softmax: does not go with tie_weights; leave one of them out")
+        if self.shift_segments and self.at_document == "cut" and self.documents != "none":
+            raise ValueError("shift_segments: does not go with at_document 'cut'; use 'reset'")
         if self.update_every is not None and self.segment_length % self.update_every:
             raise ValueError(
                 f"update_every: got {self.update_every}, expected a divisor of segment_length, "
@@ -65,8 +80,9 @@ class LanguageModelConfig(
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
             raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
-        if self.nonlinearity != "tanh" and self.cell != "rnn":
-            raise ValueError(f"nonlinearity: only cell 'rnn' has one to choose, not {self.cell!r}")
+        self._refuse_options_of_other_cells()
+        if self.averaging == "none" and self.averaging_after != self._default("averaging_after"):
+            raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         if self.smoothing != "add-k" and self.add_k != NGramPart().add_k:
             raise ValueError(f"add_k: goes with smoothing add-k, not with {self.smoothing}")
         if self.cutoff and self.smoothing not in ("kneser-ney", "witten-bell"):
@@ -76,13 +92,24 @@ class LanguageModelConfig(
         self._refuse_options_of_others()
         return self
 
+    def _default(self, name: str) -> Any:
+        return type(self).model_fields[name].default
+
+    def _refuse_options_of_other_cells(self) -> None:
+        for name, cells in _OF_CELLS.items():
+            alone = name == "num_layers" and self.num_layers == 1
+            if self.cell not in cells and getattr(self, name) != self._default(name) and not alone:
+                raise ValueError(
+                    f"{name}: is of the cells {' and '.join(cells)}, not of {self.cell!r}; leave it out"
+                )
+
     def _refuse_options_of_others(self) -> None:
         """An option that the model has no use for is a mistake, if it is not at its default."""
         names = {name for part in _OF_OTHERS[self.model] for name in part.model_fields} - _FOR_ALL
         if self.model == "feed-forward":
             names |= _OF_RECURRENCE
         for name in sorted(names):
-            if getattr(self, name) != type(self).model_fields[name].default:
+            if getattr(self, name) != self._default(name):
                 raise ValueError(f"{name}: has no meaning for model {self.model!r}; leave it out")
 
     @property
@@ -92,8 +119,14 @@ class LanguageModelConfig(
 
     def resolved(self) -> "LanguageModelConfig":
         """The same with what depends on other options filled in."""
-        if self.embedding_size is not None or self.model == "ngram":
+        if self.model == "ngram":
             return self
-        small = self.unit == "char" and not self.tie_weights
-        size = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size
-        return self.model_copy(update={"embedding_size": size})
+        found: dict[str, Any] = {}
+        if self.embedding_size is None:
+            small = self.unit == "char" and not self.tie_weights
+            found["embedding_size"] = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size
+        if self.layer_dropout is None:
+            found["layer_dropout"] = self.dropout
+        if self.cell == "jordan":
+            found["num_layers"] = 1
+        return self.model_copy(update=found)

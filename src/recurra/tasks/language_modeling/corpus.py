@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.config import StreamPart, TextPart
+from recurra.config import TextPart
 from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens, split_source
 from recurra.errors import DataError
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -110,7 +110,7 @@ def encode(source: TextSource, tokenizer: Tokenizer, config: TextPart) -> Encode
 
 
 def make_streams(
-    text: EncodedText, tokenizer: Tokenizer, config: StreamPart, *, rows: slice | None = None
+    text: EncodedText, tokenizer: Tokenizer, config: LanguageModelConfig, *, rows: slice | None = None
 ) -> TokenStreams:
     """The training streams of a text; `rows` are those of this process."""
     return TokenStreams(
@@ -121,5 +121,6 @@ def make_streams(
         document_starts=text.tokens.document_starts,
         at_document=config.at_document,
         rows=rows,
+        shift_seed=config.seed if config.shift_segments else None,
         name=str(text.source.path),
     )

@@ -21,11 +21,18 @@ from recurra.metrics import LikelihoodFigures
 from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
+from recurra.tasks.language_modeling.adaptation import (
+    CacheOptions,
+    DynamicOptions,
+    adapting_reader,
+    statistics_streams,
+)
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.corpus import encode, known_source
+from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_source
 from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
+from recurra.tasks.language_modeling.presets import preset_file
 from recurra.tasks.language_modeling.scoring import LineScore, score_lines
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Listener, named_memory_faults
@@ -73,17 +80,20 @@ class LanguageModel:
         *,
         out: str | Path,
         valid: str | Path | None = None,
+        preset: str | None = None,
         overwrite: bool = False,
         listeners: Sequence[Listener] = (),
         **options: Any,
     ) -> "LanguageModel":
-        """Train on a text file into the run folder `out`; `options` are those of `recurra train lm`.
+        """Train on a text file into the run folder `out`; `preset` and `options` are those of
+        `recurra train lm`.
 
         Raises: ConfigError for an unknown option or value, DataError for a text that cannot be used,
         RunError if `out` is in the way.
         """
         options |= {"data": str(data), "valid": None if valid is None else str(valid)}
-        config = build_config(LanguageModelConfig, overrides=options)
+        files = [preset_file(preset)] if preset else []
+        config = build_config(LanguageModelConfig, files, options)
         training.train(config, Path(out), overwrite=overwrite, listeners=listeners)
         return cls.load(out)
 
@@ -101,19 +111,58 @@ class LanguageModel:
             network = _network_of(config, tokenizer, weights, str(folder.weights))
         return cls(network.to(device), tokenizer, config, folder)
 
-    def evaluate(self, data: str | Path | None = None, *, streams: int = 1) -> LikelihoodFigures:
+    def evaluate(
+        self,
+        data: str | Path | None = None,
+        *,
+        streams: int = 1,
+        cache: CacheOptions | None = None,
+        dynamic: DynamicOptions | None = None,
+    ) -> LikelihoodFigures:
         """How well the model predicts a text file, or without one the part held out in training.
 
-        Raises: DataError if the file cannot be used.
+        With `cache` and `dynamic` it goes on learning from the text as it reads; the model itself stays as it
+        is. `dynamic` reads the training text too.
+
+        Raises: DataError if the file cannot be used; ConfigError for more streams than one with a cache or
+        dynamic evaluation, or with a model that counts.
         """
-        source = self._held_out() if data is None else TextSource(Path(data).absolute())
+        if streams > 1 and (cache or dynamic):
+            raise ConfigError(f"streams: got {streams}, expected 1 with a cache or dynamic evaluation.")
+        reader = adapting_reader(
+            self.network,
+            cache,
+            dynamic,
+            lambda: statistics_streams(self.encoded("train").tokens.ids, self.tokenizer.start_id),
+        )
         return evaluate_text(
             self.network,
             self.tokenizer,
-            encode(source, self.tokenizer, self.config),
+            self.encoded("valid") if data is None else self.encode_file(data),
             streams=streams,
             reset_at_documents=self.config.at_document == "reset",
+            reader=reader,
         )
+
+    def encode_file(self, data: str | Path) -> EncodedText:
+        """A text file as the model's symbols.
+
+        Raises: DataError if it cannot be used.
+        """
+        return encode(TextSource(Path(data).absolute()), self.tokenizer, self.config)
+
+    def encoded(self, part: str) -> EncodedText:
+        """The text that the run was trained on ("train"), or held out ("valid").
+
+        Raises: DataError if it is gone or has changed since; ConfigError if the model is of no run.
+        """
+        return encode(self.source_of(part), self.tokenizer, self.config)
+
+    def source_of(self, part: str) -> TextSource:
+        """The text of `encoded` as it stands in its file. Raises: as `encoded`."""
+        if self.run is None:
+            raise ConfigError("data: the model is of no run, so it has no text of its own; name a file.")
+        return known_source(self.run.read_settings()["data"][part])
 
     def perplexity(self, data: str | Path | None = None) -> float:
         """exp of the mean -log P a symbol of a text file; see `evaluate`."""
@@ -268,9 +317,3 @@ class LanguageModel:
         if top_p is not None:
             steps.append(keep_top_p(top_p))
         return chain(steps)
-
-    def _held_out(self) -> TextSource:
-        """The validation text of the run."""
-        if self.run is None:
-            raise ConfigError("data: the model is of no run, so it has no held-out text; name a file.")
-        return known_source(self.run.read_settings()["data"]["valid"])

@@ -30,5 +30,7 @@ def log_final(run: RunFolder, outcome: Outcome, results: Mapping[str, Likelihood
         return
     for kind, result in results.items():
         if result is not None:
-            figures = {name: value for name, value in result.to_dict().items() if value != math.inf}
+            figures = {
+                name: value for name, value in result.to_dict().items() if value not in (math.inf, None)
+            }
             run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})

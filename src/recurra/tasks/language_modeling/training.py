@@ -14,7 +14,7 @@ from recurra.data import Segment
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import State
 from recurra.metrics import LikelihoodFigures
-from recurra.models import NextSymbolNetwork
+from recurra.models import NextSymbolNetwork, SegmentLoss
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -56,24 +56,27 @@ class LanguageModelObjective:
         self._corpus = corpus
         self._config = config
 
-    def loss(self, network: nn.Module, segment: Segment, state: State, context: int) -> tuple[Tensor, State]:
-        """The summed loss over a segment, and the state after it; see recurra.training.Objective."""
-        loss: Tensor
-        loss, state_after = network.total_loss(  # type: ignore[operator]
+    def loss(
+        self, network: nn.Module, segment: Segment, state: State, context: int
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
+        found: SegmentLoss = network.total_loss(  # type: ignore[operator]
             segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
         )
-        return loss, state_after
+        return found.total, found.state, found.penalty
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Loss and perplexity on the validation text, read as a few parallel streams."""
-        figures = self.evaluate(_VALIDATION_STREAMS)
+        figures = self.evaluate(_VALIDATION_STREAMS, spell_unknown=False)
         return {
             "loss": figures.loss,
             "perplexity": figures.perplexity,
             "bits_per_character": figures.bits_per_character,
         }
 
-    def evaluate(self, streams: int = 1, text: EncodedText | None = None) -> LikelihoodFigures:
+    def evaluate(
+        self, streams: int = 1, text: EncodedText | None = None, *, spell_unknown: bool = True
+    ) -> LikelihoodFigures:
         """How the network as it is predicts a text, by default the validation text."""
         return evaluate_text(
             self._network,
@@ -81,6 +84,7 @@ class LanguageModelObjective:
             text or self._corpus.valid,
             streams=streams,
             reset_at_documents=self._config.at_document == "reset",
+            spell_unknown=spell_unknown,
         )
 
     def initial_state(self, batch_size: int) -> State:

@@ -1,0 +1,182 @@
+"""`recurra compare RUN…`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.comparison import Comparison
+
+_TRAINING = "To train vanilla, GRU and LSTM first"
+
+
+def compare(
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders of trained runs.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Text to compare on; without it, what the first run held out."),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Write the table and the learning curves as HTML there.")
+    ] = None,
+    equal_parameters: Annotated[
+        bool,
+        typer.Option(
+            "--equal-parameters",
+            help="First train a vanilla network, a GRU and an LSTM of one size on --train-data.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = False,
+    train_data: Annotated[
+        Path | None, typer.Option(help="Text to train them on.", rich_help_panel=_TRAINING)
+    ] = None,
+    valid: Annotated[
+        Path | None, typer.Option(help="Text to validate them on.", rich_help_panel=_TRAINING)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write the three runs to.", rich_help_panel=_TRAINING),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Their options, by name.", rich_help_panel=_TRAINING)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Their options, a TOML file.", rich_help_panel=_TRAINING)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Language models side by side: one text, one treatment of unknown symbols, and their mixture.
+
+    recurra compare runs/kneser-ney runs/lstm --data held-out.txt
+
+    recurra compare --equal-parameters --train-data ptb.train.txt --preset small -o runs/equal
+    """
+    from recurra.errors import ConfigError
+
+    chosen = list(runs or [])
+    training = {"--train-data": train_data, "--out": out}
+    if equal_parameters:
+        missing = [name for name, value in training.items() if value is None]
+        if missing:
+            raise ConfigError(f"--equal-parameters: needs {' and '.join(missing)} too.")
+        assert train_data is not None
+        assert out is not None
+        chosen = [*_train_equal(train_data, valid, out, preset, config), *chosen]
+    else:
+        given = {**training, "--valid": valid, "--preset": preset, "--config": config}
+        for name, value in given.items():
+            if value is not None:
+                raise ConfigError(f"{name}: goes with --equal-parameters only; leave it out.")
+    if not chosen:
+        raise ConfigError("compare: no runs to compare; name some, or train three with --equal-parameters.")
+    from recurra.tasks.language_modeling.comparison import compare as compare_runs
+
+    found = compare_runs(chosen, data, on_model=lambda name: typer.echo(f"reading with {name}", err=True))
+    if page is not None:
+        _write_page(page, found, chosen)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(found)))
+        return
+    _print(found)
+    if page is not None:
+        typer.echo(f"page: {page}")
+
+
+def _train_equal(
+    data: Path, valid: Path | None, out: Path, preset: str | None, toml: Path | None
+) -> list[Path]:
+    """Train the three, each unless it is there already; their folders."""
+    from recurra.cli.train_lm import progress_bar
+    from recurra.config import build_config
+    from recurra.tasks.language_modeling import training
+    from recurra.tasks.language_modeling.comparison import equal_configs
+    from recurra.tasks.language_modeling.config import LanguageModelConfig
+    from recurra.tasks.language_modeling.corpus import read_corpus
+    from recurra.tasks.language_modeling.presets import preset_file
+
+    files = [*([preset_file(preset)] if preset else []), *([toml] if toml else [])]
+    texts = {"data": str(data), "valid": None if valid is None else str(valid)}
+    config = build_config(LanguageModelConfig, files, texts)
+    vocabulary_size = read_corpus(config).tokenizer.vocabulary_size
+    folders = []
+    for cell, own in equal_configs(config, vocabulary_size).items():
+        folders.append(out / cell)
+        typer.echo(f"{out / cell}: {own.num_layers} x {own.hidden_size} units", err=True)
+        listeners = [progress_bar(own.unit)]
+        if not folders[-1].exists():
+            training.train(own, folders[-1], listeners=listeners)
+        else:  # stopped before its end, or done
+            training.resume(folders[-1], listeners=listeners)
+    return folders
+
+
+def _print(found: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"on {found.text}")
+    for name in ("run", "model"):
+        table.add_column(name)
+    for name in _FIGURES:
+        table.add_column(name, justify="right")
+    for row in _rows(found):
+        table.add_row(*row)
+    width = None if Console().is_terminal else 200
+    Console(width=width).print(table)
+    for mixture in found.mixtures:
+        parts = " + ".join(f"{w:.3f} {name}" for w, name in zip(mixture.weights, mixture.names, strict=True))
+        typer.echo(f"mixed, {parts}: perplexity {mixture.perplexity:,.2f} (weights: {mixture.weights_from})")
+
+
+_FIGURES = ("parameters", "perplexity", "<unk>", "per word", "bits/character", "symbols/s", "MB")
+
+
+def _rows(found: "Comparison") -> list[list[str]]:
+    return [
+        [
+            one.name,
+            one.kind,
+            f"{one.parameters:,}",
+            f"{one.figures.perplexity:,.2f}",
+            f"{one.figures.unknown_rate:.2%}",
+            f"{one.word_perplexity:,.2f}",
+            f"{one.figures.open_bits_per_character:.3f}",
+            f"{one.symbols_per_s:,.0f}",
+            f"{one.bytes_on_disk / 1e6:.1f}",
+        ]
+        for one in found.models
+    ]
+
+
+def _as_dict(found: "Comparison") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "text": found.text,
+        "models": [one.to_dict() for one in found.models],
+        "mixtures": [asdict(one) for one in found.mixtures],
+    }
+
+
+def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
+    from recurra.reports import write_comparison
+    from recurra.runs import RunFolder
+
+    records = {
+        one.name: RunFolder.open(run).metrics.read() for one, run in zip(found.models, runs, strict=True)
+    }
+    mixtures = [
+        f"{' + '.join(f'{w:.3f} {n}' for w, n in zip(one.weights, one.names, strict=True))}: perplexity "
+        f"{one.perplexity:,.2f} (weights: {one.weights_from})"
+        for one in found.mixtures
+    ]
+    write_comparison(
+        page,
+        text=found.text,
+        columns=["run", "model", *_FIGURES],
+        rows=_rows(found),
+        notes=mixtures,
+        records=records,
+    )

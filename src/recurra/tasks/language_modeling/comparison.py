@@ -1,0 +1,267 @@
+"""One bench for all language models: one text, one vocabulary, one treatment of what is unknown."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from recurra.data import TextSource
+from recurra.errors import ConfigError
+from recurra.metrics import LikelihoodFigures, best_mixture, mixture_losses
+from recurra.models import NGramNetwork
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.corpus import EncodedText, encode
+from recurra.tasks.language_modeling.evaluation import losses_of_text
+from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.networks import build_network
+from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
+
+EQUAL_CELLS = ("rnn", "gru", "lstm")
+_MOST_UNITS = 1 << 14
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """One model on the text that all are compared on.
+
+    `words` counts ends of lines too; perplexity per word and bits per character are those of the whole text,
+    what is unknown spelt out, so they compare whatever the model's unit and vocabulary.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    bytes_on_disk: int
+    symbols_per_s: float
+    figures: LikelihoodFigures
+    words: int
+
+    @property
+    def word_perplexity(self) -> float:
+        """exp of the nats a word, unknown symbols spelt out."""
+        nats = self.figures.total_nats + (self.figures.spelling_nats or 0.0)
+        return math.exp(min(700.0, nats / self.words))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "parameters": self.parameters,
+            "bytes_on_disk": self.bytes_on_disk,
+            "symbols_per_s": self.symbols_per_s,
+            "perplexity": self.figures.perplexity,
+            "unknown_rate": self.figures.unknown_rate,
+            "word_perplexity": self.word_perplexity,
+            "bits_per_character": self.figures.open_bits_per_character,
+        }
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Models of the same symbols interpolated: their names, the best weights, and the figures.
+
+    `perplexity` is honest: each half of the weights' text was mixed with weights found on the other half,
+    or the weights were found on another text altogether (`weights_from`).
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    perplexity: float
+    weights_from: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found."""
+
+    text: str
+    models: tuple[ComparedModel, ...]
+    mixtures: tuple[Mixture, ...]
+
+
+def compare(
+    runs: Sequence[str | Path],
+    data: str | Path | None = None,
+    *,
+    on_model: Callable[[str], None] = lambda name: None,
+) -> Comparison:
+    """Evaluate several runs on one text: a file, or the part held out by the first of them.
+
+    Models of the same symbols are interpolated too, each group of them. On a file the weights are those
+    that are best on the part the first run held out; without one, each half of the text is mixed with the
+    weights of the other half.
+
+    Raises: RunError, DataError as `LanguageModel.load` and `evaluate`.
+    """
+    if not runs:
+        raise ConfigError("compare: no runs to compare; name some.")
+    models = [LanguageModel.load(run) for run in runs]
+    names = _short_names([Path(run) for run in runs])
+    held_out = models[0].source_of("valid")
+    source = held_out if data is None else TextSource(Path(data).absolute())
+    words = _count_words(source)
+    losses, compared = [], []
+    for name, model in zip(names, models, strict=True):
+        on_model(name)
+        text = encode(source, model.tokenizer, model.config)
+        began = time.perf_counter()
+        own = _losses(model, text)
+        took = time.perf_counter() - began
+        losses.append(own)
+        compared.append(_compared(name, model, text, own, words, took))
+    groups = _same_symbols(models)
+    mixtures = [
+        _mixture(
+            [names[i] for i in group],
+            np.stack([losses[i] for i in group]),
+            None if data is None else _on_held_out([models[i] for i in group], held_out),
+        )
+        for group in groups
+        if len(group) > 1
+    ]
+    return Comparison(str(source.path), tuple(compared), tuple(mixtures))
+
+
+def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str, LanguageModelConfig]:
+    """One configuration a cell, all with as many parameters as the LSTM of the configuration's size, as
+    nearly as whole units allow (the comparison of Chung et al. 2014).
+
+    Raises: ConfigError where the number of units cannot make up for the cell.
+    """
+    lstm = config.model_copy(update={"cell": "lstm"}).resolved()
+    wanted = count_parameters(lstm, vocabulary_size)
+    configs = {}
+    for cell in EQUAL_CELLS:
+        own = lstm.model_copy(update={"cell": cell})
+        size = _size_with(own, wanted, vocabulary_size)
+        configs[cell] = own.model_copy(update={"hidden_size": size})
+        count = count_parameters(configs[cell], vocabulary_size)
+        if abs(count - wanted) > 0.05 * wanted:
+            raise ConfigError(
+                f"equal parameters: {cell} comes to {count:,} at best, the LSTM has {wanted:,}; give a "
+                "larger hidden_size, or leave tie_weights out."
+            )
+    return configs
+
+
+def count_parameters(config: LanguageModelConfig, vocabulary_size: int) -> int:
+    """How many numbers the configured network learns, tied ones once."""
+    with torch.device("meta"):
+        network = build_network(vocabulary_size, config)
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def _size_with(config: LanguageModelConfig, wanted: int, vocabulary_size: int) -> int:
+    """The hidden size whose network has the number of parameters nearest to `wanted`."""
+
+    def count(size: int) -> int:
+        return count_parameters(config.model_copy(update={"hidden_size": size}), vocabulary_size)
+
+    low, high = 1, 2
+    while count(high) < wanted and high < _MOST_UNITS:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if count(middle) < wanted:
+            low = middle
+        else:
+            high = middle
+    return min((low, high), key=lambda size: abs(count(size) - wanted))
+
+
+def _losses(model: LanguageModel, text: EncodedText) -> np.ndarray:
+    return losses_of_text(
+        model.network, model.tokenizer, text, reset_at_documents=model.config.at_document == "reset"
+    )
+
+
+def _compared(
+    name: str, model: LanguageModel, text: EncodedText, losses: np.ndarray, words: int, took: float
+) -> ComparedModel:
+    unk = model.tokenizer.vocabulary.unk_id
+    unknown = np.zeros(len(losses), dtype=bool) if unk is None else np.asarray(text.tokens.ids) == unk
+    figures = LikelihoodFigures(
+        unit=model.tokenizer.unit,
+        total_nats=float(losses.sum()),
+        symbols=len(losses),
+        characters=text.characters,
+        unknown=int(unknown.sum()),
+        unknown_nats=float(losses[unknown].sum()),
+        spelling_nats=spelling_nats(model.tokenizer, text),
+    )
+    assert model.run is not None
+    return ComparedModel(
+        name=name,
+        kind=_kind(model),
+        parameters=_parameters(model),
+        bytes_on_disk=model.run.weights.stat().st_size,
+        symbols_per_s=len(losses) / max(took, 1e-9),
+        figures=figures,
+        words=words,
+    )
+
+
+def _kind(model: LanguageModel) -> str:
+    config = model.config
+    if isinstance(model.network, NGramNetwork):
+        return f"{model.network.model.order}-gram, {config.smoothing}, {config.unit}s"
+    if config.model == "feed-forward":
+        return f"feed-forward {config.window} x {config.hidden_size}, {config.unit}s"
+    return f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}, {config.unit}s"
+
+
+def _parameters(model: LanguageModel) -> int:
+    if isinstance(model.network, NGramNetwork):
+        return model.network.model.parameters
+    return sum(weight.numel() for weight in model.network.parameters())
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """The folders' own names, or as much of their paths as tells them apart."""
+    for depth in range(1, 1 + max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    raise ConfigError("compare: the same run is named twice; name each once.")
+
+
+def _same_symbols(models: Sequence[LanguageModel]) -> list[list[int]]:
+    """Groups of models whose symbols are the same, with the same ids."""
+    prints = sorted((model.tokenizer.fingerprint, i) for i, model in enumerate(models))
+    return [[i for _, i in group] for _, group in groupby(prints, key=lambda one: one[0])]
+
+
+def _on_held_out(models: Sequence[LanguageModel], source: TextSource) -> np.ndarray:
+    return np.stack([_losses(model, encode(source, model.tokenizer, model.config)) for model in models])
+
+
+def _mixture(names: Sequence[str], losses: np.ndarray, held_out: np.ndarray | None) -> Mixture:
+    if held_out is None:
+        middle = losses.shape[1] // 2
+        halves = [losses[:, :middle], losses[:, middle:]]
+        found = [best_mixture(half) for half in halves]
+        mixed = np.concatenate([mixture_losses(halves[0], found[1]), mixture_losses(halves[1], found[0])])
+        weights, where = best_mixture(losses), "each half of the text, for the other half"
+    else:
+        weights, where = best_mixture(held_out), "the text that the first run held out"
+        mixed = mixture_losses(losses, weights)
+    perplexity = math.exp(min(700.0, float(mixed.mean())))
+    return Mixture(tuple(names), tuple(weights.tolist()), perplexity, where)
+
+
+def _count_words(source: TextSource) -> int:
+    """Words between blanks, and ends of lines."""
+    count = 0
+    inside = False  # whether the chunk before ended within a word
+    for chunk in source.chunks():
+        count += len(chunk.split()) + chunk.count("\n")
+        count -= inside and not chunk[:1].isspace()
+        inside = not chunk[-1:].isspace()
+    return count

@@ -1,0 +1,34 @@
+"""What it costs to write down the symbols that a model does not know, so that models of different units and
+vocabularies compare: each is asked for the whole text, letter by letter where need be."""
+
+import math
+from collections import Counter
+
+from recurra.models import Speller
+from recurra.models.speller import CODE_POINTS
+from recurra.tasks.language_modeling.corpus import EncodedText
+from recurra.text import EOS, UNK, Tokenizer
+
+
+def spelling_nats(tokenizer: Tokenizer, text: EncodedText) -> float:
+    """-log P of the spelling of every unknown symbol of a text, in nats; zero where there are none.
+
+    An unknown word is spelt by a character model of the words in the vocabulary (`Speller`), an unknown
+    character is any of the code points that the model does not know. A literal `<unk>` in the text is known.
+    """
+    unknown = text.tokens.count(tokenizer.vocabulary.unk_id)
+    if not unknown:
+        return 0.0
+    if tokenizer.unit == "char":
+        return unknown * math.log(CODE_POINTS - tokenizer.vocabulary_size)
+    known = tokenizer.vocabulary
+    words: Counter[str] = Counter()
+    rest = ""
+    for chunk in text.source.chunks():
+        *lines, rest = (rest + chunk).split("\n")
+        for line in lines:
+            words.update(word for word in line.split() if word not in known)
+    words.update(word for word in rest.split() if word not in known)
+    speller = Speller([symbol for symbol in known.symbols if symbol not in (UNK, EOS)])
+    costs = speller.log_probs(list(words))
+    return -sum(count * float(cost) for count, cost in zip(words.values(), costs, strict=True))
