@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recurra.cli import compare, complete, data, demo, doctor, evaluate, report, sample, score, train
+from recurra.cli import compare, complete, data, demo, doctor, evaluate, export, report, sample, score, train
 from recurra.errors import RecurraError
 
 
@@ -47,6 +47,7 @@ app.command("score")(score.score)
 app.command("complete")(complete.complete)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

@@ -43,7 +43,7 @@ def language_model(
     result = training.train(
         built, out, overwrite=overwrite, listeners=[progress_bar(built.unit)], on_ready=_introduce
     )
-    _report_end(result, counted=built.model == "ngram")
+    _report_end(result, built)
 
 
 def go_on(run: Path) -> None:
@@ -52,8 +52,8 @@ def go_on(run: Path) -> None:
     from recurra.tasks.language_modeling import training
 
     typer.echo(f"{run}: going on", err=True)
-    unit = training.config_of(RunFolder.open(run)).unit
-    _report_end(training.resume(run, listeners=[progress_bar(unit)]))
+    config = training.config_of(RunFolder.open(run))
+    _report_end(training.resume(run, listeners=[progress_bar(config.unit)]), config)
 
 
 def progress_bar(unit: str) -> Any:
@@ -72,12 +72,12 @@ def _introduce(trainer: Any, corpus: Any) -> None:
     unit = corpus.tokenizer.unit
     unseen = corpus.tokenizer.vocabulary.unk_id
     typer.echo(
-        f"{corpus.train.source.path.name}: {len(corpus.train.tokens):,} {unit}s to train on, "
+        f"{corpus.training_text.source.path.name}: {len(corpus.training_text.tokens):,} {unit}s to train on, "
         f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.tokenizer.vocabulary_size:,}"
-        + (" (encoded before)" if corpus.train.tokens.from_cache else ""),
+        + (" (encoded before)" if corpus.training_text.tokens.from_cache else ""),
         err=True,
     )
-    if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
+    if unseen is not None and unit == "word" and not corpus.training_text.tokens.count(unseen):
         typer.echo("no <unk> is seen in training, so none is learnt; --min-count 2 would make some", err=True)
     typer.echo(parameter_summary(trainer.network).table(), err=True)
     typer.echo(
@@ -87,7 +87,7 @@ def _introduce(trainer: Any, corpus: Any) -> None:
     )
 
 
-def _report_end(result: "TrainingResult", *, counted: bool = False) -> None:
+def _report_end(result: "TrainingResult", config: LanguageModelConfig) -> None:
     """The metric, and the commands to go on with."""
     if not result.is_main_process:
         return
@@ -96,7 +96,9 @@ def _report_end(result: "TrainingResult", *, counted: bool = False) -> None:
     run, outcome = result.run, result.outcome
     page = make_report(run)
     early = ", stopped early" if outcome.stopped_early else ""
-    if counted:
+    if config.arpa is not None:
+        typer.echo(f"read {config.arpa} in {outcome.elapsed_s:,.1f} s")
+    elif config.model == "ngram":
         typer.echo(f"counted {outcome.tokens:,} symbols in {outcome.elapsed_s:,.1f} s")
     else:
         typer.echo(

@@ -54,6 +54,7 @@ class NGramPart(Part):
     order: int = option(5, "n, the length of the longest n-grams", unit="symbols", ge=1, le=32)
     smoothing: Smoothing = option("kneser-ney", "what is given to n-grams never seen")
     add_k: float = option(1.0, "what smoothing add-k adds to each count", gt=0)
+    arpa: str | None = option(None, "an ARPA file to take the n-grams from, in place of counting --data")
     cutoff: int = option(0, "leave out n-grams of 3 symbols and more that were seen at most so often", ge=0)
 
 

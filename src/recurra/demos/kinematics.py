@@ -95,13 +95,15 @@ def run(
         sampler.model = LanguageModel(trainer.network, corpus.tokenizer, config)  # type: ignore[arg-type]
         console.print(
             f"{config.num_layers} x {config.hidden_size} {config.cell.upper()} units, "
-            f"{len(corpus.train.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
+            f"{len(corpus.training_text.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
         )
 
     bar = ProgressBar(console, "char")
     result = train(config, out, overwrite=overwrite, listeners=[bar, sampler], on_ready=ready)
     corpus = corpora[0]
-    ngram = NGramModel.fit(np.asarray(corpus.train.tokens.ids), corpus.tokenizer.vocabulary_size, NGRAM_ORDER)
+    ngram = NGramModel.fit(
+        np.asarray(corpus.training_text.tokens.ids), corpus.tokenizer.vocabulary_size, NGRAM_ORDER
+    )
     ngram_perplexity = float(np.exp(ngram.cross_entropy(np.asarray(corpus.valid.tokens.ids))))
     _final_samples(sampler, LanguageModel.load(out), corpus)
     figures = {
@@ -136,7 +138,7 @@ def _sample(model: LanguageModel, seed: int) -> str:
 def _final_samples(sampler: _Sampler, model: LanguageModel, corpus: LanguageModelCorpus) -> None:
     """Samples of the best weights, and how much of each stands in the training text; beside them a
     held-out passage, which nobody copied and which all the same has much in common with it."""
-    training_text = "".join(corpus.train.source.chunks())
+    training_text = "".join(corpus.training_text.source.chunks())
     for seed in range(1, FINAL_SAMPLES + 1):
         text = _sample(model, seed)
         note = novelty(text, training_text).sentence()

@@ -3,7 +3,7 @@
 from recurra.models.feed_forward import WindowNetwork
 from recurra.models.language_model import LanguageModelNetwork
 from recurra.models.next_symbol import NextSymbolNetwork, SegmentLoss
-from recurra.models.ngram import NGramModel, NGramNetwork
+from recurra.models.ngram import NGramModel, NGramNetwork, read_arpa, write_arpa
 from recurra.models.speller import Speller
 
 __all__ = [
@@ -14,4 +14,6 @@ __all__ = [
     "SegmentLoss",
     "Speller",
     "WindowNetwork",
+    "read_arpa",
+    "write_arpa",
 ]

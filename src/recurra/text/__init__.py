@@ -8,6 +8,7 @@ from recurra.text.tokenizers import (
     WordTokenizer,
     build_tokenizer,
     load_tokenizer,
+    tokenizer_of,
 )
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
 
@@ -22,4 +23,5 @@ __all__ = [
     "WordTokenizer",
     "build_tokenizer",
     "load_tokenizer",
+    "tokenizer_of",
 ]

@@ -281,13 +281,17 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     if (folder / "tokenizer.json").exists():
         return SubwordTokenizer.load(folder / "tokenizer.json")
     vocabulary, unit = Vocabulary.load(folder / "vocabulary.json")
-    kinds: dict[str, type[CharTokenizer] | type[WordTokenizer]] = {
-        "char": CharTokenizer,
-        "word": WordTokenizer,
-    }
-    if unit not in kinds:
+    if unit not in ("char", "word"):
         raise VocabularyError(f"{folder / 'vocabulary.json'}: unit {unit!r}, expected char or word.")
-    return kinds[unit](vocabulary)
+    return tokenizer_of(unit, vocabulary)
+
+
+def tokenizer_of(unit: str, vocabulary: Vocabulary) -> Tokenizer:
+    """The tokenizer of a vocabulary of characters (`char`) or words (`word`).
+
+    Raises: VocabularyError if the vocabulary lacks a symbol that the tokenizer needs.
+    """
+    return WordTokenizer(vocabulary) if unit == "word" else CharTokenizer(vocabulary)
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:

@@ -136,6 +136,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, 0
         self._lines = read_lines(path)
+        self._ids: dict[str, int] = {}  # of the tokens as they are written
 
     def next(self, expected: str) -> str:
         """The next line that is not blank."""
@@ -188,25 +189,31 @@ class _Reader:
                 raise self.fault(f"got {line!r}, where a number is expected ({error}).") from error
             if not log_probs[row] <= 0 or math.isnan(backoffs[row]):
                 raise self.fault(f"got log10 P {fields[0]}, expected at most 0.")
-            for column, word in enumerate(fields[1 : length + 1]):
-                tokens[row, column] = self._id(word, column, length, symbols)
+            words = fields[1 : length + 1]
+            if length == 1:
+                tokens[row] = self._new_id(words[0], symbols)
+            else:
+                tokens[row] = self._known_ids(words)
             lines[row] = self.number
         return _Section(tokens, log_probs * _LN10, backoffs * _LN10, lines)
 
-    def _id(self, word: str, column: int, length: int, symbols: dict[str, int]) -> int:
-        if word in (_BEGIN, _END):
-            if length > 1 and column != (0 if word == _BEGIN else length - 1):
-                raise self.fault(f"{word} stands at place {column + 1} of {length}, where it never can.")
-            name = EOS
-        else:
-            name = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), word)
-        if length == 1:
-            if name in symbols and name != EOS:
-                raise self.fault(f"{word!r} stands there for the second time.")
-            return symbols.setdefault(name, len(symbols))
-        if name not in symbols:
-            raise self.fault(f"{word!r} is not among the 1-grams.")
-        return symbols[name]
+    def _new_id(self, word: str, symbols: dict[str, int]) -> int:
+        """The id of a 1-gram's token, which is seen for the first time."""
+        name = EOS if word in (_BEGIN, _END) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), word)
+        if name in symbols and name != EOS:
+            raise self.fault(f"{word!r} stands there for the second time.")
+        return self._ids.setdefault(word, symbols.setdefault(name, len(symbols)))
+
+    def _known_ids(self, words: list[str]) -> list[int]:
+        """The ids of a longer n-gram's tokens."""
+        for word, first, last in ((_BEGIN, 1, len(words)), (_END, 0, len(words) - 1)):
+            if word in words[first:last]:
+                place = words.index(word, first) + 1
+                raise self.fault(f"{word} stands at place {place} of {len(words)}, where it never can.")
+        try:
+            return [self._ids[word] for word in words]
+        except KeyError as error:
+            raise self.fault(f"{error.args[0]!r} is not among the 1-grams.") from error
 
     def end(self) -> None:
         line = self.next("\\end\\")

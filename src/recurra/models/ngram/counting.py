@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 AnyIds = NDArray[np.integer]  # of any width: a token file has two or four bytes a token
 Flags = NDArray[np.bool_]
+Depths = NDArray[np.uint8]
 
 CHUNK_TOKENS = 1 << 24
 _NONE = -1
@@ -52,13 +53,24 @@ class Contexts:
         self.starts = np.zeros(1, dtype=np.int64)
         if starts is not None:
             self.starts = np.union1d(self.starts, starts)
+        self._known: tuple[int, int, Depths] | None = None
 
-    def depth(self, low: int, high: int) -> Ids:
+    def depth(self, low: int, high: int) -> Depths:
         """How many symbols stand before each token from `low` to `high`, the start symbol among them, as far
         as they count: at most n."""
-        places = np.arange(low, high, dtype=np.int64)
-        begun = self.starts[np.searchsorted(self.starts, places, side="right") - 1]
-        depth: Ids = np.minimum(places - begun + (self.start_id is not None), self.order)
+        if self._known is None or self._known[:2] != (low, high):  # asked for again at each level
+            self._known = (low, high, self._depth(low, high))
+        return self._known[2]
+
+    def _depth(self, low: int, high: int) -> Depths:
+        first, last = np.searchsorted(self.starts, [low, high])
+        since = np.full(high - low, -high, dtype=np.int64)  # where it began anew, counted from `low`
+        since[:1] = self.starts[np.searchsorted(self.starts, low, side="right") - 1] - low
+        since[self.starts[first:last] - low] = self.starts[first:last] - low
+        if len(since):
+            np.maximum.accumulate(since, out=since)
+        places = np.arange(high - low, dtype=np.int64)
+        depth: Depths = np.minimum(places - since + (self.start_id is not None), self.order).astype(np.uint8)
         return depth
 
     def before(self, numbers: AnyIds, length: int, low: int, high: int) -> Ids:

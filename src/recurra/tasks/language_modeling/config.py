@@ -89,6 +89,10 @@ class LanguageModelConfig(
             raise ValueError(
                 f"cutoff: goes with smoothing kneser-ney or witten-bell, not with {self.smoothing}"
             )
+        if self.arpa is not None:
+            for name in ("data", "order", "smoothing", "cutoff"):
+                if getattr(self, name) != self._default(name):
+                    raise ValueError(f"{name}: has no meaning beside arpa, which says it; leave it out")
         self._refuse_options_of_others()
         return self
 

@@ -22,12 +22,22 @@ class EncodedText:
 
 @dataclass(frozen=True)
 class LanguageModelCorpus:
-    """What a language model is trained and validated on."""
+    """What a language model is trained and validated on; `train` is None for one read from a file."""
 
     tokenizer: Tokenizer
-    train: EncodedText
+    train: EncodedText | None
     valid: EncodedText
     test: EncodedText | None = None
+
+    @property
+    def training_text(self) -> EncodedText:
+        """The text to train on.
+
+        Raises: DataError if there is none.
+        """
+        if self.train is None:
+            raise DataError("data: the model was read from a file, so it has no text that it was trained on.")
+        return self.train
 
     def facts(self) -> dict[str, Any]:
         """What run.toml keeps of it: enough to find it again and to notice a change."""

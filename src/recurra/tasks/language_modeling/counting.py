@@ -5,33 +5,58 @@ from pathlib import Path
 
 import numpy as np
 
-from recurra.models import NGramModel, NGramNetwork
+from recurra.data import TextSource
+from recurra.errors import ConfigError
+from recurra.models import NGramModel, NGramNetwork, read_arpa
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.corpus import EncodedText, LanguageModelCorpus, read_corpus
+from recurra.tasks.language_modeling.corpus import EncodedText, LanguageModelCorpus, encode, read_corpus
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
-from recurra.text import Tokenizer
+from recurra.text import Tokenizer, Vocabulary, tokenizer_of
 from recurra.training import Outcome, named_memory_faults
 
 
 def count(config: LanguageModelConfig, out: Path, *, overwrite: bool = False) -> TrainingResult:
-    """Count a text's n-grams into the folder `out`.
+    """Count a text's n-grams into the folder `out`, or take them from an ARPA file.
 
-    Raises: RunError if `out` is in the way; DataError if a text cannot be used; ConfigError,
-    OutOfMemoryError, StorageError.
+    Raises: RunError if `out` is in the way; DataError if a text or the ARPA file cannot be used;
+    ConfigError, OutOfMemoryError, StorageError.
     """
     RunFolder.check_free(out, overwrite=overwrite)
     with named_memory_faults("lower --order, or raise --cutoff"):
-        corpus = read_corpus(config)
         began = time.perf_counter()
-        network = NGramNetwork(fit_ngrams(config, corpus.train, corpus.tokenizer))
+        if config.arpa is not None:
+            network, corpus = _from_arpa(config, Path(config.arpa))
+        else:
+            corpus = read_corpus(config)
+            began = time.perf_counter()
+            network = NGramNetwork(fit_ngrams(config, corpus.training_text, corpus.tokenizer))
         took = time.perf_counter() - began
         run = RunFolder.create(out, overwrite=overwrite)
         run.write_settings(TASK, config.model_dump(), corpus.facts())
         corpus.tokenizer.save(out)
         run.write_weights(network.tensors())
         return _evaluated(run, network, corpus, took)
+
+
+def _from_arpa(config: LanguageModelConfig, path: Path) -> tuple[NGramNetwork, LanguageModelCorpus]:
+    """The model in an ARPA file, and the texts to evaluate it on."""
+    if config.unit == "subword":
+        raise ConfigError("arpa: an ARPA file holds words or characters, not subwords; name --unit word.")
+    if config.valid is None:
+        raise ConfigError(
+            "arpa: a model that is read needs a text to be validated on; name one with --valid."
+        )
+    model, symbols = read_arpa(path)
+    tokenizer = tokenizer_of(config.unit, Vocabulary(symbols))
+    model.start_id = start_of_lines(tokenizer)
+    texts = {
+        name: encode(TextSource(Path(file).absolute()), tokenizer, config)
+        for name, file in (("valid", config.valid), ("test", config.test))
+        if file is not None
+    }
+    return NGramNetwork(model), LanguageModelCorpus(tokenizer, None, **texts)
 
 
 def fit_ngrams(config: LanguageModelConfig, text: EncodedText, tokenizer: Tokenizer) -> NGramModel:
@@ -65,7 +90,7 @@ def _evaluated(
     outcome = Outcome(
         steps=1,
         epochs=1,
-        tokens=len(corpus.train.tokens),
+        tokens=0 if corpus.train is None else len(corpus.train.tokens),
         best_loss=validation.loss,
         best_step=1,
         stopped_early=False,

@@ -18,7 +18,7 @@ from recurra.decoding import top_p as keep_top_p
 from recurra.errors import ConfigError
 from recurra.layers import map_state
 from recurra.metrics import LikelihoodFigures
-from recurra.models import NextSymbolNetwork, NGramNetwork
+from recurra.models import NextSymbolNetwork, NGramNetwork, write_arpa
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.adaptation import (
@@ -162,7 +162,19 @@ class LanguageModel:
         """The text of `encoded` as it stands in its file. Raises: as `encoded`."""
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no text of its own; name a file.")
-        return known_source(self.run.read_settings()["data"][part])
+        texts = self.run.read_settings()["data"]
+        if part not in texts:
+            raise ConfigError(f"{self.run.path}: was read from a file, so it has no {part} text of its own.")
+        return known_source(texts[part])
+
+    def save_arpa(self, path: str | Path) -> None:
+        """Write a model of n-grams as an ARPA file, which KenLM, SRILM and others read.
+
+        Raises: ConfigError for another model, or a smoothing that does not back off; StorageError.
+        """
+        if not isinstance(self.network, NGramNetwork):
+            raise ConfigError(f"ARPA: holds models of n-grams only, and this one is {self.config.model}.")
+        write_arpa(Path(path), self.network.model, self.tokenizer.vocabulary.symbols)
 
     def perplexity(self, data: str | Path | None = None) -> float:
         """exp of the mean -log P a symbol of a text file; see `evaluate`."""

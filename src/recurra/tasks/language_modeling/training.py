@@ -178,7 +178,7 @@ def _prepare(
     torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
     share = config.batch_size // processes
     streams = make_streams(
-        corpus.train, corpus.tokenizer, config, rows=slice(rank * share, (rank + 1) * share)
+        corpus.training_text, corpus.tokenizer, config, rows=slice(rank * share, (rank + 1) * share)
     )
     if not len(corpus.valid.tokens):
         raise DataError(f"{corpus.valid.source.path}: has nothing to validate on.")

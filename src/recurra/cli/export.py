@@ -1,0 +1,21 @@
+"""`recurra export RUN`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    kind: Annotated[
+        Literal["arpa"],
+        typer.Option("--format", help="arpa: a model of n-grams, as KenLM and SRILM read it."),
+    ] = "arpa",
+) -> None:
+    """Write a trained model in a format that other programs read."""
+    from recurra.tasks.loading import load
+
+    load(run).save_arpa(out)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:,.1f} MB")
