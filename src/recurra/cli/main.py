@@ -7,7 +7,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recurra.cli import compare, complete, data, demo, doctor, evaluate, export, report, sample, score, train
+from recurra.cli import (
+    compare,
+    complete,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    report,
+    sample,
+    score,
+    spell,
+    train,
+)
 from recurra.errors import RecurraError
 
 
@@ -45,6 +58,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("sample")(sample.sample)
 app.command("score")(score.score)
 app.command("complete")(complete.complete)
+app.command("spell")(spell.spell)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)

@@ -1,7 +1,6 @@
 """`recurra score RUN`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,19 +18,10 @@ def score(
 
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """
-    from recurra.errors import DataError
-    from recurra.files import read_lines
+    from recurra.cli.text_lines import lines_of
     from recurra.tasks.loading import load
 
-    if file == "-":
-        try:
-            text = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
-            lines = text.removesuffix("\n").split("\n") if text else []
-        except UnicodeDecodeError as error:
-            raise DataError("standard input: is not UTF-8 text; convert it.") from error
-    else:
-        lines = list(read_lines(Path(file)))
-    scores = load(run).score(lines)
+    scores = load(run).score(list(lines_of(file)))
     if rank:
         scores.sort(key=lambda one: -one.log_prob)
     for one in scores:

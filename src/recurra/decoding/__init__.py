@@ -1,14 +1,22 @@
-"""From a model's logits to symbols: transforms, sampling, completion."""
+"""From a model's logits to symbols: transforms, sampling, completion, and the best of several texts."""
 
 from recurra.decoding.completion import Completion, complete
+from recurra.decoding.edits import Edits, WordList, edit_distance
+from recurra.decoding.lattice import Alternative, Path, best_paths
 from recurra.decoding.sampling import sample_ids
 from recurra.decoding.transforms import LogitsTransform, chain, forbid, temperature, top_k, top_p
 
 __all__ = [
+    "Alternative",
     "Completion",
+    "Edits",
     "LogitsTransform",
+    "Path",
+    "WordList",
+    "best_paths",
     "chain",
     "complete",
+    "edit_distance",
     "forbid",
     "sample_ids",
     "temperature",

@@ -1,0 +1,105 @@
+"""`recurra spell RUN`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.spelling import SpellingCorrector
+
+_MEASURE = "Measuring it"
+
+
+def spell(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained language model.")],
+    file: Annotated[str, typer.Argument(help="Text to correct, - for standard input.")] = "-",
+    words: Annotated[
+        Path | None,
+        typer.Option(help="Text whose words are the right ones; without it, what the run was trained on."),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Misspellings to learn the likely errors from: lines `right: typed typed …`."),
+    ] = None,
+    context: Annotated[
+        bool, typer.Option("--context/--no-context", help="Let the model judge each word where it stands.")
+    ] = True,
+    caution: Annotated[
+        float, typer.Option(min=0.0, help="What it costs to change a word that is one, in nats.")
+    ] = 2.0,
+    max_edits: Annotated[int, typer.Option(min=1, max=4, help="Errors in a word at most.")] = 2,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell each change.")] = False,
+    evaluate_words: Annotated[
+        Path | None,
+        typer.Option(help="Misspellings to try, each alone.", rich_help_panel=_MEASURE),
+    ] = None,
+    evaluate_text: Annotated[
+        Path | None,
+        typer.Option(help="Right text to put misspellings into and correct.", rich_help_panel=_MEASURE),
+    ] = None,
+    misspellings: Annotated[
+        Path | None, typer.Option(help="Those to put in.", rich_help_panel=_MEASURE)
+    ] = None,
+    one_in: Annotated[
+        int, typer.Option(min=1, help="One word in so many is misspelt.", rich_help_panel=_MEASURE)
+    ] = 12,
+    lines: Annotated[
+        int | None, typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel=_MEASURE)
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Which words, which errors.", rich_help_panel=_MEASURE)
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Correct the spelling of a text, word by word in its context.
+
+    echo 'I hav a dreem' | recurra spell runs/english
+    """
+    from recurra.cli.text_lines import lines_of
+    from recurra.errors import ConfigError
+    from recurra.files import read_lines
+    from recurra.tasks.language_modeling import spelling
+
+    if (evaluate_text is None) != (misspellings is None):
+        raise ConfigError("--evaluate-text and --misspellings: go together; name both.")
+    corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)
+    figures = None
+    if evaluate_words is not None:
+        figures = spelling.evaluate_words(corrector, spelling.read_misspellings(evaluate_words))
+    elif evaluate_text is not None and misspellings is not None:
+        text = list(read_lines(evaluate_text))[:lines]
+        pairs = spelling.read_misspellings(misspellings)
+        figures = spelling.evaluate_text(corrector, text, pairs, one_in=one_in, seed=seed)
+    if figures is not None:
+        typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
+        return
+    for line in lines_of(file):
+        found = corrector.correct(line)
+        if as_json:
+            changes = [{"typed": c.typed, "corrected": c.corrected, "start": c.start} for c in found.changes]
+            typer.echo(json.dumps({"text": found.text, "changes": changes}, ensure_ascii=False))
+            continue
+        typer.echo(found.text)
+        if explain:
+            for change in found.changes:
+                typer.echo(f"  {change.start}: {change.typed} -> {change.corrected}")
+
+
+def _corrector(
+    run: Path, words: Path | None, errors: Path | None, *, context: bool, caution: float, max_edits: int
+) -> "SpellingCorrector":
+    from recurra.data import TextSource
+    from recurra.decoding import Edits
+    from recurra.tasks.language_modeling import spelling
+    from recurra.tasks.loading import load
+
+    model = load(run)
+    source = model.source_of("train") if words is None else TextSource(words.absolute())
+    return spelling.SpellingCorrector(
+        spelling.count_words(source.chunks()),
+        model if context else None,
+        edits=None if errors is None else Edits.learn(spelling.learnable(spelling.read_misspellings(errors))),
+        options=spelling.SpellingOptions(caution=caution, max_edits=max_edits),
+    )

@@ -1,0 +1,73 @@
+"""The best of many texts that differ in places: a beam through a lattice of alternatives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Losses of targets and the state after the last: (inputs (B, T), targets (B, T), state, lengths (B,)).
+Read = Callable[[Tensor, Tensor, Any, Tensor], tuple[Tensor, Any]]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What may stand in a place: its symbols, and what else is said for it than by the model, in nats."""
+
+    ids: tuple[int, ...]
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class Path:
+    """One alternative from each place, by its number, and log P of all plus their scores."""
+
+    choices: tuple[int, ...]
+    score: float
+
+
+@torch.no_grad()
+def best_paths(
+    read: Read,
+    select: Callable[[Any, Tensor], Any],
+    start_id: int,
+    places: Sequence[Sequence[Alternative]],
+    *,
+    width: int = 8,
+    weight: float = 1.0,
+    state: Any = None,
+) -> list[Path]:
+    """The likeliest ways through all places, best first, by a beam of `width`:
+
+        score = Σ_places score(alternative) + weight · log P(all symbols)
+
+    Two ways that end in the same symbols are not joined, as a recurrent state remembers how it came there.
+    `read` gives losses and states, `select(state, rows)` picks rows of a state, `state` is the one before
+    `start_id` is read.
+    """
+    paths = [Path((), 0.0)]
+    last = [start_id]
+    for alternatives in places:
+        rows = [(parent, choice) for parent in range(len(paths)) for choice in range(len(alternatives))]
+        ids = [alternatives[choice].ids for _, choice in rows]
+        lengths = torch.tensor([len(one) for one in ids])
+        width_of_all = max(1, int(lengths.max()))
+        targets = torch.zeros((len(rows), width_of_all), dtype=torch.int64)
+        for row, one in enumerate(ids):
+            targets[row, : len(one)] = torch.tensor(one, dtype=torch.int64)
+        before = torch.tensor([last[parent] for parent, _ in rows])
+        inputs = torch.cat([before[:, None], targets[:, :-1]], dim=1)
+        parents = torch.tensor([parent for parent, _ in rows])
+        entering = None if state is None else select(state, parents)
+        losses, after = read(inputs, targets, entering, lengths)
+        log_probs = -losses.double().sum(dim=1).cpu()
+        scores = [
+            paths[parent].score + alternatives[choice].score + weight * float(log_prob)
+            for (parent, choice), log_prob in zip(rows, log_probs, strict=True)
+        ]
+        best = sorted(range(len(rows)), key=lambda row: (-scores[row], row))[:width]
+        paths = [Path((*paths[rows[row][0]].choices, rows[row][1]), scores[row]) for row in best]
+        last = [ids[row][-1] if ids[row] else last[rows[row][0]] for row in best]
+        state = select(after, torch.tensor(best))
+    return paths

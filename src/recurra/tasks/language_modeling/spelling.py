@@ -1,0 +1,359 @@
+"""A spelling corrector: a noisy channel with a language model for the context.
+
+    corrected = argmax_w  Σ_i log P(typed_i | w_i) + λ log P(w_1 w_2 …)
+
+Known words are mended too where the context asks for it ("form" for "from"). Without a language model each
+word is taken alone, and P(w) is its share of the words of a text.
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recurra.decoding import Alternative, Edits, WordList, best_paths, edit_distance
+from recurra.errors import ConfigError, DataError
+from recurra.files import read_lines
+from recurra.layers import map_state
+from recurra.models import Speller
+from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.text import EOS, UNK
+
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_SHORTEST = 2  # letters; a single one is left alone
+_FALLS_BEHIND = (
+    12.0  # nats by which an alternative may be less likely than the best, before the context counts
+)
+
+
+@dataclass(frozen=True)
+class SpellingOptions:
+    """How bold a corrector is.
+
+    `max_edits` is how far a word may be from what was typed, `known_edits` how far from a word that is one
+    itself, `caution` what a change of such a word costs beside its errors, in nats; `context` weighs the
+    language model (λ).
+    """
+
+    max_edits: int = 2
+    known_edits: int = 1
+    caution: float = 2.0
+    context: float = 1.0
+    candidates: int = 8
+    width: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_edits <= 4 or not 0 <= self.known_edits <= self.max_edits:
+            raise ConfigError(
+                f"spelling: got max_edits {self.max_edits}, known_edits {self.known_edits}, expected 1 <= "
+                "max_edits <= 4 and 0 <= known_edits <= max_edits."
+            )
+        if self.candidates < 1 or self.width < 1 or self.caution < 0 or self.context < 0:
+            raise ConfigError("spelling: candidates and width must be >= 1, caution and context >= 0.")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One word that was mended, and where it began in the line."""
+
+    typed: str
+    corrected: str
+    start: int
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A line as it should be, and what was changed."""
+
+    text: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class SpellingFigures:
+    """How a corrector does where the right words are known."""
+
+    misspelt: int
+    mended: int
+    right: int
+    left_alone: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the misspelt words that were mended to the right word."""
+        return self.mended / max(1, self.misspelt)
+
+    @property
+    def specificity(self) -> float:
+        """Share of the right words that were left alone."""
+        return self.left_alone / max(1, self.right)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self) | {"accuracy": self.accuracy, "specificity": self.specificity}
+
+    def sentence(self) -> str:
+        """For people."""
+        text = f"{self.accuracy:.1%} of {self.misspelt:,} misspelt words mended"
+        if self.right:
+            text += f", {self.specificity:.2%} of {self.right:,} right words left alone"
+        return text
+
+
+class SpellingCorrector:
+    """Mends misspelt words; `model` is None for words without context.
+
+    Raises: DataError if there are no words.
+    """
+
+    def __init__(
+        self,
+        counts: Mapping[str, int],
+        model: LanguageModel | None = None,
+        *,
+        edits: Edits | None = None,
+        options: SpellingOptions | None = None,
+    ) -> None:
+        known = {word: n for word, n in counts.items() if len(word) > 1 or word in ("a", "i", "o")}
+        if not known:
+            raise DataError("spelling: there are no words to correct to; give a text with words in it.")
+        self.words = WordList(known)
+        self.model = model
+        self.edits = edits or Edits()
+        self.options = options or SpellingOptions()
+        self.candidates = lru_cache(maxsize=1 << 16)(self._candidates)
+        self._speller: Speller | None = None
+        if model is not None and model.tokenizer.unit == "word":
+            symbols = model.tokenizer.vocabulary.symbols
+            self._speller = Speller([symbol for symbol in symbols if symbol not in (UNK, EOS)])
+
+    def _candidates(self, typed: str) -> tuple[tuple[str, float, float], ...]:
+        """What a word in small letters may be meant as, the likeliest first: word, log P(typed | word), log P
+        of the word alone. The word itself is among them where it is known."""
+        options = self.options
+        is_known = typed in self.words
+        most = options.known_edits if is_known else options.max_edits
+        found = []
+        for word in self.words.near(typed, most) if most else []:
+            if word != typed and edit_distance(word, typed, most) <= most:
+                caution = options.caution if is_known else 0.0
+                found.append((word, -self.edits.cost(word, typed) - caution, self.words.log_prob(word)))
+        if is_known:
+            found.append((typed, 0.0, self.words.log_prob(typed)))
+        found.sort(key=lambda one: (-one[1] - one[2], one[0]))
+        best = found[0][1] + found[0][2] if found else 0.0
+        return tuple(one for one in found[: options.candidates] if one[1] + one[2] > best - _FALLS_BEHIND)
+
+    def correct_word(self, typed: str) -> str:
+        """One word without its context: the likeliest it is meant as, itself where nothing is near."""
+        small = typed.lower()
+        if len(small) < _SHORTEST:
+            return typed
+        found = self.candidates(small)
+        return _in_case_of(typed, found[0][0]) if found else typed
+
+    def correct(self, line: str) -> Correction:
+        """A line with its words mended."""
+        if "\n" in line:
+            raise ConfigError("spelling: got a text of several lines, expected one; correct each on its own.")
+        found = list(WORD.finditer(line))
+        if self.model is None:
+            chosen = [self.correct_word(one[0]) for one in found]
+        else:
+            chosen = self._in_context(line, found, self.model)
+        parts, changes, at = [], [], 0
+        for one, word in zip(found, chosen, strict=True):
+            parts += [line[at : one.start()], word]
+            at = one.end()
+            if word != one[0]:
+                changes.append(Change(one[0], word, one.start()))
+        return Correction("".join(parts) + line[at:], tuple(changes))
+
+    def _in_context(self, line: str, found: Sequence[re.Match[str]], model: LanguageModel) -> list[str]:
+        """The words that a beam through all that may be meant finds likeliest."""
+        meant = [self._meant(one[0]) for one in found]
+        by_blanks = model.tokenizer.unit == "word"
+        places = (self._blank_separated if by_blanks else self._letter_by_letter)(line, found, meant, model)
+        paths = best_paths(
+            model.network.token_losses,
+            lambda state, rows: map_state(lambda part: part[:, rows], state),
+            model.tokenizer.start_id,
+            [place.ways for place in places],
+            width=self.options.width,
+            weight=self.options.context,
+        )
+        chosen = [one[0] for one in found]
+        for place, choice in zip(places, paths[0].choices, strict=True):
+            if place.word is not None:
+                chosen[place.word] = meant[place.word][choice][0]
+        return chosen
+
+    def _letter_by_letter(
+        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
+    ) -> list["_Place"]:
+        """A place for each word with what stands before it, for models of characters and subwords."""
+        tokenizer = model.tokenizer
+        places, at = [], 0
+        for number, (one, ways) in enumerate(zip(found, meant, strict=True)):
+            before = line[at : one.start()]
+            places.append(
+                _Place(
+                    [Alternative(tuple(tokenizer.encode_line(before + word)), log_p) for word, log_p in ways],
+                    number,
+                )
+            )
+            at = one.end()
+        end = [] if tokenizer.end_id is None else [tokenizer.end_id]
+        return [*places, _Place([Alternative((*tokenizer.encode_line(line[at:]), *end))])]
+
+    def _blank_separated(
+        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
+    ) -> list["_Place"]:
+        """A place for each symbol of a model of words; one with several words in it is left as it is."""
+        vocabulary, places, number = model.tokenizer.vocabulary, [], 0
+        unk = vocabulary.unk_id
+
+        def way(symbol: str, log_p: float) -> Alternative:
+            id_ = vocabulary.ids.get(symbol, unk)
+            assert id_ is not None
+            if id_ == unk and self._speller is not None:
+                log_p += float(self._speller.log_probs([symbol])[0])
+            return Alternative((id_,), log_p)
+
+        for token in re.finditer(r"\S+", line):
+            inside = []
+            while number < len(found) and found[number].end() <= token.end():
+                inside.append(number)
+                number += 1
+            if len(inside) == 1:
+                one = found[inside[0]]
+                before, after = line[token.start() : one.start()], line[one.end() : token.end()]
+                ways = [way(before + word + after, log_p) for word, log_p in meant[inside[0]]]
+                places.append(_Place(ways, inside[0]))
+            else:
+                places.append(_Place([way(token[0], 0.0)]))
+        return [*places, _Place([Alternative((model.tokenizer.start_id,))])]
+
+    def _meant(self, typed: str) -> list[tuple[str, float]]:
+        """What a word may be meant as, in its own case, itself always among it: word, log P(typed | word)."""
+        if len(typed) < _SHORTEST:
+            return [(typed, 0.0)]
+        ways = [(_in_case_of(typed, word), channel) for word, channel, _ in self.candidates(typed.lower())]
+        return ways if any(word == typed for word, _ in ways) else [(typed, 0.0), *ways]
+
+
+_Meant = list[list[tuple[str, float]]]
+
+
+class _Place(NamedTuple):
+    """What may stand in a place, and which word of the line that is, if any."""
+
+    ways: list[Alternative]
+    word: int | None = None
+
+
+def read_misspellings(path: Path) -> list[tuple[str, str]]:
+    """Pairs (right, typed) from a file of lines `right: typed typed …`, or of lines `$right`, each with its
+    misspellings in the lines after it (as the Birkbeck corpus has them; `_` stands for a blank there).
+
+    Raises: DataError, with the line, where the file is neither.
+    """
+    pairs, right = [], None
+    for number, line in enumerate(read_lines(path), start=1):
+        text = line.strip()
+        if text.startswith("$"):
+            right = text[1:].replace("_", " ")
+        elif ":" in text:
+            right, _, typed = text.partition(":")
+            pairs += [(right.strip(), word) for word in typed.split()]
+            right = None
+        elif text and right:
+            pairs.append((right, text.replace("_", " ")))
+        elif text:
+            raise DataError(f"{path}:{number}: got {text!r}, expected `right: typed typed …` or `$right`.")
+    if not pairs:
+        raise DataError(f"{path}: has no misspellings in it; give lines `right: typed typed …`.")
+    return pairs
+
+
+def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str, str]]:
+    """Those misspellings, in small letters, that are of one word and at most so many edits from it: what is
+    farther teaches little of single errors."""
+    small = ((right.lower(), typed.lower()) for right, typed in pairs)
+    return [
+        (right, typed)
+        for right, typed in small
+        if WORD.fullmatch(right) and WORD.fullmatch(typed) and edit_distance(right, typed, most) <= most
+    ]
+
+
+def evaluate_words(corrector: SpellingCorrector, pairs: Sequence[tuple[str, str]]) -> SpellingFigures:
+    """How many misspellings, each alone, come out as the right word."""
+    mended = sum(corrector.correct_word(typed).lower() == right.lower() for right, typed in pairs)
+    return SpellingFigures(len(pairs), mended, 0, 0)
+
+
+def evaluate_text(
+    corrector: SpellingCorrector,
+    lines: Iterable[str],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    one_in: int = 12,
+    seed: int = 1,
+) -> SpellingFigures:
+    """How many words come out right where one in `one_in` words was replaced by one of its misspellings.
+
+    Words are drawn among those that have a misspelling, one word each, until so many of all are replaced.
+    """
+    by_word: dict[str, list[str]] = {}
+    for right, typed in pairs:
+        if WORD.fullmatch(typed) and typed.lower() != right.lower():
+            by_word.setdefault(right.lower(), []).append(typed.lower())
+    texts = [line for line in lines if WORD.search(line)]
+    places = [(row, one) for row, line in enumerate(texts) for one in WORD.finditer(line)]
+    maker = random.Random(seed)
+    eligible = [at for at, (_, one) in enumerate(places) if one[0].lower() in by_word]
+    drawn = set(maker.sample(eligible, min(len(eligible), len(places) // one_in)))
+    typed_lines: list[list[str]] = [[] for _ in texts]
+    ends = [0] * len(texts)
+    for at, (row, one) in enumerate(places):
+        word = one[0]
+        if at in drawn:
+            word = _in_case_of(word, maker.choice(by_word[word.lower()]))
+        typed_lines[row] += [texts[row][ends[row] : one.start()], word]
+        ends[row] = one.end()
+    misspelt = mended = right_words = left_alone = at = 0
+    for row, parts in enumerate(typed_lines):
+        corrected = corrector.correct("".join(parts) + texts[row][ends[row] :])
+        for wanted, got in zip(WORD.findall(texts[row]), WORD.findall(corrected.text), strict=True):
+            if at in drawn:
+                misspelt += 1
+                mended += got.lower() == wanted.lower()
+            else:
+                right_words += 1
+                left_alone += got.lower() == wanted.lower()
+            at += 1
+    return SpellingFigures(misspelt, mended, right_words, left_alone)
+
+
+def count_words(chunks: Iterable[str]) -> Counter[str]:
+    """The words of a text in small letters, with how often each stands there."""
+    counts: Counter[str] = Counter()
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split("\n")
+        for line in lines:
+            counts.update(word.lower() for word in WORD.findall(line))
+    counts.update(word.lower() for word in WORD.findall(rest))
+    return counts
+
+
+def _in_case_of(typed: str, word: str) -> str:
+    """A word in small letters, written as what was typed is: Like So, LIKE SO, or as it is."""
+    if typed.isupper() and len(typed) > 1:
+        return word.upper()
+    return word[:1].upper() + word[1:] if typed[:1].isupper() else word
