@@ -15,6 +15,7 @@ from recurra.cli import (
     doctor,
     evaluate,
     export,
+    fill,
     report,
     sample,
     score,
@@ -59,6 +60,7 @@ app.command("sample")(sample.sample)
 app.command("score")(score.score)
 app.command("complete")(complete.complete)
 app.command("spell")(spell.spell)
+app.command("fill")(fill.fill)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)

@@ -29,6 +29,7 @@ def make_report(run: Path) -> Path:
             model.sample(length=length, temperature=warmth, seed=1),
         )
         for warmth in (0.7, 1.0)
+        if not model.reads_backward
     ]
     figures = {}
     for record in folder.metrics.read():

@@ -24,6 +24,9 @@ class TextPart(Part):
     max_vocabulary_size: int | None = option(
         None, "keep the most frequent symbols; for subwords, the size to learn (8000 if not given)", ge=2
     )
+    direction: Literal["forward", "backward"] = option(
+        "forward", "backward: read each line from its end to its beginning"
+    )
     documents: Documents = option("none", "where a document ends: nowhere, at each line, at blank lines")
 
 

@@ -12,7 +12,7 @@ from recurra.data.cache import cache_folder, digest
 from recurra.data.sources import TextSource
 from recurra.errors import DataError, VocabularyError
 from recurra.files import folder_written_whole
-from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, load_tokenizer
+from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, lines_backward, load_tokenizer
 from recurra.text.tokenizers import Documents
 
 _VERSION = 1
@@ -60,17 +60,24 @@ def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: i
     return tokenizer
 
 
-def open_tokens(source: TextSource, tokenizer: Tokenizer, documents: Documents = "none") -> TokenFile:
-    """The tokens of a text: from the cache where they are, else encoded into it chunk by chunk.
+def open_tokens(
+    source: TextSource, tokenizer: Tokenizer, documents: Documents = "none", *, backward: bool = False
+) -> TokenFile:
+    """The tokens of a text: from the cache where they are, else encoded into it chunk by chunk. With
+    `backward` each line is read from its end to its beginning; its end stays where it is.
 
     Raises: DataError if the text cannot be read or has no symbols; StorageError if the disk is full.
     """
-    fingerprint = digest(_VERSION, source.fingerprint, tokenizer.fingerprint, documents)
+    fingerprint = digest(
+        _VERSION, source.fingerprint, tokenizer.fingerprint, documents, *(["backward"] if backward else [])
+    )
     folder = cache_folder() / "tokens" / fingerprint
     known = _open(folder, fingerprint, from_cache=True)
     if known is not None:
         return known
     chunks = tokenizer.encode_chunks(source.chunks(), documents)
+    if backward:
+        chunks = lines_backward(chunks, tokenizer.end_id)
     _encode(folder, chunks, tokenizer.vocabulary_size, fingerprint, source)
     made = _open(folder, fingerprint, from_cache=False)
     if made is None:

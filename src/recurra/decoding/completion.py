@@ -29,6 +29,7 @@ def complete(
     forbidden: Tensor | None = None,
     allowed: Callable[[tuple[int, ...]], Tensor | None] | None = None,
     width: int | None = None,
+    state: Any = None,
 ) -> list[Completion]:
     """The k likeliest endings after `prime`, likeliest first, each of at least one symbol.
 
@@ -40,7 +41,7 @@ def complete(
     an ending that is given is exact, a likelier ending may have been missed. `select(state, rows)`
     picks rows of a batched state. `allowed(symbols so far)` tells which symbols may come next while
     something that was typed is still to be spelt out, and None from there on; probabilities are then
-    shares among the ways to spell it that the search kept.
+    shares among the ways to spell it that the search kept. `state` is the one before `prime` is read.
 
     Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` gives
     logits (B, T, V).
@@ -48,7 +49,7 @@ def complete(
     width = width or max(4 * k, 32)
     never = torch.zeros_like(ends) if forbidden is None else forbidden
     with torch.no_grad():
-        logits, state = step(torch.tensor([list(prime)]), None)
+        logits, state = step(torch.tensor([list(prime)]), state)
         next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
         endings: list[tuple[int, ...]] = [()]
         log_probs = torch.zeros(1, dtype=torch.float64)

@@ -7,6 +7,7 @@ from recurra.text.tokenizers import (
     Tokenizer,
     WordTokenizer,
     build_tokenizer,
+    lines_backward,
     load_tokenizer,
     tokenizer_of,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Vocabulary",
     "WordTokenizer",
     "build_tokenizer",
+    "lines_backward",
     "load_tokenizer",
     "tokenizer_of",
 ]

@@ -294,6 +294,32 @@ def tokenizer_of(unit: str, vocabulary: Vocabulary) -> Tokenizer:
     return WordTokenizer(vocabulary) if unit == "word" else CharTokenizer(vocabulary)
 
 
+def lines_backward(chunks: Iterable[EncodedChunk], end_id: int | None) -> Iterator[EncodedChunk]:
+    """The same text with the ids of each line in reverse, its end id still at its end; a text without ends of
+    lines is one line. Documents begin at the same places."""
+    held, held_starts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)  # of a line begun
+    for chunk in chunks:
+        starts = np.concatenate([held_starts, chunk.document_starts + len(held)])
+        held = np.concatenate([held, chunk.ids])
+        ends = np.flatnonzero(held == end_id) if end_id is not None else held[:0]
+        cut = int(ends[-1]) + 1 if len(ends) else 0
+        if cut:
+            yield EncodedChunk(_lines_reversed(held[:cut], ends), starts[starts < cut])
+        held, held_starts = held[cut:], starts[starts >= cut] - cut
+    if len(held):
+        yield EncodedChunk(held[::-1].copy(), held_starts)
+
+
+def _lines_reversed(ids: Ids, ends: Ids) -> Ids:
+    """Each line but for its end in reverse: the token at p comes from begin + (end - 1 - p)."""
+    places = np.arange(len(ids))
+    line = np.searchsorted(ends, places)
+    begins = np.concatenate([[0], ends[:-1] + 1])
+    sources = np.where(places == ends[line], places, begins[line] + ends[line] - 1 - places)
+    result: Ids = ids[sources]
+    return result
+
+
 def _code_points(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 

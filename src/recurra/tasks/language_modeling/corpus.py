@@ -114,7 +114,7 @@ def known_source(facts: dict[str, Any]) -> TextSource:
 
 def encode(source: TextSource, tokenizer: Tokenizer, config: TextPart) -> EncodedText:
     """A text's token file, from the cache where it is."""
-    tokens = open_tokens(source, tokenizer, config.documents)
+    tokens = open_tokens(source, tokenizer, config.documents, backward=config.direction == "backward")
     stop = source.facts().characters if source.stop is None else source.stop
     return EncodedText(source, tokens, stop - source.start)
 

@@ -1,7 +1,6 @@
 """The language model that a person holds: train, evaluate, score, sample, complete."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from torch import Tensor
 
 from recurra.config import build_config
 from recurra.data import TextSource
-from recurra.decoding import LogitsTransform, chain, complete, forbid, sample_ids
+from recurra.decoding import LogitsTransform, chain, forbid, sample_ids
 from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
 from recurra.errors import ConfigError
-from recurra.layers import map_state
 from recurra.metrics import LikelihoodFigures
 from recurra.models import NextSymbolNetwork, NGramNetwork, write_arpa
 from recurra.runs import RunFolder
@@ -27,6 +25,7 @@ from recurra.tasks.language_modeling.adaptation import (
     adapting_reader,
     statistics_streams,
 )
+from recurra.tasks.language_modeling.completing import Completer
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_source
 from recurra.tasks.language_modeling.counting import start_of_lines
@@ -37,8 +36,6 @@ from recurra.tasks.language_modeling.scoring import LineScore, score_lines
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
-
-_WORD_PART = "'’-_"
 
 
 def _network_of(
@@ -176,13 +173,18 @@ class LanguageModel:
             raise ConfigError(f"ARPA: holds models of n-grams only, and this one is {self.config.model}.")
         write_arpa(Path(path), self.network.model, self.tokenizer.vocabulary.symbols)
 
+    @property
+    def reads_backward(self) -> bool:
+        """Whether it reads each line from its end to its beginning."""
+        return self.config.direction == "backward"
+
     def perplexity(self, data: str | Path | None = None) -> float:
         """exp of the mean -log P a symbol of a text file; see `evaluate`."""
         return self.evaluate(data).perplexity
 
     def score(self, lines: Sequence[str]) -> list[LineScore]:
         """log P of each line, each scored on its own."""
-        return list(score_lines(self.network, self.tokenizer, lines))
+        return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
 
     def log_prob(self, line: str) -> float:
         """log P of one line, in nats, its end included."""
@@ -210,14 +212,16 @@ class LanguageModel:
         """
         if length < 1:
             raise ConfigError(f"length: got {length}, expected >= 1.")
+        if self.reads_backward:
+            raise ConfigError("sample: the model reads backward, so it cannot write on; use a forward one.")
         generator = torch.Generator()
         if seed is None:
             generator.seed()
         else:
             generator.manual_seed(seed)
         ids = sample_ids(
-            self._step,
-            self._prime_ids(prime),
+            self.step,
+            self.prime_ids(prime),
             length=length,
             transform=self._transform(temperature, top_k, top_p, keep_unknown),
             generator=generator,
@@ -240,67 +244,31 @@ class LanguageModel:
         For models of words: the next `length` words (default 1). For characters and subwords: the rest
         of the word, up to `length` symbols (default 24).
 
-        Raises: ConfigError if k or length is below 1.
+        What was read is remembered: a text that goes on where the last one ended costs its new part alone.
+
+        Raises: ConfigError if k or length is below 1, or the model reads backward.
         """
-        if k < 1 or (length is not None and length < 1):
-            raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
-        words = self.tokenizer.unit == "word"
-        typed = ""
-        if self.tokenizer.unit == "subword":
-            # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
-            typed = re.search(r" ?\S*$", text)[0]  # type: ignore[index]
-        ends = self._mask(
-            (lambda piece: piece == "\n")
-            if words
-            else (lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
-        )
-        unk = self.tokenizer.vocabulary.unk_id
-        forbidden = torch.zeros_like(ends)
-        if unk is not None:
-            forbidden[unk] = True
-        found = complete(
-            self._step,
-            self._prime_ids(text.removesuffix(typed)),
-            k=2 * k if typed else k,
-            max_length=(length or (1 if words else 24)) + len(typed.strip()),
-            ends=ends & ~forbidden,
-            forbidden=forbidden,
-            allowed=self._spelling(typed) if typed else None,
-            select=lambda state, rows: map_state(lambda part: part[:, rows], state),
-        )
-        endings: dict[str, float] = {}
-        for one in found:  # several ways to spell one ending are one
-            ending = self.tokenizer.decode(one.ids)[len(typed) :]
-            endings[ending] = endings.get(ending, 0.0) + one.probability
-        ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
-        return [(ending, probability) for ending, probability in ordered if ending][:k]
+        return self._completer.complete(text, k=k, length=length)
 
-    def _spelling(self, typed: str) -> Callable[[tuple[int, ...]], Tensor | None]:
-        """Which symbols go on spelling `typed`, None once it is spelt out."""
-
-        def allowed(ids: tuple[int, ...]) -> Tensor | None:
-            rest = typed[len(self.tokenizer.decode(ids)) :]
-            if not rest:
-                return None
-            return self._mask(
-                lambda piece: bool(piece) and (piece.startswith(rest) or rest.startswith(piece))
-            )
-
-        return allowed
-
-    def _mask(self, belongs: Callable[[str], bool]) -> Tensor:
-        return torch.tensor([belongs(piece) for piece in self._pieces])
+    def next_words(self, text: str, count: int) -> dict[str, float]:
+        """The likeliest words to stand next to a text, with log P: after it, or before it for a model that
+        reads backward. With characters and subwords those that the search for completions finds."""
+        return self._completer.next_words(text, count)
 
     @cached_property
-    def _pieces(self) -> list[str]:
-        return [self.tokenizer.decode([id_]) for id_ in range(self.tokenizer.vocabulary_size)]
+    def _completer(self) -> Completer:
+        return Completer(self)
 
-    def _step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Logits after each symbol, and the state after the last. Shapes: ids (B, T); logits (B, T, V)."""
         logits, state = self.network(ids, state)
         return logits, state
 
-    def _prime_ids(self, prime: str) -> list[int]:
-        """The start symbol and the ids of the prime, line by line."""
+    def prime_ids(self, prime: str) -> list[int]:
+        """The start symbol and the ids of the prime, line by line; of a model that reads backward, the last
+        line's in reverse."""
+        if self.reads_backward:
+            return [self.tokenizer.start_id, *self.tokenizer.encode_line(prime.split("\n")[0])[::-1]]
         ids = [self.tokenizer.start_id]
         *lines, last = prime.split("\n")
         for line in lines:

@@ -38,22 +38,24 @@ def score_lines(
     tokenizer: Tokenizer,
     lines: Sequence[str],
     *,
+    backward: bool = False,
     batch_size: int = 32,
 ) -> Iterator[LineScore]:
-    """Score each line on its own, from the start symbol to its end (where the model has one).
+    """Score each line on its own, from the start symbol to its end (where the model has one); a model that
+    reads `backward` from the last symbol to the first, and tells them in that order.
 
     Results come in the order of the lines, and none depends on the others.
     """
     for first in range(0, len(lines), batch_size):
-        yield from _score_batch(network, tokenizer, lines[first : first + batch_size])
+        yield from _score_batch(network, tokenizer, lines[first : first + batch_size], backward)
 
 
 def _score_batch(
-    network: NextSymbolNetwork | NGramNetwork, tokenizer: Tokenizer, lines: Sequence[str]
+    network: NextSymbolNetwork | NGramNetwork, tokenizer: Tokenizer, lines: Sequence[str], backward: bool
 ) -> list[LineScore]:
     """Scores of some lines, computed together."""
     end = [] if tokenizer.end_id is None else [tokenizer.end_id]
-    encoded = [tokenizer.encode_line(line) + end for line in lines]
+    encoded = [tokenizer.encode_line(line)[:: -1 if backward else 1] + end for line in lines]
     width = max(1, max(map(len, encoded)))
     device = network.device
     targets = torch.zeros((len(lines), width), dtype=torch.int64)

@@ -118,6 +118,8 @@ class SpellingCorrector:
         edits: Edits | None = None,
         options: SpellingOptions | None = None,
     ) -> None:
+        if model is not None and model.reads_backward:
+            raise ConfigError("spelling: the model reads backward; use a forward one.")
         known = {word: n for word, n in counts.items() if len(word) > 1 or word in ("a", "i", "o")}
         if not known:
             raise DataError("spelling: there are no words to correct to; give a text with words in it.")

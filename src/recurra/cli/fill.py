@@ -1,0 +1,51 @@
+"""`recurra fill RUN TEXT`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fill(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained language model.")],
+    text: Annotated[str, typer.Argument(help="A line with ___ where words are missing.")] = "",
+    backward: Annotated[
+        Path | None,
+        typer.Option(help="Run of a model trained with --direction backward, to look from the right too."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many ways.")] = 5,
+    proposals: Annotated[int, typer.Option(min=1, help="Words to try for each gap.")] = 50,
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take a word out of each line of this text and look for it.", rich_help_panel="Measuring it"
+        ),
+    ] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel="Measuring it"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Which words.", rich_help_panel="Measuring it")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fill the gaps of a sentence, with probabilities.
+
+    recurra fill runs/forward "the cat ___ on the mat" --backward runs/backward
+    """
+    from recurra.files import read_lines
+    from recurra.tasks.language_modeling.filling import GapFiller
+    from recurra.tasks.loading import load
+
+    filler = GapFiller(load(run), None if backward is None else load(backward), proposals=proposals)
+    if evaluate is not None:
+        figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=seed)
+        typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
+        return
+    found = filler.fill(text, k=k)
+    if as_json:
+        rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for one in found:
+        typer.echo(f"{one.probability:.4f}\t{one.text}")

@@ -1,0 +1,139 @@
+"""Predictive typing: the likeliest ways to go on, key by key."""
+
+import re
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recurra.decoding import complete
+from recurra.errors import ConfigError
+from recurra.layers import map_state
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.facade import LanguageModel
+
+_WORD_PART = "'\u2019-_"
+_LONGEST_WORD = 24  # symbols
+
+
+class Completer:
+    """Completions of one model; `LanguageModel.complete` says what they are.
+
+    It remembers the state after what it last read, so that each key costs one step and the search alone.
+    """
+
+    def __init__(self, model: "LanguageModel") -> None:
+        self._model = model
+        self._tokenizer = model.tokenizer
+        self._read: list[int] = []  # the state below is the one after these
+        self._state: Any = None
+        self._spelt_by = lru_cache(maxsize=256)(self._spells)
+
+    def complete(self, text: str, *, k: int, length: int | None) -> list[tuple[str, float]]:
+        """The k likeliest endings after a text."""
+        if k < 1 or (length is not None and length < 1):
+            raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
+        if self._model.reads_backward:
+            raise ConfigError("complete: the model reads backward; use a forward one.")
+        typed = ""
+        if self._tokenizer.unit == "subword":
+            # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
+            typed = re.search(r" ?\S*$", text)[0]  # type: ignore[index]
+        endings: dict[str, float] = {}
+        for ids, probability in self._endings(
+            self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed
+        ):  # several ways to spell one ending are one
+            ending = self._tokenizer.decode(ids)[len(typed) :]
+            endings[ending] = endings.get(ending, 0.0) + probability
+        ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+        return [(ending, probability) for ending, probability in ordered if ending][:k]
+
+    def next_words(self, text: str, count: int) -> dict[str, float]:
+        """The likeliest whole words beside a text, with log P."""
+        tokenizer = self._tokenizer
+        ids = self._model.prime_ids(text)
+        if tokenizer.unit == "word":
+            log_probs = self._next_log_probs(ids).masked_fill(self._ends | self._forbidden, -torch.inf)
+            found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
+            symbols = tokenizer.vocabulary.symbols
+            return {
+                symbols[id_]: log_p
+                for id_, log_p in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+            }
+        direction = -1 if self._model.reads_backward else 1
+        words: dict[str, float] = {}
+        for ending, probability in self._endings(ids, count, None, ""):
+            word = tokenizer.decode(ending[::direction]).strip()
+            if word and not any(map(str.isspace, word)):
+                words[word] = words.get(word, 0.0) + probability
+        return {word: float(torch.tensor(p).log()) for word, p in words.items()}
+
+    def _endings(
+        self, ids: list[int], k: int, length: int | None, typed: str
+    ) -> list[tuple[tuple[int, ...], float]]:
+        rest, state = self._after(ids)
+        usual = 1 if self._tokenizer.unit == "word" else _LONGEST_WORD
+        found = complete(
+            self._model.step,
+            rest,
+            k=k,
+            max_length=(length or usual) + len(typed.strip()),
+            ends=self._ends & ~self._forbidden,
+            forbidden=self._forbidden,
+            allowed=self._spelling(typed) if typed else None,
+            select=lambda state, rows: map_state(lambda part: part[:, rows], state),
+            state=state,
+        )
+        return [(one.ids, one.probability) for one in found]
+
+    def _after(self, ids: list[int]) -> tuple[list[int], Any]:
+        """The last of these symbols, and the state after all before it."""
+        known = len(self._read)
+        if not (known < len(ids) and ids[:known] == self._read):
+            known, self._state = 0, None
+        if len(ids) - known > 1:
+            with torch.no_grad():
+                _, self._state = self._model.step(torch.tensor([ids[known:-1]]), self._state)
+        self._read = ids[:-1]
+        return ids[-1:], self._state
+
+    def _next_log_probs(self, ids: list[int]) -> Tensor:
+        rest, state = self._after(ids)
+        with torch.no_grad():
+            logits, _ = self._model.step(torch.tensor([rest]), state)
+        return logits[0, -1].double().log_softmax(dim=-1)
+
+    @cached_property
+    def _pieces(self) -> list[str]:
+        return [self._tokenizer.decode([id_]) for id_ in range(self._tokenizer.vocabulary_size)]
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        """Which symbols close an ending."""
+        if self._tokenizer.unit == "word":
+            return self._mask(lambda piece: piece == "\n")
+        return self._mask(lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
+
+    @cached_property
+    def _forbidden(self) -> Tensor:
+        """Which symbols are never proposed: `<unk>`."""
+        unk = self._tokenizer.vocabulary.unk_id
+        return torch.arange(self._tokenizer.vocabulary_size) == (-1 if unk is None else unk)
+
+    def _mask(self, belongs: Callable[[str], bool]) -> Tensor:
+        return torch.tensor([belongs(piece) for piece in self._pieces])
+
+    def _spells(self, rest: str) -> Tensor:
+        return self._mask(lambda piece: bool(piece) and (piece.startswith(rest) or rest.startswith(piece)))
+
+    def _spelling(self, typed: str) -> Callable[[tuple[int, ...]], Tensor | None]:
+        """Which symbols go on spelling `typed`, None once it is spelt out."""
+
+        def allowed(ids: tuple[int, ...]) -> Tensor | None:
+            rest = typed[len(self._tokenizer.decode(ids)) :]
+            return self._spelt_by(rest) if rest else None
+
+        return allowed

@@ -1,0 +1,151 @@
+"""Filling gaps in a sentence, from both sides.
+
+    P(words | rest) ∝ (P_forward(sentence) · P_backward(sentence))^(1/2)
+
+over sentences whose gaps hold words that either model proposes from its own side.
+"""
+
+import math
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from recurra.decoding import Alternative, best_paths
+from recurra.errors import ConfigError
+from recurra.layers import map_state
+from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.spelling import WORD
+
+GAP = "___"
+_FEWEST_WORDS = 4  # of a line that a word is taken out of
+
+
+@dataclass(frozen=True)
+class Filling:
+    """One way to fill the gaps: the words, the whole line, and its share among the ways that were tried."""
+
+    words: tuple[str, ...]
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class ClozeFigures:
+    """How often the word that was taken out comes first, and among the first five."""
+
+    gaps: int
+    first: int
+    among_five: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        shares = {"accuracy": self.first / max(1, self.gaps), "top_5": self.among_five / max(1, self.gaps)}
+        return asdict(self) | shares
+
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"{self.first / max(1, self.gaps):.1%} of {self.gaps:,} words found, "
+            f"{self.among_five / max(1, self.gaps):.1%} among the first five"
+        )
+
+
+class GapFiller:
+    """Fills gaps with a forward model, and a backward one of the same or another unit where there is one.
+
+    Raises: ConfigError if a model reads the wrong way.
+    """
+
+    def __init__(
+        self, forward: LanguageModel, backward: LanguageModel | None = None, *, proposals: int = 50
+    ) -> None:
+        if forward.reads_backward or (backward is not None and not backward.reads_backward):
+            raise ConfigError(
+                "fill: the first model must read forward and --backward name one that was trained with "
+                "--direction backward."
+            )
+        if proposals < 1:
+            raise ConfigError(f"proposals: got {proposals}, expected >= 1.")
+        self.forward, self.backward, self.proposals = forward, backward, proposals
+
+    def fill(self, line: str, *, k: int = 5) -> list[Filling]:
+        """The k likeliest ways to fill the gaps, `___`, of a line, the likeliest first.
+
+        Raises: ConfigError if the line has no gap.
+        """
+        parts = line.split(GAP)
+        if len(parts) < 2 or "\n" in line:
+            raise ConfigError(f"fill: got {line!r}, expected one line with {GAP} where a word is missing.")
+        proposed = [
+            self._proposals("".join(parts[: at + 1]), "".join(parts[at + 1 :]))
+            for at in range(len(parts) - 1)
+        ]
+        ways = self._ways(parts, proposed)
+        texts = ["".join(a + b for a, b in zip(parts, (*words, ""), strict=True)) for words in ways]
+        scores = [one.log_prob for one in self.forward.score(texts)]
+        if self.backward is not None:
+            other = [one.log_prob for one in self.backward.score(texts)]
+            scores = [(a + b) / 2 for a, b in zip(scores, other, strict=True)]
+        best = max(scores)
+        total = math.fsum(math.exp(score - best) for score in scores)
+        order = sorted(range(len(ways)), key=lambda i: (-scores[i], texts[i]))[:k]
+        return [Filling(ways[i], texts[i], math.exp(scores[i] - best) / total) for i in order]
+
+    def _ways(self, parts: Sequence[str], proposed: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+        """Words for all gaps: those that are likely together, seen from the left."""
+        if len(proposed) == 1:
+            return [(word,) for word in proposed[0]]
+        tokenizer = self.forward.tokenizer
+        places = [
+            [Alternative(tuple(tokenizer.encode_line(before + word))) for word in words]
+            for before, words in zip(parts, proposed, strict=False)
+        ]
+        paths = best_paths(
+            self.forward.network.token_losses,
+            lambda state, rows: map_state(lambda part: part[:, rows], state),
+            tokenizer.start_id,
+            [*places, [Alternative(tuple(tokenizer.encode_line(parts[-1])))]],
+            width=2 * self.proposals,
+        )
+        return [
+            tuple(words[choice] for words, choice in zip(proposed, path.choices, strict=False))
+            for path in paths
+        ]
+
+    def _proposals(self, left: str, right: str) -> list[str]:
+        """Words for one gap: what either side, and both together, find likeliest."""
+        from_left = self.forward.next_words(left, self.proposals)
+        if self.backward is None:
+            return list(from_left)
+        from_right = self.backward.next_words(right, self.proposals)
+        both = {**from_left, **from_right}
+        lowest = {id(side): min(side.values(), default=0.0) for side in (from_left, from_right)}
+
+        def joint(word: str) -> float:
+            return sum(side.get(word, lowest[id(side)]) for side in (from_left, from_right))
+
+        return sorted(both, key=lambda word: (-joint(word), word))[: 2 * self.proposals]
+
+    def cloze(self, lines: Sequence[str], *, seed: int = 1) -> ClozeFigures:
+        """Take one word at random out of each line that has four or more, and look for it.
+
+        With a model of words only words that it knows are taken out.
+        """
+        maker = random.Random(seed)
+        vocabulary = self.forward.tokenizer.vocabulary
+        by_blanks = self.forward.tokenizer.unit == "word"
+        gaps = first = among_five = 0
+        for line in lines:
+            words = [one for one in re.finditer(r"\S+", line) if WORD.fullmatch(one[0])]
+            if by_blanks:
+                words = [one for one in words if one[0] in vocabulary]
+            if len(line.split()) < _FEWEST_WORDS or not words:
+                continue
+            gone = maker.choice(words)
+            found = self.fill(line[: gone.start()] + GAP + line[gone.end() :], k=5)
+            gaps += 1
+            first += bool(found) and found[0].words[0] == gone[0]
+            among_five += any(one.words[0] == gone[0] for one in found)
+        return ClozeFigures(gaps, first, among_five)
