@@ -56,3 +56,7 @@ class Interrupted(RecurraError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+
+
+class MissingExtra(RecurraError):
+    """An optional package is not installed; the text says which and how."""

@@ -1,11 +1,15 @@
 """`recurra report RUN`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.facade import LanguageModel
+
 _SAMPLE_LENGTH = 600
+_LONGEST_SEARCHED = 20_000_000  # characters of a training text that samples are looked for in
 
 
 def report(run: Annotated[Path, typer.Argument(help="Folder of a trained run.")]) -> None:
@@ -23,14 +27,11 @@ def make_report(run: Path) -> Path:
     model = load(run)
     unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
-    samples = [
-        Sample(
-            f"temperature {warmth}, seed 1",
-            model.sample(length=length, temperature=warmth, seed=1),
-        )
-        for warmth in (0.7, 1.0)
-        if not model.reads_backward
-    ]
+    samples = []
+    for warmth in (0.7, 1.0):
+        if not model.reads_backward:
+            text = model.sample(length=length, temperature=warmth, seed=1)
+            samples.append(Sample(f"temperature {warmth}, seed 1", text, _novelty(model, text)))
     figures = {}
     for record in folder.metrics.read():
         if record["kind"] == "final":
@@ -42,3 +43,16 @@ def make_report(run: Path) -> Path:
                 "share of <unk>": f"{record['unknown_rate']:.2%}",
             }
     return write_report(folder, title="Language model", unit=unit, figures=figures, samples=samples)
+
+
+def _novelty(model: "LanguageModel", text: str) -> str:
+    """How much of a sample is learnt by heart; nothing where the training text is gone or very long."""
+    from recurra.errors import RecurraError
+
+    try:
+        source = model.source_of("train")
+        if source.facts().characters > _LONGEST_SEARCHED:
+            return ""
+        return model.novelty(text).sentence()
+    except RecurraError:
+        return ""

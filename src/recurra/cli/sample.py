@@ -3,9 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.facade import LanguageModel
 
 
 def sample(
@@ -24,29 +27,61 @@ def sample(
         Literal["redraw", "keep"], typer.Option(help="What to do where <unk> is drawn.")
     ] = "redraw",
     until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the first end of a line.")] = False,
+    novelty: Annotated[
+        bool, typer.Option("--novelty", help="Tell how much of it stands in the training text.")
+    ] = False,
+    tune: Annotated[
+        Path | None,
+        typer.Option(help="Write a whole tune in ABC notation there.", rich_help_panel="Music"),
+    ] = None,
+    midi: Annotated[
+        Path | None, typer.Option(help="Write the tune as MIDI too.", rich_help_panel="Music")
+    ] = None,
 ) -> None:
     """Let a language model write, shown as it is drawn."""
+    from recurra.errors import ConfigError
     from recurra.tasks.loading import load
 
-    pieces = load(run).sample_stream(
-        prime,
-        length=length,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        keep_unknown=unknown == "keep",
-        until_end=until_end,
-    )
+    model = load(run)
+    options: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+        "keep_unknown": unknown == "keep",
+    }
+    if tune is not None:
+        _write_tune(model, prime, tune, midi, options)
+        return
+    if midi is not None:
+        raise ConfigError("--midi: goes with --tune; name a file for the tune too.")
+    written = [prime]
     sys.stdout.write(prime)
-    last = prime
     try:
-        for piece in pieces:
+        for piece in model.sample_stream(prime, length=length, until_end=until_end, **options):
             sys.stdout.write(piece)
             sys.stdout.flush()
-            last = piece or last
-        if not last.endswith("\n"):
+            written.append(piece)
+        text = "".join(written)
+        if not text.endswith("\n"):
             sys.stdout.write("\n")
+        if novelty:
+            typer.echo(model.novelty(text).sentence(), err=True)
     except BrokenPipeError:
         # The reader went away, as in `recurra sample … | head`; nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_tune(
+    model: "LanguageModel", prime: str, tune: Path, midi: Path | None, options: dict[str, Any]
+) -> None:
+    from recurra.files import write_text
+    from recurra.tasks.language_modeling.tunes import sample_tune, write_midi
+
+    text = sample_tune(model, prime, **options)
+    write_text(tune, text)
+    typer.echo(text, nl=False)
+    typer.echo(f"tune: {tune}", err=True)
+    if midi is not None:
+        write_midi(text, midi)
+        typer.echo(f"MIDI: {midi}", err=True)

@@ -1,6 +1,7 @@
 """`recurra score RUN`."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 def score(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
     file: Annotated[str, typer.Argument(help="Text with a candidate a line, - for standard input.")] = "-",
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="Another run to score with, the two as one; may be given several times."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Weights of all runs, such as 0.6,0.4; without it all alike.")
+    ] = None,
     tokens: Annotated[bool, typer.Option("--tokens", help="Show log P of each symbol too.")] = False,
     rank: Annotated[bool, typer.Option("--rank", help="Order the lines, the likeliest first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
@@ -21,19 +29,32 @@ def score(
     from recurra.cli.text_lines import lines_of
     from recurra.tasks.loading import load
 
-    scores = load(run).score(list(lines_of(file)))
+    models = [load(one) for one in (run, *(others or []))]
+    shares = None if weights is None else _numbers(weights)
+    scores = models[0].score_with(models[1:], list(lines_of(file)), shares)
     if rank:
         scores.sort(key=lambda one: -one.log_prob)
     for one in scores:
         if as_json:
-            record = {"line": one.line, "log_prob": one.log_prob, "perplexity": one.perplexity}
+            perplexity = None if math.isnan(one.perplexity) else one.perplexity
+            record = {"line": one.line, "log_prob": one.log_prob, "perplexity": perplexity}
             record |= {"unknown": one.unknown}
             if tokens:
                 record["tokens"] = list(zip(one.symbols, one.log_probs, strict=True))
             typer.echo(json.dumps(record, ensure_ascii=False))
             continue
-        typer.echo(f"{one.log_prob:.4f}\t{one.perplexity:.2f}\t{one.line}")
+        perplexity_text = "-" if math.isnan(one.perplexity) else f"{one.perplexity:.2f}"
+        typer.echo(f"{one.log_prob:.4f}\t{perplexity_text}\t{one.line}")
         if tokens:
             typer.echo(
                 "  " + "  ".join(f"{s!r} {p:.2f}" for s, p in zip(one.symbols, one.log_probs, strict=True))
             )
+
+
+def _numbers(text: str) -> list[float]:
+    from recurra.errors import ConfigError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"weights: got {text!r}, expected numbers with commas between them.") from error

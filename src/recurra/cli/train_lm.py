@@ -110,6 +110,9 @@ def _report_end(result: "TrainingResult", config: LanguageModelConfig) -> None:
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")
     typer.echo(f"report: {page}")
-    typer.echo(
-        f"go on with:  recurra sample {run}   recurra evaluate {run} --data FILE   recurra score {run} FILE"
+    first = (
+        f"recurra fill FORWARD --backward {run}"
+        if config.direction == "backward"
+        else f"recurra sample {run}"
     )
+    typer.echo(f"go on with:  {first}   recurra evaluate {run} --data FILE   recurra score {run} FILE")

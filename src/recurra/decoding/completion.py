@@ -57,10 +57,14 @@ def complete(
         spelt = 0.0 if masks[0] is not None else 1.0  # probability of what was typed
         closed: list[Completion] = []
         for length in range(1, max_length + 1):
-            barred = torch.stack([never | ends if mask is None else never | ~mask for mask in masks])
+            barred = _barred(masks, never, ends)
             scores = (log_probs[:, None] + next_log_probs).masked_fill(barred, -torch.inf)
             log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
-            log_probs, chosen = log_probs[log_probs.isfinite()], chosen[log_probs.isfinite()]
+            # An ending is never likelier than what it begins with. What was typed must be found in all its
+            # spellings first, as their sum is what probabilities are shares of.
+            hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
+            alive = log_probs.exp() > hopeless
+            log_probs, chosen = log_probs[alive], chosen[alive]
             if not len(chosen):
                 break
             rows, symbols = chosen // scores.shape[1], chosen % scores.shape[1]
@@ -82,6 +86,13 @@ def complete(
                 break  # whatever is still open is less likely
     best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
     return [Completion(one.ids, one.probability / spelt) for one in best]
+
+
+def _barred(masks: Sequence[Tensor | None], never: Tensor, ends: Tensor) -> Tensor:
+    """Which symbols may not come next, for each ending; Shapes: (rows or 1, V)."""
+    if all(mask is None for mask in masks):
+        return (never | ends).unsqueeze(0)
+    return torch.stack([never | ends if mask is None else never | ~mask for mask in masks])
 
 
 def _close(endings: Sequence[tuple[int, ...]], log_probs: Tensor, free: Tensor) -> list[Completion]:

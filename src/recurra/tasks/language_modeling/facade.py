@@ -15,7 +15,7 @@ from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
 from recurra.errors import ConfigError
-from recurra.metrics import LikelihoodFigures
+from recurra.metrics import LikelihoodFigures, Novelty, novelty
 from recurra.models import NextSymbolNetwork, NGramNetwork, write_arpa
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
@@ -32,7 +32,7 @@ from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.presets import preset_file
-from recurra.tasks.language_modeling.scoring import LineScore, score_lines
+from recurra.tasks.language_modeling.scoring import LineScore, mixed_scores, score_lines
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
@@ -185,6 +185,32 @@ class LanguageModel:
     def score(self, lines: Sequence[str]) -> list[LineScore]:
         """log P of each line, each scored on its own."""
         return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
+
+    def score_with(
+        self,
+        others: Sequence["LanguageModel"],
+        lines: Sequence[str],
+        weights: Sequence[float] | None = None,
+    ) -> list[LineScore]:
+        """log P of each line under this model and others together, equally weighted if no `weights` are
+        given, this model's first; see `mixed_scores`.
+
+        Raises: ConfigError if the weights cannot be.
+        """
+        models = [self, *others]
+        prints = {(model.tokenizer.fingerprint, model.reads_backward) for model in models}
+        return mixed_scores(
+            [model.score(lines) for model in models],
+            [1.0] * len(models) if weights is None else weights,
+            same_symbols=len(prints) == 1,
+        )
+
+    def novelty(self, text: str) -> Novelty:
+        """How much of a text stands word for word in what the model was trained on, which is read whole.
+
+        Raises: DataError if that text is gone or has changed; ConfigError if the model is of no run.
+        """
+        return novelty(text, "".join(self.source_of("train").chunks()))
 
     def log_prob(self, line: str) -> float:
         """log P of one line, in nats, its end included."""

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
+from recurra.errors import ConfigError
+from recurra.metrics import mixture_losses
 from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.text import Tokenizer
 
@@ -29,7 +32,9 @@ class LineScore:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean -log P over the line's symbols."""
+        """exp of the mean -log P over the line's symbols; NaN for a score without symbols."""
+        if self.log_probs and not self.symbols:
+            return math.nan
         return math.exp(min(700.0, -self.log_prob / max(1, len(self.log_probs))))
 
 
@@ -77,3 +82,33 @@ def _score_batch(
         )
         for line, ids, loss in zip(lines, encoded, losses.cpu(), strict=True)
     ]
+
+
+def mixed_scores(
+    scores: Sequence[Sequence[LineScore]], weights: Sequence[float], *, same_symbols: bool
+) -> list[LineScore]:
+    """The scores of several models as one, line by line.
+
+    Models of the same symbols are interpolated symbol by symbol, P = Σ_k w_k P_k; others by whole lines,
+    log P = Σ_k w_k log P_k, up to a constant, which ranks lines and is no probability; such scores have no
+    symbols.
+
+    Raises: ConfigError if there are not as many weights as models, or they are not positive.
+    """
+    if len(weights) != len(scores) or not all(weight > 0 for weight in weights):
+        raise ConfigError(
+            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {len(scores)} models, expected a "
+            "positive one for each."
+        )
+    shares = np.array(weights) / sum(weights)
+    mixed = []
+    for lines in zip(*scores, strict=True):
+        first = lines[0]
+        if same_symbols:
+            losses = -np.array([one.log_probs for one in lines])
+            log_probs = tuple((-mixture_losses(losses, shares)).tolist())
+            mixed.append(replace(first, log_probs=log_probs))
+        else:
+            total = float(sum(share * one.log_prob for share, one in zip(shares, lines, strict=True)))
+            mixed.append(LineScore(first.line, (), (total,), max(one.unknown for one in lines)))
+    return mixed
