@@ -1,0 +1,179 @@
+"""Models side by side: the same text, unknown words spelt out, mixtures, equal parameters."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.config import build_config
+from recurra.errors import ConfigError
+from recurra.metrics import best_mixture, mixture_losses
+from recurra.models import Speller
+from recurra.tasks.language_modeling.comparison import compare, count_parameters, equal_configs
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.evaluation import losses_of_text
+from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
+
+TEXT = "the cat sat on the mat\nthe dog sat on the log\na cow saw the cat\n" * 30
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    text = folder / "text.txt"
+    text.write_text(TEXT)
+    small = {"hidden_size": 8, "batch_size": 4, "segment_length": 12, "epochs": 2}
+    for name, options in {
+        "words": {"unit": "word", **small},
+        "trigrams": {"unit": "word", "model": "ngram", "order": 3},
+        "characters": {"unit": "char", "model": "ngram", "order": 4},
+    }.items():
+        recurra.LanguageModel.train(text, out=folder / name, **options)
+    return folder
+
+
+def held_out(folder, text="the cow sat on the dog\na zebra saw the log\n" * 5):
+    path = folder / "held-out.txt"
+    path.write_text(text)
+    return path
+
+
+def test_the_best_mixture_beats_any_other(runs):
+    maker = np.random.default_rng(0)
+    losses = -np.log(maker.uniform(0.01, 1.0, (3, 500)))
+    weights = best_mixture(losses)
+    assert weights.sum() == pytest.approx(1.0)
+    best = mixture_losses(losses, weights).mean()
+    for _ in range(50):
+        assert mixture_losses(losses, maker.dirichlet(np.ones(3))).mean() >= best - 1e-9
+    by_hand = -np.log(weights @ np.exp(-losses))
+    np.testing.assert_allclose(mixture_losses(losses, weights), by_hand)
+
+
+def test_a_symbol_that_nobody_expects_has_no_probability():
+    losses = np.array([[1.0, np.inf, np.inf], [np.inf, 2.0, np.inf]])
+    assert mixture_losses(losses, np.array([0.5, 0.5])).tolist() == [
+        pytest.approx(1 + math.log(2)),
+        pytest.approx(2 + math.log(2)),
+        np.inf,
+    ]
+    assert best_mixture(losses).tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_spellings_are_a_distribution():
+    speller = Speller(["a", "ab", "ba", "b"])
+    total, words = 0.0, [""]
+    for _ in range(12):
+        total += float(np.exp(speller.log_probs(words)).sum())
+        words = [word + letter for word in words for letter in "ab"][: 1 << 12]
+    other = float(np.exp(speller.log_probs(["é"])[0]))
+    assert 0.5 < total < 1.0
+    assert 0 < other < 1e-5
+    assert speller.log_probs(["ab"])[0] > speller.log_probs(["bb"])[0]
+
+
+def test_unknown_words_cost_their_spelling(runs):
+    model = recurra.LanguageModel.load(runs / "trigrams")
+    path = held_out(runs)
+    figures = model.evaluate(path)
+    symbols = [s for s in model.tokenizer.vocabulary.symbols if s not in ("<unk>", "<eos>")]
+    assert figures.unknown == 5
+    assert figures.spelling_nats == pytest.approx(-5 * Speller(symbols).log_probs(["zebra"])[0])
+    bits = (figures.total_nats + figures.spelling_nats) / math.log(2) / figures.characters
+    assert figures.open_bits_per_character == pytest.approx(bits)
+    assert "bits per character with their spelling" in figures.sentence()
+    literal = held_out(runs, "the <unk> sat on the mat\n")
+    assert spelling_nats(model.tokenizer, model.encode_file(literal)) == 0.0
+    letters = recurra.LanguageModel.load(runs / "characters")
+    assert letters.evaluate(held_out(runs, "zé\n")).spelling_nats == pytest.approx(
+        2 * math.log(0x110000 - letters.tokenizer.vocabulary_size)
+    )
+
+
+def test_models_of_all_units_stand_on_one_text(runs):
+    path = held_out(runs)
+    found = compare([runs / "words", runs / "trigrams", runs / "characters"], path)
+    assert [one.name for one in found.models] == ["words", "trigrams", "characters"]
+    for one in found.models:
+        alone = recurra.LanguageModel.load(runs / one.name).evaluate(path)
+        assert one.figures.total_nats == pytest.approx(alone.total_nats)
+        assert one.words == 13 * 5
+        assert one.word_perplexity == pytest.approx(
+            math.exp((alone.total_nats + alone.spelling_nats) / (13 * 5))
+        )
+    (mixture,) = found.mixtures
+    assert mixture.names == ("words", "trigrams")
+    losses = [
+        losses_of_text(model.network, model.tokenizer, model.encode_file(path))
+        for model in map(recurra.LanguageModel.load, (runs / "words", runs / "trigrams"))
+    ]
+    kept = [
+        losses_of_text(model.network, model.tokenizer, model.encoded("valid"))
+        for model in map(recurra.LanguageModel.load, (runs / "words", runs / "trigrams"))
+    ]
+    weights = best_mixture(np.stack(kept))
+    assert mixture.weights == pytest.approx(tuple(weights))
+    mixed = mixture_losses(np.stack(losses), weights)
+    assert mixture.perplexity == pytest.approx(math.exp(mixed.mean()))
+
+
+def test_without_a_text_the_held_out_part_is_mixed_by_halves(runs):
+    found = compare([runs / "words", runs / "trigrams"])
+    assert "each half" in found.mixtures[0].weights_from
+    assert found.mixtures[0].perplexity < min(one.figures.perplexity for one in found.models) * 1.05
+
+
+def test_equal_parameters_are_equal():
+    config = build_config(LanguageModelConfig, overrides={"unit": "word", "hidden_size": 64})
+    configs = equal_configs(config, 500)
+    counts = {cell: count_parameters(own, 500) for cell, own in configs.items()}
+    assert configs["lstm"].hidden_size == 64 < configs["gru"].hidden_size < configs["rnn"].hidden_size
+    assert max(counts.values()) / min(counts.values()) < 1.01
+    tied = build_config(
+        LanguageModelConfig,
+        overrides={"unit": "word", "hidden_size": 64, "tie_weights": True, "num_layers": 1},
+    )
+    with pytest.raises(ConfigError, match=r"equal parameters: .*leave tie_weights out"):
+        equal_configs(tied, 500)
+
+
+def test_the_command_line_compares_and_writes_a_page(runs, tmp_path, recurra):
+    path = held_out(runs)
+    page = tmp_path / "compare.html"
+    done = recurra(
+        "compare", runs / "words", runs / "trigrams", runs / "characters", "--data", path, "--page", page
+    )
+    assert done.returncode == 0, done.stderr
+    assert "trigrams" in done.stdout
+    assert "mixed, " in done.stdout
+    text = page.read_text()
+    assert "<svg" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+    done = recurra("compare", runs / "words", runs / "characters", "--json")
+    record = json.loads(done.stdout)
+    assert [one["name"] for one in record["models"]] == ["words", "characters"]
+    for arguments, told in (
+        ([], "no runs to compare"),
+        ([runs / "words", runs / "words"], "named twice"),
+        (["--equal-parameters"], "needs --train-data and --out"),
+        ([runs / "words", "--preset", "small"], "--preset: goes with --equal-parameters"),
+    ):
+        done = recurra("compare", *arguments)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path, recurra):
+    toml = tmp_path / "tiny.toml"
+    toml.write_text('unit = "word"\nhidden_size = 32\nbatch_size = 4\nsegment_length = 12\nepochs = 1\n')
+    command = ["compare", "--equal-parameters", "--train-data", runs / "text.txt", "--config", toml]
+    done = recurra(*command, "-o", tmp_path / "equal", "--json")
+    assert done.returncode == 0, done.stderr
+    models = json.loads(done.stdout)["models"]
+    assert [one["name"] for one in models] == ["rnn", "gru", "lstm"]
+    assert max(one["parameters"] for one in models) < 1.05 * min(one["parameters"] for one in models)
+    again = recurra(*command, "-o", tmp_path / "equal", "--json")  # what is there is not trained again
+    assert again.returncode == 0, again.stderr
