@@ -129,7 +129,7 @@ class LanguageModelConfig(
         if self.embedding_size is None:
             small = self.unit == "char" and not self.tie_weights
             found["embedding_size"] = min(_CHARACTER_VECTOR, self.hidden_size) if small else self.hidden_size
-        if self.layer_dropout is None:
+        if self.layer_dropout is None and self.model == "recurrent":
             found["layer_dropout"] = self.dropout
         if self.cell == "jordan":
             found["num_layers"] = 1
