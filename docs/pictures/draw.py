@@ -21,6 +21,10 @@ NAMES = (
     "clipping",
     "perplexity",
     "sampling",
+    "ngram",
+    "window",
+    "dropout",
+    "lattice",
     "kernels",
     "benchmarks",
 )

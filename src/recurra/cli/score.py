@@ -18,7 +18,9 @@ def score(
     weights: Annotated[
         str | None, typer.Option(help="Weights of all runs, such as 0.6,0.4; without it all alike.")
     ] = None,
-    tokens: Annotated[bool, typer.Option("--tokens", help="Show log P of each symbol too.")] = False,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Show log P of each symbol too, where all runs share them.")
+    ] = False,
     rank: Annotated[bool, typer.Option("--rank", help="Order the lines, the likeliest first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
@@ -39,13 +41,13 @@ def score(
             perplexity = None if math.isnan(one.perplexity) else one.perplexity
             record = {"line": one.line, "log_prob": one.log_prob, "perplexity": perplexity}
             record |= {"unknown": one.unknown}
-            if tokens:
+            if tokens and one.symbols:
                 record["tokens"] = list(zip(one.symbols, one.log_probs, strict=True))
             typer.echo(json.dumps(record, ensure_ascii=False))
             continue
         perplexity_text = "-" if math.isnan(one.perplexity) else f"{one.perplexity:.2f}"
         typer.echo(f"{one.log_prob:.4f}\t{perplexity_text}\t{one.line}")
-        if tokens:
+        if tokens and one.symbols:
             typer.echo(
                 "  " + "  ".join(f"{s!r} {p:.2f}" for s, p in zip(one.symbols, one.log_probs, strict=True))
             )

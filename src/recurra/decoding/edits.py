@@ -206,6 +206,7 @@ class WordList:
         self._letters = {letter: column for column, letter in enumerate(letters)}
         self._bags = np.stack([self._bag(word) for word in self.words])
         self._lengths = np.array([len(word) for word in self.words])
+        self._longest = int(self._lengths.max())
 
     def __contains__(self, word: str) -> bool:
         return word in self._places
@@ -219,6 +220,8 @@ class WordList:
 
         One edit changes the number of each letter by two in all at most.
         """
+        if len(typed) > self._longest + edits:
+            return []
         known = [letter for letter in typed if letter in self._letters]
         differences = np.abs(self._bags - self._bag("".join(known))).sum(axis=1) + len(typed) - len(known)
         close = (differences <= 2 * edits) & (np.abs(self._lengths - len(typed)) <= edits)

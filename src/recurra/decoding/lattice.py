@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -46,9 +47,10 @@ def best_paths(
     `read` gives losses and states, `select(state, rows)` picks rows of a state, `state` is the one before
     `start_id` is read.
     """
+    runs = _runs(places)
     paths = [Path((), 0.0)]
     last = [start_id]
-    for alternatives in places:
+    for alternatives in runs:
         rows = [(parent, choice) for parent in range(len(paths)) for choice in range(len(alternatives))]
         ids = [alternatives[choice].ids for _, choice in rows]
         lengths = torch.tensor([len(one) for one in ids])
@@ -70,4 +72,23 @@ def best_paths(
         paths = [Path((*paths[rows[row][0]].choices, rows[row][1]), scores[row]) for row in best]
         last = [ids[row][-1] if ids[row] else last[rows[row][0]] for row in best]
         state = select(after, torch.tensor(best))
-    return paths
+    return [Path(_choices(path.choices, places), path.score) for path in paths]
+
+
+def _runs(places: Sequence[Sequence[Alternative]]) -> list[Sequence[Alternative]]:
+    """The places, with neighbours that leave no choice as one: they are read in one go."""
+    runs: list[Sequence[Alternative]] = []
+    for is_fixed, group in groupby(places, key=lambda ways: len(ways) == 1):
+        if is_fixed:
+            ways = [only[0] for only in group]
+            ids = tuple(id_ for way in ways for id_ in way.ids)
+            runs.append([Alternative(ids, sum(way.score for way in ways))])
+        else:
+            runs += group
+    return runs
+
+
+def _choices(of_runs: Sequence[int], places: Sequence[Sequence[Alternative]]) -> tuple[int, ...]:
+    """The choices at all places, from those at the runs."""
+    free = iter([choice for choice, run in zip(of_runs, _runs(places), strict=True) if len(run) > 1])
+    return tuple(0 if len(ways) == 1 else next(free) for ways in places)

@@ -286,9 +286,20 @@ class LanguageModel:
         return Completer(self)
 
     def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Logits after each symbol, and the state after the last. Shapes: ids (B, T); logits (B, T, V)."""
-        logits, state = self.network(ids, state)
-        return logits, state
+        """Logits after each symbol, on the CPU, and the state after the last.
+
+        Shapes: ids (B, T); logits (B, T, V).
+        """
+        logits, state = self.network(ids.to(self.network.device), state)
+        return logits.cpu(), state
+
+    def read(self, inputs: Tensor, targets: Tensor, state: Any, lengths: Tensor) -> tuple[Tensor, Any]:
+        """-log P of each target, zero in padding, and the state after the last.
+
+        Shapes: inputs, targets, losses (B, T); lengths (B,).
+        """
+        device = self.network.device
+        return self.network.token_losses(inputs.to(device), targets.to(device), state, lengths)
 
     def prime_ids(self, prime: str) -> list[int]:
         """The start symbol and the ids of the prime, line by line; of a model that reads backward, the last

@@ -71,7 +71,8 @@ class GapFiller:
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
     def fill(self, line: str, *, k: int = 5) -> list[Filling]:
-        """The k likeliest ways to fill the gaps, `___`, of a line, the likeliest first.
+        """The k likeliest ways to fill the gaps, `___`, of a line, the likeliest first; none where the model
+        finds no word possible.
 
         Raises: ConfigError if the line has no gap.
         """
@@ -82,6 +83,8 @@ class GapFiller:
             self._proposals("".join(parts[: at + 1]), "".join(parts[at + 1 :]))
             for at in range(len(parts) - 1)
         ]
+        if not all(proposed):
+            return []  # nothing is possible there, as a model without smoothing may find
         ways = self._ways(parts, proposed)
         texts = ["".join(a + b for a, b in zip(parts, (*words, ""), strict=True)) for words in ways]
         scores = [one.log_prob for one in self.forward.score(texts)]
@@ -89,6 +92,8 @@ class GapFiller:
             other = [one.log_prob for one in self.backward.score(texts)]
             scores = [(a + b) / 2 for a, b in zip(scores, other, strict=True)]
         best = max(scores)
+        if best == -math.inf:
+            return []
         total = math.fsum(math.exp(score - best) for score in scores)
         order = sorted(range(len(ways)), key=lambda i: (-scores[i], texts[i]))[:k]
         return [Filling(ways[i], texts[i], math.exp(scores[i] - best) / total) for i in order]
@@ -103,7 +108,7 @@ class GapFiller:
             for before, words in zip(parts, proposed, strict=False)
         ]
         paths = best_paths(
-            self.forward.network.token_losses,
+            self.forward.read,
             lambda state, rows: map_state(lambda part: part[:, rows], state),
             tokenizer.start_id,
             [*places, [Alternative(tuple(tokenizer.encode_line(parts[-1])))]],
@@ -141,7 +146,7 @@ class GapFiller:
             words = [one for one in re.finditer(r"\S+", line) if WORD.fullmatch(one[0])]
             if by_blanks:
                 words = [one for one in words if one[0] in vocabulary]
-            if len(line.split()) < _FEWEST_WORDS or not words:
+            if len(line.split()) < _FEWEST_WORDS or not words or GAP in line:
                 continue
             gone = maker.choice(words)
             found = self.fill(line[: gone.start()] + GAP + line[gone.end() :], k=5)

@@ -95,7 +95,7 @@ def mixed_scores(
 
     Raises: ConfigError if there are not as many weights as models, or they are not positive.
     """
-    if len(weights) != len(scores) or not all(weight > 0 for weight in weights):
+    if len(weights) != len(scores) or not all(0 < weight < 1e100 for weight in weights):
         raise ConfigError(
             f"weights: got {', '.join(f'{w:g}' for w in weights)} for {len(scores)} models, expected a "
             "positive one for each."

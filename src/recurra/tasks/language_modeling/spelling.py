@@ -181,7 +181,7 @@ class SpellingCorrector:
         by_blanks = model.tokenizer.unit == "word"
         places = (self._blank_separated if by_blanks else self._letter_by_letter)(line, found, meant, model)
         paths = best_paths(
-            model.network.token_losses,
+            model.read,
             lambda state, rows: map_state(lambda part: part[:, rows], state),
             model.tokenizer.start_id,
             [place.ways for place in places],
@@ -271,6 +271,8 @@ def read_misspellings(path: Path) -> list[tuple[str, str]]:
             right = text[1:].replace("_", " ")
         elif ":" in text:
             right, _, typed = text.partition(":")
+            if not right:
+                raise DataError(f"{path}:{number}: got {text!r}, expected a word before the colon.")
             pairs += [(right.strip(), word) for word in typed.split()]
             right = None
         elif text and right:
@@ -351,11 +353,18 @@ def count_words(chunks: Iterable[str]) -> Counter[str]:
         for line in lines:
             counts.update(word.lower() for word in WORD.findall(line))
     counts.update(word.lower() for word in WORD.findall(rest))
+    for word in [word for word in counts if not WORD.fullmatch(word)]:
+        del counts[word]  # small letters of some capitals are two characters
     return counts
 
 
 def _in_case_of(typed: str, word: str) -> str:
     """A word in small letters, written as what was typed is: Like So, LIKE SO, or as it is."""
+    if word == typed.lower():
+        return typed  # McDonald, iPad
+    written = word
     if typed.isupper() and len(typed) > 1:
-        return word.upper()
-    return word[:1].upper() + word[1:] if typed[:1].isupper() else word
+        written = word.upper()
+    elif typed[:1].isupper():
+        written = word[:1].upper() + word[1:]
+    return written if WORD.fullmatch(written) else word  # capitals of some letters are two characters

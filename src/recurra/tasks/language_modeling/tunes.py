@@ -46,9 +46,11 @@ def sample_tune(model: LanguageModel, prime: str = "", *, seed: int | None = Non
 def is_tune(text: str) -> bool:
     """Whether a text is one whole tune: it begins with `X:` and a number, has a key (`K:`), then notes, and
     ends with a blank line."""
-    if not text.endswith("\n\n"):
+    if not text.endswith("\n\n") or "\n\n" in text.rstrip("\n"):
         return False
     lines = text.strip().split("\n")
+    if sum(line.startswith("X:") for line in lines) != 1:
+        return False
     key = next((at for at, line in enumerate(lines) if line.startswith("K:")), None)
     if key is None or not re.match(r"X:\s*\d+\s*$", lines[0]):
         return False
