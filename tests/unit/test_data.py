@@ -180,3 +180,11 @@ def test_the_penn_treebank_has_its_known_size(data_folder, lines, tokens):
     encoded = open_tokens(source, tokenizer)
     assert len(encoded) == tokens
     assert encoded.count(tokenizer.end_id) == lines
+
+
+def test_a_text_of_one_line_is_cut_between_words(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("word " * 50 + "\n")
+    train, valid = split_source(TextSource(path), 0.1, at_line_end=True)
+    assert "".join(train.chunks()).endswith(" ")
+    assert "".join(valid.chunks()).startswith("word ")

@@ -81,7 +81,8 @@ class TextSource:
 def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> tuple[TextSource, TextSource]:
     """The text without its last `fraction`, and that last part.
 
-    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut.
+    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut; where none
+    comes any more, as in a text of one line, to the next blank.
 
     Raises: DataError if either part would be empty.
     """
@@ -90,7 +91,7 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
     if at_line_end:
         given = cut
         cut = remembered(
-            "line-ends", source.fingerprint, given, compute=lambda: _after_next_newline(source, given)
+            "cuts", source.fingerprint, given, compute=lambda: _place_to_cut(source, given, total)
         )
     if not 0 < cut < total:
         raise DataError(
@@ -108,11 +109,12 @@ def _read_facts(path: Path) -> TextFacts:
     return TextFacts(characters, content.hexdigest())
 
 
-def _after_next_newline(source: TextSource, position: int) -> int:
-    at = position
-    for chunk in replace(source, start=position).chunks():
-        found = chunk.find("\n")
-        if found >= 0:
-            return at + found + 1
-        at += len(chunk)
-    return at
+def _place_to_cut(source: TextSource, position: int, total: int) -> int:
+    for mark in ("\n", " "):
+        at = position
+        for chunk in replace(source, start=position).chunks():
+            found = chunk.find(mark)
+            if found >= 0 and at + found + 1 < total:
+                return at + found + 1
+            at += len(chunk)
+    return total

@@ -3,7 +3,7 @@
 from recurra.decoding.completion import Completion, complete
 from recurra.decoding.edits import Edits, WordList, edit_distance
 from recurra.decoding.lattice import Alternative, Path, best_paths
-from recurra.decoding.sampling import sample_ids
+from recurra.decoding.sampling import Step, sample_ids
 from recurra.decoding.transforms import LogitsTransform, chain, forbid, temperature, top_k, top_p
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Edits",
     "LogitsTransform",
     "Path",
+    "Step",
     "WordList",
     "best_paths",
     "chain",

@@ -5,6 +5,7 @@ from recurra.models.language_model import LanguageModelNetwork
 from recurra.models.next_symbol import NextSymbolNetwork, SegmentLoss
 from recurra.models.ngram import NGramModel, NGramNetwork, read_arpa, write_arpa
 from recurra.models.speller import Speller
+from recurra.models.streaming import StreamingLanguageModel
 
 __all__ = [
     "LanguageModelNetwork",
@@ -13,6 +14,7 @@ __all__ = [
     "NextSymbolNetwork",
     "SegmentLoss",
     "Speller",
+    "StreamingLanguageModel",
     "WindowNetwork",
     "read_arpa",
     "write_arpa",

@@ -1,12 +1,13 @@
 """Counting an n-gram model into a run folder: what training is for networks."""
 
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
 
 from recurra.data import TextSource
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, Interrupted
 from recurra.models import NGramModel, NGramNetwork, read_arpa
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -31,7 +32,10 @@ def count(config: LanguageModelConfig, out: Path, *, overwrite: bool = False) ->
         else:
             corpus = read_corpus(config)
             began = time.perf_counter()
-            network = NGramNetwork(fit_ngrams(config, corpus.training_text, corpus.tokenizer))
+            try:
+                network = NGramNetwork(fit_ngrams(config, corpus.training_text, corpus.tokenizer))
+            except KeyboardInterrupt:
+                raise Interrupted("stopped while counting; nothing is written", signal.SIGINT) from None
         took = time.perf_counter() - began
         run = RunFolder.create(out, overwrite=overwrite)
         run.write_settings(TASK, config.model_dump(), corpus.facts())

@@ -10,13 +10,19 @@ from torch import Tensor
 
 from recurra.config import build_config
 from recurra.data import TextSource
-from recurra.decoding import LogitsTransform, chain, forbid, sample_ids
+from recurra.decoding import LogitsTransform, Step, chain, forbid, sample_ids
 from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
-from recurra.errors import ConfigError
+from recurra.errors import BackendUnavailable, ConfigError
 from recurra.metrics import LikelihoodFigures, Novelty, novelty
-from recurra.models import NextSymbolNetwork, NGramNetwork, write_arpa
+from recurra.models import (
+    LanguageModelNetwork,
+    NextSymbolNetwork,
+    NGramNetwork,
+    StreamingLanguageModel,
+    write_arpa,
+)
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.adaptation import (
@@ -246,7 +252,7 @@ class LanguageModel:
         else:
             generator.manual_seed(seed)
         ids = sample_ids(
-            self.step,
+            self._streaming_step(),
             self.prime_ids(prime),
             length=length,
             transform=self._transform(temperature, top_k, top_p, keep_unknown),
@@ -292,6 +298,24 @@ class LanguageModel:
         """
         logits, state = self.network(ids.to(self.network.device), state)
         return logits.cpu(), state
+
+    def _streaming_step(self) -> Step:
+        """`step` for one stream read from left to right: by the native streaming step where it can run."""
+        try:
+            if not isinstance(self.network, LanguageModelNetwork):
+                return self.step
+            model = StreamingLanguageModel(self.network)
+        except BackendUnavailable:
+            return self.step
+
+        def step(ids: Tensor, state: Any) -> tuple[Tensor, Any]:
+            if state is None:
+                model.reset()
+            for id_ in ids[0].tolist():
+                logits = model.step(id_)
+            return logits.view(1, 1, -1), model
+
+        return step
 
     def read(self, inputs: Tensor, targets: Tensor, state: Any, lengths: Tensor) -> tuple[Tensor, Any]:
         """-log P of each target, zero in padding, and the state after the last.
