@@ -135,6 +135,24 @@ def streaming() -> str:
     return _table(["layer", "H", "layers", "recurra µs", *(f"{peer} µs" for peer in peers)], table, text=1)
 
 
+def uses() -> str:
+    """Counting, sampling and scoring, things a second."""
+    table = []
+    for row in _rows("uses"):
+        rates = [row["count"] / one["ms"] * 1e3 for one in (row["recurra"], row["peer_timing"])]
+        table.append(
+            [
+                row["use"],
+                row["unit"],
+                f"{rates[0]:,.0f}",
+                row["peer"],
+                f"{rates[1]:,.0f}",
+                _times(row["ratio"]),
+            ]
+        )
+    return _table(["use", "unit", "recurra a second", "peer", "peer a second", "ratio"], table, text=2)
+
+
 def machine(name: str) -> str:
     """What a benchmark ran on, in one sentence."""
     found = _results(name).get("machine", {})
@@ -180,7 +198,7 @@ def _table(columns: list[str], rows: list[list[str]], text: int) -> str:
 
 TABLES: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (layers, torchrecurrent, output_layer, language_model, streaming, machine)
+    for function in (layers, torchrecurrent, output_layer, language_model, streaming, uses, machine)
 }
 
 if __name__ == "__main__":
