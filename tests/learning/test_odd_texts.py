@@ -7,7 +7,7 @@ import pytest
 import recurra
 from recurra.errors import DataError, Interrupted, RecurraError
 
-SMALL = {"hidden_size": 8, "batch_size": 2, "segment_length": 5, "epochs": 1}
+SMALL = {"hidden_size": 8, "batch_size": 2, "segment_length": 5, "epochs": 1, "max_steps": 60}
 MODELS = {
     "recurrent": SMALL,
     "feed-forward": {"model": "feed-forward", "window": 2, **SMALL},

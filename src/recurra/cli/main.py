@@ -35,8 +35,11 @@ class _InOrder(TyperGroup):
         "sample",
         "score",
         "complete",
+        "spell",
+        "fill",
         "compare",
         "report",
+        "export",
         "data",
         "doctor",
     )

@@ -46,6 +46,8 @@ def best_paths(
     Two ways that end in the same symbols are not joined, as a recurrent state remembers how it came there.
     `read` gives losses and states, `select(state, rows)` picks rows of a state, `state` is the one before
     `start_id` is read.
+
+    Shapes: `read` takes ids (B, T), lengths (B,), and gives losses (B, T).
     """
     runs = _runs(places)
     paths = [Path((), 0.0)]

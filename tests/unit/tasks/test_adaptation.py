@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import recurra
+from recurra.cli.main import app
 from recurra.errors import ConfigError
 from recurra.tasks.language_modeling.adaptation import CacheOptions, DynamicOptions
 
@@ -100,10 +102,11 @@ def test_what_cannot_be_is_refused(model, held_out, tmp_path):
         counted.evaluate(held_out, cache=CacheOptions())
 
 
-def test_the_command_line_has_them(model, held_out, recurra):
-    plain = recurra("evaluate", model.run.path, "--data", held_out)
-    done = recurra(
-        "evaluate", model.run.path, "--data", held_out, "--cache-size", 50, "--dynamic-rate", 0.01
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout != plain.stdout
+def test_the_command_line_has_them(model, held_out):
+    def run(*options):
+        command = ["evaluate", str(model.run.path), "--data", str(held_out), *options]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert run("--cache-size", "50", "--dynamic-rate", "0.01") != run()
