@@ -28,6 +28,7 @@ def doctor(
         "native kernels": native.unavailable() or f"available ({native.instruction_set()})",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "tensorboard": "installed" if find_spec("tensorboard") else "not installed (recurra[tensorboard])",
+        "music21": "installed" if find_spec("music21") else "not installed (recurra[music])",
     }
     if as_json:
         typer.echo(json.dumps(facts))
