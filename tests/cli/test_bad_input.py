@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app
-from recurra.errors import RecurraError
+from recurra.errors import ConfigError, RecurraError
 
 SMALL = ["--hidden-size", 8, "--batch-size", 4, "--segment-length", 10, "--epochs", 1, "--num-layers", 1]
 
@@ -44,7 +44,7 @@ def trained(tmp_path_factory):
         (b"", "is empty"),
         (b"\x89PNG\r\n\0\0\0", "looks binary"),
         ("caf\xe9\n".encode("latin1") * 40, "text.txt:1: is not UTF-8"),
-        (b"s", "too few to hold out"),
+        (b"s", "no place to cut off the last 10%"),
         (b"short one", "fewer than one segment"),
         (gzip.compress(b"many words " * 3000, mtime=0)[:50], "is not a whole gzip file"),
     ],
@@ -189,3 +189,19 @@ def test_a_diverged_training_ends_with_code_3(tmp_path, play):
     assert result.exception.exit_code == 3
     assert "Try --learning-rate" in str(result.exception)
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sample", "RUN", "--midi", "a.mid"], "--midi: goes with --tune"),
+        (["sample", "RUN", "--tune", "a.abc", "--novelty"], "--tune: writes one whole tune"),
+        (["spell", "RUN", "a.txt", "--one-in", "3"], "--lines, --one-in and --seed: go with --evaluate-text"),
+        (["spell", "RUN", "a.txt", "--explain", "--json"], "--explain: JSON has the changes already"),
+        (["export", "RUN", "-o", "a.arpa"], "ARPA: holds models of n-grams only"),
+    ],
+)
+def test_options_of_the_uses_that_do_not_go_together(trained, arguments, told):
+    done = CliRunner().invoke(app, [str(trained) if one == "RUN" else one for one in arguments])
+    assert isinstance(done.exception, ConfigError)
+    assert told in str(done.exception)

@@ -53,3 +53,19 @@ def test_a_mean_goes_on_from_what_was_kept():
     for average in (whole, again):
         average.update(network)
     assert torch.equal(whole.tensors()["weight"], again.tensors()["weight"])
+
+
+def test_a_mean_that_comes_back_in_another_order_goes_on_by_name():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 5))
+    whole, again = WeightAverage(), WeightAverage()
+    whole.begin(network)
+    whole.update(network)
+    again.restore(dict(reversed(whole.tensors().items())), whole.count, torch.device("cpu"))
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(1.0)
+    for average in (whole, again):
+        average.update(network)
+    for name, mean in whole.tensors().items():
+        assert torch.equal(mean, again.tensors()[name])

@@ -157,7 +157,7 @@ def test_a_split_between_lines_cuts_none(tmp_path):
     train, valid = split_source(TextSource(path), 0.4, at_line_end=True)
     assert "".join(train.chunks()) == "one two\nthree four\nfive six\n"
     assert "".join(valid.chunks()) == "seven\n"
-    with pytest.raises(DataError, match="too few to hold out"):
+    with pytest.raises(DataError, match="no place between lines or words"):
         split_source(TextSource(path), 0.01, at_line_end=True)
 
 
@@ -188,3 +188,17 @@ def test_a_text_of_one_line_is_cut_between_words(tmp_path):
     train, valid = split_source(TextSource(path), 0.1, at_line_end=True)
     assert "".join(train.chunks()).endswith(" ")
     assert "".join(valid.chunks()).startswith("word ")
+
+
+def test_a_far_end_of_a_line_is_not_waited_for(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a b c d " * 3000 + "\nx y")
+    _, valid = split_source(TextSource(path), 0.1, at_line_end=True)
+    assert 2300 < len("".join(valid.chunks())) < 2410
+
+
+def test_a_text_without_a_place_to_cut_says_so(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("字" * 200, encoding="utf-8")
+    with pytest.raises(DataError, match="no place between lines or words to cut off the last 10% of them"):
+        split_source(TextSource(path), 0.1, at_line_end=True)

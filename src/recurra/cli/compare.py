@@ -90,6 +90,8 @@ def _train_equal(
     """Train the three, each unless it is there already; their folders."""
     from recurra.cli.train_lm import progress_bar
     from recurra.config import build_config
+    from recurra.errors import ConfigError
+    from recurra.runs import RunFolder
     from recurra.tasks.language_modeling import training
     from recurra.tasks.language_modeling.comparison import equal_configs
     from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -100,8 +102,12 @@ def _train_equal(
     texts = {"data": str(data), "valid": None if valid is None else str(valid)}
     config = build_config(LanguageModelConfig, files, texts)
     vocabulary_size = read_corpus(config).tokenizer.vocabulary_size
+    configs = equal_configs(config, vocabulary_size)
+    for cell, own in configs.items():
+        if (out / cell).exists() and training.config_of(RunFolder.open(out / cell)) != own.resolved():
+            raise ConfigError(f"{out / cell}: holds a run with other options or texts; name another --out.")
     folders = []
-    for cell, own in equal_configs(config, vocabulary_size).items():
+    for cell, own in configs.items():
         folders.append(out / cell)
         typer.echo(f"{out / cell}: {own.num_layers} x {own.hidden_size} units", err=True)
         listeners = [progress_bar(own.unit)]

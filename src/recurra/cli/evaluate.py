@@ -1,6 +1,7 @@
 """`recurra evaluate RUN`."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -49,4 +50,5 @@ def evaluate(
     cache = None if cache_size is None else CacheOptions(cache_size, cache_sharpness, cache_weight)
     dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, dynamic_decay, dynamic_steps)
     figures = load(run).evaluate(data, streams=streams, cache=cache, dynamic=dynamic)
-    typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
+    values = {name: None if value == math.inf else value for name, value in figures.to_dict().items()}
+    typer.echo(json.dumps(values, allow_nan=False) if as_json else figures.sentence())

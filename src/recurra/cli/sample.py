@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
     prime: Annotated[str, typer.Option(help="Text to go on from.")] = "",
-    length: Annotated[int, typer.Option(min=1, help="Symbols to draw.")] = 500,
+    length: Annotated[int | None, typer.Option(min=1, help="Symbols to draw (default: 500).")] = None,
     temperature: Annotated[
         float, typer.Option(min=0.0, help="Below 1 bolder, above 1 more varied, 0 always the likeliest.")
     ] = 1.0,
@@ -51,6 +51,8 @@ def sample(
         "keep_unknown": unknown == "keep",
     }
     if tune is not None:
+        if until_end or novelty or length is not None:
+            raise ConfigError("--tune: writes one whole tune; leave out --length, --until-end and --novelty.")
         _write_tune(model, prime, tune, midi, options)
         return
     if midi is not None:
@@ -58,7 +60,7 @@ def sample(
     written = [prime]
     sys.stdout.write(prime)
     try:
-        for piece in model.sample_stream(prime, length=length, until_end=until_end, **options):
+        for piece in model.sample_stream(prime, length=length or 500, until_end=until_end, **options):
             sys.stdout.write(piece)
             sys.stdout.flush()
             written.append(piece)

@@ -43,14 +43,16 @@ def spell(
         Path | None, typer.Option(help="Those to put in.", rich_help_panel=_MEASURE)
     ] = None,
     one_in: Annotated[
-        int, typer.Option(min=1, help="One word in so many is misspelt.", rich_help_panel=_MEASURE)
-    ] = 12,
+        int | None,
+        typer.Option(min=1, help="One word in so many is misspelt (default: 12).", rich_help_panel=_MEASURE),
+    ] = None,
     lines: Annotated[
         int | None, typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel=_MEASURE)
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Which words, which errors.", rich_help_panel=_MEASURE)
-    ] = 1,
+        int | None,
+        typer.Option(min=0, help="Which words, which errors (default: 1).", rich_help_panel=_MEASURE),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Correct the spelling of a text, word by word in its context.
@@ -64,6 +66,12 @@ def spell(
 
     if (evaluate_text is None) != (misspellings is None):
         raise ConfigError("--evaluate-text and --misspellings: go together; name both.")
+    if evaluate_words is not None and evaluate_text is not None:
+        raise ConfigError("--evaluate-words and --evaluate-text: measure one at a time.")
+    if evaluate_text is None and (lines is not None or one_in is not None or seed is not None):
+        raise ConfigError("--lines, --one-in and --seed: go with --evaluate-text only; leave them out.")
+    if explain and as_json:
+        raise ConfigError("--explain: JSON has the changes already; leave it out.")
     corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)
     figures = None
     if evaluate_words is not None:
@@ -71,7 +79,9 @@ def spell(
     elif evaluate_text is not None and misspellings is not None:
         text = list(read_lines(evaluate_text))[:lines]
         pairs = spelling.read_misspellings(misspellings)
-        figures = spelling.evaluate_text(corrector, text, pairs, one_in=one_in, seed=seed)
+        figures = spelling.evaluate_text(
+            corrector, text, pairs, one_in=one_in or 12, seed=1 if seed is None else seed
+        )
     if figures is not None:
         typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
         return

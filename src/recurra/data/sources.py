@@ -23,6 +23,9 @@ class TextFacts(NamedTuple):
     digest: str
 
 
+_LONG_LINE = 1000  # characters; in texts of longer lines the cut falls between words
+
+
 @dataclass(frozen=True)
 class TextSource:
     """The characters `start` … `stop` of a UTF-8 text file, plain or `.gz`."""
@@ -81,8 +84,8 @@ class TextSource:
 def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> tuple[TextSource, TextSource]:
     """The text without its last `fraction`, and that last part.
 
-    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut; where none
-    comes any more, as in a text of one line, to the next blank.
+    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut, or where
+    none comes soon, as in a text of one line, to the next blank.
 
     Raises: DataError if either part would be empty.
     """
@@ -91,12 +94,13 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
     if at_line_end:
         given = cut
         cut = remembered(
-            "cuts", source.fingerprint, given, compute=lambda: _place_to_cut(source, given, total)
+            "places-to-cut", source.fingerprint, given, compute=lambda: _place_to_cut(source, given, total)
         )
     if not 0 < cut < total:
+        between = " between lines or words" if at_line_end else ""
         raise DataError(
-            f"{source.path}: has {total} characters, too few to hold out {fraction:.0%} of them; "
-            "give more text, or a file to validate on with --valid."
+            f"{source.path}: has {total} characters, and there is no place{between} to cut off the last "
+            f"{fraction:.0%} of them; give more text, or a file to validate on with --valid."
         )
     return replace(source, stop=cut), replace(source, start=cut)
 
@@ -110,11 +114,15 @@ def _read_facts(path: Path) -> TextFacts:
 
 
 def _place_to_cut(source: TextSource, position: int, total: int) -> int:
-    for mark in ("\n", " "):
+    """After the next end of a line, if it comes soon, else after the next blank; `total` without either."""
+    found = -1
+    for mark, farthest in (("\n", position + _LONG_LINE), (" ", total)):
         at = position
         for chunk in replace(source, start=position).chunks():
             found = chunk.find(mark)
-            if found >= 0 and at + found + 1 < total:
-                return at + found + 1
+            if found >= 0 or at > farthest:
+                break
             at += len(chunk)
+        if found >= 0 and at + found + 1 < min(total, farthest):
+            return at + found + 1
     return total

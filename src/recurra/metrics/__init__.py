@@ -2,13 +2,14 @@
 
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
-from recurra.metrics.perplexity import LikelihoodFigures
+from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite
 
 __all__ = [
     "LikelihoodFigures",
     "Match",
     "Novelty",
     "best_mixture",
+    "exp_or_infinite",
     "longest_match",
     "mixture_losses",
     "ngram_recall",

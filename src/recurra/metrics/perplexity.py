@@ -33,14 +33,14 @@ class LikelihoodFigures:
     @property
     def perplexity(self) -> float:
         """exp(loss); infinite where that is no number a float can hold."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
+        return exp_or_infinite(self.loss)
 
     @property
     def perplexity_without_unknown(self) -> float:
         """The perplexity over the symbols that the model knows."""
         known = self.symbols - self.unknown
         loss = (self.total_nats - self.unknown_nats) / max(1, known)
-        return math.exp(loss) if loss < 700 else math.inf
+        return exp_or_infinite(loss)
 
     @property
     def bits_per_character(self) -> float:
@@ -88,3 +88,8 @@ class LikelihoodFigures:
             if self.spelling_nats:
                 text += f"; {self.open_bits_per_character:.3f} bits per character with their spelling"
         return text
+
+
+def exp_or_infinite(nats: float) -> float:
+    """exp; infinite where that is no number a float can hold."""
+    return math.exp(nats) if nats < 700 else math.inf

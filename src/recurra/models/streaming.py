@@ -15,7 +15,7 @@ class StreamingLanguageModel:
         model = StreamingLanguageModel(network)
         logits = model.step(id)         # over the symbol after it, given all before
 
-    Later changes of the network's weights do not reach it.
+    Made for one use: after a change of the network's weights make another.
     Shapes: logits (V,).
     Raises: BackendUnavailable where the native kernels cannot run the network.
     """

@@ -39,8 +39,9 @@ class WeightAverage:
         if not self.begun:
             return
         self.count += 1
+        named = dict(network.named_parameters())  # by name: what was restored may be in another order
         with torch.no_grad():
-            means, weights = list(self._mean.values()), list[Tensor](network.parameters())
+            means, weights = [self._mean[name] for name in named], list[Tensor](named.values())
             torch._foreach_lerp_(means, weights, 1.0 / self.count)
 
     @contextmanager

@@ -137,3 +137,9 @@ def test_the_adaptive_softmax_is_a_distribution_and_torchs_loss():
     )
     with pytest.raises(ConfigError, match="no use for a vocabulary of 3"):
         AdaptiveSoftmaxOutput(8, 3)
+
+
+def test_clusters_of_the_adaptive_softmax_that_no_target_is_in_have_zero_gradients():
+    output = AdaptiveSoftmaxOutput(8, V)
+    output.losses(torch.randn(1, 3, 8), torch.tensor([[0, 1, 2]]), -100, "sum").backward()
+    assert all(weight.grad is not None for weight in output.parameters())

@@ -188,3 +188,58 @@ def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path):
     assert max(one["parameters"] for one in models) < 1.05 * min(one["parameters"] for one in models)
     again = run_command(*command, "-o", tmp_path / "equal", "--json")  # what is there is not trained again
     assert again.exit_code == 0, again.output
+
+
+def test_models_that_read_in_different_directions_are_not_mixed(runs, tmp_path):
+    recurra.LanguageModel.train(
+        runs / "text.txt",
+        out=tmp_path / "backward",
+        unit="word",
+        model="ngram",
+        order=3,
+        direction="backward",
+    )
+    assert compare([runs / "trigrams", tmp_path / "backward"]).mixtures == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"forget_bias": 2.0}, "forget_bias: is of the cells lstm, not of 'rnn'"),
+        ({"model": "feed-forward"}, "compares recurrent cells, not a feed-forward model"),
+    ],
+)
+def test_options_of_one_cell_cannot_be_compared(options, told):
+    with pytest.raises(ConfigError, match=told):
+        equal_configs(build_config(LanguageModelConfig, overrides=options), 500)
+
+
+def test_runs_of_other_options_are_not_taken_for_those_asked_for(runs, tmp_path):
+    toml = tmp_path / "tiny.toml"
+    toml.write_text('unit = "word"\nhidden_size = 32\nbatch_size = 4\nsegment_length = 12\nmax_steps = 3\n')
+    command = ["compare", "--equal-parameters", "--train-data", runs / "text.txt", "--config", toml]
+    assert run_command(*command, "-o", tmp_path / "equal").exit_code == 0
+    toml.write_text(toml.read_text().replace("max_steps = 3", "max_steps = 4"))
+    done = run_command(*command, "-o", tmp_path / "equal")
+    assert "holds a run with other options" in str(done.exception)
+
+
+def test_a_text_that_a_model_finds_impossible_is_infinitely_bad(runs, tmp_path):
+    recurra.LanguageModel.train(
+        runs / "text.txt",
+        out=tmp_path / "ml",
+        unit="word",
+        model="ngram",
+        order=3,
+        smoothing="maximum-likelihood",
+    )
+    (model,) = compare([tmp_path / "ml"], held_out(runs)).models
+    assert model.word_perplexity == math.inf
+    assert model.to_dict()["perplexity"] is None
+    path = held_out(runs, "zzz qq the cat\n")
+    done = run_command("score", tmp_path / "ml", path, "--json", "--tokens")
+    assert json.loads(done.stdout)["log_prob"] is None
+    assert "inf" in run_command("score", tmp_path / "ml", path).stdout
+    assert (
+        json.loads(run_command("evaluate", tmp_path / "ml", "--data", path, "--json").stdout)["loss"] is None
+    )

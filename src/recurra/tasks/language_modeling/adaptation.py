@@ -149,7 +149,8 @@ class DynamicReader:
 
         Shapes: losses (1, T).
         """
-        with torch.enable_grad():
+        # cuDNN has no backward in evaluation mode.
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             features, state = self.network.features(segment.inputs, state, segment.lengths, segment.resets)
             losses = self.network.losses(features.read, segment.targets)
             losses.mean().backward()
@@ -178,7 +179,7 @@ def gradient_sizes(network: NextSymbolNetwork, streams: TokenStreams) -> dict[st
     state, count = None, min(len(streams), _MOST_STATISTICS)
     for index in range(count):
         segment = streams.segment(index).to(network.device)
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             total, after, _ = network.total_loss(
                 segment.inputs, segment.targets, state, segment.lengths, segment.resets
             )

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra.config import build_config
 from recurra.data import TextSource
 from recurra.errors import ConfigError
-from recurra.metrics import LikelihoodFigures, best_mixture, mixture_losses
+from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
 from recurra.models import NGramNetwork
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, encode
@@ -46,11 +47,11 @@ class ComparedModel:
     def word_perplexity(self) -> float:
         """exp of the nats a word, unknown symbols spelt out."""
         nats = self.figures.total_nats + (self.figures.spelling_nats or 0.0)
-        return math.exp(min(700.0, nats / self.words))
+        return exp_or_infinite(nats / self.words)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return {
+        """As plain values, for JSON; None for what is infinite."""
+        found = {
             "name": self.name,
             "kind": self.kind,
             "parameters": self.parameters,
@@ -61,6 +62,7 @@ class ComparedModel:
             "word_perplexity": self.word_perplexity,
             "bits_per_character": self.figures.open_bits_per_character,
         }
+        return {name: None if value == math.inf else value for name, value in found.items()}
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,13 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
     """One configuration a cell, all with as many parameters as the LSTM of the configuration's size, as
     nearly as whole units allow (the comparison of Chung et al. 2014).
 
-    Raises: ConfigError where the number of units cannot make up for the cell.
+    Raises: ConfigError where the number of units cannot make up for the cell, for a model that is not
+    recurrent, and for options that only some of the cells have.
     """
+    if config.model != "recurrent":
+        raise ConfigError(f"equal parameters: compares recurrent cells, not a {config.model} model.")
+    for cell in EQUAL_CELLS:
+        build_config(LanguageModelConfig, overrides=config.model_dump() | {"cell": cell})
     lstm = config.model_copy(update={"cell": "lstm"}).resolved()
     wanted = count_parameters(lstm, vocabulary_size)
     configs = {}
@@ -225,6 +232,7 @@ def _parameters(model: LanguageModel) -> int:
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
     """The folders' own names, or as much of their paths as tells them apart."""
+    paths = [path.resolve() for path in paths]
     for depth in range(1, 1 + max(len(path.parts) for path in paths)):
         names = ["/".join(path.parts[-depth:]) for path in paths]
         if len(set(names)) == len(names):
@@ -233,8 +241,10 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _same_symbols(models: Sequence[LanguageModel]) -> list[list[int]]:
-    """Groups of models whose symbols are the same, with the same ids."""
-    prints = sorted((model.tokenizer.fingerprint, i) for i, model in enumerate(models))
+    """Groups of models whose symbols are the same, with the same ids, read in the same direction."""
+    prints = sorted(
+        ((model.tokenizer.fingerprint, model.reads_backward), i) for i, model in enumerate(models)
+    )
     return [[i for _, i in group] for _, group in groupby(prints, key=lambda one: one[0])]
 
 
@@ -252,7 +262,7 @@ def _mixture(names: Sequence[str], losses: np.ndarray, held_out: np.ndarray | No
     else:
         weights, where = best_mixture(held_out), "the text that the first run held out"
         mixed = mixture_losses(losses, weights)
-    perplexity = math.exp(min(700.0, float(mixed.mean())))
+    perplexity = exp_or_infinite(float(mixed.mean()))
     return Mixture(tuple(names), tuple(weights.tolist()), perplexity, where)
 
 

@@ -41,7 +41,7 @@ class Completer:
         typed = ""
         if self._tokenizer.unit == "subword":
             # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
-            typed = re.search(r" ?\S*$", text)[0]  # type: ignore[index]
+            typed = re.search(r" ?\S*\Z", text)[0]  # type: ignore[index]
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
             self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed

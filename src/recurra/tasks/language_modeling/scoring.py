@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from recurra.errors import ConfigError
-from recurra.metrics import mixture_losses
+from recurra.metrics import exp_or_infinite, mixture_losses
 from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.text import Tokenizer
 
@@ -35,7 +35,7 @@ class LineScore:
         """exp of the mean -log P over the line's symbols; NaN for a score without symbols."""
         if self.log_probs and not self.symbols:
             return math.nan
-        return math.exp(min(700.0, -self.log_prob / max(1, len(self.log_probs))))
+        return exp_or_infinite(-self.log_prob / max(1, len(self.log_probs)))
 
 
 def score_lines(
