@@ -113,11 +113,18 @@ def test_an_optimizer_goes_on_from_its_tensors(name):
         assert torch.equal(one, two)
 
 
-def test_the_first_signal_is_noted_and_handlers_come_back():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def pythons_own_handler():
+    """A shell's background jobs are started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_signal_is_noted_and_handlers_come_back(pythons_own_handler):
     with Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupts.received == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is pythons_own_handler
