@@ -89,18 +89,15 @@ def _train_equal(
 ) -> list[Path]:
     """Train the three, each unless it is there already; their folders."""
     from recurra.cli.train_lm import progress_bar
-    from recurra.config import build_config
     from recurra.errors import ConfigError
     from recurra.runs import RunFolder
     from recurra.tasks.language_modeling import training
     from recurra.tasks.language_modeling.comparison import equal_configs
-    from recurra.tasks.language_modeling.config import LanguageModelConfig
     from recurra.tasks.language_modeling.corpus import read_corpus
-    from recurra.tasks.language_modeling.presets import preset_file
+    from recurra.tasks.language_modeling.presets import build_from
 
-    files = [*([preset_file(preset)] if preset else []), *([toml] if toml else [])]
     texts = {"data": str(data), "valid": None if valid is None else str(valid)}
-    config = build_config(LanguageModelConfig, files, texts)
+    config = build_from(preset, toml, texts)
     vocabulary_size = read_corpus(config).tokenizer.vocabulary_size
     configs = equal_configs(config, vocabulary_size)
     for cell, own in configs.items():

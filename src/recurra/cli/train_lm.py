@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recurra.cli.options import config_options
-from recurra.config import build_config
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.presets import preset_file, preset_names
+from recurra.tasks.language_modeling.presets import build_from, preset_names
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.outcome import TrainingResult
@@ -36,8 +35,7 @@ def language_model(
 
     recurra train lm --data shakespeare.txt -o runs/shakespeare
     """
-    files = [preset_file(preset)] if preset else []
-    built = build_config(LanguageModelConfig, [*files, *([config] if config else [])], options)
+    built = build_from(preset, config, options)
     from recurra.tasks.language_modeling import training
 
     result = training.train(

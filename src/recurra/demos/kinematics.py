@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from recurra.config import build_config
 from recurra.data.synthetic.kinematics import write_corpus
 from recurra.metrics import novelty
 from recurra.models import NGramModel
@@ -23,7 +22,7 @@ from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.presets import preset_file
+from recurra.tasks.language_modeling.presets import build_from
 from recurra.tasks.language_modeling.training import train
 from recurra.training import Listener, ProgressBar, StepReport, Trainer
 
@@ -126,7 +125,7 @@ def run(
 def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageModelConfig:
     """The demo's options: the sizes of the notes' experiment, somewhat larger."""
     own = {"data": str(problems.absolute()), "seed": seed}
-    return build_config(LanguageModelConfig, [preset_file("kinematics")], own | dict(options)).resolved()
+    return build_from("kinematics", options=own | dict(options)).resolved()
 
 
 def _sample(model: LanguageModel, seed: int) -> str:

@@ -10,7 +10,7 @@ from recurra.layers.pooling import ends_of_output, ends_of_state
 from recurra.layers.recurrent import RecurrentLayer
 from recurra.layers.resets import run_with_resets
 from recurra.layers.rnn import RNN
-from recurra.layers.state import LSTMState, State, detach_state, map_state
+from recurra.layers.state import LSTMState, State, detach_state, map_state, rows_of_state
 from recurra.layers.step import StreamingStep
 from recurra.layers.summary import ParameterRow, ParameterSummary, parameter_summary
 
@@ -36,5 +36,6 @@ __all__ = [
     "linear_cross_entropy",
     "map_state",
     "parameter_summary",
+    "rows_of_state",
     "run_with_resets",
 ]

@@ -27,7 +27,7 @@ class SoftmaxOutput(nn.Linear):
         return linear_cross_entropy(hidden, self.weight, self.bias, targets, ignore_index, reduction)
 
 
-class AdaptiveSoftmaxOutput(nn.AdaptiveLogSoftmaxWithLoss):
+class AdaptiveSoftmaxOutput(nn.Module):
     """The adaptive softmax: frequent symbols in a short output layer, rare ones in two more that read a
     quarter and a sixteenth of the features, reached through the first.
 
@@ -47,12 +47,14 @@ class AdaptiveSoftmaxOutput(nn.AdaptiveLogSoftmaxWithLoss):
             raise ConfigError(
                 f"adaptive_softmax: has no use for a vocabulary of {vocabulary_size}; leave it out."
             )
-        super().__init__(in_features, vocabulary_size, cutoffs, head_bias=True)
+        super().__init__()
+        self.in_features = in_features
+        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(in_features, vocabulary_size, cutoffs, head_bias=True)
 
-    def forward(self, hidden: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, hidden: Tensor) -> Tensor:
         """log P of every symbol. Shapes: hidden (…, H); result (…, V)."""
-        flat: Tensor = self.log_prob(hidden.reshape(-1, hidden.shape[-1]))
-        return flat.view(*hidden.shape[:-1], self.n_classes)
+        flat: Tensor = self.softmax.log_prob(hidden.reshape(-1, hidden.shape[-1]))
+        return flat.view(*hidden.shape[:-1], self.softmax.n_classes)
 
     def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
         """-log P of each target, or their sum or mean.
@@ -61,7 +63,7 @@ class AdaptiveSoftmaxOutput(nn.AdaptiveLogSoftmaxWithLoss):
         """
         flat, labels = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)
         real = labels != ignore_index
-        found: Tensor = super().forward(flat[real], labels[real]).output
+        found: Tensor = self.softmax(flat[real], labels[real]).output
         if torch.is_grad_enabled():  # other processes wait for the gradient of a cluster that no target is in
             found = found + 0.0 * sum(weight.sum() for weight in self.parameters())
         if reduction != "none":

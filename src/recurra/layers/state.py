@@ -7,7 +7,7 @@ from torch import Tensor
 
 from recurra.cells import LSTMState, State, map_state
 
-__all__ = ["LSTMState", "State", "detach_state", "join_states", "map_state", "split_state"]
+__all__ = ["LSTMState", "State", "detach_state", "join_states", "map_state", "rows_of_state", "split_state"]
 
 S = TypeVar("S", bound=State)
 
@@ -18,6 +18,14 @@ def detach_state(state: S) -> S:
     Shapes: (L*D, B, H), a pair of them for the LSTM, unchanged.
     """
     return map_state(Tensor.detach, state)
+
+
+def rows_of_state(state: S, rows: Tensor) -> S:
+    """Return the state of some rows of a batch, in this order, one as often as it is named.
+
+    Shapes: state (L*D, B, H), a pair of them for the LSTM; rows (R,), indices; result (L*D, R, H).
+    """
+    return map_state(lambda part: part[:, rows], state)
 
 
 def join_states(first: State, last: State) -> State:

@@ -8,6 +8,7 @@ from recurra.text.tokenizers import (
     WordTokenizer,
     build_tokenizer,
     lines_backward,
+    lines_of,
     load_tokenizer,
     tokenizer_of,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "WordTokenizer",
     "build_tokenizer",
     "lines_backward",
+    "lines_of",
     "load_tokenizer",
     "tokenizer_of",
 ]

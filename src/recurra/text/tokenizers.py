@@ -171,7 +171,7 @@ class WordTokenizer(Tokenizer):
     ) -> "WordTokenizer":
         """A tokenizer of the words of a text."""
         counts: Counter[str] = Counter()
-        for line in _lines(chunks):
+        for line in lines_of(chunks):
             counts.update(line.split())
             counts[EOS] += 1
         special = (UNK, EOS)
@@ -196,7 +196,7 @@ class WordTokenizer(Tokenizer):
                 between = " "
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
-        yield from _encode_lines(self, _lines(chunks), documents)
+        yield from _encode_lines(self, lines_of(chunks), documents)
 
     def save(self, folder: Path) -> None:
         self.vocabulary.save(folder / "vocabulary.json", self.unit)
@@ -235,7 +235,7 @@ class SubwordTokenizer(Tokenizer):
             special_tokens=[],
             show_progress=False,
         )
-        model.train_from_iterator(_lines(chunks), trainer)
+        model.train_from_iterator(lines_of(chunks), trainer)
         return cls(model)
 
     def encode_line(self, line: str) -> list[int]:
@@ -247,7 +247,7 @@ class SubwordTokenizer(Tokenizer):
         return text
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
-        yield from _encode_lines(self, _lines(chunks), documents)
+        yield from _encode_lines(self, lines_of(chunks), documents)
 
     def save(self, folder: Path) -> None:
         write_text(folder / "tokenizer.json", self.model.to_str())
@@ -324,7 +324,8 @@ def _code_points(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def _lines(chunks: Iterable[str]) -> Iterator[str]:
+def lines_of(chunks: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in chunks, without their ends."""
     rest = ""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split("\n")

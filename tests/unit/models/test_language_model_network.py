@@ -126,8 +126,8 @@ def test_the_adaptive_softmax_is_a_distribution_and_torchs_loss():
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(B, T))
     losses = output.losses(hidden, targets, -100)
     torch.testing.assert_close(losses, -log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1))
-    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(8, V, output.cutoffs[:-1], head_bias=True)
-    theirs.load_state_dict(output.state_dict())
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(8, V, output.softmax.cutoffs[:-1], head_bias=True)
+    theirs.load_state_dict(output.softmax.state_dict())
     torch.testing.assert_close(
         output.losses(hidden, targets, -100, "mean"), theirs(hidden.flatten(0, 1), targets.flatten()).loss
     )

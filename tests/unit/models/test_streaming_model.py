@@ -9,8 +9,6 @@ from recurra.errors import BackendUnavailable
 from recurra.kernels import native
 from recurra.models import LanguageModelNetwork, StreamingLanguageModel
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="the native part is not installed")
-
 V = 30
 
 
@@ -20,6 +18,7 @@ def network(**options):
     return LanguageModelNetwork(V, config).eval()
 
 
+@pytest.mark.skipif(not native.available(), reason="no native kernels here")
 @pytest.mark.parametrize(
     "options",
     [

@@ -177,16 +177,23 @@ def test_what_cannot_be_compared_is_refused(runs, arguments, told):
     assert told in str(done.exception)
 
 
+def equal_command(runs, folder, max_steps):
+    """What trains three cells for some steps."""
+    toml = folder / "tiny.toml"
+    sizes = "hidden_size = 32\nbatch_size = 4\nsegment_length = 12\n"
+    toml.write_text(f'unit = "word"\n{sizes}max_steps = {max_steps}\n')
+    texts = ["--train-data", runs / "text.txt", "--config", toml, "-o", folder / "equal"]
+    return ["compare", "--equal-parameters", *texts]
+
+
 def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path):
-    toml = tmp_path / "tiny.toml"
-    toml.write_text('unit = "word"\nhidden_size = 32\nbatch_size = 4\nsegment_length = 12\nmax_steps = 9\n')
-    command = ["compare", "--equal-parameters", "--train-data", runs / "text.txt", "--config", toml]
-    done = run_command(*command, "-o", tmp_path / "equal", "--json")
+    command = equal_command(runs, tmp_path, 9)
+    done = run_command(*command, "--json")
     assert done.exit_code == 0, done.output
     models = json.loads(done.stdout)["models"]
     assert [one["name"] for one in models] == ["rnn", "gru", "lstm"]
     assert max(one["parameters"] for one in models) < 1.05 * min(one["parameters"] for one in models)
-    again = run_command(*command, "-o", tmp_path / "equal", "--json")  # what is there is not trained again
+    again = run_command(*command, "--json")  # what is there is not trained again
     assert again.exit_code == 0, again.output
 
 
@@ -215,12 +222,8 @@ def test_options_of_one_cell_cannot_be_compared(options, told):
 
 
 def test_runs_of_other_options_are_not_taken_for_those_asked_for(runs, tmp_path):
-    toml = tmp_path / "tiny.toml"
-    toml.write_text('unit = "word"\nhidden_size = 32\nbatch_size = 4\nsegment_length = 12\nmax_steps = 3\n')
-    command = ["compare", "--equal-parameters", "--train-data", runs / "text.txt", "--config", toml]
-    assert run_command(*command, "-o", tmp_path / "equal").exit_code == 0
-    toml.write_text(toml.read_text().replace("max_steps = 3", "max_steps = 4"))
-    done = run_command(*command, "-o", tmp_path / "equal")
+    assert run_command(*equal_command(runs, tmp_path, 3)).exit_code == 0
+    done = run_command(*equal_command(runs, tmp_path, 4))
     assert "holds a run with other options" in str(done.exception)
 
 

@@ -12,7 +12,7 @@ from recurra.data import Segment, TokenStreams
 from recurra.errors import ConfigError
 from recurra.layers import detach_state
 from recurra.models import NextSymbolNetwork, NGramNetwork
-from recurra.tasks.language_modeling.evaluation import Reader
+from recurra.tasks.language_modeling.evaluation import NetworkReader, Reader
 
 _STATISTICS_STREAMS = 20
 _STATISTICS_STEPS = 35
@@ -96,19 +96,14 @@ class _Cache:
         return -mixed.unsqueeze(0)
 
 
-class CachedReader:
+class CachedReader(NetworkReader[NextSymbolNetwork]):
     """Reads a text with a neural cache; one stream only."""
 
     segment_length = 128
 
     def __init__(self, network: NextSymbolNetwork, options: CacheOptions) -> None:
-        self.network = network
+        super().__init__(network)
         self._cache = _Cache(options)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.network.device
 
     @torch.no_grad()
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
@@ -118,7 +113,7 @@ class CachedReader:
         return self._cache.mix(losses, features.read, segment.targets), state
 
 
-class DynamicReader:
+class DynamicReader(NetworkReader[NextSymbolNetwork]):
     """Reads a text and lets a copy of the network learn from it, with a cache too if asked.
 
     One stream only.
@@ -131,18 +126,13 @@ class DynamicReader:
         sizes: dict[str, Tensor],
         cache: CacheOptions | None = None,
     ) -> None:
-        self.network = copy.deepcopy(network).eval()
+        super().__init__(copy.deepcopy(network).eval())
         self.options, self.segment_length = options, options.steps
         self._cache = None if cache is None else _Cache(cache)
         self._trained = {name: weight.detach().clone() for name, weight in self.network.named_parameters()}
         self._slowness = {name: 1.0 / (size + 0.002) for name, size in sizes.items()}
         mean = torch.cat([size.flatten() for size in sizes.values()]).mean()
         self._pull = {name: (options.decay * size / mean).clamp(max=1.0) for name, size in sizes.items()}
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.network.device
 
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
         """-log P of each target, before anything is learnt from it, and the state after the last.

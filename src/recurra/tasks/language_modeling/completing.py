@@ -10,12 +10,13 @@ from torch import Tensor
 
 from recurra.decoding import complete
 from recurra.errors import ConfigError
-from recurra.layers import map_state
+from recurra.layers import rows_of_state
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
 
 _WORD_PART = "'\u2019-_"
+_WORD_BEGUN = re.compile(r" ?\S*\Z")
 _LONGEST_WORD = 24  # symbols
 
 
@@ -41,7 +42,7 @@ class Completer:
         typed = ""
         if self._tokenizer.unit == "subword":
             # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
-            typed = re.search(r" ?\S*\Z", text)[0]  # type: ignore[index]
+            typed = text[len(_WORD_BEGUN.sub("", text)) :]
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
             self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed
@@ -84,7 +85,7 @@ class Completer:
             ends=self._ends & ~self._forbidden,
             forbidden=self._forbidden,
             allowed=self._spelling(typed) if typed else None,
-            select=lambda state, rows: map_state(lambda part: part[:, rows], state),
+            select=rows_of_state,
             state=state,
         )
         return [(one.ids, one.probability) for one in found]

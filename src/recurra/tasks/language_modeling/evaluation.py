@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -40,18 +40,25 @@ class Reader(Protocol):
         ...
 
 
-class PlainReader:
-    """The model as it is."""
+Network = TypeVar("Network", bound=NextSymbolNetwork | NGramNetwork)
 
-    segment_length = _SEGMENT_LENGTH
 
-    def __init__(self, network: NextSymbolNetwork | NGramNetwork) -> None:
+class NetworkReader(Generic[Network]):
+    """What reads with a network."""
+
+    def __init__(self, network: Network) -> None:
         self.network = network
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.network.device
+
+
+class PlainReader(NetworkReader[NextSymbolNetwork | NGramNetwork]):
+    """The model as it is."""
+
+    segment_length = _SEGMENT_LENGTH
 
     @torch.no_grad()
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:

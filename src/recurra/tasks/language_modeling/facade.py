@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.config import build_config
 from recurra.data import TextSource
 from recurra.decoding import LogitsTransform, Step, chain, forbid, sample_ids
 from recurra.decoding import temperature as with_temperature
@@ -37,7 +36,7 @@ from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_so
 from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
-from recurra.tasks.language_modeling.presets import preset_file
+from recurra.tasks.language_modeling.presets import build_from
 from recurra.tasks.language_modeling.scoring import LineScore, mixed_scores, score_lines
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Listener, named_memory_faults
@@ -95,8 +94,7 @@ class LanguageModel:
         RunError if `out` is in the way.
         """
         options |= {"data": str(data), "valid": None if valid is None else str(valid)}
-        files = [preset_file(preset)] if preset else []
-        config = build_config(LanguageModelConfig, files, options)
+        config = build_from(preset, options=options)
         training.train(config, Path(out), overwrite=overwrite, listeners=listeners)
         return cls.load(out)
 

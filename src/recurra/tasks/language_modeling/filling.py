@@ -14,7 +14,7 @@ from typing import Any
 
 from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
-from recurra.layers import map_state
+from recurra.layers import rows_of_state
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.spelling import WORD
 
@@ -109,7 +109,7 @@ class GapFiller:
         ]
         paths = best_paths(
             self.forward.read,
-            lambda state, rows: map_state(lambda part: part[:, rows], state),
+            rows_of_state,
             tokenizer.start_id,
             [*places, [Alternative(tuple(tokenizer.encode_line(parts[-1])))]],
             width=2 * self.proposals,

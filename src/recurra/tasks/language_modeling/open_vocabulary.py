@@ -7,7 +7,7 @@ from collections import Counter
 from recurra.models import Speller
 from recurra.models.speller import CODE_POINTS
 from recurra.tasks.language_modeling.corpus import EncodedText
-from recurra.text import EOS, UNK, Tokenizer
+from recurra.text import EOS, UNK, Tokenizer, Vocabulary, lines_of
 
 
 def spelling_nats(tokenizer: Tokenizer, text: EncodedText) -> float:
@@ -23,12 +23,12 @@ def spelling_nats(tokenizer: Tokenizer, text: EncodedText) -> float:
         return unknown * math.log(CODE_POINTS - tokenizer.vocabulary_size)
     known = tokenizer.vocabulary
     words: Counter[str] = Counter()
-    rest = ""
-    for chunk in text.source.chunks():
-        *lines, rest = (rest + chunk).split("\n")
-        for line in lines:
-            words.update(word for word in line.split() if word not in known)
-    words.update(word for word in rest.split() if word not in known)
-    speller = Speller([symbol for symbol in known.symbols if symbol not in (UNK, EOS)])
-    costs = speller.log_probs(list(words))
+    for line in lines_of(text.source.chunks()):
+        words.update(word for word in line.split() if word not in known)
+    costs = speller_of(known).log_probs(list(words))
     return -sum(count * float(cost) for count, cost in zip(words.values(), costs, strict=True))
+
+
+def speller_of(vocabulary: Vocabulary) -> Speller:
+    """How the words of a vocabulary are spelt."""
+    return Speller([symbol for symbol in vocabulary.symbols if symbol not in (UNK, EOS)])

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 from recurra.decoding import Alternative, Edits, WordList, best_paths, edit_distance
 from recurra.errors import ConfigError, DataError
 from recurra.files import read_lines
-from recurra.layers import map_state
+from recurra.layers import rows_of_state
 from recurra.models import Speller
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.text import EOS, UNK
+from recurra.tasks.language_modeling.open_vocabulary import speller_of
+from recurra.text import lines_of
 
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _SHORTEST = 2  # letters; a single one is left alone
@@ -130,8 +131,7 @@ class SpellingCorrector:
         self.candidates = lru_cache(maxsize=1 << 16)(self._candidates)
         self._speller: Speller | None = None
         if model is not None and model.tokenizer.unit == "word":
-            symbols = model.tokenizer.vocabulary.symbols
-            self._speller = Speller([symbol for symbol in symbols if symbol not in (UNK, EOS)])
+            self._speller = speller_of(model.tokenizer.vocabulary)
 
     def _candidates(self, typed: str) -> tuple[tuple[str, float, float], ...]:
         """What a word in small letters may be meant as, the likeliest first: word, log P(typed | word), log P
@@ -182,7 +182,7 @@ class SpellingCorrector:
         places = (self._blank_separated if by_blanks else self._letter_by_letter)(line, found, meant, model)
         paths = best_paths(
             model.read,
-            lambda state, rows: map_state(lambda part: part[:, rows], state),
+            rows_of_state,
             model.tokenizer.start_id,
             [place.ways for place in places],
             width=self.options.width,
@@ -347,12 +347,8 @@ def evaluate_text(
 def count_words(chunks: Iterable[str]) -> Counter[str]:
     """The words of a text in small letters, with how often each stands there."""
     counts: Counter[str] = Counter()
-    rest = ""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split("\n")
-        for line in lines:
-            counts.update(word.lower() for word in WORD.findall(line))
-    counts.update(word.lower() for word in WORD.findall(rest))
+    for line in lines_of(chunks):
+        counts.update(word.lower() for word in WORD.findall(line))
     for word in [word for word in counts if not WORD.fullmatch(word)]:
         del counts[word]  # small letters of some capitals are two characters
     return counts

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -14,7 +14,7 @@ from recurra.data import Segment
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import State
 from recurra.metrics import LikelihoodFigures
-from recurra.models import NextSymbolNetwork, SegmentLoss
+from recurra.models import NextSymbolNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import counting
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -60,7 +60,8 @@ class LanguageModelObjective:
         self, network: nn.Module, segment: Segment, state: State, context: int
     ) -> tuple[Tensor, State, Tensor | None]:
         """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
-        found: SegmentLoss = network.total_loss(  # type: ignore[operator]
+        own = cast(NextSymbolNetwork, network)  # or a wrapper with its methods
+        found = own.total_loss(
             segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
         )
         return found.total, found.state, found.penalty
