@@ -92,7 +92,15 @@ void bind_recurrence(nb::module_& m) {
       .RECURRA_ADDRESS(dshift_cell)
       .def("forward", [](const Recurrence& call) { kernels().forward(call); }, nb::call_guard<nb::gil_scoped_release>())
       .def("backward", [](const Recurrence& call) { kernels().backward(call); }, nb::call_guard<nb::gil_scoped_release>())
-      .def("saved_floats_a_row", [](const Recurrence& call) { return kernels().saved_floats_a_row(call); });
+      .def("saved_floats_a_row", [](const Recurrence& call) { return kernels().saved_floats_a_row(call); })
+      .def("pack", [](const Recurrence& call) { return kernels().pack(call); }, nb::rv_policy::take_ownership,
+           "The weights packed for many calls of forward; they are copied.");
+  nb::class_<PackedLayer>(m, "PackedLayer", "Packed weights of one layer; native/packed.h tells more.")
+      .def("forward", [](const PackedLayer& layer, const Recurrence& call) {
+        if (!layer.fits(call)) throw nb::value_error("call: is not of the layer that was packed");
+        nb::gil_scoped_release release;
+        layer.forward(call);
+      });
 }
 
 // The same for the output layer: an address as a number, 0 is none.

@@ -65,7 +65,7 @@ class Backward {
     if (Cell::kSecond >= 0) second_ = pack_gates_back(plan_, workspace_, call_.weight_hh, call_.P, Cell::kSecond, 1);
     if (call_.dx) input_ = pack_gates_back(plan_, workspace_, call_.weight_ih, call_.I, 0, Cell::kInputGates);
     if (plan_.projected) projection_ = pack_projection_back(plan_, workspace_);
-    pad_peepholes(cell_, workspace_);
+    pad_peepholes(cell_, call_, workspace_);
   }
 
   // The recurrence's steps from its last to its first.

@@ -1,16 +1,18 @@
 // One family of cells of one instruction set: forward, backward, and the room for saved gates.
 #pragma once
 
+#include "../packed.h"
 #include "../streaming.h"
 #include "backward.h"
 #include "forward.h"
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
-template <class ForwardPass>
+template <class Cell, class ForwardPass>
 class CellStepper final : public Stepper {
  public:
-  explicit CellStepper(const Recurrence& call) : call_(call), forward_(call_, true) {}
+  explicit CellStepper(const Recurrence& call)
+      : call_(call), weights_(Plan<Cell>(call), workspace_), forward_(call_, weights_, workspace_) {}
   void step(const float* x, const float* h, const float* c, float* y, float* c_next) override {
     call_.x = x;
     call_.h0 = h;
@@ -22,7 +24,9 @@ class CellStepper final : public Stepper {
   }
 
  private:
+  Workspace workspace_{true};
   Recurrence call_;
+  const typename ForwardPass::Weights weights_;
   ForwardPass forward_;
 };
 
@@ -49,17 +53,35 @@ inline void take_no_steps_back(const Recurrence& call, long blocks) {
   copy_or_zero(call.dpeephole, nullptr, (call.coupled_gates ? 2 : 3) * call.H);
 }
 
+template <class Cell, class ForwardPass>
+class PackedCell final : public PackedLayer {
+ public:
+  explicit PackedCell(const Recurrence& call) : PackedLayer(call), weights_(Plan<Cell>(call), workspace_) {}
+  void forward(const Recurrence& call) const override {
+    if (call.T == 0) return take_no_steps(call);
+    Workspace workspace;
+    ForwardPass(call, weights_, workspace).run();
+  }
+
+ private:
+  Workspace workspace_{true};
+  const typename ForwardPass::Weights weights_;
+};
+
 template <class Cell, class ForwardPass, class BackwardPass>
 struct Run {
   static void forward(const Recurrence& call) {
     if (call.T == 0) return take_no_steps(call);
-    ForwardPass(call).run();
+    Workspace workspace;
+    const typename ForwardPass::Weights weights(Plan<Cell>(call), workspace);
+    ForwardPass(call, weights, workspace).run();
   }
   static void backward(const Recurrence& call) {
     if (call.T == 0) return take_no_steps_back(call, Cell::kInputGates);
     BackwardPass(call).run();
   }
-  static Stepper* make_stepper(const Recurrence& call) { return new CellStepper<ForwardPass>(call); }
+  static Stepper* make_stepper(const Recurrence& call) { return new CellStepper<Cell, ForwardPass>(call); }
+  static PackedLayer* pack(const Recurrence& call) { return new PackedCell<Cell, ForwardPass>(call); }
   static long saved_floats_a_row(const Recurrence& call) { return Plan<Cell>(call).saved_floats_a_row(); }
 };
 
@@ -68,12 +90,13 @@ struct Entry {
   void (*backward)(const Recurrence&);
   long (*saved_floats_a_row)(const Recurrence&);
   Stepper* (*make_stepper)(const Recurrence&);
+  PackedLayer* (*pack)(const Recurrence&);
 };
 
 template <class Cell, class ForwardPass = Forward<Cell>, class BackwardPass = Backward<Cell>>
 constexpr Entry entry() {
   using Passes = Run<Cell, ForwardPass, BackwardPass>;
-  return {Passes::forward, Passes::backward, Passes::saved_floats_a_row, Passes::make_stepper};
+  return {Passes::forward, Passes::backward, Passes::saved_floats_a_row, Passes::make_stepper, Passes::pack};
 }
 
 // Defined in a file each, so that the families are compiled side by side.

@@ -17,31 +17,64 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 // The weights of one layer and direction as forward reads them.
 template <class Cell>
 struct ForwardWeights {
-  Panels input;       // columns: kInputGates slots of Hp
-  const float* bias;  // as the columns of input
+  // So many vectors of units make a tile, with all their gates.
+  static constexpr long kUnitVectors = kPanelVectors > Cell::kStateGates ? kPanelVectors / Cell::kStateGates : 1;
+
+  // Packed into the workspace; the weights themselves may go.
+  ForwardWeights(const Plan<Cell>& plan, Workspace& workspace) {
+    const Recurrence& call = plan.call;
+    const long H = call.H, P = call.P, vectors = plan.unit_vectors();
+    bias = input_bias(plan, workspace);
+    input = pack_gates(plan, workspace, call.weight_ih, call.I, 0, Cell::kInputGates);
+    float* tiles = workspace.take(Cell::kStateGates * plan.Hp * P);
+    const Cut cut(vectors, kUnitVectors);
+    for (int gate = 0; gate < Cell::kStateGates; ++gate) {
+      const float* block = call.weight_hh + Cell::kSlotOf[Cell::kStateFirst + gate].block * H * P;
+      for (long v = 0; v < vectors; ++v) {
+        const long part = cut.of(v), first = cut.first(part);
+        float* to = tiles + (first * P + v - first) * Cell::kStateGates * kLanes + gate * kLanes;
+        pack_rows_as_vector(to, cut.width(part) * Cell::kStateGates * kLanes, block + v * kLanes * P, P, H - v * kLanes, P);
+      }
+    }
+    state = tiles;
+    if (Cell::kSecond >= 0) second = pack_gates(plan, workspace, call.weight_hh, P, Cell::kSecond, 1);
+    if (plan.projected) {
+      projection = pack_projection(plan, workspace);
+      float* padded = workspace.take(plan.Pp);
+      pad_bias(padded, call.projection_bias, P, plan.Pp);
+      projection_bias = padded;
+    }
+    cell = cell_weights(plan, workspace);
+  }
+
+  Panels input{};      // columns: kInputGates slots of Hp
+  const float* bias;   // as the columns of input
   const float* state;  // by tile of units: [P][units of the tile][kStateGates vectors]
-  Panels second;
-  Panels projection;           // columns: Pp
-  const float* projection_bias;  // [Pp]
+  Panels second{};
+  Panels projection{};                     // columns: Pp
+  const float* projection_bias = nullptr;  // [Pp]
+  CellContext cell{};                      // without a call
 };
 
 template <class Cell>
 class Forward {
  public:
-  explicit Forward(const Recurrence& call, bool lasts = false)
-      : workspace_(lasts), plan_(call), call_(call), time_(call, workspace_) {
-    cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
-    pack();
+  using Weights = ForwardWeights<Cell>;
+
+  // All of them must outlive it.
+  Forward(const Recurrence& call, const Weights& weights, Workspace& workspace)
+      : weights_(weights), plan_(call), call_(call), time_(call, workspace), cell_(weights.cell) {
+    cell_.call = &call;
     chunk_rows_ = std::max<long>(plan_.saves() ? kChunkRows : kChunkRows / 2, call_.B);
     if (!plan_.saves()) {
       // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
       // the last step of the one before.
-      for (float*& buffer : buffers_) buffer = workspace_.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+      for (float*& buffer : buffers_) buffer = workspace.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
     }
-    if (Cell::kCell >= 0) c0_ = workspace_.take(call_.B * plan_.Hp);
+    if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
   }
 
-  // May be called again: x, the states and the outputs may be others then, the weights and sizes not.
+  // May be called again: x, the states and the outputs may be others then, the sizes not.
   void run() {
     if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
     if (plan_.saves()) gates_ = call_.saved;
@@ -50,35 +83,6 @@ class Forward {
 
  private:
   static constexpr long kChunkRows = 256;
-  // So many vectors of units make a tile, with all their gates.
-  static constexpr long kUnitVectors = kPanelVectors > Cell::kStateGates ? kPanelVectors / Cell::kStateGates : 1;
-
-  void pack() {
-    const long H = call_.H, Hp = plan_.Hp, vectors = plan_.unit_vectors();
-    weights_.bias = input_bias(plan_, workspace_);
-    weights_.input = pack_gates(plan_, workspace_, call_.weight_ih, call_.I, 0, Cell::kInputGates);
-    float* state = workspace_.take(Cell::kStateGates * Hp * call_.P);
-    const Cut cut(vectors, kUnitVectors);
-    for (int gate = 0; gate < Cell::kStateGates; ++gate) {
-      const float* block = call_.weight_hh + Cell::kSlotOf[Cell::kStateFirst + gate].block * H * call_.P;
-      for (long v = 0; v < vectors; ++v) {
-        const long part = cut.of(v), first = cut.first(part);
-        float* to = state + (first * call_.P + v - first) * Cell::kStateGates * kLanes + gate * kLanes;
-        pack_rows_as_vector(to, cut.width(part) * Cell::kStateGates * kLanes, block + v * kLanes * call_.P, call_.P,
-                            H - v * kLanes, call_.P);
-      }
-    }
-    weights_.state = state;
-    if (Cell::kSecond >= 0) weights_.second = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kSecond, 1);
-    cell_.state_bias = state_bias(plan_, workspace_);
-    if (plan_.projected) {
-      weights_.projection = pack_projection(plan_, workspace_);
-      float* padded = workspace_.take(plan_.Pp);
-      pad_bias(padded, call_.projection_bias, call_.P, plan_.Pp);
-      weights_.projection_bias = padded;
-    }
-    pad_peepholes(cell_, workspace_);
-  }
 
   void work(const Team& team) {
     const Range own = own_rows(time_, team.rank, team.size);
@@ -129,7 +133,7 @@ class Forward {
     if (call_.c_steps) rows.c_steps = call_.c_steps + (time_.offset(t) + first) * H;
 
     TileSums sums;
-    const Cut cut(plan_.unit_vectors(), kUnitVectors);
+    const Cut cut(plan_.unit_vectors(), Weights::kUnitVectors);
     for (long part = 0; part < cut.parts; ++part) {
       const long vector = cut.first(part), blocks = cut.width(part);
       const int width = static_cast<int>(blocks) * Cell::kStateGates;
@@ -183,12 +187,11 @@ class Forward {
     }
   }
 
-  Workspace workspace_;
+  const Weights& weights_;
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
-  CellContext cell_{};
-  ForwardWeights<Cell> weights_{};
+  CellContext cell_;
   float* gates_ = nullptr;
   float* buffers_[3] = {};
   float* c0_ = nullptr;

@@ -183,8 +183,7 @@ inline void pad_bias(float* to, const float* from, long H, long Hp) {
 }
 
 // The peepholes' three vectors, padded. Their order is i, f, o; with coupled gates f, o.
-inline void pad_peepholes(CellContext& cell, Workspace& workspace) {
-  const Recurrence& call = *cell.call;
+inline void pad_peepholes(CellContext& cell, const Recurrence& call, Workspace& workspace) {
   if (call.peepholes == Peepholes::kNone) return;
   const float* from = call.peephole;
   float* padded = workspace.take(3 * cell.Hp);

@@ -10,24 +10,47 @@
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
+// The weights of one layer and direction as it reads them.
+template <class Cell>
+struct NormalisedForwardWeights {
+  // Packed into the workspace; the weights themselves may go.
+  NormalisedForwardWeights(const Plan<Cell>& plan, Workspace& workspace) {
+    const Recurrence& call = plan.call;
+    gains = Gains::of(plan, workspace);
+    bias = input_bias(plan, workspace);
+    input = pack_gates(plan, workspace, call.weight_ih, call.I, 0, Cell::kInputGates);
+    state = pack_gates(plan, workspace, call.weight_hh, call.P, Cell::kStateFirst, Cell::kStateGates, true);
+    if (Cell::kSecond >= 0) second = pack_gates(plan, workspace, call.weight_hh, call.P, Cell::kSecond, 1);
+    if (plan.projected) projection = pack_projection(plan, workspace);
+    cell = cell_weights(plan, workspace);
+  }
+
+  Gains gains{};
+  Panels input{}, state{}, second{}, projection{};
+  const float* bias;
+  CellContext cell{};  // without a call
+};
+
 template <class Cell>
 class NormalisedForward {
  public:
-  explicit NormalisedForward(const Recurrence& call, bool lasts = false)
-      : workspace_(lasts), plan_(call), call_(call), time_(call, workspace_) {
-    cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
-    pack();
+  using Weights = NormalisedForwardWeights<Cell>;
+
+  // All of them must outlive it.
+  NormalisedForward(const Recurrence& call, const Weights& weights, Workspace& workspace)
+      : weights_(weights), plan_(call), call_(call), time_(call, workspace), cell_(weights.cell) {
+    cell_.call = &call;
     chunk_rows_ = std::max<long>(kChunkRows, call_.B);
     if (!plan_.saves()) {
       // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
       // the last step of the one before.
-      for (float*& buffer : buffers_) buffer = workspace_.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+      for (float*& buffer : buffers_) buffer = workspace.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
     }
-    sums_ = workspace_.take(call_.B * sums_row());
-    if (Cell::kCell >= 0) c0_ = workspace_.take(call_.B * plan_.Hp);
+    sums_ = workspace.take(call_.B * sums_row());
+    if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
   }
 
-  // May be called again: x, the states and the outputs may be others then, the weights and sizes not.
+  // May be called again: x, the states and the outputs may be others then, the sizes not.
   void run() {
     if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
     run_team(team_size(call_, 1), [](void* self, const Team& team) { static_cast<NormalisedForward*>(self)->work(team); },
@@ -39,17 +62,6 @@ class NormalisedForward {
   static constexpr int kRowsAtOnce = 4;  // normalised, and then handed to the cell while they are near
 
   long sums_row() const { return Cell::kStateGates * plan_.Hp; }
-
-  void pack() {
-    gains_ = Gains::of(plan_, workspace_);
-    bias_ = input_bias(plan_, workspace_);
-    input_ = pack_gates(plan_, workspace_, call_.weight_ih, call_.I, 0, Cell::kInputGates);
-    state_ = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kStateFirst, Cell::kStateGates, true);
-    if (Cell::kSecond >= 0) second_ = pack_gates(plan_, workspace_, call_.weight_hh, call_.P, Cell::kSecond, 1);
-    cell_.state_bias = state_bias(plan_, workspace_);
-    if (plan_.projected) projection_ = pack_projection(plan_, workspace_);
-    pad_peepholes(cell_, workspace_);
-  }
 
   void work(const Team& team) {
     const Range own = own_rows(time_, team.rank, team.size);
@@ -79,10 +91,10 @@ class NormalisedForward {
   // LN(W x)*gain + b of some rows, into the slots of their gates.
   void multiply_input(const float* x, long count, float* gates) {
     const long Hp = plan_.Hp, row = plan_.gates_row();
-    multiply_into(x, call_.I, count, input_, nullptr, gates, row, Cell::kInputGates * Hp);
+    multiply_into(x, call_.I, count, weights_.input, nullptr, gates, row, Cell::kInputGates * Hp);
     for (long r = 0; r < count; ++r, gates += row) {
       const Normals<Cell> normals(plan_, gates);
-      normals.set_scale(kInputScale, normalise<Cell::kInputGates, true>(gates, in_blocks(Hp), gains_.input, bias_,
+      normals.set_scale(kInputScale, normalise<Cell::kInputGates, true>(gates, in_blocks(Hp), weights_.gains.input, weights_.bias,
                                                                         normals.input(), call_.H, Hp));
     }
   }
@@ -110,9 +122,9 @@ class NormalisedForward {
     if (call_.c_steps) rows.c_steps = call_.c_steps + all * H;
     float* sums = sums_ + first * sums_row();
 
-    multiply_into(rows.h_prev, P, count, state_, nullptr, sums, sums_row(), sums_row());
+    multiply_into(rows.h_prev, P, count, weights_.state, nullptr, sums, sums_row(), sums_row());
     for_tiles(count, kRowsAtOnce, [&](long row, int some) {
-      normalise_rows<Cell::kStateGates>(rows, row, some, gains_.state, sums, kStateScale);
+      normalise_rows<Cell::kStateGates>(rows, row, some, weights_.gains.state, sums, kStateScale);
       const Rows here = rows.from(row, Hp, H);
       for (long v = 0; v < plan_.unit_vectors(); ++v) {
         const float* own = sums + row * sums_row() + v * Cell::kStateGates * kLanes;
@@ -126,7 +138,7 @@ class NormalisedForward {
     });
     if constexpr (Cell::kSecond >= 0) multiply_second(rows, count, sums);
     if (!plan_.projected) return;
-    multiply_into(rows.h, rows.out_row, count, projection_, nullptr, y, P, P);
+    multiply_into(rows.h, rows.out_row, count, weights_.projection, nullptr, y, P, P);
     if (call_.keep_hidden) keep_rows(call_.keep_hidden + all * P, rows.h_prev, y, count * P);
   }
 
@@ -143,9 +155,9 @@ class NormalisedForward {
 
   void multiply_second(const Rows& rows, long count, float* sums) {
     const long H = call_.H, Hp = plan_.Hp;
-    multiply_into(rows.gates + Cell::kSecondOperand * Hp, rows.gates_row, count, second_, nullptr, sums, sums_row(), Hp);
+    multiply_into(rows.gates + Cell::kSecondOperand * Hp, rows.gates_row, count, weights_.second, nullptr, sums, sums_row(), Hp);
     for_tiles(count, kRowsAtOnce, [&](long row, int some) {
-      normalise_rows<1>(rows, row, some, gains_.state + Cell::kSecond * Hp, sums, kSecondScale);
+      normalise_rows<1>(rows, row, some, weights_.gains.state + Cell::kSecond * Hp, sums, kSecondScale);
       const Rows here = rows.from(row, Hp, H);
       for (long v = 0; v < plan_.unit_vectors(); ++v) {
         const float* own = sums + row * sums_row() + v * kLanes;
@@ -162,18 +174,15 @@ class NormalisedForward {
   void show(const Rows& rows, long count) {
     for (long r = 0; r < count; ++r) {
       const Rows row = rows.from(r, plan_.Hp, call_.H);
-      show_cell<Cell>(cell_, gains_, Normals<Cell>(plan_, row.gates), row);
+      show_cell<Cell>(cell_, weights_.gains, Normals<Cell>(plan_, row.gates), row);
     }
   }
 
-  Workspace workspace_;
+  const Weights& weights_;
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
-  CellContext cell_{};
-  Gains gains_{};
-  Panels input_, state_, second_, projection_;
-  const float* bias_ = nullptr;
+  CellContext cell_;
   float* sums_ = nullptr;  // of each row of the batch, the products of one step: [B][kStateGates blocks]
   float* buffers_[3] = {};
   float* c0_ = nullptr;

@@ -64,6 +64,7 @@ const Kernels kernels = {
     [](const Recurrence& call) { entry_of(call).backward(call); },
     [](const Recurrence& call) { return entry_of(call).saved_floats_a_row(call); },
     [](const Recurrence& call) { return entry_of(call).make_stepper(call); },
+    [](const Recurrence& call) { return entry_of(call).pack(call); },
     output_layer_forward,
     output_layer_backward,
     peak_flops,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../output_layer.h"
+#include "../packed.h"
 #include "../recurrence.h"
 #include "../streaming.h"
 
@@ -15,6 +16,8 @@ struct Kernels {
   long (*saved_floats_a_row)(const Recurrence&);
   // A layer that packs the weights now and steps later; the caller deletes it.
   Stepper* (*make_stepper)(const Recurrence&);
+  // A layer that packs the weights now and runs forward later; the caller deletes it.
+  PackedLayer* (*pack)(const Recurrence&);
   void (*output_layer_forward)(OutputLayer&);
   void (*output_layer_backward)(OutputLayer&);
   // Multiply-adds at full speed from registers on one core, in floating-point operations a second.

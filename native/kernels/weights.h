@@ -59,6 +59,14 @@ const float* state_bias(const Plan<Cell>& plan, Workspace& workspace) {
   return own;
 }
 
+// What a cell adds beside the products; the call is still to be set.
+template <class Cell>
+CellContext cell_weights(const Plan<Cell>& plan, Workspace& workspace) {
+  CellContext cell{nullptr, plan.Hp, state_bias(plan, workspace), nullptr, nullptr, nullptr};
+  pad_peepholes(cell, plan.call, workspace);
+  return cell;
+}
+
 // For backward: panels [rows of `slots`, columns] of blocks of a weight as it lies: k runs over slots and units.
 template <class Cell>
 Panels pack_gates_back(const Plan<Cell>& plan, Workspace& workspace, const float* weight, long columns, int first_slot,

@@ -1,4 +1,6 @@
 // One case of a recurrent kernel: all that forward and backward write, against the reference.
+#include <memory>
+
 #include "cases.h"
 #include "../dispatch.h"
 #include "reference.h"
@@ -34,6 +36,17 @@ class Check {
     const std::vector<Floats> arrays = place(call, outputs_of_forward());
     kernels().forward(call);
     hold("inference: ", outputs_of_forward(), arrays);
+    // Packed once, the weights gone: the same bits, however often.
+    const std::unique_ptr<PackedLayer> packed(kernels().pack(call));
+    call.weight_ih = call.weight_hh = call.bias_ih = call.bias_hh = nullptr;
+    for (int round = 0; round < 2; ++round) {
+      const std::vector<Floats> again = place(call, outputs_of_forward());
+      expect(packed->fits(call), prefix_ + "packed: does not fit what it was made from");
+      packed->forward(call);
+      for (std::size_t i = 0; i < arrays.size(); ++i) {
+        expect(again[i].same_bits(arrays[i]), prefix_ + "packed: other numbers in " + outputs_of_forward()[i].name);
+      }
+    }
   }
 
   void forward_and_backward() const {

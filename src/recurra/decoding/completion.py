@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -48,39 +48,42 @@ def complete(
     """
     width = width or max(4 * k, 32)
     never = torch.zeros_like(ends) if forbidden is None else forbidden
+    ending_ids = ends.nonzero().squeeze(1)
     with torch.no_grad():
         logits, state = step(torch.tensor([list(prime)]), state)
         next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
-        endings: list[tuple[int, ...]] = [()]
-        log_probs = torch.zeros(1, dtype=torch.float64)
-        masks = [allowed(()) if allowed is not None else None]
-        spelt = 0.0 if masks[0] is not None else 1.0  # probability of what was typed
+        open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
+        spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of what was typed
         closed: list[Completion] = []
         for length in range(1, max_length + 1):
-            barred = _barred(masks, never, ends)
-            scores = (log_probs[:, None] + next_log_probs).masked_fill(barred, -torch.inf)
+            scores = open_.log_probs[:, None] + next_log_probs
+            scores.masked_fill_(_barred(open_.masks, never, ends), -torch.inf)
             log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
             # An ending is never likelier than what it begins with. What was typed must be found in all its
             # spellings first, as their sum is what probabilities are shares of.
             hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
-            alive = log_probs.exp() > hopeless
-            log_probs, chosen = log_probs[alive], chosen[alive]
-            if not len(chosen):
+            count = int((log_probs.exp() > hopeless).sum())  # the likeliest come first
+            if not count:
                 break
+            log_probs, chosen = log_probs[:count], chosen[:count]
             rows, symbols = chosen // scores.shape[1], chosen % scores.shape[1]
-            before = [masks[row] for row in rows.tolist()]
-            endings = [(*endings[r], s) for r, s in zip(rows.tolist(), symbols.tolist(), strict=True)]
-            masks = [allowed(ids) if allowed is not None else None for ids in endings]
-            free = torch.tensor([mask is None for mask in masks])
-            just_spelt = free & torch.tensor([mask is not None for mask in before])
-            spelt += float(log_probs[just_spelt].exp().sum())
+            before, parents = open_.masks, rows.tolist()
+            ids = [(*open_.ids[r], s) for r, s in zip(parents, symbols.tolist(), strict=True)]
+            open_ = _Open(ids, log_probs, [None] * count if allowed is None else list(map(allowed, ids)))
+            if allowed is not None:
+                found = [
+                    mask is None and before[r] is not None
+                    for mask, r in zip(open_.masks, parents, strict=True)
+                ]
+                spelt += float(log_probs[torch.tensor(found)].exp().sum())
             if length == max_length:
-                closed += _close(endings, log_probs, free)
+                closed += open_.closed(log_probs)
                 break
             logits, state = step(symbols[:, None], select(state, rows))
             next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
-            if ends.any():
-                closed += _close(endings, log_probs + next_log_probs[:, ends].logsumexp(dim=-1), free)
+            if len(ending_ids):
+                closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
+                closed += open_.closed(log_probs + closing)
             closed = sorted(closed, key=lambda one: -one.probability)[:k]
             if len(closed) == k and float(log_probs[0].exp()) <= closed[-1].probability:
                 break  # whatever is still open is less likely
@@ -88,13 +91,21 @@ def complete(
     return [Completion(one.ids, one.probability / spelt) for one in best]
 
 
+class _Open(NamedTuple):
+    """Endings that may go on: their symbols, log P (rows,), and the symbols that may come next."""
+
+    ids: Sequence[tuple[int, ...]]
+    log_probs: Tensor
+    masks: Sequence[Tensor | None]
+
+    def closed(self, log_probs: Tensor) -> list[Completion]:
+        """Those that have spelt out what was typed, ended here with these log P."""
+        rows = zip(self.ids, log_probs.exp().tolist(), self.masks, strict=True)
+        return [Completion(ids, probability) for ids, probability, mask in rows if mask is None]
+
+
 def _barred(masks: Sequence[Tensor | None], never: Tensor, ends: Tensor) -> Tensor:
     """Which symbols may not come next, for each ending; Shapes: (rows or 1, V)."""
     if all(mask is None for mask in masks):
         return (never | ends).unsqueeze(0)
     return torch.stack([never | ends if mask is None else never | ~mask for mask in masks])
-
-
-def _close(endings: Sequence[tuple[int, ...]], log_probs: Tensor, free: Tensor) -> list[Completion]:
-    rows = zip(endings, log_probs.exp().tolist(), free.tolist(), strict=True)
-    return [Completion(ids, probability) for ids, probability, is_free in rows if is_free]

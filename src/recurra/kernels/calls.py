@@ -124,9 +124,10 @@ class Sizes(NamedTuple):
         return (*self.steps, self.H)
 
 
-def forward(inputs: Inputs, training: bool) -> Outputs:
+def forward(inputs: Inputs, training: bool, packed: Any = None) -> Outputs:
     """Run one layer in one direction over all its steps; in training, save what backward needs.
 
+    `packed` are the same weights, packed before; not in training.
     Raises: ShapeError, one sentence, where something does not fit.
     """
     sizes = checked_sizes(inputs)
@@ -150,7 +151,10 @@ def forward(inputs: Inputs, training: bool) -> Outputs:
             else:
                 saved = extension().borrow_matrix(sizes.N, floats)
             call.saved = saved.data_ptr()
-    call.forward()
+    if packed is None:
+        call.forward()
+    else:
+        packed.forward(call)
     del kept
     return Outputs(y, hT, cT, c_steps, saved)
 

@@ -22,9 +22,11 @@ from recurra.kernels.extension import (
     unavailable,
 )
 from recurra.kernels.operators import recurrence
+from recurra.kernels.packed import PackedWeights
 from recurra.kernels.reference import Zoneout
 
 __all__ = [
+    "PackedWeights",
     "available",
     "extension",
     "has_wide_vectors",
@@ -75,12 +77,14 @@ def scan(
     zoneout: Zoneout | None = None,
     every_cell: bool = False,
     user: object = None,
+    kept: tuple[PackedWeights, int] | None = None,
 ) -> tuple[Any, ...]:
     """Run one layer in one direction in the kernels; return the hidden state at each step and the final one.
 
     With `every_cell`, a third value: the cell after each step. With `batch_sizes` x is the data of a
     PackedSequence, rows sorted by length, the longest first. The `backend_used` of `user` becomes
     "reference" if a backward pass has to go that way: for second derivatives, and for batches of gradients.
+    `kept`: where packed weights are kept between calls without gradients, and the place of this layer's.
     Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, falling; output
     (T, B, H), or (T, B, P) with a projection, or packed (N, H); every cell (T, B, H) or (N, H).
     Raises: ShapeError where shapes, dtypes or devices do not fit.
@@ -90,7 +94,7 @@ def scan(
     training = (torch.is_grad_enabled() or torch._C._is_tracing()) and any(
         tensor is not None and tensor.requires_grad for tensor in inputs[:-2]
     )
-    y, hT, cT, c_steps, _ = recurrence(inputs, training, user)
+    y, hT, cT, c_steps, _ = recurrence(inputs, training, user, kept)
     final = hT if cT is None else LSTMState(hT, cT)
     return (y, final, c_steps) if every_cell and cT is not None else (y, final)
 

@@ -25,6 +25,7 @@ from recurra.kernels.calls import (
     forward,
     saved_floats,
 )
+from recurra.kernels.packed import PackedWeights
 
 _KINDS = {Tensor: "Tensor", Tensor | None: "Tensor?", list[int]: "int[]"}
 _INPUTS = ", ".join(f"{_KINDS[kind]} {name}" for name, kind in Inputs.__annotations__.items())
@@ -39,10 +40,13 @@ _TENSORS = _GIVEN - 1
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
-def recurrence(inputs: Inputs, training: bool, user: object = None) -> Outputs:
+def recurrence(
+    inputs: Inputs, training: bool, user: object = None, kept: tuple[PackedWeights, int] | None = None
+) -> Outputs:
     """Run a call; with `training` its results can be differentiated.
 
-    `user` is whoever's `backend_used` is to say "reference" once a backward pass has had to go that way.
+    `user` is whoever's `backend_used` is to say "reference" once a backward pass has had to go that way;
+    `kept` is where weights packed before may lie, and the place of these.
     Shapes: those of Inputs and Outputs; `saved` is None.
     Raises: ShapeError, one sentence, where something does not fit.
     """
@@ -53,7 +57,7 @@ def recurrence(inputs: Inputs, training: bool, user: object = None) -> Outputs:
             y, hT, cT if is_lstm else None, c_steps if is_lstm and inputs.every_cell else None, None
         )
     if not training:
-        return forward(inputs, training)
+        return forward(inputs, training, None if kept is None else kept[0].of(kept[1], inputs))
     # Only what is there: each further argument of a Function costs a microsecond, even None.
     present = [place for place, tensor in enumerate(inputs[:_TENSORS]) if tensor is not None]
     reporting = None if user is None else ref(user)

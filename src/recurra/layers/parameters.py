@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recurra.cells import Equation, State, check_sizes, state_from
 from recurra.errors import ConfigError
-from recurra.kernels import torch_fused
+from recurra.kernels import native, torch_fused
 from recurra.kernels.torch_fused import StackOptions
 from recurra.layers.options import DEFAULTS, LayerOptions, option_faults
 from recurra.layers.stack import Stack, flat, output_size
@@ -36,6 +36,8 @@ class LayerStack(Streaming):
     Shapes: for a layer that W numbers enter, weight_ih (G*H, W), weight_hh (G*H, H), biases (G*H,) and what
     else the cell has; a learnt initial state (L*D, H).
     """
+
+    _packed: native.PackedWeights | None = None
 
     def __init__(
         self,
@@ -212,11 +214,27 @@ class LayerStack(Streaming):
         """
         return self._start(batch_size, self._some_weight())
 
+    @property
+    def keep_packed(self) -> bool:
+        """Whether evaluation without gradients keeps the weights as the native kernels read them.
+
+        They pack weights at each call; of short calls, a few rows by one step, that is most of the time. What
+        is kept takes as much memory again, and is made anew when torch counts a change of a weight (by an
+        optimiser, `load_state_dict`, any operation in place). Turn it off before writing to `weight.data`
+        or to an array that shares its memory: nobody counts that.
+        """
+        return self._packed is not None
+
+    @keep_packed.setter
+    def keep_packed(self, keep: bool) -> None:
+        self._packed = native.PackedWeights() if keep else None
+
     def stack(self) -> Stack:
         """Return what the stack is and how it runs in this call."""
         plain = StackOptions(self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
         zoneout = (self.zoneout, self.zoneout) if isinstance(self.zoneout, int | float) else self.zoneout
-        return Stack(self.equation, plain, self.skip, self.merge, self.variational_dropout, zoneout, self)
+        kept, dropout = None if self.training else self._packed, self.variational_dropout
+        return Stack(self.equation, plain, self.skip, self.merge, dropout, zoneout, self, kept)
 
     def _state_shapes(self, batch_size: int) -> list[tuple[int, ...]]:
         widths = self.equation.state_widths(self.hidden_size, self.proj_size)

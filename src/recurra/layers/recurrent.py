@@ -41,6 +41,8 @@ class RecurrentLayer(LayerStack):
       Ghahramani 2016).
     - `weight_drop`: the probability that a recurrent weight is zero, drawn once a call (Merity et al. 2018).
     - `stateful`: a call without hx goes on from where the last one ended; `reset_state` begins anew.
+    - `keep_packed`, to be set: weights rearranged for the native kernels once, for many short calls without
+      gradients.
     - `backend`: "auto", "native", "torch" (its fused functions) or "reference" (one step = the cell's
       equation; also for double backward). `backend_used` says which one the last call took.
 

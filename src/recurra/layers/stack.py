@@ -32,7 +32,7 @@ class Stack(NamedTuple):
     """What a stack of layers is and how it runs in this call.
 
     `zoneout` is the probability for the hidden state and for the cell; `user` the layer whose `backend_used`
-    tells of a backward pass that had to go another way.
+    tells of a backward pass that had to go another way; `kept` keeps packed weights between calls.
     """
 
     equation: Equation[Any, Any]
@@ -42,6 +42,7 @@ class Stack(NamedTuple):
     variational_dropout: float = 0.0
     zoneout: tuple[float, float] = (0.0, 0.0)
     user: object = None
+    kept: native.PackedWeights | None = None
 
     def is_torchs(self, input_size: int, layer_size: int) -> bool:
         """Tell whether torch.nn could have this stack, so that one call of torch's functions does it."""
@@ -78,7 +79,7 @@ def run_stack(
             given = (batch.data, state, flat(weights), stack.plain, batch.batch_sizes)
             return Ran(*torch_fused.run(stack.equation, *given))
     if len(weights) == len(weights[0]) == 1 and stack.skip != "residual" and backend != "torch":
-        only = _scan_direction(backend, stack, batch, _at(0, state), weights[0][0], every_state)
+        only = _scan_direction(backend, stack, batch, state, 0, weights[0][0], every_state)
         return Ran(only.output, _stacked([only.final]), _stacked([only.every]) if every_state else None)
     return _compose(backend, stack, batch, state, weights, every_state)
 
@@ -205,7 +206,7 @@ def _scanned_layer(
     """Run one layer direction by direction."""
     first = number * len(weights)
     return [
-        _scan_direction(backend, stack, batch, _at(first + place, state), own, every_state, place == 1)
+        _scan_direction(backend, stack, batch, state, first + place, own, every_state, place == 1)
         for place, own in enumerate(weights)
     ]
 
@@ -214,16 +215,20 @@ def _scan_direction(
     backend: str,
     stack: Stack,
     batch: TimeBatch,
-    start: State,
+    state: State,
+    place: int,
     weights: Any,
     every_state: bool,
     reverse: bool = False,
 ) -> _Direction:
+    """Run the layer and direction at `place` among all."""
     x, batch_sizes = batch
+    start = _at(place, state)
     every_cell = every_state and not isinstance(start, Tensor)
     given = (stack.equation, x, start, weights, batch_sizes, reverse, _zoneout(stack, x, start), every_cell)
     if backend == "native":
-        output, final, *cells = native.scan(*given, stack.user)
+        kept = None if stack.kept is None else (stack.kept, place)
+        output, final, *cells = native.scan(*given, stack.user, kept)
     else:
         output, final, *cells = reference.scan_batch(*given)
     return _Direction(output, final, state_from([output, *cells]) if every_state else output)

@@ -14,6 +14,7 @@ from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
 from recurra.errors import BackendUnavailable, ConfigError
+from recurra.layers import RecurrentLayer
 from recurra.metrics import LikelihoodFigures, Novelty, novelty
 from recurra.models import (
     LanguageModelNetwork,
@@ -71,6 +72,9 @@ class LanguageModel:
         run: RunFolder | None = None,
     ) -> None:
         self.network = network.eval()
+        for module in network.modules():
+            if isinstance(module, RecurrentLayer):
+                module.keep_packed = True  # searches make many short calls
         self.tokenizer = tokenizer
         self.config = config
         self.run = run
