@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import recurra as rc
+from recurra.cli import main as command_line
 from recurra.cli.main import app
 from recurra.errors import ConfigError, RecurraError
 
@@ -205,3 +206,27 @@ def test_options_of_the_uses_that_do_not_go_together(trained, arguments, told):
     done = CliRunner().invoke(app, [str(trained) if one == "RUN" else one for one in arguments])
     assert isinstance(done.exception, ConfigError)
     assert told in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("Unable to allocate 9 TiB"), RuntimeError("[enforce fail] can't allocate memory: 9e12")],
+)
+def test_any_command_names_a_failed_allocation(error, monkeypatch, capsys):
+    def fails():
+        raise error
+
+    monkeypatch.setattr(command_line, "app", fails)
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: out of memory: ")
+
+
+def test_other_runtime_errors_are_ours(monkeypatch):
+    def fails():
+        raise RuntimeError("a fault of our own")
+
+    monkeypatch.setattr(command_line, "app", fails)
+    with pytest.raises(RuntimeError, match="of our own"):
+        command_line.main()

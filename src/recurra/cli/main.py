@@ -101,6 +101,14 @@ def main() -> None:
     except RecurraError as error:
         _say(error)
         sys.exit(error.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        from recurra.training import memory_fault
+
+        named = memory_fault(error, "use a smaller input or model, or a machine with more memory")
+        if named is None:
+            raise
+        _say(named)
+        sys.exit(named.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
