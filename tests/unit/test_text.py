@@ -44,6 +44,12 @@ def test_special_symbols_are_kept_and_counted_once():
     assert vocabulary.unk_id == 1
 
 
+def test_a_vocabulary_of_nothing_but_special_symbols_is_refused():
+    with pytest.raises(VocabularyError, match="no symbol of the text occurs that often"):
+        Vocabulary.from_counts({"a": 3, "b": 2}, min_count=4, special=(UNK,))
+    assert Vocabulary.from_counts({UNK: 3}, min_count=4, special=(UNK,)).symbols == (UNK,)
+
+
 def test_max_size_keeps_the_most_frequent_and_the_special():
     counts = {"a": 9, "b": 8, "c": 7, EOS: 6}
     assert Vocabulary.from_counts(counts, max_size=3, special=(UNK, EOS)).symbols == ("a", EOS, UNK)

@@ -42,7 +42,11 @@ class Vocabulary:
         special: Iterable[str] = (),
     ) -> "Vocabulary":
         """The symbols seen at least `min_count` times, at most `max_size` of them with the special
-        ones, sorted by falling count and then by code point, so that one text gives one vocabulary."""
+        ones, sorted by falling count and then by code point, so that one text gives one vocabulary.
+
+        Raises: VocabularyError if there is none, or no room for any.
+        """
+        special = set(special)
         counted = Counter(dict(counts))
         for symbol in special:
             counted.setdefault(symbol, 0)
@@ -51,15 +55,18 @@ class Vocabulary:
             for symbol, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
             if count >= min_count or symbol in special
         ]
+        if special.issuperset(kept) and not special.issuperset(counted):
+            raise VocabularyError(
+                f"min_count: got {min_count:,}, but no symbol of the text occurs that often; lower it."
+            )
         if max_size is not None and len(kept) > max_size:
-            needed = set(special)
-            room = max_size - len(needed)
+            room = max_size - len(special)
             if room < 1:
                 raise VocabularyError(
-                    f"max_vocabulary_size: got {max_size}, expected > {len(needed)} special symbols."
+                    f"max_vocabulary_size: got {max_size}, expected > {len(special)} special symbols."
                 )
-            ordinary = [symbol for symbol in kept if symbol not in needed][:room]
-            chosen = needed.union(ordinary)
+            ordinary = [symbol for symbol in kept if symbol not in special][:room]
+            chosen = special.union(ordinary)
             kept = [symbol for symbol in kept if symbol in chosen]
         return cls(kept)
 
