@@ -25,13 +25,6 @@ class _Mark(NamedTuple):
         alias = tensor.detach()
         return cls(alias, alias.data_ptr(), tensor._version, alias.shape)
 
-    def holds(self, tensor: Tensor) -> bool:
-        return (
-            tensor.data_ptr() == self.address
-            and tensor._version == self.version
-            and tensor.shape == self.shape
-        )
-
 
 class _Kept(NamedTuple):
     packed: Any
@@ -39,10 +32,18 @@ class _Kept(NamedTuple):
     marks: tuple[_Mark | None, ...]
 
     def holds(self, weights: tuple[Tensor | None, ...]) -> bool:
-        return self.instruction_set == instruction_set() and all(
-            mark is None if tensor is None else mark is not None and mark.holds(tensor)
-            for mark, tensor in zip(self.marks, weights, strict=True)
-        )
+        """Tell whether these are still the weights that were packed."""
+        for tensor, mark in zip(weights, self.marks, strict=True):
+            if tensor is None or mark is None:
+                if tensor is not None or mark is not None:
+                    return False
+            elif (
+                tensor.data_ptr() != mark.address
+                or tensor._version != mark.version
+                or tensor.shape != mark.shape
+            ):
+                return False
+        return self.instruction_set == instruction_set()
 
 
 class PackedWeights:
@@ -62,10 +63,10 @@ class PackedWeights:
         Shapes: those of Inputs.
         """
         weights = cast("tuple[Tensor | None, ...]", inputs[_WEIGHTS])
-        if any(tensor is not None and tensor.is_inference() for tensor in weights):
-            return None  # nobody counts how often they are changed
         kept = self._kept.get(place)
         if kept is None or not kept.holds(weights):
+            if any(tensor is not None and tensor.is_inference() for tensor in weights):
+                return None  # nobody counts how often they are changed
             call, copies = described(inputs)
             marks = tuple(None if tensor is None else _Mark.of(tensor) for tensor in weights)
             kept = _Kept(call.pack(), instruction_set(), marks)
