@@ -1,6 +1,7 @@
 """Every fault of a person's is one clear sentence, exit code 2, no traceback, nothing half-written."""
 
 import gzip
+import json
 import os
 import resource
 import shutil
@@ -230,3 +231,85 @@ def test_other_runtime_errors_are_ours(monkeypatch):
     monkeypatch.setattr(command_line, "app", fails)
     with pytest.raises(RuntimeError, match="of our own"):
         command_line.main()
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    text = folder / "text.txt"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 20)
+    for unit in ("word", "char"):
+        rc.LanguageModel.train(text, out=folder / unit, unit=unit, model="ngram", order=3)
+    rc.LanguageModel.load(folder / "word").save_arpa(folder / "word.arpa")
+    rc.LanguageModel.load(folder / "char").save_arpa(folder / "char.arpa")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("evaluate {}/word --cache-weight 0.5", "--cache-weight: goes with --cache-size"),
+        ("evaluate {}/word --dynamic-steps 3", "--dynamic-steps: goes with --dynamic-rate"),
+        ("fill {}/word a___ --evaluate {}/text.txt", "--evaluate: measures on a text of its own"),
+        ("fill {}/word ___ --lines 3", "--lines and --seed: go with --evaluate"),
+        ("score {}/word {}/text.txt --with {}/char --tokens", "--tokens: the runs have not the same symbols"),
+        (
+            "train lm --model ngram --arpa {}/word.arpa --valid {}/text.txt -o {}/new",
+            "has tokens of several characters",
+        ),
+        (
+            "train lm --model ngram --unit word --arpa {}/char.arpa --valid {}/text.txt -o {}/new",
+            "it is one of characters; name --unit char",
+        ),
+        (
+            "train lm --model ngram --arpa {}/word.arpa --min-count 2 --valid {}/text.txt -o {}/new",
+            "min_count: has no meaning beside arpa",
+        ),
+        (
+            "train lm --unit subword --max-vocabulary-size 9 --data {}/text.txt -o {}/new",
+            "max_vocabulary_size: got 9, expected >= 256",
+        ),
+    ],
+)
+def test_options_without_what_they_go_with_are_refused(words, command, sentence):
+    result = CliRunner().invoke(app, command.replace("{}", str(words)).split())
+    assert isinstance(result.exception, RecurraError)
+    assert sentence in str(result.exception)
+    assert not (words / "new").exists()
+
+
+def test_standard_input_in_another_encoding_is_named_by_line_and_byte(words):
+    result = CliRunner().invoke(app, ["score", str(words / "word")], input=b"the cat\ncaf\xe9\n")
+    assert "standard input:2: is not UTF-8 text (byte 0xe9)" in str(result.exception)
+
+
+def test_one_string_is_no_list_of_lines(words):
+    model = rc.LanguageModel.load(words / "word")
+    with pytest.raises(RecurraError, match="expected a list of lines"):
+        model.score("the cat")
+    with pytest.raises(RecurraError, match="has a line break in it"):
+        model.log_prob("the cat\nsat")
+    assert rc.LanguageModel.load(words / "char").log_prob("the cat\nsat") < 0
+
+
+@pytest.mark.parametrize("unit", ["word", "char"])
+def test_a_model_that_finds_the_held_out_text_impossible_has_a_report(words, unit, tmp_path):
+    text = tmp_path / "other.txt"
+    text.write_text("a zebra ate\n")
+    options = {"unit": unit, "model": "ngram", "order": 3, "smoothing": "maximum-likelihood"}
+    command = ["train", "lm", "--data", words / "text.txt", "--valid", text, "-o", tmp_path / "run"]
+    command += [part for name, value in options.items() for part in (f"--{name}", value)]
+    result = CliRunner().invoke(app, list(map(str, command)))
+    assert result.exit_code == 0, result.exception
+    assert "inf" in (tmp_path / "run" / "report.html").read_text()
+    # Where the model has never been, no symbol is possible: the sample ends.
+    assert rc.LanguageModel.load(tmp_path / "run").sample("log cat" if unit == "word" else "zq", seed=1)
+
+
+def test_figures_without_a_known_symbol_are_left_out(words, tmp_path):
+    text = tmp_path / "unknown.txt"
+    text.write_text("ZZZ")
+    result = CliRunner().invoke(app, ["evaluate", str(words / "char"), "--data", str(text)])
+    assert "100.00% are <unk>;" in result.stdout or "100.00% are <unk>\n" in result.stdout
+    result = CliRunner().invoke(app, ["evaluate", str(words / "char"), "--data", str(text), "--json"])
+    assert json.loads(result.stdout)["perplexity_without_unknown"] is None

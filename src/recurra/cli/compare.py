@@ -1,13 +1,14 @@
 """`recurra compare RUN…`."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.comparison import Comparison
+    from recurra.tasks.language_modeling.comparison import Comparison, Mixture
 
 _TRAINING = "To train vanilla, GRU and LSTM first"
 
@@ -129,22 +130,30 @@ def _print(found: "Comparison") -> None:
     width = None if Console().is_terminal else 200
     Console(width=width).print(table)
     for mixture in found.mixtures:
-        parts = " + ".join(f"{w:.3f} {name}" for w, name in zip(mixture.weights, mixture.names, strict=True))
-        typer.echo(f"mixed, {parts}: perplexity {mixture.perplexity:,.2f} (weights: {mixture.weights_from})")
+        typer.echo(f"mixed, {_mixed(mixture)}")
+
+
+def _mixed(mixture: "Mixture") -> str:
+    from recurra.metrics import perplexity_text
+
+    parts = " + ".join(f"{w:.3f} {name}" for w, name in zip(mixture.weights, mixture.names, strict=True))
+    return f"{parts}: perplexity {perplexity_text(mixture.perplexity)} (weights: {mixture.weights_from})"
 
 
 _FIGURES = ("parameters", "perplexity", "<unk>", "per word", "bits/character", "symbols/s", "MB")
 
 
 def _rows(found: "Comparison") -> list[list[str]]:
+    from recurra.metrics import perplexity_text
+
     return [
         [
             one.name,
             one.kind,
             f"{one.parameters:,}",
-            f"{one.figures.perplexity:,.2f}",
+            perplexity_text(one.figures.perplexity),
             f"{one.figures.unknown_rate:.2%}",
-            f"{one.word_perplexity:,.2f}",
+            perplexity_text(one.word_perplexity),
             f"{one.figures.open_bits_per_character:.3f}",
             f"{one.symbols_per_s:,.0f}",
             f"{one.bytes_on_disk / 1e6:.1f}",
@@ -159,7 +168,10 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
     return {
         "text": found.text,
         "models": [one.to_dict() for one in found.models],
-        "mixtures": [asdict(one) for one in found.mixtures],
+        "mixtures": [
+            asdict(one) | {"perplexity": None if one.perplexity == math.inf else one.perplexity}
+            for one in found.mixtures
+        ],
     }
 
 
@@ -170,11 +182,7 @@ def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
     records = {
         one.name: RunFolder.open(run).metrics.read() for one, run in zip(found.models, runs, strict=True)
     }
-    mixtures = [
-        f"{' + '.join(f'{w:.3f} {n}' for w, n in zip(one.weights, one.names, strict=True))}: perplexity "
-        f"{one.perplexity:,.2f} (weights: {one.weights_from})"
-        for one in found.mixtures
-    ]
+    mixtures = [_mixed(one) for one in found.mixtures]
     write_comparison(
         page,
         text=found.text,

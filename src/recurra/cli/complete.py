@@ -24,5 +24,7 @@ def complete(
     if as_json:
         typer.echo(json.dumps([{"ending": e, "probability": p} for e, p in found], ensure_ascii=False))
         return
+    if not found:
+        typer.echo("the model knows no way to go on from there", err=True)
     for ending, probability in found:
-        typer.echo(f"{probability:.4f}  {ending}")
+        typer.echo(f"{probability:.4f}  {ending}" if probability >= 1e-4 else f"{probability:.0e}  {ending}")

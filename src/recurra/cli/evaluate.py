@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,12 +22,18 @@ def evaluate(
         typer.Option(min=1, help="Neural cache: remember so many symbols.", rich_help_panel="While reading"),
     ] = None,
     cache_weight: Annotated[
-        float, typer.Option(help="Share of the cache in the mixture.", rich_help_panel="While reading")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            help="Share of the cache in the mixture (default 0.1).", rich_help_panel="While reading"
+        ),
+    ] = None,
     cache_sharpness: Annotated[
-        float,
-        typer.Option(help="How much likeness of states counts in it.", rich_help_panel="While reading"),
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            help="How much likeness of states counts in the cache (default 0.3).",
+            rich_help_panel="While reading",
+        ),
+    ] = None,
     dynamic_rate: Annotated[
         float | None,
         typer.Option(
@@ -36,19 +42,36 @@ def evaluate(
         ),
     ] = None,
     dynamic_decay: Annotated[
-        float, typer.Option(help="Its pull back to the trained weights.", rich_help_panel="While reading")
-    ] = 1e-3,
+        float | None,
+        typer.Option(
+            help="Its pull back to the trained weights (default 1e-3).", rich_help_panel="While reading"
+        ),
+    ] = None,
     dynamic_steps: Annotated[
-        int, typer.Option(min=1, help="Symbols between its steps.", rich_help_panel="While reading")
-    ] = 5,
+        int | None,
+        typer.Option(min=1, help="Symbols between its steps (default 5).", rich_help_panel="While reading"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """How well a run's model predicts a text: every symbol counted, ends of lines too."""
     from recurra.tasks.language_modeling.adaptation import CacheOptions, DynamicOptions
     from recurra.tasks.loading import load
 
-    cache = None if cache_size is None else CacheOptions(cache_size, cache_sharpness, cache_weight)
-    dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, dynamic_decay, dynamic_steps)
+    of_cache = _given("--cache-size", cache_size, sharpness=cache_sharpness, weight=cache_weight)
+    cache = None if cache_size is None else CacheOptions(cache_size, **of_cache)
+    of_dynamic = _given("--dynamic-rate", dynamic_rate, decay=dynamic_decay, steps=dynamic_steps)
+    dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, **of_dynamic)
     figures = load(run).evaluate(data, streams=streams, cache=cache, dynamic=dynamic)
     values = {name: None if value == math.inf else value for name, value in figures.to_dict().items()}
     typer.echo(json.dumps(values, allow_nan=False) if as_json else figures.sentence())
+
+
+def _given(name: str, needed: float | None, **others: float | None) -> dict[str, Any]:
+    """Those of the others that are given; the option that they go with must be, too."""
+    from recurra.errors import ConfigError
+
+    given = {option: value for option, value in others.items() if value is not None}
+    if needed is None and given:
+        options = " and ".join(f"--{name.split('-')[2]}-{option}" for option in given)
+        raise ConfigError(f"{options}: goes with {name}; give that too, or leave it out.")
+    return given

@@ -26,20 +26,27 @@ def fill(
         int | None,
         typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel="Measuring it"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Which words.", rich_help_panel="Measuring it")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Which words (default 1).", rich_help_panel="Measuring it")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fill the gaps of a sentence, with probabilities.
 
     recurra fill runs/forward "the cat ___ on the mat" --backward runs/backward
     """
+    from recurra.errors import ConfigError
     from recurra.files import read_lines
     from recurra.tasks.language_modeling.filling import GapFiller
     from recurra.tasks.loading import load
 
+    if evaluate is not None and text:
+        raise ConfigError("--evaluate: measures on a text of its own; leave the sentence out.")
+    if evaluate is None and not (lines is None and seed is None):
+        raise ConfigError("--lines and --seed: go with --evaluate; leave them out.")
     filler = GapFiller(load(run), None if backward is None else load(backward), proposals=proposals)
     if evaluate is not None:
-        figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=seed)
+        figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
         typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
         return
     found = filler.fill(text, k=k)
@@ -47,5 +54,7 @@ def fill(
         rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
+    if not found:
+        typer.echo("no word that the model knows is possible there", err=True)
     for one in found:
         typer.echo(f"{one.probability:.4f}\t{one.text}")

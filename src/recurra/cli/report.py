@@ -1,5 +1,6 @@
 """`recurra report RUN`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ def report(run: Annotated[Path, typer.Argument(help="Folder of a trained run.")]
 
 def make_report(run: Path) -> Path:
     """The page of a language model's run; returns its path."""
+    from recurra.metrics import perplexity_text
     from recurra.reports import Sample, write_report
     from recurra.runs import RunFolder
     from recurra.tasks.loading import load
@@ -36,9 +38,9 @@ def make_report(run: Path) -> Path:
     for record in folder.metrics.read():
         if record["kind"] == "final":
             figures = {
-                f"validation, nats per {unit}": f"{record['loss']:.4f}",
-                f"perplexity per {unit}": f"{record.get('perplexity', float('inf')):,.2f}",
-                "bits per character": f"{record['bits_per_character']:.3f}",
+                f"validation, nats per {unit}": f"{record.get('loss', math.inf):.4f}",
+                f"perplexity per {unit}": perplexity_text(record.get("perplexity", math.inf)),
+                "bits per character": f"{record.get('bits_per_character', math.inf):.3f}",
                 f"{unit}s": f"{record['symbols']:,}",
                 "share of <unk>": f"{record['unknown_rate']:.2%}",
             }

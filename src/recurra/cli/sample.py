@@ -57,6 +57,8 @@ def sample(
         return
     if midi is not None:
         raise ConfigError("--midi: goes with --tune; name a file for the tune too.")
+    if novelty:
+        model.source_of("train")  # where there is none, say so before writing
     written = [prime]
     sys.stdout.write(prime)
     try:

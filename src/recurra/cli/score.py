@@ -29,11 +29,16 @@ def score(
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """
     from recurra.cli.text_lines import lines_of
+    from recurra.errors import ConfigError
     from recurra.tasks.loading import load
 
     models = [load(one) for one in (run, *(others or []))]
     shares = None if weights is None else _numbers(weights)
     scores = models[0].score_with(models[1:], list(lines_of(file)), shares)
+    if tokens and any(one.log_probs and not one.symbols for one in scores):
+        raise ConfigError(
+            "--tokens: the runs have not the same symbols; leave it out, or score with one run."
+        )
     if rank:
         scores.sort(key=lambda one: -one.log_prob)
     for one in scores:

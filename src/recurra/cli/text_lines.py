@@ -16,11 +16,13 @@ def lines_of(file: str) -> Iterator[str]:
     if file != "-":
         yield from read_lines(Path(file))
         return
-    first = True
-    for raw in sys.stdin.buffer:
+    for number, raw in enumerate(sys.stdin.buffer, start=1):
         try:
-            line = raw.decode("utf-8-sig" if first else "utf-8")
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise DataError("standard input: is not UTF-8 text; convert it.") from error
-        first = False
+            byte = error.object[error.start]
+            raise DataError(
+                f"standard input:{number}: is not UTF-8 text (byte 0x{byte:02x}); convert it, e.g. with "
+                "`iconv -f latin1 -t utf-8`."
+            ) from error
         yield line.removesuffix("\n").removesuffix("\r")

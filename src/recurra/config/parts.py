@@ -92,7 +92,7 @@ class RecurrentPart(Part):
     hidden_size: int = option(256, "units a layer", ge=1)
     num_layers: int = option(2, "stacked layers", ge=1)
     embedding_size: int | None = option(
-        None, "size of a symbol's vector; if not given, 64 for characters, else hidden_size", ge=1
+        None, "size of a symbol's vector; if not given, at most 64 for characters, else hidden_size", ge=1
     )
     dropout: float = option(0.2, "between layers and before the output", ge=0, lt=1)
     input_dropout: float = option(0.0, "on the symbols' vectors", ge=0, lt=1)

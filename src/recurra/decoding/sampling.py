@@ -25,8 +25,9 @@ def sample_ids(
 ) -> Iterator[int]:
     """Draw up to `length` symbols after `prime` (at least one symbol), each as it is drawn.
 
-    Ends early once `end_id` is drawn, which is given too. Where `begins_anew` holds for the last two
-    symbols, the next one is drawn from the state before anything was read, as a new document's first.
+    Ends early once `end_id` is drawn, which is given too, and where no symbol is possible. Where
+    `begins_anew` holds for the last two symbols, the next one is drawn from the state before anything was
+    read, as a new document's first.
 
     Shapes: `step` takes ids (1, T) and gives logits (1, T, V); `transform` takes (1, V).
     """
@@ -36,7 +37,10 @@ def sample_ids(
     for _ in range(length):
         with torch.no_grad():
             logits, state = step(ids, state)
-        weights = transform(logits[:, -1].float()).softmax(dim=-1)
+        scores = transform(logits[:, -1].float())
+        if bool((scores == -torch.inf).all()):
+            return
+        weights = scores.softmax(dim=-1)
         # Drawn on the CPU, so that one seed gives one text whatever computes the logits.
         drawn = int(torch.multinomial(weights[0].cpu(), 1, generator=generator))
         yield drawn

@@ -2,7 +2,7 @@
 
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
-from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite
+from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite, perplexity_text
 
 __all__ = [
     "LikelihoodFigures",
@@ -14,4 +14,5 @@ __all__ = [
     "mixture_losses",
     "ngram_recall",
     "novelty",
+    "perplexity_text",
 ]

@@ -37,10 +37,9 @@ class LikelihoodFigures:
 
     @property
     def perplexity_without_unknown(self) -> float:
-        """The perplexity over the symbols that the model knows."""
+        """The perplexity over the symbols that the model knows; NaN where it knows none of them."""
         known = self.symbols - self.unknown
-        loss = (self.total_nats - self.unknown_nats) / max(1, known)
-        return exp_or_infinite(loss)
+        return exp_or_infinite((self.total_nats - self.unknown_nats) / known) if known else math.nan
 
     @property
     def bits_per_character(self) -> float:
@@ -61,10 +60,11 @@ class LikelihoodFigures:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
+        known = self.unknown < self.symbols
         return asdict(self) | {
             "loss": self.loss,
             "perplexity": self.perplexity,
-            "perplexity_without_unknown": self.perplexity_without_unknown,
+            "perplexity_without_unknown": self.perplexity_without_unknown if known else None,
             "bits_per_character": self.bits_per_character,
             "open_bits_per_character": self.open_bits_per_character,
             "unknown_rate": self.unknown_rate,
@@ -75,19 +75,23 @@ class LikelihoodFigures:
         name = {"char": "character"}.get(self.unit, self.unit)
         parts = [
             f"{self.loss:.4f} nats per {name}",
-            f"perplexity {self.perplexity:,.2f} per {name}",
+            f"perplexity {perplexity_text(self.perplexity)} per {name}",
             f"{self.bits_per_character:.3f} bits per character",
             f"{self.symbols:,} {name}s",
         ]
         text = ", ".join(parts)
         if self.unknown:
-            text += (
-                f"; {self.unknown_rate:.2%} are <unk> (perplexity without them "
-                f"{self.perplexity_without_unknown:,.2f})"
-            )
+            text += f"; {self.unknown_rate:.2%} are <unk>"
+            if self.unknown < self.symbols:
+                text += f" (perplexity without them {perplexity_text(self.perplexity_without_unknown)})"
             if self.spelling_nats:
                 text += f"; {self.open_bits_per_character:.3f} bits per character with their spelling"
         return text
+
+
+def perplexity_text(perplexity: float) -> str:
+    """For people: two decimals, or three figures of what is very large."""
+    return f"{perplexity:,.2f}" if perplexity < 1e9 else f"{perplexity:.3g}"
 
 
 def exp_or_infinite(nats: float) -> float:

@@ -85,6 +85,11 @@ class Tokenizer(ABC):
         return f"{self.unit}:{self.vocabulary.fingerprint}"
 
     @property
+    def symbols_fingerprint(self) -> str:
+        """The same for tokenizers that cut every text into the same symbols, whatever their ids."""
+        return f"{self.unit}:{Vocabulary(sorted(self.vocabulary.symbols)).fingerprint}"
+
+    @property
     def vocabulary_size(self) -> int:
         """V, the number of symbols."""
         return len(self.vocabulary)
@@ -224,19 +229,31 @@ class SubwordTokenizer(Tokenizer):
     def learn(
         cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
     ) -> "SubwordTokenizer":
-        """Learn the merges of a text."""
+        """Learn the merges of a text.
+
+        Raises: VocabularyError for a `max_size` below the 256 bytes, which are always there.
+        """
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        if max_size is not None and max_size < len(alphabet):
+            raise VocabularyError(
+                f"max_vocabulary_size: got {max_size}, expected >= {len(alphabet)}, the bytes, for subwords."
+            )
         model = SubwordModel(models.BPE())
         model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         model.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=max_size or DEFAULT_SUBWORDS,
             min_frequency=max(2, min_count),
-            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            initial_alphabet=alphabet,
             special_tokens=[],
             show_progress=False,
         )
         model.train_from_iterator(lines_of(chunks), trainer)
         return cls(model)
+
+    @property
+    def symbols_fingerprint(self) -> str:
+        return self.fingerprint  # where a text is cut depends on the order of the merges
 
     def encode_line(self, line: str) -> list[int]:
         ids: list[int] = self.model.encode(line).ids

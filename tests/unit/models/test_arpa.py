@@ -133,3 +133,18 @@ def test_a_file_cut_short_is_refused(tmp_path_factory, end):
     path.write_text(BY_HAND[:end] or "\n")
     with pytest.raises(DataError, match=r"cut\.arpa"):
         read_arpa(path)
+
+
+def test_symbols_that_look_like_the_ends_of_lines_are_escaped(tmp_path):
+    symbols = ["<eos>", "<unk>", "<s>", "</s>"]
+    ids = np.array([0, 2, 3, 1, 0, 3, 2, 0] * 5)
+    starts = np.flatnonzero(ids[:-1] == 0) + 1
+    model = NGramModel.fit(ids, 4, 2, "witten-bell", starts=starts, start_id=0)
+    write_arpa(tmp_path / "a.arpa", model, symbols)
+    read, names = read_arpa(tmp_path / "a.arpa")
+    assert sorted(names) == sorted(symbols)
+    assert read.order == 2
+    text = (tmp_path / "a.arpa").read_text()
+    assert text.count("\t<s>\t") == 1
+    assert "\\u00003cs>" in text
+    assert "\\u00003c/s>" in text

@@ -246,3 +246,20 @@ def test_a_text_that_a_model_finds_impossible_is_infinitely_bad(runs, tmp_path):
     assert (
         json.loads(run_command("evaluate", tmp_path / "ml", "--data", path, "--json").stdout)["loss"] is None
     )
+
+
+def test_symbols_in_another_order_are_the_same_symbols(runs, tmp_path):
+    path = held_out(tmp_path)
+    trigrams = recurra.LanguageModel.load(runs / "trigrams")
+    trigrams.save_arpa(tmp_path / "trigrams.arpa")
+    options = {"unit": "word", "model": "ngram", "arpa": str(tmp_path / "trigrams.arpa"), "valid": path}
+    recurra.LanguageModel.train(out=tmp_path / "read", **options)
+    found = compare([runs / "words", runs / "trigrams", tmp_path / "read"], path)
+    assert found.models[2].kind == "3-gram, from ARPA, words"
+    assert found.models[2].figures.perplexity == pytest.approx(found.models[1].figures.perplexity)
+    (mixture,) = found.mixtures
+    assert set(mixture.names) == {"words", "trigrams", "read"}
+    twin = recurra.LanguageModel.load(tmp_path / "read")
+    mixed = trigrams.score_with([twin], ["the cat sat"])[0]
+    assert mixed.log_prob == pytest.approx(trigrams.log_prob("the cat sat"))
+    assert len(mixed.symbols) == 4

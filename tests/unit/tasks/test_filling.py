@@ -196,3 +196,30 @@ def test_a_gap_that_nothing_fits_is_left_empty(tmp_path):
     assert filler.fill("mat mat ___ sat sat") == []
     assert filler.fill("mat mat ___ sat ___") == []
     assert filler.cloze(["the ___ sat on the mat"] * 3).gaps == 0
+
+
+@pytest.mark.parametrize("line", ["the cat ___.", "the___", "un___ cat"])
+def test_whole_words_need_blanks_around_the_gap(forward, line):
+    with pytest.raises(ConfigError, match="put blanks around ___"):
+        GapFiller(forward).fill(line)
+
+
+def test_letters_need_no_blanks_around_the_gap(train):
+    assert GapFiller(train("letters", unit="char", order=5)).fill("the c___ sat")[0].words == ("at",)
+
+
+def test_subwords_propose_the_words_that_complete_finds(train):
+    model = train("subwords", unit="subword", order=4)
+    proposed = model.next_words("the cat ", 4)
+    completed = [ending for ending, _ in model.complete("the cat ", k=4)]
+    assert completed[0] == "sat"
+    assert sorted(proposed, key=lambda word: -proposed[word])[:2] == completed[:2]
+    assert GapFiller(model).fill("the cat ___ on the mat")[0].words == ("sat",)
+
+
+def test_subwords_from_the_right_propose_whole_words(train):
+    model = train("subwords-backward", unit="subword", order=4, direction="backward")
+    proposed = model.next_words(" on the mat", 5)
+    assert max(proposed, key=lambda word: proposed[word]) == "sat"
+    forward = train("subwords-forward", unit="subword", order=4)
+    assert GapFiller(forward, model).fill("the cat ___ on the mat")[0].words == ("sat",)

@@ -45,7 +45,7 @@ def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
             f"ARPA: cannot hold a model smoothed by {model.smoothing}, which does not back off; "
             "use kneser-ney or witten-bell."
         )
-    written = [_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol) for symbol in symbols]
+    written = [_written(symbol) for symbol in symbols]
     eos = model.start_id
     ends = eos is not None and symbols[eos] == EOS
     predicted = np.array(
@@ -72,6 +72,12 @@ def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
                 lines = _lines(table, tokens, followed, first, predicted, low, min(low + _ROWS, len(table)))
                 file.write("".join(lines).encode())
         file.write(b"\n\\end\\\n")
+
+
+def _written(symbol: str) -> str:
+    """A symbol as a token: without white space, and none of the two that mean a line's ends."""
+    token = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol)
+    return f"\\u{ord(token[0]):06x}{token[1:]}" if token in (_BEGIN, _END) else token
 
 
 def _followed(model: NGramModel, length: int) -> Ids:

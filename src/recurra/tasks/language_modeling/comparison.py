@@ -218,7 +218,8 @@ def _compared(
 def _kind(model: LanguageModel) -> str:
     config = model.config
     if isinstance(model.network, NGramNetwork):
-        return f"{model.network.model.order}-gram, {config.smoothing}, {config.unit}s"
+        smoothing = config.smoothing if config.arpa is None else "from ARPA"
+        return f"{model.network.model.order}-gram, {smoothing}, {config.unit}s"
     if config.model == "feed-forward":
         return f"feed-forward {config.window} x {config.hidden_size}, {config.unit}s"
     return f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}, {config.unit}s"
@@ -241,10 +242,8 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _same_symbols(models: Sequence[LanguageModel]) -> list[list[int]]:
-    """Groups of models whose symbols are the same, with the same ids, read in the same direction."""
-    prints = sorted(
-        ((model.tokenizer.fingerprint, model.reads_backward), i) for i, model in enumerate(models)
-    )
+    """Groups of models whose symbols are the same, read in the same direction."""
+    prints = sorted((model.symbols_read, i) for i, model in enumerate(models))
     return [[i for _, i in group] for _, group in groupby(prints, key=lambda one: one[0])]
 
 

@@ -1,5 +1,6 @@
 """Predictive typing: the likeliest ways to go on, key by key."""
 
+import math
 import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -39,10 +40,7 @@ class Completer:
             raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
         if self._model.reads_backward:
             raise ConfigError("complete: the model reads backward; use a forward one.")
-        typed = ""
-        if self._tokenizer.unit == "subword":
-            # A word begun is cut into other subwords than the whole: taken back, and spelt out anew.
-            typed = text[len(_WORD_BEGUN.sub("", text)) :]
+        typed = self._begun(text)
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
             self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed
@@ -64,13 +62,30 @@ class Completer:
                 symbols[id_]: log_p
                 for id_, log_p in zip(found.indices.tolist(), found.values.tolist(), strict=True)
             }
-        direction = -1 if self._model.reads_backward else 1
+        if self._model.reads_backward and tokenizer.unit == "subword":
+            # Read from its end, a word ends with the subword that begins with a blank: whole ones are sought.
+            log_probs = self._next_log_probs(ids).masked_fill(~self._whole_words, -torch.inf)
+            found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
+            return {
+                self._pieces[id_].strip(): log_p
+                for id_, log_p in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+            }
+        direction, typed = -1 if self._model.reads_backward else 1, self._begun(text)
+        if typed:
+            ids = self._model.prime_ids(text.removesuffix(typed))
         words: dict[str, float] = {}
-        for ending, probability in self._endings(ids, count, None, ""):
-            word = tokenizer.decode(ending[::direction]).strip()
+        for ending, probability in self._endings(ids, count, None, typed):
+            word = tokenizer.decode(ending[::direction])[len(typed) :].strip()
             if word and not any(map(str.isspace, word)):
                 words[word] = words.get(word, 0.0) + probability
-        return {word: float(torch.tensor(p).log()) for word, p in words.items()}
+        return {word: math.log(p) for word, p in words.items() if p > 0}
+
+    def _begun(self, text: str) -> str:
+        """The word begun, with the blank before it, that subwords must spell out anew: they cut it otherwise
+        than the whole."""
+        if self._tokenizer.unit != "subword" or self._model.reads_backward:
+            return ""
+        return text[len(_WORD_BEGUN.sub("", text)) :]
 
     def _endings(
         self, ids: list[int], k: int, length: int | None, typed: str
@@ -117,6 +132,11 @@ class Completer:
         if self._tokenizer.unit == "word":
             return self._mask(lambda piece: piece == "\n")
         return self._mask(lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
+
+    @cached_property
+    def _whole_words(self) -> Tensor:
+        """Which subwords are a blank and letters."""
+        return self._mask(lambda piece: piece[:1] == " " and piece[1:2].isalnum())
 
     @cached_property
     def _forbidden(self) -> Tensor:

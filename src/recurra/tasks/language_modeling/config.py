@@ -90,7 +90,7 @@ class LanguageModelConfig(
                 f"cutoff: goes with smoothing kneser-ney or witten-bell, not with {self.smoothing}"
             )
         if self.arpa is not None:
-            for name in ("data", "order", "smoothing", "cutoff"):
+            for name in ("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size"):
                 if getattr(self, name) != self._default(name):
                     raise ValueError(f"{name}: has no meaning beside arpa, which says it; leave it out")
         self._refuse_options_of_others()

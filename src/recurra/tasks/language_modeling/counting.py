@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, LanguageModelCorpus, encode, read_corpus
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
-from recurra.text import Tokenizer, Vocabulary, tokenizer_of
+from recurra.text import EOS, UNK, Tokenizer, Vocabulary, tokenizer_of
 from recurra.training import Outcome, named_memory_faults
 
 
@@ -53,6 +54,7 @@ def _from_arpa(config: LanguageModelConfig, path: Path) -> tuple[NGramNetwork, L
             "arpa: a model that is read needs a text to be validated on; name one with --valid."
         )
     model, symbols = read_arpa(path)
+    _check_unit(config.unit, path, symbols)
     tokenizer = tokenizer_of(config.unit, Vocabulary(symbols))
     model.start_id = start_of_lines(tokenizer)
     texts = {
@@ -61,6 +63,18 @@ def _from_arpa(config: LanguageModelConfig, path: Path) -> tuple[NGramNetwork, L
         if file is not None
     }
     return NGramNetwork(model), LanguageModelCorpus(tokenizer, None, **texts)
+
+
+def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:
+    """Refuse an ARPA file whose tokens are no symbols of this unit."""
+    longer = next((one for one in symbols if len(one) > 1 and one not in (UNK, EOS)), None)
+    if unit == "char" and longer is not None:
+        raise ConfigError(f"{path}: has tokens of several characters ({longer!r}); name --unit word.")
+    if unit == "word" and EOS not in symbols:
+        hint = (
+            "it is one of characters; name --unit char." if longer is None else "its sentences have no end."
+        )
+        raise ConfigError(f"{path}: has no </s>, so it is no model of words in lines: {hint}")
 
 
 def fit_ngrams(config: LanguageModelConfig, text: EncodedText, tokenizer: Tokenizer) -> NGramModel:

@@ -82,7 +82,7 @@ class LanguageModel:
     @classmethod
     def train(
         cls,
-        data: str | Path,
+        data: str | Path | None = None,
         *,
         out: str | Path,
         valid: str | Path | None = None,
@@ -97,7 +97,8 @@ class LanguageModel:
         Raises: ConfigError for an unknown option or value, DataError for a text that cannot be used,
         RunError if `out` is in the way.
         """
-        options |= {"data": str(data), "valid": None if valid is None else str(valid)}
+        texts = {"data": data, "valid": valid}
+        options |= {name: str(text) for name, text in texts.items() if text is not None}
         config = build_from(preset, options=options)
         training.train(config, Path(out), overwrite=overwrite, listeners=listeners)
         return cls.load(out)
@@ -169,7 +170,10 @@ class LanguageModel:
             raise ConfigError("data: the model is of no run, so it has no text of its own; name a file.")
         texts = self.run.read_settings()["data"]
         if part not in texts:
-            raise ConfigError(f"{self.run.path}: was read from a file, so it has no {part} text of its own.")
+            what = "training text" if part == "train" else "held-out text"
+            raise ConfigError(
+                f"{self.run.path}: was read from an ARPA file, so it has no {what} of its own; name a file."
+            )
         return known_source(texts[part])
 
     def save_arpa(self, path: str | Path) -> None:
@@ -178,8 +182,16 @@ class LanguageModel:
         Raises: ConfigError for another model, or a smoothing that does not back off; StorageError.
         """
         if not isinstance(self.network, NGramNetwork):
-            raise ConfigError(f"ARPA: holds models of n-grams only, and this one is {self.config.model}.")
+            raise ConfigError(
+                f"ARPA: holds models of n-grams only, and this one is {self.config.model}; train one with "
+                "--model ngram."
+            )
         write_arpa(Path(path), self.network.model, self.tokenizer.vocabulary.symbols)
+
+    @property
+    def symbols_read(self) -> tuple[str, bool]:
+        """What tells whether two models read one text as the same symbols, in the same order."""
+        return self.tokenizer.symbols_fingerprint, self.reads_backward
 
     @property
     def reads_backward(self) -> bool:
@@ -191,7 +203,14 @@ class LanguageModel:
         return self.evaluate(data).perplexity
 
     def score(self, lines: Sequence[str]) -> list[LineScore]:
-        """log P of each line, each scored on its own."""
+        """log P of each line, each scored on its own.
+
+        Raises: ConfigError for a string in place of lines, or a break within a line of words or subwords.
+        """
+        if isinstance(lines, str):
+            raise ConfigError("score: got one string, expected a list of lines; put it in brackets.")
+        if self.tokenizer.unit != "char" and any("\n" in line for line in lines):
+            raise ConfigError("score: a line has a line break in it; score its lines one by one.")
         return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
 
     def score_with(
@@ -206,7 +225,7 @@ class LanguageModel:
         Raises: ConfigError if the weights cannot be.
         """
         models = [self, *others]
-        prints = {(model.tokenizer.fingerprint, model.reads_backward) for model in models}
+        prints = {model.symbols_read for model in models}
         return mixed_scores(
             [model.score(lines) for model in models],
             [1.0] * len(models) if weights is None else weights,

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from recurra.decoding import Alternative, best_paths
@@ -74,11 +75,13 @@ class GapFiller:
         """The k likeliest ways to fill the gaps, `___`, of a line, the likeliest first; none where the model
         finds no word possible.
 
-        Raises: ConfigError if the line has no gap.
+        Raises: ConfigError if the line has no gap, or a gap within a word where the model has whole ones.
         """
         parts = line.split(GAP)
         if len(parts) < 2 or "\n" in line:
             raise ConfigError(f"fill: got {line!r}, expected one line with {GAP} where a word is missing.")
+        if self.forward.tokenizer.unit == "word":
+            self._check_stands_alone(line, parts)
         proposed = [
             self._proposals("".join(parts[: at + 1]), "".join(parts[at + 1 :]))
             for at in range(len(parts) - 1)
@@ -97,6 +100,13 @@ class GapFiller:
         total = math.fsum(math.exp(score - best) for score in scores)
         order = sorted(range(len(ways)), key=lambda i: (-scores[i], texts[i]))[:k]
         return [Filling(ways[i], texts[i], math.exp(scores[i] - best) / total) for i in order]
+
+    def _check_stands_alone(self, line: str, parts: Sequence[str]) -> None:
+        for left, right in pairwise(parts):
+            if not (left[-1:] + right[:1]).isspace() and left[-1:] + right[:1]:
+                raise ConfigError(
+                    f"fill: got {line!r}, but the model has whole words only; put blanks around {GAP}."
+                )
 
     def _ways(self, parts: Sequence[str], proposed: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
         """Words for all gaps: those that are likely together, seen from the left."""

@@ -97,7 +97,7 @@ def mixed_scores(
     """
     if len(weights) != len(scores) or not all(0 < weight < 1e100 for weight in weights):
         raise ConfigError(
-            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {len(scores)} models, expected a "
+            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {len(scores)} model(s), expected a "
             "positive one for each."
         )
     shares = np.array(weights) / sum(weights)
