@@ -94,7 +94,7 @@ void bind_recurrence(nb::module_& m) {
       .def("backward", [](const Recurrence& call) { kernels().backward(call); }, nb::call_guard<nb::gil_scoped_release>())
       .def("saved_floats_a_row", [](const Recurrence& call) { return kernels().saved_floats_a_row(call); })
       .def("pack", [](const Recurrence& call) { return kernels().pack(call); }, nb::rv_policy::take_ownership,
-           "The weights packed for many calls of forward; they are copied.");
+           nb::call_guard<nb::gil_scoped_release>(), "The weights packed for many calls of forward; they are copied.");
   nb::class_<PackedLayer>(m, "PackedLayer", "Packed weights of one layer; native/packed.h tells more.")
       .def("forward", [](const PackedLayer& layer, const Recurrence& call) {
         if (!layer.fits(call)) throw nb::value_error("call: is not of the layer that was packed");

@@ -4,6 +4,8 @@ Each is one clear sentence: what is wrong, where, and the mend. The command line
 traceback and ends with `exit_code`.
 """
 
+import errno
+
 
 class RecurraError(Exception):
     """Something a person can mend; its text is one sentence that says how."""
@@ -37,6 +39,24 @@ class StorageError(RecurraError):
 
 class OutOfMemoryError(RecurraError):
     """The model or batch does not fit; the text says what to lower."""
+
+
+def memory_fault(error: Exception, remedy: str) -> OutOfMemoryError | None:
+    """Return what to tell a person of an error that was a failed allocation; None for any other."""
+    text = str(error)
+    signs = (
+        "can't allocate memory",
+        "annot allocate memory",
+        "not enough memory",
+        "out of memory",
+        "bad_alloc",
+    )
+    failed = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if failed or any(sign in text for sign in signs):
+        return OutOfMemoryError(f"out of memory: the model or batch does not fit; {remedy}.")
+    if "Storage size calculation overflowed" in text or "numel: integer" in text:
+        return OutOfMemoryError(f"out of memory: the model is far too large; {remedy}.")
+    return None
 
 
 class BackendUnavailable(RecurraError):

@@ -1,5 +1,6 @@
 """Every fault of a person's is one clear sentence, exit code 2, no traceback, nothing half-written."""
 
+import errno
 import gzip
 import json
 import os
@@ -211,7 +212,13 @@ def test_options_of_the_uses_that_do_not_go_together(trained, arguments, told):
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError("Unable to allocate 9 TiB"), RuntimeError("[enforce fail] can't allocate memory: 9e12")],
+    [
+        MemoryError("Unable to allocate 9 TiB"),
+        RuntimeError("[enforce fail] can't allocate memory: 9e12"),
+        RuntimeError("unable to mmap 99 bytes from file: Cannot allocate memory (12)"),
+        RuntimeError("std::bad_alloc"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
 )
 def test_any_command_names_a_failed_allocation(error, monkeypatch, capsys):
     def fails():

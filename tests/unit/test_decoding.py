@@ -116,3 +116,17 @@ def test_the_first_symbol_can_be_confined():
     )
     assert got[0].ids == (2,)
     assert got[0].probability == pytest.approx(1.0)
+
+
+def test_endings_into_the_impossible_are_no_endings():
+    """Symbol 1 is followed by 0, the end; symbol 2 by nothing that the model knows."""
+    logits = torch.tensor([[-torch.inf, 0.0, 0.0], [0.0, -torch.inf, -torch.inf], [-torch.inf] * 3])
+
+    def step(ids, state):
+        return logits[ids], torch.zeros(1, len(ids), 1)
+
+    ends = torch.tensor([True, False, False])
+    found = complete(step, [0], k=3, max_length=4, ends=ends, select=lambda s, rows: s[:, rows])
+    assert [(one.ids, one.probability) for one in found] == [((1,), pytest.approx(0.5))]
+    drawn = list(sample_ids(step, [2], length=5, transform=chain([]), generator=torch.Generator()))
+    assert drawn == []

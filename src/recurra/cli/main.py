@@ -22,7 +22,7 @@ from recurra.cli import (
     spell,
     train,
 )
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, memory_fault
 
 
 class _InOrder(TyperGroup):
@@ -101,9 +101,7 @@ def main() -> None:
     except RecurraError as error:
         _say(error)
         sys.exit(error.exit_code)
-    except (MemoryError, RuntimeError) as error:
-        from recurra.training import memory_fault
-
+    except (MemoryError, RuntimeError, OSError) as error:
         named = memory_fault(error, "use a smaller input or model, or a machine with more memory")
         if named is None:
             raise

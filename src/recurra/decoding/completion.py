@@ -51,7 +51,7 @@ def complete(
     ending_ids = ends.nonzero().squeeze(1)
     with torch.no_grad():
         logits, state = step(torch.tensor([list(prime)]), state)
-        next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
+        next_log_probs = _next_log_probs(logits)
         open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
         spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of what was typed
         closed: list[Completion] = []
@@ -80,7 +80,7 @@ def complete(
                 closed += open_.closed(log_probs)
                 break
             logits, state = step(symbols[:, None], select(state, rows))
-            next_log_probs = logits[:, -1].double().log_softmax(dim=-1)
+            next_log_probs = _next_log_probs(logits)
             if len(ending_ids):
                 closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
                 closed += open_.closed(log_probs + closing)
@@ -101,7 +101,13 @@ class _Open(NamedTuple):
     def closed(self, log_probs: Tensor) -> list[Completion]:
         """Those that have spelt out what was typed, ended here with these log P."""
         rows = zip(self.ids, log_probs.exp().tolist(), self.masks, strict=True)
-        return [Completion(ids, probability) for ids, probability, mask in rows if mask is None]
+        return [Completion(ids, p) for ids, p, mask in rows if mask is None and p > 0]
+
+
+def _next_log_probs(logits: Tensor) -> Tensor:
+    """log P of the next symbol; -inf throughout where the model finds none possible. Shapes: (rows, V)."""
+    last = logits[:, -1].double()
+    return last.log_softmax(dim=-1).masked_fill_((last == -torch.inf).all(dim=-1, keepdim=True), -torch.inf)
 
 
 def _barred(masks: Sequence[Tensor | None], never: Tensor, ends: Tensor) -> Tensor:

@@ -4,12 +4,30 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from recurra.kernels.calls import Inputs, described
 from recurra.kernels.extension import instruction_set
 
 # What a layer packs: all that its call reads but its data, and what is set anew for each of them.
+_EQUATION = -2  # the options before reverse and every_cell
 _WEIGHTS = slice(Inputs._fields.index("weight_ih"), Inputs._fields.index("shift_cell") + 1)
+
+
+_optimizer_steps = 0
+
+
+def _count_step(*_: Any) -> None:
+    global _optimizer_steps
+    _optimizer_steps += 1
+
+
+# Fused optimisers change weights in place without telling their version counters.
+register_optimizer_step_post_hook(_count_step)
+
+
+def _weights_of(inputs: Inputs) -> tuple[Tensor | None, ...]:
+    return cast("tuple[Tensor | None, ...]", inputs[_WEIGHTS])
 
 
 class _Mark(NamedTuple):
@@ -19,29 +37,40 @@ class _Mark(NamedTuple):
     address: int
     version: int
     shape: torch.Size
+    stride: tuple[int, ...]
 
     @classmethod
     def of(cls, tensor: Tensor) -> "_Mark":
         alias = tensor.detach()
-        return cls(alias, alias.data_ptr(), tensor._version, alias.shape)
+        return cls(alias, alias.data_ptr(), tensor._version, alias.shape, alias.stride())
+
+    def holds(self, tensor: Tensor) -> bool:
+        return (
+            tensor.data_ptr() == self.address
+            and tensor._version == self.version
+            and tensor.shape == self.shape
+            and tensor.stride() == self.stride
+        )
 
 
 class _Kept(NamedTuple):
-    packed: Any
-    instruction_set: str | None
-    marks: tuple[_Mark | None, ...]
+    """Packed weights, and what they were packed from: the equation's numbers, the weights, when and how."""
 
-    def holds(self, weights: tuple[Tensor | None, ...]) -> bool:
-        """Tell whether these are still the weights that were packed."""
-        for tensor, mark in zip(weights, self.marks, strict=True):
-            if tensor is None or mark is None:
-                if tensor is not None or mark is not None:
+    packed: Any
+    options: list[int]
+    marks: tuple[_Mark | None, ...]
+    optimizer_steps: int
+    instruction_set: str | None
+
+    def holds(self, inputs: Inputs) -> bool:
+        """Tell whether a call has the weights and the equation that were packed."""
+        if self.optimizer_steps != _optimizer_steps or self.options != inputs.options[:_EQUATION]:
+            return False
+        for tensor, mark in zip(_weights_of(inputs), self.marks, strict=True):
+            if tensor is not None and mark is not None:
+                if not mark.holds(tensor):
                     return False
-            elif (
-                tensor.data_ptr() != mark.address
-                or tensor._version != mark.version
-                or tensor.shape != mark.shape
-            ):
+            elif tensor is not None or mark is not None:
                 return False
         return self.instruction_set == instruction_set()
 
@@ -49,8 +78,11 @@ class _Kept(NamedTuple):
 class PackedWeights:
     """The packed weights of a layer's directions, each for as long as its weights stay what they are.
 
-    Changes are those that torch counts: by optimisers, `load_state_dict`, any operation in place. What is
-    written past it, through `weight.data` or an array that shares its memory, is not seen.
+    Seen are steps of torch's optimisers, `load_state_dict`, and all operations in place that torch counts.
+    Not seen is what is written past torch's counters: through `weight.data` (as `vector_to_parameters` does)
+    or an array that shares its memory, by another process, by a collective of torch.distributed; `clear`
+    forgets what is kept. Weights that are computed anew for each call, as parametrizations do, are packed
+    anew, too.
     A copy, pickled or deep, begins empty.
     """
 
@@ -62,14 +94,17 @@ class PackedWeights:
 
         Shapes: those of Inputs.
         """
-        weights = cast("tuple[Tensor | None, ...]", inputs[_WEIGHTS])
         kept = self._kept.get(place)
-        if kept is None or not kept.holds(weights):
+        if kept is None or not kept.holds(inputs):
+            weights = _weights_of(inputs)
             if any(tensor is not None and tensor.is_inference() for tensor in weights):
                 return None  # nobody counts how often they are changed
+            steps, marks = (
+                _optimizer_steps,
+                tuple(None if each is None else _Mark.of(each) for each in weights),
+            )
             call, copies = described(inputs)
-            marks = tuple(None if tensor is None else _Mark.of(tensor) for tensor in weights)
-            kept = _Kept(call.pack(), instruction_set(), marks)
+            kept = _Kept(call.pack(), inputs.options[:_EQUATION], marks, steps, instruction_set())
             del copies  # they had to stay until here
             self._kept[place] = kept
         return kept.packed

@@ -219,9 +219,10 @@ class LayerStack(Streaming):
         """Whether evaluation without gradients keeps the weights as the native kernels read them.
 
         They pack weights at each call; of short calls, a few rows by one step, that is most of the time. What
-        is kept takes as much memory again, and is made anew when torch counts a change of a weight (by an
-        optimiser, `load_state_dict`, any operation in place). Turn it off before writing to `weight.data`
-        or to an array that shares its memory: nobody counts that.
+        is kept takes as much memory again, and is made anew after a step of one of torch's optimisers and
+        when torch counts a change of a weight (`load_state_dict`, any operation in place). Nobody counts what
+        is written through `weight.data` (`vector_to_parameters` does that), through an array that shares its
+        memory, by another process or a collective: set it anew after that, which forgets what was kept.
         """
         return self._packed is not None
 

@@ -1,7 +1,7 @@
 """The loop through time: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
 
 from recurra.training.clipping import clip_by_norm, clip_by_value
-from recurra.training.devices import make_fabric, memory_fault, named_memory_faults
+from recurra.training.devices import make_fabric, named_memory_faults
 from recurra.training.listeners import Listener, StepReport, TensorBoardListener
 from recurra.training.loop import Objective, Outcome, Trainer, TrainingConfig
 from recurra.training.progress_bar import ProgressBar
@@ -20,6 +20,5 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "make_fabric",
-    "memory_fault",
     "named_memory_faults",
 ]

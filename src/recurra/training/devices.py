@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from recurra.config import LoopPart
-from recurra.errors import ConfigError, OutOfMemoryError
+from recurra.errors import ConfigError, memory_fault
 
 
 def make_fabric(config: LoopPart) -> Fabric:
@@ -50,19 +50,8 @@ def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidde
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, OSError) as error:
         named = memory_fault(error, remedy)
         if named is None:
             raise
         raise named from error
-
-
-def memory_fault(error: MemoryError | RuntimeError, remedy: str) -> OutOfMemoryError | None:
-    """Return what to tell a person of an error that was a failed allocation; None for any other."""
-    text = str(error)
-    signs = ("can't allocate memory", "not enough memory", "out of memory")
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in text for sign in signs):
-        return OutOfMemoryError(f"out of memory: the model or batch does not fit; {remedy}.")
-    if "Storage size calculation overflowed" in text or "numel: integer" in text:
-        return OutOfMemoryError(f"out of memory: the model is far too large; {remedy}.")
-    return None

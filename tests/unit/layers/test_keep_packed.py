@@ -68,13 +68,6 @@ def test_packs_once(layer: RecurrentLayer) -> None:
 
 def test_sees_changes_of_weights(layer: RecurrentLayer) -> None:
     x = torch.randn(2, 3, 5)
-    before, _ = both(layer, x)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
-    layer(x)[0].sum().backward()
-    optimizer.step()
-    after, plain = both(layer, x)
-    assert torch.equal(after, plain)
-    assert not torch.equal(before, after)
     other = redrawn(layer)
     layer.load_state_dict(other.state_dict())
     assert torch.equal(*both(layer, x))
@@ -84,6 +77,45 @@ def test_sees_changes_of_weights(layer: RecurrentLayer) -> None:
         next(layer.parameters()).mul_(2)
     assert torch.equal(*both(layer, x))
     layer.weight_hh_l0.data = torch.randn_like(layer.weight_hh_l0)
+    assert torch.equal(*both(layer, x))
+    square = layer.weight_hh_l0[: layer.weight_hh_l0.shape[1]].shape
+    if square == layer.weight_hh_l0.shape:
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data.t()
+        assert torch.equal(*both(layer, x))
+
+
+@pytest.mark.parametrize("way", ["fused", "foreach", "single"])
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "Adagrad"])
+def test_sees_steps_of_optimizers(optimizer: str, way: str) -> None:
+    layer = recurra.GRU(5, 7).eval()
+    layer.keep_packed = True
+    x = torch.randn(2, 3, 5)
+    ways = {"fused": {"fused": True}, "foreach": {"foreach": True}, "single": {"foreach": False}}
+    chosen = getattr(torch.optim, optimizer)(layer.parameters(), lr=0.5, **ways[way])
+    before, _ = both(layer, x)
+    layer(x)[0].sum().backward()
+    chosen.step()
+    after, plain = both(layer, x)
+    assert torch.equal(after, plain)
+    assert not torch.equal(before, after)
+
+
+def test_sees_another_equation() -> None:
+    layer = recurra.RNN(5, 7).eval()
+    layer.keep_packed = True
+    x = torch.randn(2, 3, 5)
+    before, _ = both(layer, x)
+    layer.equation = recurra.RNN(5, 7, nonlinearity="relu").equation
+    after, plain = both(layer, x)
+    assert torch.equal(after, plain)
+    assert not torch.equal(before, after)
+
+
+def test_setting_it_again_forgets_what_was_kept(layer: RecurrentLayer) -> None:
+    x = torch.randn(2, 3, 5)
+    both(layer, x)
+    layer.weight_hh_l0.data.mul_(2)  # unseen
+    layer.keep_packed = True
     assert torch.equal(*both(layer, x))
 
 

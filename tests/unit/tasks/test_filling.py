@@ -198,7 +198,7 @@ def test_a_gap_that_nothing_fits_is_left_empty(tmp_path):
     assert filler.cloze(["the ___ sat on the mat"] * 3).gaps == 0
 
 
-@pytest.mark.parametrize("line", ["the cat ___.", "the___", "un___ cat"])
+@pytest.mark.parametrize("line", ["the cat ___.", "the___", "un___ cat", "the ______ mat"])
 def test_whole_words_need_blanks_around_the_gap(forward, line):
     with pytest.raises(ConfigError, match="put blanks around ___"):
         GapFiller(forward).fill(line)

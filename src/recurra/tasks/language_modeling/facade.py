@@ -61,7 +61,8 @@ class LanguageModel:
         lm = recurra.LanguageModel.train("corpus.txt", out="runs/tiny", hidden_size=256)
         lm.perplexity("held-out.txt");  lm.sample("The ", seed=1)
 
-    `network` is the torch module inside, `tokenizer` its symbols, `config` what it was trained with.
+    `network` is the torch module inside, `tokenizer` its symbols, `config` what it was trained with. Its
+    recurrent layers keep packed weights (`RecurrentLayer.keep_packed`), as searches make many short calls.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class LanguageModel:
         self.network = network.eval()
         for module in network.modules():
             if isinstance(module, RecurrentLayer):
-                module.keep_packed = True  # searches make many short calls
+                module.keep_packed = True
         self.tokenizer = tokenizer
         self.config = config
         self.run = run

@@ -102,8 +102,10 @@ class GapFiller:
         return [Filling(ways[i], texts[i], math.exp(scores[i] - best) / total) for i in order]
 
     def _check_stands_alone(self, line: str, parts: Sequence[str]) -> None:
+        within = "" in parts[1:-1]  # two gaps side by side
         for left, right in pairwise(parts):
-            if not (left[-1:] + right[:1]).isspace() and left[-1:] + right[:1]:
+            beside = left[-1:] + right[:1]
+            if within or (beside and not beside.isspace()):
                 raise ConfigError(
                     f"fill: got {line!r}, but the model has whole words only; put blanks around {GAP}."
                 )

@@ -96,8 +96,9 @@ def mixed_scores(
     Raises: ConfigError if there are not as many weights as models, or they are not positive.
     """
     if len(weights) != len(scores) or not all(0 < weight < 1e100 for weight in weights):
+        count = "1 model" if len(scores) == 1 else f"{len(scores)} models"
         raise ConfigError(
-            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {len(scores)} model(s), expected a "
+            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {count}, expected a "
             "positive one for each."
         )
     shares = np.array(weights) / sum(weights)
