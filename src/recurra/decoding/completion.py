@@ -37,7 +37,7 @@ def complete(
 
         P = Π_i P(s_i | prime, s_<i) · Σ_{e in ends} P(e | prime, s)      (the sum is 1 at max_length)
 
-    The `width` (default max(4k, 32)) likeliest open endings are kept at each step: the probability of
+    The `width` (default max(3k, 16)) likeliest open endings are kept at each step: the probability of
     an ending that is given is exact, a likelier ending may have been missed. `select(state, rows)`
     picks rows of a batched state. `allowed(symbols so far)` tells which symbols may come next while
     something that was typed is still to be spelt out, and None from there on; probabilities are then
@@ -46,7 +46,7 @@ def complete(
     Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` gives
     logits (B, T, V).
     """
-    width = width or max(4 * k, 32)
+    width = width or max(3 * k, 16)
     never = torch.zeros_like(ends) if forbidden is None else forbidden
     ending_ids = ends.nonzero().squeeze(1)
     with torch.no_grad():
