@@ -296,7 +296,8 @@ class LanguageModel:
         """The k likeliest ways to go on after `text`, with their probabilities.
 
         For models of words: the next `length` words (default 1). For characters and subwords: the rest
-        of the word, up to `length` symbols (default 24).
+        of the word, up to `length` symbols (default 24). With subwords a probability is a share of the ways
+        to spell what was typed that the search kept, so it moves a little with k.
 
         What was read is remembered: a text that goes on where the last one ended costs its new part alone.
 
