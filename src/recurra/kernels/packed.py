@@ -9,10 +9,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from recurra.kernels.calls import Inputs, described
 from recurra.kernels.extension import instruction_set
 
-# What a layer packs: all that its call reads but its data, and what is set anew for each of them.
 _EQUATION = -2  # the options before reverse and every_cell
+# What a layer packs: all that its call reads but its data, and what is set anew for each of them.
 _WEIGHTS = slice(Inputs._fields.index("weight_ih"), Inputs._fields.index("shift_cell") + 1)
-
 
 _optimizer_steps = 0
 
@@ -80,9 +79,8 @@ class PackedWeights:
 
     Seen are steps of torch's optimisers, `load_state_dict`, and all operations in place that torch counts.
     Not seen is what is written past torch's counters: through `weight.data` (as `vector_to_parameters` does)
-    or an array that shares its memory, by another process, by a collective of torch.distributed; `clear`
-    forgets what is kept. Weights that are computed anew for each call, as parametrizations do, are packed
-    anew, too.
+    or an array that shares its memory, by another process, by a collective of torch.distributed. Weights
+    that are computed anew for each call, as parametrizations do, are packed anew, too.
     A copy, pickled or deep, begins empty.
     """
 
@@ -99,19 +97,13 @@ class PackedWeights:
             weights = _weights_of(inputs)
             if any(tensor is not None and tensor.is_inference() for tensor in weights):
                 return None  # nobody counts how often they are changed
-            steps, marks = (
-                _optimizer_steps,
-                tuple(None if each is None else _Mark.of(each) for each in weights),
-            )
+            steps = _optimizer_steps
+            marks = tuple(None if each is None else _Mark.of(each) for each in weights)
             call, copies = described(inputs)
             kept = _Kept(call.pack(), inputs.options[:_EQUATION], marks, steps, instruction_set())
             del copies  # they had to stay until here
             self._kept[place] = kept
         return kept.packed
-
-    def clear(self) -> None:
-        """Forget them all."""
-        self._kept.clear()
 
     def __reduce__(self) -> tuple[type["PackedWeights"], tuple[()]]:
         return PackedWeights, ()

@@ -36,6 +36,11 @@ def runs(tmp_path_factory):
     return folder
 
 
+def trained_trigrams(runs, out, **options):
+    recurra.LanguageModel.train(runs / "text.txt", out=out, unit="word", model="ngram", order=3, **options)
+    return out
+
+
 def held_out(folder, text="the cow sat on the dog\na zebra saw the log\n" * 5):
     path = folder / "held-out.txt"
     path.write_text(text)
@@ -198,15 +203,8 @@ def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path):
 
 
 def test_models_that_read_in_different_directions_are_not_mixed(runs, tmp_path):
-    recurra.LanguageModel.train(
-        runs / "text.txt",
-        out=tmp_path / "backward",
-        unit="word",
-        model="ngram",
-        order=3,
-        direction="backward",
-    )
-    assert compare([runs / "trigrams", tmp_path / "backward"]).mixtures == ()
+    backward = trained_trigrams(runs, tmp_path / "backward", direction="backward")
+    assert compare([runs / "trigrams", backward]).mixtures == ()
 
 
 @pytest.mark.parametrize(
@@ -228,14 +226,7 @@ def test_runs_of_other_options_are_not_taken_for_those_asked_for(runs, tmp_path)
 
 
 def test_a_text_that_a_model_finds_impossible_is_infinitely_bad(runs, tmp_path):
-    recurra.LanguageModel.train(
-        runs / "text.txt",
-        out=tmp_path / "ml",
-        unit="word",
-        model="ngram",
-        order=3,
-        smoothing="maximum-likelihood",
-    )
+    trained_trigrams(runs, tmp_path / "ml", smoothing="maximum-likelihood")
     (model,) = compare([tmp_path / "ml"], held_out(runs)).models
     assert model.word_perplexity == math.inf
     assert model.to_dict()["perplexity"] is None

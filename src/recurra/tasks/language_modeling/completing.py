@@ -55,21 +55,10 @@ class Completer:
         tokenizer = self._tokenizer
         ids = self._model.prime_ids(text)
         if tokenizer.unit == "word":
-            log_probs = self._next_log_probs(ids).masked_fill(self._ends | self._forbidden, -torch.inf)
-            found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
-            symbols = tokenizer.vocabulary.symbols
-            return {
-                symbols[id_]: log_p
-                for id_, log_p in zip(found.indices.tolist(), found.values.tolist(), strict=True)
-            }
+            return self._likeliest(ids, ~(self._ends | self._forbidden), count)
         if self._model.reads_backward and tokenizer.unit == "subword":
             # Read from its end, a word ends with the subword that begins with a blank: whole ones are sought.
-            log_probs = self._next_log_probs(ids).masked_fill(~self._whole_words, -torch.inf)
-            found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
-            return {
-                self._pieces[id_].strip(): log_p
-                for id_, log_p in zip(found.indices.tolist(), found.values.tolist(), strict=True)
-            }
+            return self._likeliest(ids, self._whole_words, count)
         direction, typed = -1 if self._model.reads_backward else 1, self._begun(text)
         if typed:
             ids = self._model.prime_ids(text.removesuffix(typed))
@@ -79,6 +68,13 @@ class Completer:
             if word and not any(map(str.isspace, word)):
                 words[word] = words.get(word, 0.0) + probability
         return {word: math.log(p) for word, p in words.items() if p > 0}
+
+    def _likeliest(self, ids: list[int], words: Tensor, count: int) -> dict[str, float]:
+        """The likeliest of the symbols that are `words` to come next, with log P."""
+        log_probs = self._next_log_probs(ids).masked_fill(~words, -torch.inf)
+        found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
+        pairs = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        return {self._pieces[id_].strip(): log_p for id_, log_p in pairs}
 
     def _begun(self, text: str) -> str:
         """The word begun, with the blank before it, that subwords must spell out anew: they cut it otherwise
