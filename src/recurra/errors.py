@@ -70,7 +70,7 @@ class TrainingDiverged(RecurraError):
 
 
 class Interrupted(RecurraError):
-    """Training was stopped by a signal after its state was saved."""
+    """A signal stopped the work; a training has saved its state before."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import recurra as rc
-from recurra.cli.main import app
+from recurra.cli.main import app, main
 from recurra.config import Part
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 
@@ -116,6 +116,18 @@ def test_every_option_is_on_the_command_line_and_in_its_help(monkeypatch):
     for part in LanguageModelConfig.__bases__:
         assert issubclass(part, Part)
         assert part.title in told
+
+
+def test_ctrl_c_is_answered_in_words(run, monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recurra.tasks.loading.load", interrupted)
+    monkeypatch.setattr(sys, "argv", ["recurra", "evaluate", str(run)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_version_and_help():

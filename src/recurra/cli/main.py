@@ -1,6 +1,7 @@
 """`recurra`: the commands, and what becomes of an error."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -22,11 +23,12 @@ from recurra.cli import (
     spell,
     train,
 )
-from recurra.errors import RecurraError, memory_fault
+from recurra.errors import Interrupted, RecurraError, memory_fault
 
 
-class _InOrder(TyperGroup):
-    """Commands in the order of a first use, not of the alphabet or of groups."""
+class _Commands(TyperGroup):
+    """Commands in the order of a first use, not of the alphabet or of groups; Ctrl-C is answered in words,
+    where typer would end without any."""
 
     ORDER = (
         "demo",
@@ -47,9 +49,15 @@ class _InOrder(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=self.ORDER.index)
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", signal.SIGINT) from None
+
 
 app = typer.Typer(
-    cls=_InOrder,
+    cls=_Commands,
     name="recurra",
     help="Recurrent sequence models: from a raw file to a trained, evaluated, understood one.",
     no_args_is_help=True,
@@ -107,9 +115,6 @@ def main() -> None:
             raise
         _say(named)
         sys.exit(named.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def _say(error: RecurraError) -> None:
