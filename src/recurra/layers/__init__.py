@@ -1,5 +1,6 @@
 """The room of layers: recurrence over time. Stacks, lengths, resets, pooling, and the size of a network."""
 
+from recurra.layers.crf import ConditionalRandomField, Constraints, LabelPath
 from recurra.layers.dropout import SequenceDropout, embed_with_dropout
 from recurra.layers.gru import GRU
 from recurra.layers.jordan import JordanRNN
@@ -19,8 +20,11 @@ __all__ = [
     "LSTM",
     "RNN",
     "AdaptiveSoftmaxOutput",
+    "ConditionalRandomField",
+    "Constraints",
     "JordanRNN",
     "LSTMState",
+    "LabelPath",
     "LayerOptions",
     "ParameterRow",
     "ParameterSummary",

@@ -1,0 +1,157 @@
+"""The conditional random field beside brute force over all sequences of labels."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recurra.errors import ShapeError
+from recurra.layers import ConditionalRandomField, Constraints
+
+
+def score(crf: ConditionalRandomField, emissions: torch.Tensor, path: tuple[int, ...]) -> float:
+    """s(y), term by term."""
+    if not path:
+        return 0.0
+    total = crf.first[path[0]] + crf.last[path[-1]]
+    total = total + sum(emissions[t, k] for t, k in enumerate(path))
+    total = total + sum(crf.transitions[i, j] for i, j in itertools.pairwise(path))
+    return float(total.detach())
+
+
+def every_path(
+    crf: ConditionalRandomField, emissions: torch.Tensor, constraints: Constraints | None = None
+) -> dict[tuple[int, ...], float]:
+    """P of every sequence that the constraints allow."""
+    T, K = emissions.shape
+    found = {}
+    for path in itertools.product(range(K), repeat=T):
+        if constraints is not None and path:
+            first, follows, last = constraints
+            allowed = first[path[0]] and last[path[-1]]
+            if not (allowed and all(follows[i, j] for i, j in itertools.pairwise(path))):
+                continue
+        found[path] = math.exp(score(crf, emissions, path))
+    whole = sum(found.values())
+    return {path: value / whole for path, value in found.items()}
+
+
+def a_field(K: int, constraints: Constraints | None = None) -> ConditionalRandomField:
+    crf = ConditionalRandomField(K, constraints).double()
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter.normal_(0.0, 1.5)
+    return crf
+
+
+def some_constraints(K: int) -> Constraints:
+    """As of B, I and O: the last label follows only itself and the first, and begins nothing."""
+    first, follows, last = torch.ones(K).bool(), torch.ones(K, K).bool(), torch.ones(K).bool()
+    if K > 1:
+        first[-1] = False
+        follows[1:-1, -1] = False
+    return Constraints(first, follows, last)
+
+
+@settings(max_examples=25, deadline=None)
+@given(K=st.integers(1, 4), T=st.integers(0, 4), constrained=st.booleans(), seed=st.integers(0, 999))
+def test_it_agrees_with_all_paths(K, T, constrained, seed):
+    torch.manual_seed(seed)
+    constraints = some_constraints(K) if constrained else None
+    crf = a_field(K, constraints)
+    emissions = torch.randn(T + 1, T, K, dtype=torch.float64) * 2
+    lengths = list(range(T + 1))
+    wanted = [every_path(crf, emissions[b, :b], constraints) for b in lengths]
+
+    marginals = crf.marginals(emissions, lengths)
+    paths = crf.best_paths(emissions, lengths, n=5)
+    for b, probabilities in enumerate(wanted):
+        ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:5]
+        assert [tuple(path.labels) for path in paths[b]] == [path for path, _ in ranked]
+        assert [path.probability for path in paths[b]] == pytest.approx([p for _, p in ranked])
+        for t, k in itertools.product(range(T), range(K)):
+            at = sum(p for path, p in probabilities.items() if t < len(path) and path[t] == k)
+            assert float(marginals[b, t, k]) == pytest.approx(at, abs=1e-12)
+        targets = torch.zeros(T + 1, T, dtype=torch.int64)
+        for path, p in list(probabilities.items())[:: max(1, len(probabilities) // 5)]:
+            targets[b, :b] = torch.tensor(path)
+            loss = crf.losses(emissions, targets, lengths)[b].detach()
+            assert float(loss) == pytest.approx(-math.log(p), abs=1e-9)
+
+
+def test_the_best_path_is_the_first_of_the_n_best():
+    crf = a_field(7)
+    emissions = torch.randn(5, 9, 7, dtype=torch.float64)
+    one = crf.best_paths(emissions, [9, 0, 3, 1, 7])
+    four = crf.best_paths(emissions, [9, 0, 3, 1, 7], n=4)
+    assert [paths[0].labels for paths in one] == [paths[0].labels for paths in four]
+    assert one[1][0] == ([], 1.0)
+
+
+@pytest.mark.parametrize("lengths", [None, [4, 0, 2], [1, 1, 1], [0, 0, 0]])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_gradients_pass_finite_differences(lengths, constrained):
+    K = 3
+    crf = a_field(K, some_constraints(K) if constrained else None)
+    targets = torch.tensor([[0, 2, 2, 0], [1, 1, 1, 1], [1, 0, 2, 2]])
+    emissions = torch.randn(3, 4, K, dtype=torch.float64, requires_grad=True)
+
+    def losses(e, *_):
+        return crf.losses(e, targets, lengths)
+
+    assert torch.autograd.gradcheck(losses, (emissions, *crf.parameters()))
+
+
+def test_far_scores_lose_neither_the_sum_nor_the_gradient():
+    """Label 1 is by far the likeliest at first, but rules out what is likelier still after it."""
+    crf = ConditionalRandomField(4, some_constraints(4))
+    emissions = torch.zeros(2, 3, 4)
+    emissions[:, 0, 1], emissions[:, 1, 3], emissions[:, 2, 0] = 3000.0, 5000.0, -4000.0
+    emissions.requires_grad_()
+    loss = crf.losses(emissions, torch.tensor([[0, 3, 3], [0, 3, 0]]), [3, 2])
+    loss.sum().backward()
+    # Labels 0 and 3 may stand before 3, and 0 alone may begin; after it all but label 0 are as likely.
+    torch.testing.assert_close(loss.detach(), torch.tensor([math.log(3), 0.0]))
+    assert all(value.grad.isfinite().all() for value in (emissions, *crf.parameters()))
+    assert crf.transitions.grad[3, 3] == pytest.approx(-2 / 3)
+    assert crf.best_paths(emissions.detach())[0][0].labels[:2] == [0, 3]
+
+
+def test_near_and_far_scores_give_the_same(monkeypatch):
+    crf, far = a_field(4, some_constraints(4)), []
+    emissions = torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True)
+    for near in (80.0, 0.0):
+        monkeypatch.setattr("recurra.layers.crf._NEAR", near)
+        loss = crf.losses(emissions, torch.zeros(3, 5).long(), [5, 0, 3]).sum()
+        far.append(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
+    torch.testing.assert_close(*far)
+
+
+def test_padding_reaches_nothing():
+    crf = a_field(5).float()
+    emissions, targets = torch.randn(2, 6, 5), torch.randint(5, (2, 6))
+    spoilt = emissions.clone()
+    spoilt[1, 4:] = math.nan
+    other = targets.clone()
+    other[1, 4:] = -1
+    torch.testing.assert_close(crf.losses(spoilt, other, [6, 4]), crf.losses(emissions, targets, [6, 4]))
+    alone = crf.losses(emissions[1:, :4], targets[1:, :4], None)
+    torch.testing.assert_close(crf.losses(spoilt, other, [6, 4])[1:], alone)
+    spoilt.requires_grad_()
+    crf.losses(spoilt, other, [6, 4]).sum().backward()
+    assert spoilt.grad.isfinite().all()
+    assert not spoilt.grad[1, 4:].any()
+    assert all(parameter.grad.isfinite().all() for parameter in crf.parameters())
+
+
+def test_shapes_that_do_not_fit_are_named():
+    crf = ConditionalRandomField(3)
+    with pytest.raises(ShapeError, match="emissions"):
+        crf.marginals(torch.randn(2, 3, 4))
+    with pytest.raises(ShapeError, match="targets"):
+        crf.losses(torch.randn(2, 3, 3), torch.zeros(2, 4).long(), None)
+    with pytest.raises(ShapeError, match="lengths"):
+        crf.best_paths(torch.randn(2, 3, 3), [3, 4])
