@@ -1,13 +1,18 @@
-"""Figures from arrays and texts: perplexity, mixtures, novelty."""
+"""Figures from arrays and texts: perplexity, mixtures, novelty, labels."""
 
+from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliability
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite, perplexity_text
 
 __all__ = [
+    "ClassFigures",
+    "EntityFigures",
+    "Hits",
     "LikelihoodFigures",
     "Match",
     "Novelty",
+    "Reliability",
     "best_mixture",
     "exp_or_infinite",
     "longest_match",

@@ -1,5 +1,6 @@
 """Symbols to ids and back: vocabularies, and the ways to cut text into symbols."""
 
+from recurra.text.spans import Span, bio_rules, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
 from recurra.text.tokenizers import (
     CharTokenizer,
     EncodedChunk,
@@ -19,13 +20,20 @@ __all__ = [
     "UNK",
     "CharTokenizer",
     "EncodedChunk",
+    "Span",
     "SubwordTokenizer",
     "Tokenizer",
     "Vocabulary",
     "WordTokenizer",
+    "bio_rules",
+    "bio_tags",
     "build_tokenizer",
+    "first_inconsistent",
+    "is_iob1",
     "lines_backward",
     "lines_of",
     "load_tokenizer",
+    "mark_spans",
+    "spans_of",
     "tokenizer_of",
 ]

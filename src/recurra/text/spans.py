@@ -1,0 +1,109 @@
+"""Labels of words that mark spans: where entities begin and end, in the schemes BIO, IOB1 and IOBES.
+
+words   U.N.  official  Ekeus  heads  for  Baghdad
+BIO     B-ORG O         B-PER  O      O    B-LOC
+IOB1    I-ORG O         I-PER  O      O    I-LOC      (B- only right after a span of the same type)
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUTSIDE = "O"
+
+
+class Span(NamedTuple):
+    """Words `first` … `last` - 1 as one entity of a type."""
+
+    type: str
+    first: int
+    last: int
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Prefix and type of a label: ("B", "PER") of "B-PER"; a label without a hyphen has no type."""
+    prefix, hyphen, kind = tag.partition("-")
+    return (prefix, kind) if hyphen else (tag, "")
+
+
+def _begins(before: tuple[str, str], here: tuple[str, str]) -> bool:
+    (prefix_before, kind_before), (prefix, kind) = before, here
+    if prefix == OUTSIDE:
+        return False
+    return prefix in "BS" or prefix_before in (OUTSIDE, "E", "S") or kind != kind_before
+
+
+def spans_of(tags: Sequence[str]) -> list[Span]:
+    """The spans that labels mark, read as conlleval reads them: a label that continues nothing begins a span.
+
+    Source: E. Tjong Kim Sang's conlleval (2000), the scorer of the CoNLL shared tasks.
+    """
+    found, first, before = [], None, (OUTSIDE, "")
+    for place, tag in enumerate([*tags, OUTSIDE]):
+        here = split_tag(tag)
+        begins = _begins(before, here)
+        if first is not None and (begins or here[0] == OUTSIDE):
+            found.append(Span(before[1], first, place))
+            first = None
+        if begins:
+            first = place
+        before = here
+    return found
+
+
+def bio_tags(spans: Sequence[Span], length: int) -> list[str]:
+    """The labels, in BIO, of spans that do not overlap."""
+    tags = [OUTSIDE] * length
+    for kind, first, last in spans:
+        tags[first:last] = [f"B-{kind}"] + [f"I-{kind}"] * (last - first - 1)
+    return tags
+
+
+def mark_spans(tags: Sequence[str]) -> bool:
+    """Whether all labels are of a scheme that marks spans, and not classes such as parts of speech."""
+    parts = [split_tag(tag) for tag in tags]
+    return all(prefix in "BIES" and kind for prefix, kind in parts if prefix != OUTSIDE) and any(
+        kind for _, kind in parts
+    )
+
+
+def first_inconsistent(tags: Sequence[str]) -> int | None:
+    """The place of the first label that is no BIO: I-X without B-X or I-X before it; None for none."""
+    for place, (before, here) in enumerate(pairwise([OUTSIDE, *tags])):
+        if split_tag(here)[0] == "I" and split_tag(before) not in [(p, split_tag(here)[1]) for p in "BI"]:
+            return place
+    return None
+
+
+def is_iob1(sequences: Sequence[Sequence[str]]) -> bool:
+    """Whether labels are IOB1: some span begins with I-, and B- stands only after its own type."""
+    begins_inside = False
+    for tags in sequences:
+        for before, here in pairwise([OUTSIDE, *tags]):
+            (prefix_before, kind_before), (prefix, kind) = split_tag(before), split_tag(here)
+            if prefix == "B" and (prefix_before not in "BI" or kind_before != kind):
+                return False
+            if prefix not in (OUTSIDE, "B", "I"):
+                return False
+            begins_inside |= prefix == "I" and (prefix_before == OUTSIDE or kind_before != kind)
+    return begins_inside
+
+
+def bio_rules(labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which labels may begin a sequence, and which may follow which, in BIO.
+
+    Shapes: begins (K,); follows (K, K), [before, after].
+    """
+    parts = [split_tag(label) for label in labels]
+    begins = np.array([prefix != "I" for prefix, _ in parts], dtype=bool)
+    follows = np.array(
+        [
+            [after[0] != "I" or (before[0] in "BI" and before[1] == after[1]) for after in parts]
+            for before in parts
+        ],
+        dtype=bool,
+    )
+    return begins, follows
