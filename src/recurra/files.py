@@ -141,10 +141,13 @@ def _first_bad_line(path: Path) -> str:
     return ""
 
 
-def read_text_chunks(path: Path, chunk_characters: int = _CHUNK_CHARACTERS) -> Iterator[str]:
+def read_text_chunks(
+    path: Path, chunk_characters: int = _CHUNK_CHARACTERS, *, errors: str = "strict"
+) -> Iterator[str]:
     """The text of a UTF-8 file, plain or `.gz`, chunk by chunk, so that none is held whole.
 
-    A byte-order mark is dropped and CRLF (or a lone CR) is read as LF.
+    A byte-order mark is dropped and CRLF (or a lone CR) is read as LF. With `errors` "surrogateescape" bytes
+    that are not UTF-8 come as lone surrogates, which `is_text` tells of.
 
     Raises: DataError if the file is missing, empty, binary, cut short or not UTF-8.
     """
@@ -158,7 +161,7 @@ def read_text_chunks(path: Path, chunk_characters: int = _CHUNK_CHARACTERS) -> I
             raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
         total = 0
         raw = stack.enter_context(gzip.open(file, "rb")) if packed else file
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig")
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors)
         while chunk := text.read(chunk_characters):
             if "\0" in chunk:
                 raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
@@ -173,10 +176,15 @@ def read_text(path: Path) -> str:
     return "".join(read_text_chunks(path))
 
 
-def read_lines(path: Path) -> Iterator[str]:
+def is_text(line: str) -> bool:
+    """Whether a line that was read with "surrogateescape" was UTF-8."""
+    return line.isascii() or not any("\ud800" <= character <= "\udfff" for character in line)
+
+
+def read_lines(path: Path, *, errors: str = "strict") -> Iterator[str]:
     """The lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
     rest = ""
-    for chunk in read_text_chunks(path):
+    for chunk in read_text_chunks(path, errors=errors):
         *lines, rest = (rest + chunk).split("\n")
         yield from lines
     if rest:

@@ -1,5 +1,6 @@
 """Frozen parts of configurations, and how they are read from TOML and named in errors."""
 
+from recurra.config.labelling import ReaderPart
 from recurra.config.part import Part, build_config, option, to_toml
 from recurra.config.parts import (
     CellPart,
@@ -25,6 +26,7 @@ __all__ = [
     "NGramPart",
     "OptimizerPart",
     "Part",
+    "ReaderPart",
     "RecurrentNetworkConfig",
     "RecurrentPart",
     "RegularizationPart",

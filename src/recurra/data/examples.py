@@ -1,0 +1,79 @@
+"""A row of a data set that is to be labelled, and what is done about rows that cannot be used."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sequence: words, or a vector (or picture) a step, with labels where they are known.
+
+    `labels` are the words' own, `label` that of the whole, `second` the other text of a pair; `turn` counts
+    from 0 in a conversation, whose state goes on from turn to turn. `line` is where it stands in its file.
+
+    Shapes: vectors (T, F), or pictures (T, channels, height, width).
+    """
+
+    words: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
+    label: str | None = None
+    second: tuple[str, ...] | None = None
+    vectors: NDArray[np.generic] | None = None
+    turn: int = 0
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """File and line, as errors name them."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def __len__(self) -> int:
+        return len(self.words) if self.vectors is None else len(self.vectors)
+
+
+@dataclass
+class BadRows:
+    """Rows that cannot be used: the first ends the reading, or all are skipped and kept as sentences."""
+
+    skip: bool = False
+    sentences: list[str] = field(default_factory=list)
+
+    def refuse(self, place: str, what: str) -> None:
+        """Take note of a row: where it is, what is wrong and how to mend it.
+
+        Raises: DataError unless rows are skipped.
+        """
+        if not self.skip:
+            raise DataError(f"{place}: {what}; mend it, or leave such rows out with --skip-bad.")
+        self.sentences.append(f"{place}: {what}.")
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+class BadRow(Exception):
+    """Raised within a reader for the row it is at, and caught there."""
+
+
+@contextmanager
+def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
+    """Refuse the row at a line of a file if its reader raises BadRow."""
+    try:
+        yield
+    except BadRow as fault:
+        bad.refuse(f"{path}:{line}", str(fault))
+
+
+def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:
+    """The words of a row. Raises: BadRow if there are none."""
+    if not words:
+        raise BadRow(f"{what} is empty")
+    return tuple(words)

@@ -1,0 +1,84 @@
+"""Readers: from a file or folder in some format to examples."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRows, Example
+from recurra.data.readers.arrays import read_arrays
+from recurra.data.readers.columns import read_columns
+from recurra.data.readers.folders import is_class_folder, read_folder
+from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
+from recurra.data.readers.tables import read_json_lines, read_table
+from recurra.data.readers.trees import read_trees
+from recurra.errors import DataError
+from recurra.files import read_lines
+
+Reader = Callable[[Path, ReaderPart, BadRows], Iterator[Example]]
+
+READERS: dict[str, Reader] = {
+    "conll": read_columns,
+    "atis": read_atis,
+    "parallel": read_parallel,
+    "label-text": read_label_text,
+    "trees": read_trees,
+    "csv": read_table,
+    "tsv": read_table,
+    "jsonl": read_json_lines,
+    "folder": read_folder,
+    "arrays": read_arrays,
+}
+_BY_SUFFIX = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".npz": "arrays",
+}
+_LOOKED_AT = 60  # lines
+
+
+def read_examples(path: str | Path, config: ReaderPart, bad: BadRows) -> list[Example]:
+    """All examples of a file or folder; rows that cannot be used go to `bad`.
+
+    Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
+    """
+    path = Path(path)
+    name = config.format if config.format != "auto" else guess_format(path)
+    examples = list(READERS[name](path, config.model_copy(update={"format": name}), bad))
+    if not examples:
+        raise DataError(f"{path}: has no rows that can be used ({len(bad)} left out); see --format {name}.")
+    return examples
+
+
+def guess_format(path: Path) -> str:
+    """What a file's name and first lines say that it is.
+
+    Raises: DataError where they do not say.
+    """
+    if path.is_dir():
+        if (path / "seq.in").exists():
+            return "parallel"
+        if is_class_folder(path):
+            return "folder"
+        raise DataError(
+            f"{path}: is a folder without seq.in and without folders of text files in it; name a file."
+        )
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    if suffixes and suffixes[-1] in _BY_SUFFIX:
+        return _BY_SUFFIX[suffixes[-1]]
+    lines = list(islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT))
+    filled = [line for line in lines if line.strip()]
+    if filled and all(line.startswith("BOS ") and "\t" in line for line in filled):
+        return "atis"
+    if filled and all(line.startswith("(") and line.rstrip().endswith(")") for line in filled):
+        return "trees"
+    counts = {len(line.split("\t") if "\t" in line else line.split()) for line in filled}
+    if len(counts) == 1 and counts.pop() >= 2 and (len(filled) < len(lines) or len(lines) < 3):
+        return "conll"
+    if filled and all(len(line.split(maxsplit=1)) == 2 for line in filled[:5]):
+        return "label-text"
+    raise DataError(f"{path}: its format cannot be told; name it with --format, one of {', '.join(READERS)}.")

@@ -1,0 +1,137 @@
+"""A vector or a picture a step: arrays of numpy without pickles, and folders of frame images."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRow, BadRows, Example, row_at
+from recurra.errors import DataError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+_STEP_DIMENSIONS = (2, 4)  # (T, F) or (T, channels, height, width)
+
+
+def _read(file: IO[bytes], name: str) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise BadRow(f"{name} is no whole array of plain numbers or texts ({error})") from error
+    return array
+
+
+def read_steps(path: Path) -> NDArray[np.generic]:
+    """The steps of one sequence: a .npy file (T, F) or (T, C, H, W), or a folder of frame images.
+
+    Shapes: (T, F), or (T, C, H, W).
+    Raises: BadRow where there is none or it holds something else.
+    """
+    if path.is_dir():
+        return read_frames(path)
+    try:
+        with path.open("rb") as file:
+            steps = _read(file, str(path))
+    except OSError as error:
+        raise BadRow(f"{path} cannot be read ({error.strerror or error})") from error
+    return checked_steps(steps, str(path))
+
+
+def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
+    """Steps as they can be used. Shapes: (T, F), or (T, C, H, W). Raises: BadRow."""
+    if steps.ndim not in _STEP_DIMENSIONS or steps.dtype.kind not in "fiu":
+        raise BadRow(
+            f"{name} has shape {steps.shape} of {steps.dtype}, expected numbers (steps, features) or (steps, "
+            "channels, height, width)"
+        )
+    if not len(steps):
+        raise BadRow(f"{name} has no steps")
+    if steps.dtype.kind == "f":
+        if not np.isfinite(steps).all():
+            raise BadRow(f"{name} has numbers that are not finite")
+        return steps.astype(np.float32)
+    return steps
+
+
+def read_frames(folder: Path) -> NDArray[np.uint8]:
+    """The images of a folder in the order of their names, as numbers 0 … 255.
+
+    Shapes: (T, C, H, W), C 1 for grey pictures, else 3.
+    Raises: BadRow where there are none, one cannot be read, or sizes differ.
+    """
+    from PIL import Image
+
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    if not files:
+        raise BadRow(f"{folder} has no images")
+    frames = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                grey = image.mode in ("L", "1", "I;16")
+                frames.append(np.asarray(image.convert("L" if grey else "RGB")))
+        except OSError as error:
+            raise BadRow(f"{file} is no image that can be read ({error})") from error
+    if len({frame.shape for frame in frames}) > 1:
+        raise BadRow(f"{folder} has images of different sizes")
+    stacked = np.stack(frames)
+    return stacked[:, None] if stacked.ndim == 3 else stacked.transpose(0, 3, 1, 2)
+
+
+def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """An .npz of many sequences: `vectors` has all steps one after the other, `lengths` how many each has.
+
+    `labels` has one label a step or one a sequence, or both are there: `labels` and `label`. Without
+    `lengths`, `vectors` is (sequences, steps, …).
+
+    Raises: DataError for a file that is none or whose arrays do not fit each other.
+    """
+    found = _members(path)
+    if "vectors" not in found:
+        raise DataError(f"{path}: has no array 'vectors'; it has {', '.join(found) or 'none'}.")
+    vectors = found["vectors"]
+    if "lengths" in found:
+        lengths = found["lengths"].astype(np.int64)
+    else:
+        lengths = np.full(len(vectors), vectors.shape[1], dtype=np.int64)
+        vectors = vectors.reshape(-1, *vectors.shape[2:])
+    if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(vectors):
+        raise DataError(f"{path}: has {len(vectors)} steps, but its lengths add up to {lengths.sum()}.")
+    per_step, whole = found.get("labels"), found.get("label")
+    if per_step is not None and whole is None and len(per_step) == len(lengths) != len(vectors):
+        per_step, whole = None, per_step
+    if per_step is not None:
+        per_step = per_step.reshape(-1)
+        if len(per_step) != len(vectors):
+            raise DataError(f"{path}: has {len(vectors)} steps and {len(per_step)} labels of steps.")
+    if whole is not None and len(whole) != len(lengths):
+        raise DataError(f"{path}: has {len(lengths)} sequences and {len(whole)} labels of sequences.")
+    ends = np.cumsum(lengths)
+    for number, (end, length) in enumerate(zip(ends.tolist(), lengths.tolist(), strict=True), start=1):
+        with row_at(bad, path, number):
+            piece = slice(end - length, end)
+            yield Example(
+                labels=None if per_step is None else tuple(map(str, per_step[piece])),
+                label=None if whole is None else str(whole[number - 1]),
+                vectors=checked_steps(vectors[piece], f"sequence {number}"),
+                file=str(path),
+                line=number,
+            )
+
+
+def _members(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an .npz by name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            found = {}
+            for name in names:
+                with archive.open(name) as file:
+                    found[name.removesuffix(".npy")] = _read(file, name)
+            return found
+    except (zipfile.BadZipFile, OSError, BadRow) as error:
+        raise DataError(f"{path}: is no .npz file that can be read ({error}).") from error

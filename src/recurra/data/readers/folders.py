@@ -1,0 +1,48 @@
+"""A folder for each class: a text file, or a folder of frame images, for each row."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
+from recurra.data.readers.arrays import IMAGES, read_steps
+from recurra.errors import DataError
+from recurra.files import read_text
+from recurra.text.words import plain_words
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def is_class_folder(path: Path) -> bool:
+    """Whether a folder has folders of text files, arrays or clips in it."""
+    return any(inner.is_dir() and _visible(inner) for inner in _visible(path))
+
+
+def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """`path/CLASS/row.txt`, or .npy, or a folder of frame images in its place; the class is the label.
+
+    Raises: DataError for a path that is no folder.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path}: is no folder of classes; see --format.")
+    for folder in _visible(path):
+        if not folder.is_dir():
+            continue
+        for row in _visible(folder):
+            with row_at(bad, row, 0):
+                yield _row(row, folder.name, config)
+
+
+def _row(row: Path, label: str, config: ReaderPart) -> Example:
+    if row.is_dir() or row.suffix == ".npy":
+        return Example(label=label, vectors=read_steps(row), file=str(row))
+    if row.suffix.lower() in IMAGES:
+        raise BadRow(f"is an image; a clip is a folder of them, as {row.parent / row.stem / row.name}")
+    try:
+        text = read_text(row)
+    except DataError as error:
+        raise BadRow(str(error).removeprefix(f"{row}: ").rstrip(".")) from error
+    words = checked_words(plain_words(text, config.split))
+    return Example(words, label=label, file=str(row))

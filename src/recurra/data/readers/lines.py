@@ -1,0 +1,76 @@
+"""A sequence a line: ATIS, `label text`, and files in parallel."""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
+from recurra.errors import DataError
+from recurra.files import is_text, read_lines
+from recurra.text.words import plain_words
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, str]]:
+    return enumerate(read_lines(path, errors="surrogateescape"), start=1)
+
+
+def _as_text(line: str) -> str:
+    if not is_text(line):
+        raise BadRow("is not UTF-8")
+    return line
+
+
+def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """`BOS w1 … wn EOS<TAB>O t1 … tn intent`, a sentence a line."""
+    for number, line in _numbered(path):
+        with row_at(bad, path, number):
+            text, tab, tags = _as_text(line).partition("\t")
+            words, labels = text.split(), tags.split()
+            if not tab or "\t" in tags:
+                raise BadRow("has not one tab, between the words and their labels")
+            if words[:1] != ["BOS"] or words[-1:] != ["EOS"]:
+                raise BadRow("does not begin with BOS and end with EOS before the tab")
+            if len(words) != len(labels):
+                raise BadRow(f"has {len(words)} words, BOS and EOS among them, and {len(labels)} labels")
+            inner = checked_words(words[1:-1])
+            yield Example(inner, tuple(labels[1:-1]), labels[-1], file=str(path), line=number)
+
+
+def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """`label text`, a row a line."""
+    for number, line in _numbered(path):
+        with row_at(bad, path, number):
+            label, _, text = _as_text(line).strip().partition("\t" if "\t" in line else " ")
+            if not label:
+                raise BadRow("is a blank line")
+            words = checked_words(plain_words(text, config.split))
+            yield Example(words, label=label, file=str(path), line=number)
+
+
+def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """A folder of files in step: seq.in has the words, seq.out their labels, label that of the whole line.
+
+    Either of the last two may be missing.
+    """
+    names = {name: path / name for name in ("seq.in", "seq.out", "label")}
+    there = {name: file for name, file in names.items() if file.exists()}
+    if "seq.in" not in there or len(there) == 1:
+        raise DataError(f"{path}: has no seq.in with seq.out or label beside it; see --format.")
+    columns = [read_lines(file, errors="surrogateescape") for file in there.values()]
+    for number, row in enumerate(zip_longest(*columns), start=1):
+        if None in row:
+            ended = [str(file) for file, line in zip(there.values(), row, strict=True) if line is None]
+            raise DataError(
+                f"{ended[0]}: ends before line {number}, which the other files have; they must be in step."
+            )
+        with row_at(bad, names["seq.in"], number):
+            by_name = dict(zip(there, map(_as_text, row), strict=True))
+            words = checked_words(by_name["seq.in"].split())
+            labels = tuple(by_name["seq.out"].split()) if "seq.out" in by_name else None
+            if labels is not None and len(labels) != len(words):
+                raise BadRow(f"has {len(words)} words, and {len(labels)} labels in seq.out")
+            label = by_name["label"].strip() if "label" in by_name else None
+            if label == "":
+                raise BadRow("has no label")
+            yield Example(words, labels, label, file=str(names["seq.in"]), line=number)

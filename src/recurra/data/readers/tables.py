@@ -1,0 +1,162 @@
+"""Tables with named columns: CSV, TSV, and an object a line (JSONL)."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
+from recurra.data.readers.arrays import read_steps
+from recurra.errors import ConfigError, DataError
+from recurra.files import is_text, read_lines
+from recurra.text.words import plain_words
+
+_DEFAULTS = {
+    "text_column": "text",
+    "second_column": "text2",
+    "label_column": "label",
+    "tags_column": "labels",
+    "conversation_column": "conversation",
+    "vectors_column": "vectors",
+}
+
+
+class _Columns:
+    """The columns that hold what: those named by options must be there, the usual names may."""
+
+    def __init__(self, path: Path, config: ReaderPart) -> None:
+        self._path, self._config = path, config
+        self._conversation: object = None
+        self._turn = 0
+
+    def check(self, columns: list[str]) -> None:
+        """Raises: ConfigError for a column that is not there."""
+        holds_vectors = self._name("vectors_column") in columns
+        for option in _DEFAULTS:
+            name = getattr(self._config, option)
+            needed = name is not None or (option == "text_column" and not holds_vectors)
+            if needed and self._name(option) not in columns:
+                raise ConfigError(
+                    f"{self._path}: has no column {self._name(option)!r}; its columns are "
+                    f"{', '.join(columns)}. Name the right one with --{option.replace('_', '-')}."
+                )
+
+    def _name(self, option: str) -> str:
+        return getattr(self._config, option) or _DEFAULTS[option]
+
+    def example(self, row: Mapping[str, Any], number: int) -> Example:
+        """The example of a row. Raises: BadRow."""
+        vectors = self._vectors(row)
+        words = self._words(row, "text_column")
+        if words is None and vectors is None:
+            raise BadRow(f"has no {self._name('text_column')!r}")
+        labels = self._labels(row, len(words or ()) if vectors is None else len(vectors))
+        label = row.get(self._name("label_column"))
+        if label is not None and str(label).strip() == "":
+            raise BadRow(f"has an empty {self._name('label_column')!r}")
+        return Example(
+            words or (),
+            labels,
+            None if label is None else str(label).strip(),
+            self._words(row, "second_column"),
+            vectors,
+            turn=self._turn_of(row),
+            file=str(self._path),
+            line=number,
+        )
+
+    def _words(self, row: Mapping[str, Any], option: str) -> tuple[str, ...] | None:
+        given = row.get(self._name(option))
+        if given is None:
+            return None
+        if isinstance(given, list):
+            words = [str(word) for word in given]
+        else:
+            words = plain_words(str(given), self._config.split)
+        return checked_words(words, repr(self._name(option)))
+
+    def _vectors(self, row: Mapping[str, Any]) -> NDArray[np.generic] | None:
+        given = row.get(self._name("vectors_column"))
+        return None if given is None else read_steps(self._path.parent / str(given))
+
+    def _labels(self, row: Mapping[str, Any], words: int) -> tuple[str, ...] | None:
+        given = row.get(self._name("tags_column"))
+        if given is None:
+            return None
+        labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
+        if len(labels) != words:
+            raise BadRow(f"has {words} words or steps, and {len(labels)} labels")
+        return tuple(labels)
+
+    def _turn_of(self, row: Mapping[str, Any]) -> int:
+        conversation = row.get(self._name("conversation_column"))
+        if conversation is None:
+            return 0
+        self._turn = self._turn + 1 if conversation == self._conversation else 0
+        self._conversation = conversation
+        return self._turn
+
+
+def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """Rows of a CSV or TSV file whose first line names the columns.
+
+    Raises: DataError; ConfigError for a column that is not there.
+    """
+    quoted = config.quoted if config.quoted is not None else config.format == "csv"
+    lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape"))
+    rows = csv.reader(
+        lines,
+        delimiter="," if config.format == "csv" else "\t",
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
+    csv.field_size_limit(1 << 27)  # a long document is one field
+    head = next(rows)
+    columns = _Columns(path, config)
+    columns.check(head)
+    while True:
+        begins = rows.line_num + 1
+        try:
+            fields = next(rows, None)
+        except csv.Error as error:
+            raise DataError(f"{path}:{begins}: is no row of a table ({error}); see --quoted.") from error
+        if fields is None:
+            return
+        if not fields:
+            continue
+        with row_at(bad, path, begins):
+            if not all(map(is_text, fields)):
+                raise BadRow("is not UTF-8")
+            if len(fields) != len(head):
+                hint = "; see --quoted" if not quoted else ""
+                raise BadRow(f"has {len(fields)} columns where the head line has {len(head)}{hint}")
+            yield columns.example(dict(zip(head, fields, strict=True)), begins)
+
+
+def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """A JSON object a line: the text as a string or a list of words, labels as a list.
+
+    Raises: DataError; ConfigError for a column that no row has.
+    """
+    columns = _Columns(path, config)
+    checked = False
+    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+        if not line.strip():
+            continue
+        with row_at(bad, path, number):
+            if not is_text(line):
+                raise BadRow("is not UTF-8")
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise BadRow(f"is not JSON ({error})") from error
+            if not isinstance(row, dict):
+                raise BadRow("is no JSON object")
+            if not checked:
+                columns.check(list(row))
+                checked = True
+            yield columns.example(row, number)

@@ -1,0 +1,76 @@
+"""Sentiment trees: a bracketed tree a line, a class at every node (Stanford Sentiment Treebank)."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRow, BadRows, Example, row_at
+from recurra.files import is_text, read_lines
+
+_TOKENS = re.compile(r"\(|\)|[^\s()]+")
+_NEUTRAL = "2"
+
+
+def read_trees(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """The sentence of each tree with its root's class; `phrases_of` gives the inner nodes too."""
+    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+        if not line.strip():
+            continue
+        with row_at(bad, path, number):
+            yield from _labelled([nodes_of(line)[-1]], config, path, number)
+
+
+def read_phrases(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """Every phrase of every tree with its class, each once."""
+    seen = set()
+    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+        if not line.strip():
+            continue
+        with row_at(bad, path, number):
+            for example in _labelled(nodes_of(line), config, path, number):
+                if example.words not in seen:
+                    seen.add(example.words)
+                    yield example
+
+
+def _labelled(
+    nodes: list[tuple[str, tuple[str, ...]]], config: ReaderPart, path: Path, number: int
+) -> Iterator[Example]:
+    for label, words in nodes:
+        if config.tree_labels == "binary":
+            if label == _NEUTRAL:
+                continue
+            label = "positive" if label > _NEUTRAL else "negative"
+        yield Example(words, label=label, file=str(path), line=number)
+
+
+def nodes_of(line: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Class and words of every node of a tree, the root last.
+
+    Raises: BadRow for what is no tree.
+    """
+    if not is_text(line):
+        raise BadRow("is not UTF-8")
+    found: list[tuple[str, tuple[str, ...]]] = []
+    words: list[str] = []
+    open_nodes: list[tuple[str, int]] = []
+    tokens = iter(_TOKENS.findall(line))
+    for token in tokens:
+        if token == "(":
+            label = next(tokens, "")
+            if not label.isdigit() or (found and not open_nodes):
+                raise BadRow(f"is no tree: {label!r} stands where a class 0 … 4 should")
+            open_nodes.append((label, len(words)))
+        elif token == ")":
+            if not open_nodes:
+                raise BadRow("is no tree: it has more closing brackets than opening ones")
+            label, first = open_nodes.pop()
+            if first == len(words):
+                raise BadRow("is no tree: a node has no words")
+            found.append((label, tuple(words[first:])))
+        else:
+            words.append(token.replace("-LRB-", "(").replace("-RRB-", ")"))
+    if open_nodes or not found:
+        raise BadRow("is no tree: brackets are left open")
+    return found

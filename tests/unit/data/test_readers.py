@@ -1,0 +1,264 @@
+"""Readers: what each format gives, and bad rows named by file and line."""
+
+import gzip
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRows, Example
+from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers.trees import nodes_of, read_phrases
+from recurra.errors import ConfigError, DataError
+from recurra.text.words import plain_words, words_of
+
+
+def read(path, **options) -> list[Example]:
+    return read_examples(path, ReaderPart(**options), BadRows())
+
+
+def file(tmp_path, name: str, content: str | bytes):
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+CONLL = "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n\nPeter NNP I-NP I-PER\n"
+ATIS = "BOS fly to boston EOS\tO O O B-toloc atis_flight\n"
+
+
+def test_columns(tmp_path):
+    path = file(tmp_path, "text.conll", CONLL)
+    one, two = read(path)
+    assert (one.words, one.labels, one.line) == (("EU", "rejects"), ("I-ORG", "O"), 3)
+    assert (two.words, two.labels) == (("Peter",), ("I-PER",))
+    assert read(path, tags_column="2")[0].labels == ("NNP", "VBZ")
+    assert read(path, tags_column="-2")[0].labels == ("I-NP", "I-VP")
+
+
+def test_columns_apart_by_tabs_keep_blanks_within(tmp_path):
+    path = file(tmp_path, "text.conll", "New York\tB-LOC\nis\tO\n\t\nbig\tO\n")
+    assert [example.words for example in read(path)] == [("New York", "is"), ("big",)]
+
+
+def test_atis(tmp_path):
+    (example,) = read(file(tmp_path, "x.iob", ATIS))
+    assert (example.words, example.labels, example.label) == (
+        ("fly", "to", "boston"),
+        ("O", "O", "B-toloc"),
+        "atis_flight",
+    )
+
+
+def test_parallel_files(tmp_path):
+    file(tmp_path, "seq.in", "play jazz \nstop\n")
+    file(tmp_path, "seq.out", "O B-genre \nO\n")
+    file(tmp_path, "label", "Play\nStop\n")
+    assert [(e.words, e.labels, e.label) for e in read(tmp_path)] == [
+        (("play", "jazz"), ("O", "B-genre"), "Play"),
+        (("stop",), ("O",), "Stop"),
+    ]
+    (tmp_path / "label").unlink()
+    assert read(tmp_path)[0].label is None
+    file(tmp_path, "seq.out", "O B-genre\n")
+    with pytest.raises(DataError, match=r"seq.out: ends before line 2"):
+        read(tmp_path)
+
+
+def test_label_text(tmp_path):
+    path = file(tmp_path, "x.txt", "1 a fine film\n0 dull , very dull\n")
+    assert [(e.label, e.words[0], len(e)) for e in read(path)] == [("1", "a", 3), ("0", "dull", 4)]
+
+
+def test_tables(tmp_path):
+    text = 'id,text,label\n1,"good, really\ngood",pos\n2,bad,neg\n'
+    one, two = read(file(tmp_path, "x.csv", text))
+    assert (one.words, one.label, one.line) == (("good,", "really", "good"), "pos", 2)
+    assert two.line == 4
+    unquoted = file(tmp_path, "x.tsv", 'text\tlabel\nhe said "hi\tpos\n')
+    assert read(unquoted)[0].words == ("he", "said", '"hi')
+    pair = file(tmp_path, "pair.tsv", "Quality\ta\tb\n1\tone two\tthree\n")
+    (example,) = read(pair, text_column="a", second_column="b", label_column="Quality")
+    assert (example.words, example.second, example.label) == (("one", "two"), ("three",), "1")
+    packed = tmp_path / "x.csv.gz"
+    packed.write_bytes(gzip.compress(text.encode(), mtime=0))
+    assert read(packed)[0].label == "pos"
+
+
+def test_json_lines(tmp_path):
+    rows = [
+        {"text": ["New York", "is"], "labels": ["B-LOC", "O"], "label": 1},
+        {"text": "I'm here.", "labels": "O O O"},
+    ]
+    path = file(tmp_path, "x.jsonl", "\n".join(map(json.dumps, rows)) + "\n")
+    one, two = read(path, split="punctuation")
+    assert (one.words, one.labels, one.label) == (("New York", "is"), ("B-LOC", "O"), "1")
+    assert (two.words, two.label) == (("I'm", "here", "."), None)
+
+
+def test_turns_of_conversations_follow_one_another(tmp_path):
+    text = "conversation,text,label\na,hello,greet\na,a flight,book\nb,bye,end\na,hello,greet\n"
+    assert [e.turn for e in read(file(tmp_path, "x.csv", text))] == [0, 1, 0, 0]
+
+
+def test_trees_and_their_phrases(tmp_path):
+    path = file(tmp_path, "x.txt", "(3 (2 A) (4 (3 good) (2 film)))\n(2 (2 A) (2 film))\n")
+    assert [(e.label, e.words) for e in read(path)] == [("3", ("A", "good", "film")), ("2", ("A", "film"))]
+    assert [e.label for e in read(path, tree_labels="binary")] == ["positive"]
+    phrases = list(read_phrases(path, ReaderPart(), BadRows()))
+    assert [(e.label, " ".join(e.words)) for e in phrases] == [
+        ("2", "A"), ("3", "good"), ("2", "film"), ("4", "good film"), ("3", "A good film"), ("2", "A film"),
+    ]  # fmt: skip
+
+
+@given(st.recursive(st.sampled_from("abc").map(lambda w: f"(1 {w})"), lambda t: st.tuples(t, t).map(
+    lambda pair: f"(3 {pair[0]} {pair[1]})"), max_leaves=8))  # fmt: skip
+def test_a_tree_has_a_node_for_each_bracket(tree):
+    nodes = nodes_of(tree)
+    assert len(nodes) == tree.count("(")
+    assert nodes[-1][1] == tuple(letter for letter in tree if letter in "abc")
+
+
+def test_a_folder_for_each_class(tmp_path):
+    for name, text in (("pos/1.txt", "good film"), ("neg/1.txt", "bad film"), ("neg/.hidden", "x")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [(e.label, e.words) for e in read(tmp_path)] == [
+        ("neg", ("bad", "film")),
+        ("pos", ("good", "film")),
+    ]
+
+
+def test_clips_are_folders_of_images(tmp_path):
+    clip = tmp_path / "left" / "clip1"
+    clip.mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(np.full((4, 5, 3), number, dtype=np.uint8)).save(clip / f"{number:02}.png")
+    (example,) = read(tmp_path)
+    assert example.vectors.shape == (3, 3, 4, 5)
+    assert example.vectors[2].max() == 2
+    assert (example.label, len(example)) == ("left", 3)
+    Image.fromarray(np.zeros((9, 5), dtype=np.uint8)).save(clip / "03.png")
+    with pytest.raises(DataError, match="images of different sizes"):
+        read(tmp_path)
+
+
+def test_arrays(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, vectors=np.arange(10.0).reshape(5, 2), lengths=[2, 3], labels=list("abcde"), label=[7, 8])
+    one, two = read(path)
+    assert (len(one), one.labels, one.label) == (2, ("a", "b"), "7")
+    assert two.vectors.dtype == np.float32
+    assert (two.labels, two.label) == (("c", "d", "e"), "8")
+    np.savez(path, vectors=np.zeros((3, 4, 2)), labels=list("xyz"))
+    assert [(len(e), e.labels, e.label) for e in read(path)] == [(4, None, label) for label in "xyz"]
+
+
+def a_pickle() -> bytes:
+    with io.BytesIO() as whole:
+        with zipfile.ZipFile(whole, "w") as archive, io.BytesIO() as array:
+            np.save(array, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+            archive.writestr("vectors.npy", array.getvalue())
+        return whole.getvalue()
+
+
+def arrays(**given: object) -> bytes:
+    with io.BytesIO() as whole:
+        np.savez(whole, **given)
+        return whole.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.conll", "a O\nb\n\nc O\n", "x.conll:2: has 1 columns where the first line has 2"),
+        ("x.conll", "a\tO\nb\tc\tO\n", "x.conll:2: has 3 columns"),
+        ("x.conll", b"a O\ncaf\xe9 O\n", "x.conll:2: is not UTF-8"),
+        ("x.conll", "a\tO\n\tO\n", "x.conll:2: has an empty word or label"),
+        ("x.iob", "BOS a b EOS\tO O intent\n", "x.iob:1: has 4 words, BOS and EOS among them, and 3"),
+        ("x.iob", "BOS EOS\tO intent\n", "x.iob:1: the text is empty"),
+        ("x.csv", "text,label\na,b\nc\n", "x.csv:3: has 1 columns where the head line has 2"),
+        ("x.csv", "text,label\n,b\n", "x.csv:2: 'text' is empty"),
+        ("x.csv", "text,label\na,\n", "x.csv:2: has an empty 'label'"),
+        ("x.csv", "text,labels\na b,O\n", "x.csv:2: has 2 words or steps, and 1 labels"),
+        ("x.jsonl", '{"text": "a"}\n{"text": \n', "x.jsonl:2: is not JSON"),
+        ("x.jsonl", "[1]\n", "x.jsonl:1: is no JSON object"),
+        ("x.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "x.jsonl:2: has no 'text'"),
+        ("x.jsonl", '{"vectors": "none.npy"}\n', "none.npy cannot be read"),
+        ("x.npz", b"no", "is no .npz file"),
+        ("x.npz", a_pickle(), "no whole array of plain numbers"),
+        ("x.npz", arrays(vectors=np.zeros((3, 2)), lengths=[1, 1]), "3 steps, but its lengths add up to 2"),
+        ("x.npz", arrays(vectors=np.full((2, 2), np.nan), lengths=[1, 1]), "x.npz:1: sequence 1 has numbers"),
+        ("x.npz", arrays(vectors=np.zeros((2, 2)), lengths=[2, 0]), "x.npz:2: sequence 2 has no steps"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, name, content, told):
+    path = file(tmp_path, name, content)
+    fmt = "atis" if name == "x.iob" else "auto"
+    with pytest.raises(DataError, match=r".") as refused:
+        read(path, format=fmt)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("tree", ["(3 (2 a)", "(3 a))", "(x a)", "(3 )", "3 a", "(3 a) (2 b)"])
+def test_what_is_no_tree_is_refused(tmp_path, tree):
+    with pytest.raises(DataError, match=r"x\.txt:1: is no tree"):
+        read(file(tmp_path, "x.txt", tree + "\n"), format="trees")
+
+
+def test_skipped_rows_are_counted(tmp_path):
+    bad = BadRows(skip=True)
+    path = file(tmp_path, "x.conll", "a O\nb\nc O\n\nd O\n\ne O O\n")
+    assert [e.words for e in read_examples(path, ReaderPart(), bad)] == [("d",)]
+    assert len(bad) == 2
+    assert bad.sentences[1].endswith("x.conll:7: has 3 columns where the first line has 2.")
+    with pytest.raises(DataError, match="has no rows that can be used"):
+        read_examples(file(tmp_path, "y.csv", "text,label\n,\n"), ReaderPart(), BadRows(skip=True))
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    path = file(tmp_path, "x.csv", "sentence,label\na,b\n")
+    with pytest.raises(
+        ConfigError, match=r"no column 'text'; its columns are sentence, label.*--text-column"
+    ):
+        read(path)
+    with pytest.raises(ConfigError, match="no column 'quality'"):
+        read(path, text_column="sentence", label_column="quality")
+    with pytest.raises(ConfigError, match="expected the number of a column"):
+        read(file(tmp_path, "x.conll", CONLL), tags_column="ner")
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        (CONLL, "conll"),
+        (ATIS, "atis"),
+        ("(3 (2 a) (2 b))\n", "trees"),
+        ("pos a b c\nneg d e\nneg f\n", "label-text"),
+    ],
+)
+def test_the_format_is_told_by_the_first_lines(tmp_path, content, format_):
+    assert guess_format(file(tmp_path, "x.txt", content)) == format_
+
+
+def test_a_format_that_cannot_be_told_is_asked_for(tmp_path):
+    with pytest.raises(DataError, match="--format, one of conll"):
+        guess_format(file(tmp_path, "x.txt", "word\nword\n"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="is a folder without"):
+        guess_format(tmp_path / "empty")
+
+
+@given(st.text())
+def test_words_stand_where_they_say(text):
+    for split in ("blanks", "punctuation", "characters"):
+        words = words_of(text, split)
+        assert [text[word.begin : word.end] for word in words] == [word.text for word in words]
+        assert plain_words(text, split) == [word.text for word in words]
+    assert plain_words(text) == text.split()
