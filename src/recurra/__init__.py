@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recurra.cells import GRUCell, JordanCell, LSTMCell, LSTMState, RNNCell
     from recurra.errors import RecurraError
     from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary
+    from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.loading import load
 
@@ -23,15 +24,18 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Classifier",
     "GRUCell",
     "JordanCell",
     "JordanRNN",
     "LSTMCell",
     "LSTMState",
     "LanguageModel",
+    "PairClassifier",
     "RNNCell",
     "RecurraError",
     "StreamingStep",
+    "Tagger",
     "__version__",
     "load",
     "parameter_summary",
@@ -53,6 +57,9 @@ __getattr__, __dir__ = lazy_names(
         "RNNCell": "recurra.cells",
         "RecurraError": "recurra.errors",
         "LanguageModel": "recurra.tasks.language_modeling.facade",
+        "Classifier": "recurra.tasks.labelling.facade",
+        "PairClassifier": "recurra.tasks.labelling.facade",
+        "Tagger": "recurra.tasks.labelling.facade",
         "load": "recurra.tasks.loading",
     },
 )

@@ -18,9 +18,9 @@ def complete(
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
     """The k likeliest next words, or endings of the word begun, with their probabilities."""
-    from recurra.tasks.loading import load
+    from recurra.tasks.loading import load_language_model
 
-    found = load(run).complete(text, k=k, length=length)
+    found = load_language_model(run).complete(text, k=k, length=length)
     if as_json:
         typer.echo(json.dumps([{"ending": e, "probability": p} for e, p in found], ensure_ascii=False))
         return

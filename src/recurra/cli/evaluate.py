@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+_LABELLERS = "Taggers and classifiers"
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
@@ -51,9 +53,24 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Symbols between its steps (default 5).", rich_help_panel="While reading"),
     ] = None,
+    mistakes: Annotated[
+        int,
+        typer.Option(min=0, help="Show so many of the worst mistakes.", rich_help_panel=_LABELLERS),
+    ] = 0,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave out rows that cannot be read, and count them.",
+            rich_help_panel=_LABELLERS,
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """How well a run's model predicts a text: every symbol counted, ends of lines too."""
+    """How well a run's model does: the perplexity of a text, every symbol counted, or labels of rows."""
+    from recurra.cli.label_tables import show_figures
+    from recurra.errors import ConfigError
+    from recurra.tasks.labelling.facade import Labeller
     from recurra.tasks.language_modeling.adaptation import CacheOptions, DynamicOptions
     from recurra.tasks.loading import load
 
@@ -61,7 +78,15 @@ def evaluate(
     cache = None if cache_size is None else CacheOptions(cache_size, **of_cache)
     of_dynamic = _given("--dynamic-rate", dynamic_rate, decay=dynamic_decay, steps=dynamic_steps)
     dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, **of_dynamic)
-    figures = load(run).evaluate(data, streams=streams, cache=cache, dynamic=dynamic)
+    model = load(run)
+    if isinstance(model, Labeller):
+        if cache or dynamic or streams > 1:
+            raise ConfigError(f"{run}: labels rows; --streams, --cache-… and --dynamic-… have no use.")
+        show_figures(model, data, mistakes=mistakes, skip_bad=skip_bad, as_json=as_json)
+        return
+    if mistakes or skip_bad:
+        raise ConfigError(f"{run}: is a language model; --mistakes and --skip-bad have no use.")
+    figures = model.evaluate(data, streams=streams, cache=cache, dynamic=dynamic)
     values = {name: None if value == math.inf else value for name, value in figures.to_dict().items()}
     typer.echo(json.dumps(values, allow_nan=False) if as_json else figures.sentence())
 

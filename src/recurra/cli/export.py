@@ -15,7 +15,7 @@ def export(
     ] = "arpa",
 ) -> None:
     """Write a trained model in a format that other programs read."""
-    from recurra.tasks.loading import load
+    from recurra.tasks.loading import load_language_model
 
-    load(run).save_arpa(out)
+    load_language_model(run).save_arpa(out)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:,.1f} MB")

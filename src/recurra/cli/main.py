@@ -17,6 +17,7 @@ from recurra.cli import (
     evaluate,
     export,
     fill,
+    predict,
     report,
     sample,
     score,
@@ -34,6 +35,7 @@ class _Commands(TyperGroup):
         "demo",
         "train",
         "evaluate",
+        "predict",
         "sample",
         "score",
         "complete",
@@ -67,6 +69,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("sample")(sample.sample)
 app.command("score")(score.score)
 app.command("complete")(complete.complete)

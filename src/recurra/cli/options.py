@@ -57,8 +57,10 @@ def _parameter(config: type[Part], name: str) -> inspect.Parameter:
 
 def _in_order(config: type[Part]) -> list[str]:
     """Names of options in the order in which the configuration names its parts."""
-    names = [name for part in config.__mro__ for name in inspect.get_annotations(part)]
-    return [name for name in names if name in config.model_fields]
+    parts = [_part_of(config, name) for name in config.model_fields]
+    in_order = [part for part in config.__mro__ if part in parts]
+    own = dict(zip(config.model_fields, parts, strict=True))
+    return [name for part in in_order for name in inspect.get_annotations(part) if own.get(name) is part]
 
 
 def _default(field: FieldInfo) -> str:
@@ -78,7 +80,9 @@ def _plain_type(annotation: Any) -> Any:
 
 def _panel(config: type[Part], name: str) -> str:
     """The title of the part that an option comes from."""
-    for part in config.__mro__:
-        if name in inspect.get_annotations(part):
-            return str(getattr(part, "title", "Options"))
-    return "Options"
+    return str(getattr(_part_of(config, name), "title", "Options"))
+
+
+def _part_of(config: type[Part], name: str) -> type:
+    """The part that an option comes from; one that only gives it another default is not meant."""
+    return [part for part in config.__mro__ if name in inspect.get_annotations(part)][-1]

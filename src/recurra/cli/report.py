@@ -19,14 +19,24 @@ def report(run: Annotated[Path, typer.Argument(help="Folder of a trained run.")]
 
 
 def make_report(run: Path) -> Path:
-    """The page of a language model's run; returns its path."""
+    """The page of a run; returns its path."""
+    from recurra.tasks.labelling.facade import Labeller
+    from recurra.tasks.loading import load
+
+    model = load(run)
+    if isinstance(model, Labeller):
+        from recurra.tasks.labelling.report import write_page
+
+        return write_page(model, run)
+    return _language_model_page(model, run)
+
+
+def _language_model_page(model: "LanguageModel", run: Path) -> Path:
     from recurra.metrics import perplexity_text
     from recurra.reports import Sample, write_report
     from recurra.runs import RunFolder
-    from recurra.tasks.loading import load
 
     folder = RunFolder.open(run)
-    model = load(run)
     unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
     samples = []

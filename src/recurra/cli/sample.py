@@ -40,9 +40,9 @@ def sample(
 ) -> None:
     """Let a language model write, shown as it is drawn."""
     from recurra.errors import ConfigError
-    from recurra.tasks.loading import load
+    from recurra.tasks.loading import load_language_model
 
-    model = load(run)
+    model = load_language_model(run)
     options: dict[str, Any] = {
         "temperature": temperature,
         "top_k": top_k,

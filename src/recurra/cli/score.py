@@ -30,9 +30,9 @@ def score(
     """
     from recurra.cli.text_lines import lines_of
     from recurra.errors import ConfigError
-    from recurra.tasks.loading import load
+    from recurra.tasks.loading import load_language_model
 
-    models = [load(one) for one in (run, *(others or []))]
+    models = [load_language_model(one) for one in (run, *(others or []))]
     shares = None if weights is None else _numbers(weights)
     scores = models[0].score_with(models[1:], list(lines_of(file)), shares)
     if tokens and any(one.log_probs and not one.symbols for one in scores):

@@ -103,9 +103,9 @@ def _corrector(
     from recurra.data import TextSource
     from recurra.decoding import Edits
     from recurra.tasks.language_modeling import spelling
-    from recurra.tasks.loading import load
+    from recurra.tasks.loading import load_language_model
 
-    model = load(run)
+    model = load_language_model(run)
     source = model.source_of("train") if words is None else TextSource(words.absolute())
     return spelling.SpellingCorrector(
         spelling.count_words(source.chunks()),

@@ -8,21 +8,27 @@ from typer.core import TyperGroup
 
 # The module of each task's command: loaded only where it is asked for, since its options come from
 # the task's configuration, and `recurra --help` has to be there at once.
-_TASKS = {"lm": "recurra.cli.train_lm"}
+_TASKS = {
+    "lm": ("recurra.cli.train_lm", "app"),
+    "tag": ("recurra.cli.train_labelling", "tag"),
+    "classify": ("recurra.cli.train_labelling", "classify"),
+    "pair": ("recurra.cli.train_labelling", "pair"),
+}
 
 
 class _Tasks(TyperGroup):
     """The tasks, each loaded by its name."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(_TASKS)
+        return list(_TASKS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _TASKS:
             return None
         from importlib import import_module
 
-        return typer.main.get_command(import_module(_TASKS[cmd_name]).app)
+        module, name = _TASKS[cmd_name]
+        return typer.main.get_command(getattr(import_module(module), name))
 
 
 app = typer.Typer(
@@ -45,11 +51,12 @@ def train(
     if resume is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
-    from recurra.cli import train_lm
+    from importlib import import_module
+
     from recurra.errors import RunError
     from recurra.runs import RunFolder
 
     task = RunFolder.open(resume).read_settings().get("task")
-    if task != "lm":
+    if task not in _TASKS:
         raise RunError(f"{resume}: is of task {task!r}, which this Recurra does not know; upgrade it.")
-    train_lm.go_on(resume)
+    import_module(_TASKS[task][0]).go_on(resume)

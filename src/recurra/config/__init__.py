@@ -1,7 +1,14 @@
 """Frozen parts of configurations, and how they are read from TOML and named in errors."""
 
-from recurra.config.labelling import ReaderPart
-from recurra.config.part import Part, build_config, option, to_toml
+from recurra.config.labelling import (
+    BatchPart,
+    EncoderConfig,
+    HeadPart,
+    ReaderPart,
+    RepresentationPart,
+    WindowTaggerPart,
+)
+from recurra.config.part import Part, build_config, default, option, to_toml
 from recurra.config.parts import (
     CellPart,
     LoopPart,
@@ -20,7 +27,10 @@ from recurra.config.parts import (
 )
 
 __all__ = [
+    "BatchPart",
     "CellPart",
+    "EncoderConfig",
+    "HeadPart",
     "LoopPart",
     "ModelPart",
     "NGramPart",
@@ -30,13 +40,16 @@ __all__ = [
     "RecurrentNetworkConfig",
     "RecurrentPart",
     "RegularizationPart",
+    "RepresentationPart",
     "RunPart",
     "SchedulePart",
     "Smoothing",
     "StreamPart",
     "TextPart",
     "WindowPart",
+    "WindowTaggerPart",
     "build_config",
+    "default",
     "option",
     "to_toml",
 ]

@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
@@ -29,6 +30,13 @@ def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -
     """One option: its default, what it does, its unit, and limits such as `ge=1`."""
     description = f"{text} (in {unit})" if unit else text
     return Field(default=default, description=description, **limits)
+
+
+def default(part: type[Part], name: str, value: Any) -> Any:
+    """An option of a part with another default, for a configuration that inherits from the part."""
+    field = copy(part.model_fields[name])
+    field.default = value
+    return field
 
 
 def choices(annotation: object) -> tuple[str, ...]:

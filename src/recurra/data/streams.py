@@ -157,6 +157,17 @@ class TokenStreams:
         begin = end - self.segment_length if index else low
         return min(begin, high), min(end, high)
 
+    @property
+    def batch_rows(self) -> int:
+        """Streams of this process."""
+        return len(self.rows)
+
+    def window(self, first: int, last: int, epoch: int = 0) -> tuple[Segment, int]:
+        """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
+        if first == last:
+            return self.segment(last, epoch), 0
+        return join_segments([self.segment(index, epoch) for index in range(first, last + 1)])
+
     def segment(self, index: int, epoch: int = 0) -> Segment:
         """Segment `index` of a pass, 0 … len - 1. `epoch` numbers the pass, where they differ."""
         first_length = self._first_length(epoch)

@@ -7,7 +7,13 @@ from recurra.layers.jordan import JordanRNN
 from recurra.layers.lstm import LSTM
 from recurra.layers.options import LayerOptions
 from recurra.layers.output import AdaptiveSoftmaxOutput, SoftmaxOutput, linear_cross_entropy
-from recurra.layers.pooling import ends_of_output, ends_of_state
+from recurra.layers.pooling import (
+    AttentionPooling,
+    ends_of_output,
+    ends_of_state,
+    pool_steps,
+    real_steps,
+)
 from recurra.layers.recurrent import RecurrentLayer
 from recurra.layers.resets import run_with_resets
 from recurra.layers.rnn import RNN
@@ -20,6 +26,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "AdaptiveSoftmaxOutput",
+    "AttentionPooling",
     "ConditionalRandomField",
     "Constraints",
     "JordanRNN",
@@ -40,6 +47,8 @@ __all__ = [
     "linear_cross_entropy",
     "map_state",
     "parameter_summary",
+    "pool_steps",
+    "real_steps",
     "rows_of_state",
     "run_with_resets",
 ]

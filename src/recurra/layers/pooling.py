@@ -1,12 +1,14 @@
-"""One vector for a whole sequence: where each direction of a layer has read all of it.
+"""One vector for a whole sequence.
 
-Forwards that is a row's last real step, backwards its first: [→a<T>, ←a<1>].
+Where each direction of a layer has read all of it: forwards that is a row's last real step, backwards its
+first, [→a<T>, ←a<1>]. Or of all steps their mean, their largest numbers, the one in the middle, or a mean
+weighted by attention.
 """
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.cells import State, hidden_of
 from recurra.layers.lengths import checked_lengths
@@ -51,3 +53,62 @@ def ends_of_state(state: State, *, bidirectional: bool) -> Tensor:
     """
     hidden = hidden_of(state)
     return torch.cat([hidden[-2], hidden[-1]], dim=-1) if bidirectional else hidden[-1]
+
+
+def pool_steps(output: Tensor, lengths: Tensor | Sequence[int] | None, how: str) -> Tensor:
+    """The mean of a row's real steps, their largest numbers, or the step in the middle; zeros for no steps.
+
+    Shapes: output (B, T, F); lengths (B,); result (B, F).
+    Raises: ValueError for another `how` than "mean", "max" and "centre".
+    """
+    B, T, _ = output.shape
+    if how not in ("mean", "max", "centre"):
+        raise ValueError(f"how: got {how!r}, expected mean, max or centre")
+    if T == 0:
+        return output.sum(1)
+    real = real_steps(output, lengths)
+    counts = real.sum(1, keepdim=True)
+    if how == "mean":
+        return output.masked_fill(~real.unsqueeze(2), 0.0).sum(1) / counts.clamp(min=1)
+    if how == "max":
+        largest = output.masked_fill(~real.unsqueeze(2), -torch.inf).amax(1)
+        return torch.where(counts > 0, largest, 0.0)
+    middle = output[torch.arange(B, device=output.device), counts.squeeze(1) // 2 % T]
+    return torch.where(counts > 0, middle, 0.0)
+
+
+def real_steps(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor:
+    """Which steps are no padding. Shapes: output (B, T, F); lengths (B,); result (B, T) bool."""
+    B, T = output.shape[:2]
+    steps = checked_lengths(lengths, T, B)
+    if steps is None:
+        return torch.ones(B, T, dtype=torch.bool, device=output.device)
+    return torch.arange(T, device=output.device) < steps.to(output.device).unsqueeze(1)
+
+
+class AttentionPooling(nn.Module):
+    """A mean of all real steps, weighted by how much each matters:
+
+        u_t = v·tanh(W h_t + b);   a = softmax(u);   c = Σ_t a_t h_t
+
+    The weights of the last call are in `weights`, (B, T). A row of no steps gives zeros.
+
+    Shapes: output (B, T, F); lengths (B,); result (B, F).
+    Source: Z. Yang et al., Hierarchical attention networks for document classification (2016).
+    """
+
+    weights: Tensor
+
+    def __init__(self, features: int, size: int | None = None) -> None:
+        super().__init__()
+        self.inner = nn.Linear(features, size or features)
+        self.score = nn.Linear(size or features, 1, bias=False)
+
+    def forward(self, output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+        """The weighted mean. Shapes: output (B, T, F); lengths (B,); result (B, F)."""
+        scores: Tensor = self.score(torch.tanh(self.inner(output))).squeeze(2)
+        real = real_steps(output, lengths)
+        # Minus infinity would make NaN of a row of no steps.
+        weights = scores.masked_fill(~real, torch.finfo(scores.dtype).min).softmax(1).masked_fill(~real, 0.0)
+        self.weights = weights.detach()
+        return (weights.unsqueeze(2) * output.masked_fill(~real.unsqueeze(2), 0.0)).sum(1)

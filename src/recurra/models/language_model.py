@@ -1,60 +1,12 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from recurra.config import RecurrentNetworkConfig
-from recurra.layers import (
-    GRU,
-    LSTM,
-    RNN,
-    JordanRNN,
-    RecurrentLayer,
-    SequenceDropout,
-    State,
-    embed_with_dropout,
-    run_with_resets,
-)
+from recurra.layers import RecurrentLayer, SequenceDropout, State, embed_with_dropout, run_with_resets
 from recurra.layers.state import join_states, split_state
 from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
-
-
-def build_recurrent(
-    config: RecurrentNetworkConfig, input_size: int, hidden_size: int, num_layers: int
-) -> RecurrentLayer:
-    """The recurrent stack that a configuration names, of these sizes, batch first."""
-    between = config.dropout if config.layer_dropout is None else config.layer_dropout
-    once = config.dropout_mask == "segment"
-    options: dict[str, Any] = {
-        "batch_first": True,
-        "backend": config.backend,
-        "weight_drop": config.weight_drop,
-        "zoneout": config.zoneout,
-        "learn_initial_state": config.learn_initial_state,
-    }
-    if config.cell == "jordan":
-        return JordanRNN(input_size, hidden_size, hidden_size, config.nonlinearity, **options)
-    options["skip"] = config.skip
-    if num_layers > 1:
-        options |= {"variational_dropout": between} if once else {"dropout": between}
-    sizes = (input_size, hidden_size, num_layers)
-    match config.cell:
-        case "lstm":
-            return LSTM(
-                *sizes,
-                peepholes="previous" if config.peepholes == "previous" else config.peepholes == "current",
-                relevance_gate=config.relevance_gate,
-                coupled_gates=config.coupled_gates,
-                output_activation=config.output_activation,
-                forget_bias=config.forget_bias,
-                layer_norm=config.layer_norm,
-                **options,
-            )
-        case "gru":
-            return GRU(*sizes, reset=config.reset_gate, layer_norm=config.layer_norm, **options)
-        case "rnn":
-            return RNN(*sizes, nonlinearity=config.nonlinearity, **options)
+from recurra.models.recurrent import build_recurrent
 
 
 class LanguageModelNetwork(NextSymbolNetwork):

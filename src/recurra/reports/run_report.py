@@ -22,6 +22,15 @@ class Sample:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of a page: its title, the heads of its columns, its rows."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def write_report(
     run: RunFolder,
     *,
@@ -29,6 +38,7 @@ def write_report(
     unit: str,
     figures: Mapping[str, str],
     samples: Sequence[Sample] = (),
+    tables: Sequence[Table] = (),
 ) -> Path:
     """Write the run's page; returns its path.
 
@@ -45,6 +55,7 @@ def write_report(
         curve="" if counted else Markup(learning_curve(records, unit=unit)),
         figures=figures,
         samples=samples,
+        tables=tables,
         config=settings["config"],
         versions=settings.get("versions", {}),
         run=run.path.name,

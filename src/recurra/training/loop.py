@@ -23,7 +23,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from recurra.config import LoopPart, OptimizerPart, SchedulePart
-from recurra.data import Segment, TokenStreams, join_segments
 from recurra.errors import Interrupted, TrainingDiverged
 from recurra.layers import State, map_state
 from recurra.runs import RunFolder
@@ -45,6 +44,34 @@ class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
     title: ClassVar[str] = "Training"
 
 
+class Segment(Protocol):
+    """What one update is made from. `count` is the number of its targets over all processes."""
+
+    @property
+    def count(self) -> int: ...
+
+    def to(self, device: torch.device) -> "Segment":
+        """The same on another device."""
+        ...
+
+
+class Feed(Protocol):
+    """What is trained on: the segments of a pass, found by number, so that a run goes on in mid-pass."""
+
+    def __len__(self) -> int:
+        """How many segments a pass has."""
+        ...
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch that are this process's own."""
+        ...
+
+    def window(self, first: int, last: int, epoch: int) -> tuple[Segment, int]:
+        """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
+        ...
+
+
 class Objective(Protocol):
     """What the loop trains. `loss_method` names the method of the network that `loss` calls: with
     several processes it must go through the wrapper that sums gradients."""
@@ -53,8 +80,8 @@ class Objective(Protocol):
     loss_method: str
 
     def loss(
-        self, network: nn.Module, segment: Segment, state: State, context: int
-    ) -> tuple[Tensor, State, Tensor | None]:
+        self, network: nn.Module, segment: Any, state: State | None, context: int
+    ) -> tuple[Tensor, State | None, Tensor | None]:
         """The summed loss over the segment's real targets but those of its first `context` steps, the
         state after it, and a penalty that is added to the mean loss, not reported. `network` is
         `self.network`, wrapped for several processes."""
@@ -64,8 +91,16 @@ class Objective(Protocol):
         """Figures on held-out data, `loss` among them: the mean, in nats per target."""
         ...
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state before anything is read."""
+    def criterion(self, figures: dict[str, float]) -> float:
+        """Of the figures of a validation, what the best one has least of."""
+        ...
+
+    def training_figures(self, loss: float) -> dict[str, float]:
+        """What is logged of training beside its mean loss."""
+        ...
+
+    def initial_state(self, batch_size: int) -> State | None:
+        """The state before anything is read; None where nothing is carried from segment to segment."""
         ...
 
 
@@ -76,7 +111,7 @@ class Outcome:
     steps: int
     epochs: int
     tokens: int
-    best_loss: float
+    best: float  # what the best validation had least of: Objective.criterion
     best_step: int
     stopped_early: bool
     elapsed_s: float
@@ -88,7 +123,7 @@ class Trainer:
     def __init__(
         self,
         objective: Objective,
-        streams: TokenStreams,
+        feed: Feed,
         config: TrainingConfig,
         run: RunFolder,
         fabric: Fabric,
@@ -97,7 +132,7 @@ class Trainer:
         window: int = 1,
     ) -> None:
         self.window = window  # k2 / k1
-        self.objective, self.streams, self.config = objective, streams, config
+        self.objective, self.feed, self.config = objective, feed, config
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
         self.network = objective.network.to(fabric.device)  # before the optimiser makes state beside it
@@ -105,8 +140,8 @@ class Trainer:
         self.wrapped: Any = None
         self.place = Place()
         self.average = WeightAverage()
-        self.carried: list[State] = []  # before each of the last segments, the next one's last
-        steps = config.epochs * len(streams)
+        self.carried: list[State | None] = []  # before each of the last segments, the next one's last
+        steps = config.epochs * len(feed)
         self.total_steps = min(steps, config.max_steps or steps)
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
 
@@ -183,10 +218,12 @@ class Trainer:
         optimizer.zero_grad()
         self.average.update(self.network)
         # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
-        after = map_state(lambda part: part.detach().clone().contiguous(), state)
+        after = None
+        if state is not None:
+            after = map_state(lambda part: part.detach().clone().contiguous(), state)
         self.carried = [*self.carried, after][-self.window :]
         epoch = place.epoch
-        place.count_step(total, segment.count, norm, len(self.streams))
+        place.count_step(total, segment.count, norm, len(self.feed))
         report = StepReport(
             place.step, self.total_steps, epoch, place.tokens, total / segment.count, norm, rate
         )
@@ -196,11 +233,11 @@ class Trainer:
         """The last segments joined, and how many of their steps have no loss any more."""
         index = self.place.segment
         if index == 0:  # a pass begins
-            start = self.objective.initial_state(len(self.streams.rows))
-            self.carried = [map_state(lambda part: part.to(self.fabric.device), start)]
-        first, epoch = index + 1 - len(self.carried), self.place.epoch
-        segments = [self.streams.segment(i, epoch) for i in range(first, index + 1)]
-        segment, context = join_segments(segments) if len(segments) > 1 else (segments[0], 0)
+            start = self.objective.initial_state(self.feed.batch_rows)
+            if start is not None:
+                start = map_state(lambda part: part.to(self.fabric.device), start)
+            self.carried = [start]
+        segment, context = self.feed.window(index + 1 - len(self.carried), index, self.place.epoch)
         return segment.to(self.fabric.device), context
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
@@ -240,11 +277,11 @@ class Trainer:
             with torch.no_grad():
                 figures = self.objective.validate(self.network)
             self._refuse_divergence(figures["loss"], 0.0)
-            best = self.place.count_validation(figures["loss"])
+            best = self.place.count_validation(self.objective.criterion(figures))
             if best and self.fabric.is_global_zero:
                 self.run_folder.write_weights(snapshot.weights_of(self.network))
         may_begin = self.config.averaging == "non-monotone" and not self.average.begun
-        if may_begin and stopped_improving(self.place.losses, self.config.averaging_after):
+        if may_begin and stopped_improving(self.place.validations, self.config.averaging_after):
             self.average.begin(self.network)
         if self.average.begun:
             figures["averaged_steps"] = float(self.average.count)
@@ -254,7 +291,7 @@ class Trainer:
     def _log_training(self) -> None:
         place = self.place
         figures = place.close_window()
-        figures["perplexity"] = math.exp(figures["loss"])
+        figures |= self.objective.training_figures(figures["loss"])
         figures["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         figures["tokens_per_s"] = place.tokens / max(place.elapsed_s, 1e-9)
         self._record("training", figures)
@@ -309,13 +346,13 @@ class Trainer:
 
     def _outcome(self) -> Outcome:
         place = self.place
-        assert place.best_loss is not None, "a training ends with a validation"
+        assert place.best is not None, "a training ends with a validation"
         assert place.best_step is not None
         return Outcome(
             steps=place.step,
             epochs=place.epoch,
             tokens=place.tokens,
-            best_loss=place.best_loss,
+            best=place.best,
             best_step=place.best_step,
             stopped_early=place.step < self.total_steps,
             elapsed_s=place.elapsed_s,

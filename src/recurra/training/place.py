@@ -13,11 +13,11 @@ class Place:
     segment: int = 0
     tokens: int = 0
     elapsed_s: float = 0.0
-    best_loss: float | None = None
+    best: float | None = None  # what the best validation had least of
     best_step: int | None = None
     bad_validations: int = 0  # in a row
     plateaus: int = 0  # validations without improvement, all of them
-    losses: list[float] = field(default_factory=list)  # of all validations
+    validations: list[float] = field(default_factory=list)  # what each had of that
     finished: bool = False
     metrics_size: int = 0
     window_loss: float = 0.0
@@ -48,11 +48,11 @@ class Place:
         self.window_tokens = self.window_steps = 0
         return figures
 
-    def count_validation(self, loss: float) -> bool:
-        """Take note of a validation; True where none was better."""
-        self.losses.append(loss)
-        if self.best_loss is None or loss < self.best_loss:
-            self.best_loss, self.best_step, self.bad_validations = loss, self.step, 0
+    def count_validation(self, criterion: float) -> bool:
+        """Take note of a validation; True where none had less of the criterion."""
+        self.validations.append(criterion)
+        if self.best is None or criterion < self.best:
+            self.best, self.best_step, self.bad_validations = criterion, self.step, 0
             return True
         self.bad_validations += 1
         self.plateaus += 1

@@ -13,8 +13,8 @@ from recurra.training.listeners import Listener, StepReport
 class ProgressBar(Listener):
     """A rich progress bar; where the output is no terminal, a line at each validation instead."""
 
-    def __init__(self, console: Console, unit: str) -> None:
-        self._console = console
+    def __init__(self, console: Console, unit: str, *, perplexity: bool = True) -> None:
+        self._console, self._perplexity = console, perplexity
         self._unit = unit
         self._loss: float | None = None
         self._tokens_before = 0
@@ -50,9 +50,8 @@ class ProgressBar(Listener):
             self._tokens_before = report.tokens
         seconds = task.elapsed or 0.0
         rate = f"{seen / seconds:,.0f} {self._unit}s/s" if seconds > 0.5 and seen else ""
-        figures = (
-            f"loss {loss:.3f}  perplexity {math.exp(min(loss, 50)):,.2f}  gradient {report.gradient_norm:.2f}"
-        )
+        perplexity = f"  perplexity {math.exp(min(loss, 50)):,.2f}" if self._perplexity else ""
+        figures = f"loss {loss:.3f}{perplexity}  gradient {report.gradient_norm:.2f}"
         self._progress.update(
             self._task, completed=report.step, epoch=report.epoch + 1, rate=rate, figures=figures
         )

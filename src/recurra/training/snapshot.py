@@ -13,7 +13,7 @@ from recurra.training.averaging import WeightAverage
 from recurra.training.optimizers import optimizer_tensors, restore_optimizer
 from recurra.training.place import Place
 
-_VERSION = 2
+_VERSION = 3
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -40,8 +40,10 @@ def restore_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source
             tensor.copy_(tensors[name])
 
 
-def flatten_state(state: State) -> list[Tensor]:
-    """The tensors of a carried state."""
+def flatten_state(state: State | None) -> list[Tensor]:
+    """The tensors of a carried state; none where nothing is carried."""
+    if state is None:
+        return []
     return [state] if isinstance(state, Tensor) else list(state)
 
 
@@ -54,7 +56,7 @@ class Parts(NamedTuple):
 
 
 def take(
-    fabric: Fabric, parts: Parts, place: Place, carried: Sequence[State]
+    fabric: Fabric, parts: Parts, place: Place, carried: Sequence[State | None]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """State and tensors of a checkpoint; every process must call it, the first one writes it."""
     tensors = {f"weights.{name}": tensor for name, tensor in weights_of(parts.network).items()}
@@ -82,8 +84,8 @@ def restore(
     parts: Parts,
     state: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
-    state_like: State,
-) -> tuple[Place, list[State]]:
+    state_like: State | None,
+) -> tuple[Place, list[State | None]]:
     """Give all parts and the random generators what `take` took; returns place and carried states.
 
     Raises: RunError if it was taken by another number of processes or does not fit.
@@ -107,14 +109,16 @@ def restore(
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
-    carried = []
+    carried: list[State | None] = []
     for number in range(state["carried"]):
         own = below(tensors, f"carried.{rank}.{number}.")
         carried.append(_unflatten([own[str(i)].to(fabric.device) for i in range(len(own))], state_like))
     return Place(**state["place"]), carried
 
 
-def _unflatten(tensors: Sequence[Tensor], like: State) -> State:
+def _unflatten(tensors: Sequence[Tensor], like: State | None) -> State | None:
+    if like is None:
+        return None
     return tensors[0] if isinstance(like, Tensor) else type(like)(*tensors)
 
 

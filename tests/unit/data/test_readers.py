@@ -156,6 +156,8 @@ def test_arrays(tmp_path):
     assert (len(one), one.labels, one.label) == (2, ("a", "b"), "7")
     assert two.vectors.dtype == np.float32
     assert (two.labels, two.label) == (("c", "d", "e"), "8")
+    np.savez(path, vectors=np.zeros((2, 2, 2)), labels=[["a", "b"], ["c", "d"]])
+    assert [e.labels for e in read(path)] == [("a", "b"), ("c", "d")]
     np.savez(path, vectors=np.zeros((3, 4, 2)), labels=list("xyz"))
     assert [(len(e), e.labels, e.label) for e in read(path)] == [(4, None, label) for label in "xyz"]
 

@@ -1,5 +1,7 @@
 """One vector for a whole sequence; the size of a network; resets that need no cutting."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from recurra.layers import (
     parameter_summary,
     run_with_resets,
 )
+from recurra.layers.pooling import AttentionPooling, pool_steps, real_steps
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
@@ -132,3 +135,28 @@ def test_resets_under_autocast(layer):
     torch.testing.assert_close(output.float(), want, rtol=0.1, atol=0.1)
     want, _ = run_with_resets(module, x, carried, resets)
     torch.testing.assert_close(again.float(), want, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("how", ["mean", "max", "centre", "attention"])
+@pytest.mark.parametrize("T", [0, 1, 5])
+def test_pooled_steps_are_those_of_each_row_alone(how, T):
+    pool = AttentionPooling(3) if how == "attention" else partial(pool_steps, how=how)
+    output = torch.randn(T + 1, T, 3)
+    lengths = list(range(T + 1))
+    padded = output.masked_fill(~real_steps(output, lengths).unsqueeze(2), torch.nan)
+    pooled = pool(padded, lengths)
+    for row, length in enumerate(lengths):
+        alone = output[row, :length]
+        if not length:
+            wanted = torch.zeros(3)
+        elif how == "attention":
+            shares = pool.score(torch.tanh(pool.inner(alone))).softmax(0)
+            wanted = (shares * alone).sum(0)
+        else:
+            wanted = {"mean": alone.mean(0), "max": alone.amax(0), "centre": alone[length // 2]}[how]
+        torch.testing.assert_close(pooled[row], wanted)
+
+
+def test_another_way_to_pool_is_refused():
+    with pytest.raises(ValueError, match="expected mean, max or centre"):
+        pool_steps(torch.randn(1, 2, 3), None, "least")

@@ -102,7 +102,7 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(vectors):
         raise DataError(f"{path}: has {len(vectors)} steps, but its lengths add up to {lengths.sum()}.")
     per_step, whole = found.get("labels"), found.get("label")
-    if per_step is not None and whole is None and len(per_step) == len(lengths) != len(vectors):
+    if per_step is not None and whole is None and per_step.shape == lengths.shape != (len(vectors),):
         per_step, whole = None, per_step
     if per_step is not None:
         per_step = per_step.reshape(-1)

@@ -109,7 +109,7 @@ def _evaluated(
         steps=1,
         epochs=1,
         tokens=0 if corpus.train is None else len(corpus.train.tokens),
-        best_loss=validation.loss,
+        best=validation.loss,
         best_step=1,
         stopped_early=False,
         elapsed_s=took,

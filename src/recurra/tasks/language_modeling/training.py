@@ -1,5 +1,6 @@
 """Training a language model into a run folder, and going on with one that was stopped."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -57,7 +58,7 @@ class LanguageModelObjective:
         self._config = config
 
     def loss(
-        self, network: nn.Module, segment: Segment, state: State, context: int
+        self, network: nn.Module, segment: Segment, state: State | None, context: int
     ) -> tuple[Tensor, State, Tensor | None]:
         """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
         own = cast(NextSymbolNetwork, network)  # or a wrapper with its methods
@@ -87,6 +88,14 @@ class LanguageModelObjective:
             reset_at_documents=self._config.at_document == "reset",
             spell_unknown=spell_unknown,
         )
+
+    def criterion(self, figures: dict[str, float]) -> float:
+        """The loss."""
+        return figures["loss"]
+
+    def training_figures(self, loss: float) -> dict[str, float]:
+        """The perplexity."""
+        return {"perplexity": math.exp(loss)}
 
     def initial_state(self, batch_size: int) -> State:
         """The state before anything is read."""

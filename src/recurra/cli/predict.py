@@ -1,0 +1,59 @@
+"""`recurra predict RUN`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_REJECTED = "?"
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained tagger or classifier.")],
+    file: Annotated[str, typer.Argument(help="Text with a row a line, - for standard input.")] = "-",
+    n_best: Annotated[
+        int, typer.Option(min=0, help="Of a tagger with a CRF: the n likeliest sequences of labels (JSON).")
+    ] = 0,
+    reject_below: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help=f"Say {_REJECTED} where the probability is below this.")
+    ] = 0.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object a line, with probabilities and places in the text.")
+    ] = False,
+) -> None:
+    """Labels of plain text, a line for each line as it comes: of its words, and after a tab of the whole.
+
+    For pairs a line is two texts with a tab between them.
+
+    echo 'i want to fly to boston' | recurra predict runs/atis
+    """
+    from recurra.cli.text_lines import lines_of
+    from recurra.errors import ConfigError
+    from recurra.tasks.labelling.facade import PairClassifier
+    from recurra.tasks.loading import load_labeller
+
+    if n_best and not as_json:
+        raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
+    model = load_labeller(run)
+    lines = lines_of(file)
+    texts: Iterator[Any] = _pairs(lines, file) if isinstance(model, PairClassifier) else lines
+    for one in model.predict_stream(texts, n_best=n_best, at_once=1 if file == "-" else 64):
+        rejected = one.confidence < reject_below
+        if as_json:
+            found = one.to_dict() | ({"rejected": rejected} if reject_below else {})
+            typer.echo(json.dumps(found, ensure_ascii=False))
+        else:
+            typer.echo(_REJECTED if rejected else one.line())
+
+
+def _pairs(lines: Iterator[str], file: str) -> Iterator[tuple[str, str]]:
+    from recurra.errors import DataError
+
+    for number, line in enumerate(lines, start=1):
+        first, tab, second = line.partition("\t")
+        if not tab:
+            name = "standard input" if file == "-" else file
+            raise DataError(f"{name}:{number}: has no tab between two texts; put one there.")
+        yield first, second

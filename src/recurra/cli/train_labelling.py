@@ -1,0 +1,138 @@
+"""`recurra train tag`, `recurra train classify`, `recurra train pair`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recurra.cli.options import config_options
+from recurra.tasks.labelling.config import CONFIGS, ClassifyConfig, PairConfig, TagConfig
+
+if TYPE_CHECKING:
+    from recurra.tasks.labelling.training import LabellingResult
+
+tag = typer.Typer(add_completion=False)
+classify = typer.Typer(add_completion=False)
+pair = typer.Typer(add_completion=False)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
+Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
+
+
+@tag.command("tag")
+@config_options(TagConfig)
+def train_tagger(
+    out: Out, config: Toml = None, overwrite: Overwrite = False, *, options: dict[str, Any]
+) -> None:
+    """Train a tagger: a label for each word, such as slots, entities, parts of speech.
+
+    recurra train tag --data atis.train.iob --test atis.dev.iob -o runs/atis
+    """
+    _train("tag", out, config, overwrite, options)
+
+
+@classify.command("classify")
+@config_options(ClassifyConfig)
+def train_classifier(
+    out: Out, config: Toml = None, overwrite: Overwrite = False, *, options: dict[str, Any]
+) -> None:
+    """Train a classifier: a label for a text, or for a sequence of vectors or pictures.
+
+    recurra train classify --data reviews.csv -o runs/reviews
+    """
+    _train("classify", out, config, overwrite, options)
+
+
+@pair.command("pair")
+@config_options(PairConfig)
+def train_pairs(
+    out: Out, config: Toml = None, overwrite: Overwrite = False, *, options: dict[str, Any]
+) -> None:
+    """Train a classifier of two texts: whether one says what the other says, say.
+
+    recurra train pair --data paraphrases.tsv -o runs/pairs
+    """
+    _train("pair", out, config, overwrite, options)
+
+
+def _train(task: str, out: Path, toml: Path | None, overwrite: bool, options: dict[str, Any]) -> None:
+    from recurra.config import build_config
+
+    built = build_config(CONFIGS[task], [toml] if toml else [], options)
+    from recurra.tasks.labelling import training
+
+    result = training.train(
+        task, built, out, overwrite=overwrite, listeners=[_progress_bar(task)], on_ready=_introduce
+    )
+    _report_end(result)
+
+
+def go_on(run: Path) -> None:
+    """Go on with a run of one of these tasks."""
+    from recurra.runs import RunFolder
+    from recurra.tasks.labelling import training
+
+    typer.echo(f"{run}: going on", err=True)
+    task, _ = training.config_of(RunFolder.open(run))
+    _report_end(training.resume(run, listeners=[_progress_bar(task)]))
+
+
+def _progress_bar(task: str) -> Any:
+    from rich.console import Console
+
+    from recurra.training import ProgressBar
+
+    return ProgressBar(Console(stderr=True), "word" if task == "tag" else "row", perplexity=False)
+
+
+def _introduce(trainer: Any, corpus: Any) -> None:
+    """What is about to be trained on what."""
+    from recurra.layers import parameter_summary
+
+    symbols = corpus.symbols
+    counts = [f"{len(corpus.train):,} rows to train on, {len(corpus.valid):,} to validate on"]
+    if corpus.test is not None:
+        counts.append(f"{len(corpus.test):,} to test on")
+    if symbols.words is not None:
+        counts.append(f"{len(symbols.words.words):,} words")
+    if symbols.labels is not None:
+        counts.append(
+            f"{len(symbols.labels):,} labels of words" + (" (spans in BIO)" if symbols.spans else "")
+        )
+    if symbols.classes is not None:
+        counts.append(f"{len(symbols.classes):,} labels of rows")
+    typer.echo(", ".join(counts), err=True)
+    _first_of(corpus.skipped, "left out")
+    _first_of(corpus.unseen, "can only be missed")
+    typer.echo(parameter_summary(trainer.network).table(), err=True)
+    typer.echo(f"{trainer.total_steps:,} steps on {trainer.fabric.device}; Ctrl-C saves", err=True)
+
+
+def _first_of(sentences: list[str], what: str, shown: int = 3) -> None:
+    if not sentences:
+        return
+    typer.echo(f"{len(sentences):,} rows {what}:", err=True)
+    for sentence in sentences[:shown]:
+        typer.echo(f"  {sentence}", err=True)
+    if len(sentences) > shown:
+        typer.echo(f"  and {len(sentences) - shown:,} more", err=True)
+
+
+def _report_end(result: "LabellingResult") -> None:
+    """The figures, and the commands to go on with."""
+    if not result.is_main_process:
+        return
+    from recurra.cli.report import make_report
+
+    run, outcome = result.run, result.outcome
+    early = ", stopped early" if outcome.stopped_early else ""
+    typer.echo(
+        f"trained {outcome.steps:,} steps, {outcome.epochs:,} epochs in {outcome.elapsed_s:,.0f} s{early}; "
+        f"best weights of step {outcome.best_step:,}"
+    )
+    typer.echo(f"validation: {result.validation.sentence()}")
+    if result.test is not None:
+        typer.echo(f"test: {result.test.sentence()}")
+    typer.echo(f"report: {make_report(run)}")
+    typer.echo(f"go on with:  recurra evaluate {run} --mistakes 10   recurra predict {run} FILE")

@@ -1,0 +1,151 @@
+"""Batches of whole sequences: near in length, so that little is padding, and the same for one seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.text.word_table import WordTable
+
+Batch = TypeVar("Batch", "WordBatch", "SequenceBatch")
+_POOL = 50  # batches that are sorted by length together
+
+
+@dataclass(frozen=True)
+class WordBatch:
+    """Words of a batch. What belongs to the word itself is there once for each that occurs.
+
+    Shapes: ids (B, T), 0 for <unk>; places (B, T), the row of each word in what follows: characters (U, C)
+    and trigrams (U, G), -1 past the end; casing (U,); character_lengths (U,) and lengths (B,), on the CPU.
+    """
+
+    ids: Tensor
+    places: Tensor
+    characters: Tensor
+    character_lengths: Tensor
+    trigrams: Tensor
+    casing: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> "WordBatch":
+        """The same on another device; lengths stay where they are."""
+        return _moved(self, device, stay=("lengths", "character_lengths"))
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """Sequences, each of words or of vectors, and their labels where they are known.
+
+    `count` is the number of targets over all processes, by which the summed loss is divided; `rows` says
+    which examples these are. `fresh` is false where the rows go on with the conversations of the last batch.
+
+    Shapes: vectors (B, T, F) or (B, T, C, H, W); lengths (B,), on the CPU; labels (B, T), -1 where there is
+    none; label (B,).
+    """
+
+    words: WordBatch | None
+    vectors: Tensor | None
+    lengths: Tensor
+    second: WordBatch | None = None
+    labels: Tensor | None = None
+    label: Tensor | None = None
+    count: int = 1
+    rows: tuple[int, ...] = ()
+    fresh: bool = True
+    epoch: int = 0  # the pass that it is of, from 0
+
+    def to(self, device: torch.device) -> "SequenceBatch":
+        """The same on another device; lengths stay where they are."""
+        return _moved(self, device, stay=("lengths",))
+
+
+def _moved(batch: Batch, device: torch.device, stay: Sequence[str]) -> Batch:
+    if device.type == "cpu":
+        return batch
+    parts = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    moved: dict[str, Any] = {
+        name: part.to(device)
+        for name, part in parts.items()
+        if isinstance(part, Tensor | WordBatch) and name not in stay
+    }
+    return replace(batch, **moved)
+
+
+def pad(rows: Sequence[NDArray[Any]], fill: float = 0, width: int | None = None) -> NDArray[Any]:
+    """Rows of different lengths as one array. Shapes: rows (T_b, …); result (B, T, …)."""
+    longest = max(map(len, rows), default=0) if width is None else width
+    padded = np.full((len(rows), longest, *rows[0].shape[1:]), fill, dtype=rows[0].dtype)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = values
+    return padded
+
+
+def word_batch(table: WordTable, rows: Sequence[NDArray[np.int64]]) -> WordBatch:
+    """The words of some sequences, given as rows of a table."""
+    padded = pad(rows)
+    used, places = np.unique(padded, return_inverse=True)
+    lengths = table.lengths[used]
+    of_characters = table.characters[used][:, : max(1, int(lengths.max(initial=1)))]
+    trigrams = table.trigrams[used]
+    widest = max(1, int((trigrams >= 0).sum(axis=1).max(initial=1)))
+    return WordBatch(
+        ids=torch.from_numpy(table.ids[padded]),
+        places=torch.from_numpy(places.reshape(padded.shape)),
+        characters=torch.from_numpy(of_characters),
+        character_lengths=torch.from_numpy(lengths),
+        trigrams=torch.from_numpy(np.ascontiguousarray(trigrams[:, :widest])),
+        casing=torch.from_numpy(table.casing[used]),
+        lengths=torch.tensor([len(row) for row in rows], dtype=torch.int64),
+    )
+
+
+class BucketedOrder:
+    """Which sequences go together in each batch of a pass: shuffled, near in length, each once.
+
+    A pool of many batches, drawn at random, is sorted by length and cut into batches, which come in random
+    order. Everything follows from the seed and the number of the pass.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, shuffle: bool = True) -> None:
+        self._lengths = np.asarray(lengths, dtype=np.int64)
+        self._batch_size, self._seed, self._shuffle = batch_size, seed, shuffle
+        self._made: tuple[int, list[NDArray[np.int64]]] | None = None
+
+    def __len__(self) -> int:
+        """How many batches a pass has."""
+        return -(-len(self._lengths) // self._batch_size)
+
+    def batch(self, index: int, epoch: int = 0) -> NDArray[np.int64]:
+        """The sequences of a batch."""
+        if self._made is None or self._made[0] != epoch:
+            self._made = (epoch, self._order(epoch))
+        return self._made[1][index]
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        size = self._batch_size
+        if not self._shuffle:
+            order = np.argsort(-self._lengths, kind="stable")
+            return [order[at : at + size] for at in range(0, len(order), size)]
+        rng = np.random.default_rng([self._seed, epoch])
+        order = rng.permutation(len(self._lengths))
+        batches = []
+        for at in range(0, len(order), size * _POOL):
+            pool = order[at : at + size * _POOL]
+            pool = pool[np.argsort(self._lengths[pool], kind="stable")]
+            batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+        # A batch that is not full stays last, wherever its pool was cut.
+        last = [batch for batch in batches if len(batch) < size]
+        full = [batch for batch in batches if len(batch) == size]
+        return [full[i] for i in rng.permutation(len(full))] + last
+
+
+def padding_share(order: BucketedOrder, lengths: Sequence[int], epoch: int = 0) -> float:
+    """Share of a pass's steps that is padding."""
+    sizes = np.asarray(lengths)
+    batches = [sizes[order.batch(index, epoch)] for index in range(len(order))]
+    whole = sum(int(batch.max(initial=0)) * len(batch) for batch in batches)
+    return 1 - int(sizes.sum()) / whole if whole else 0.0

@@ -1,0 +1,141 @@
+"""A label for a whole sequence, or for two."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recurra.config import EncoderConfig
+from recurra.data.batches import SequenceBatch
+from recurra.layers import AttentionPooling, State, ends_of_state
+from recurra.layers.pooling import pool_steps
+from recurra.models.sequence_encoder import Encoded, SequenceReader
+from recurra.models.tagger import ABSENT, LabelLoss
+from recurra.models.word_input import InputSizes
+
+
+class Pooled(nn.Module):
+    """Reads a sequence to one vector: by its last steps, their mean, largest numbers, middle, or attention.
+
+    Shapes: result (B, output_size).
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        kind: str,
+        pooling: str,
+        sizes: InputSizes | None,
+        vector_shape: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.pooling = pooling if kind != "average" else "mean"
+        self._bidirectional = config.bidirectional
+        self.reader = SequenceReader(config, kind, sizes, vector_shape)
+        self.output_size = self.reader.output_size
+        self.attention = AttentionPooling(self.output_size) if self.pooling == "attention" else None
+
+    def pool(self, read: Encoded) -> Tensor:
+        """One vector of each row. Shapes: result (B, output_size)."""
+        if self.attention is not None:
+            pooled: Tensor = self.attention(read.steps, read.lengths)
+            return pooled
+        if self.pooling == "last":
+            assert read.state is not None, "the configuration asks for last steps of recurrent networks alone"
+            ends = ends_of_state(read.state, bidirectional=self._bidirectional)
+            last: Tensor = self.reader.dropout(ends.unsqueeze(1)).squeeze(1)
+            return last
+        return pool_steps(read.steps, read.lengths, self.pooling)
+
+
+class ClassifierNetwork(nn.Module):
+    """P(label | the whole sequence) = softmax(W pooled(encoder(x)) + b).
+
+    Shapes: logits (B, K).
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        num_labels: int,
+        *,
+        kind: str = "recurrent",
+        pooling: str = "max",
+        sizes: InputSizes | None = None,
+        vector_shape: tuple[int, ...] = (),
+        class_weights: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.smoothing = config.label_smoothing
+        self.pooled = Pooled(config, kind, pooling, sizes, vector_shape)
+        self.output = nn.Linear(self.pooled.output_size, num_labels)
+        self.class_weights = class_weights  # of the training alone
+
+    @property
+    def reader(self) -> SequenceReader:
+        """What reads the sequence."""
+        return self.pooled.reader
+
+    def scores(self, batch: SequenceBatch, state: State | None = None) -> tuple[Tensor, State | None]:
+        """Logits of each label, and the state after the last step. Shapes: (B, K)."""
+        read = self.reader(batch.words, batch.vectors, batch.lengths, state)
+        return self.output(self.pooled.pool(read)), read.state
+
+    def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
+        """The summed loss over the batch's rows, and the state after it."""
+        logits, after = self.scores(batch, state)
+        return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), after)
+
+
+class PairNetwork(nn.Module):
+    """P(label | two texts) by one encoder for both (siamese):
+
+        u, v = pooled(encoder(x)), pooled(encoder(y));   softmax(W2 relu(W1 [u; v; |u - v|; u * v] + b1) + b2)
+
+    Shapes: logits (B, K).
+    Source: A. Conneau et al., Supervised learning of universal sentence representations (2017).
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        num_labels: int,
+        *,
+        kind: str = "recurrent",
+        pooling: str = "max",
+        sizes: InputSizes | None = None,
+        class_weights: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.smoothing = config.label_smoothing
+        self.pooled = Pooled(config, kind, pooling, sizes, ())
+        self.hidden = nn.Linear(4 * self.pooled.output_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.hidden_size, num_labels)
+        self.class_weights = class_weights  # of the training alone
+
+    @property
+    def reader(self) -> SequenceReader:
+        """What reads either text."""
+        return self.pooled.reader
+
+    def scores(self, batch: SequenceBatch, state: State | None = None) -> tuple[Tensor, None]:
+        """Logits of each label. Shapes: (B, K)."""
+        assert batch.second is not None, "a pair has a second text"
+        first = self.pooled.pool(self.reader(batch.words, None, batch.lengths))
+        second = self.pooled.pool(self.reader(batch.second, None, batch.second.lengths))
+        compared = torch.cat([first, second, (first - second).abs(), first * second], dim=1)
+        return self.output(self.dropout(torch.relu(self.hidden(compared)))), None
+
+    def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
+        """The summed loss over the batch's rows."""
+        logits, _ = self.scores(batch)
+        return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), None)
+
+
+def summed_loss(logits: Tensor, label: Tensor | None, weights: Tensor | None, smoothing: float) -> Tensor:
+    """-log P of each row's label, summed. Shapes: logits (B, K); label (B,); weights (K,)."""
+    assert label is not None, "a classifier learns from labels"
+    weights = None if weights is None else weights.to(logits.device)
+    return F.cross_entropy(
+        logits, label, weights, reduction="sum", label_smoothing=smoothing, ignore_index=ABSENT
+    )

@@ -1,0 +1,164 @@
+"""From a batch of sequences to a vector at each step: what taggers, classifiers and pairs share."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from recurra.config import EncoderConfig
+from recurra.data.batches import WordBatch
+from recurra.layers import SequenceDropout, State
+from recurra.layers.pooling import real_steps
+from recurra.models.recurrent import build_recurrent
+from recurra.models.word_input import InputSizes, WordInput
+
+
+class Encoded(NamedTuple):
+    """What an encoder made of a batch, and its state after it.
+
+    Shapes: steps (B, T, F); lengths (B,), on the CPU.
+    """
+
+    steps: Tensor
+    lengths: Tensor
+    state: State | None
+
+
+class Encoder(Protocol):
+    """Reads vectors at each step. Shapes: x (B, T, I); steps (B, T, output_size)."""
+
+    output_size: int
+
+    def __call__(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        """What is at each step, and the state after the last."""
+        ...
+
+
+class RecurrentEncoder(nn.Module):
+    """A recurrent stack in one or both directions.
+
+    Shapes: x (B, T, I); lengths (B,); result (B, T, output_size) and the final state.
+    """
+
+    def __init__(self, config: EncoderConfig, input_size: int) -> None:
+        super().__init__()
+        sizes = (input_size, config.hidden_size, config.num_layers)
+        self.recurrent = build_recurrent(config, *sizes, bidirectional=config.bidirectional)
+        self.output_size = self.recurrent.output_size
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        """Run the stack. Shapes: x (B, T, I); lengths (B,)."""
+        output, after = self.recurrent(x, state, lengths=lengths)
+        return output, after
+
+
+class WindowEncoder(nn.Module):
+    """A hidden layer over a window of the words around each; zeros stand where the sequence has none.
+
+        h_t = tanh(W [x_{t-w}; …; x_{t+w}] + b)
+
+    Shapes: x (B, T, I); lengths (B,); result (B, T, H) and no state.
+    """
+
+    def __init__(self, config: EncoderConfig, input_size: int) -> None:
+        super().__init__()
+        self.window = config.window
+        self.hidden = nn.Linear((2 * config.window + 1) * input_size, config.hidden_size)
+        self.output_size = config.hidden_size
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        """The hidden layer at each step. Shapes: x (B, T, I); lengths (B,)."""
+        real = x.masked_fill(~real_steps(x, lengths).unsqueeze(2), 0.0)
+        around = nn.functional.pad(real, (0, 0, self.window, self.window))
+        windows = around.unfold(1, 2 * self.window + 1, 1).transpose(2, 3).flatten(2)
+        return torch.tanh(self.hidden(windows)), None
+
+
+class NoEncoder(nn.Module):
+    """The words' own vectors, whatever their order. Shapes: x (B, T, I) in and out."""
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__()
+        self.output_size = input_size
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        """The same. Shapes: x (B, T, I); lengths (B,)."""
+        return x, None
+
+
+class SequenceReader(nn.Module):
+    """Input, dropout, encoder, dropout: a vector at each step of a batch of words, vectors or pictures.
+
+    Shapes: the result's steps (B, T, output_size).
+    """
+
+    def __init__(
+        self, config: EncoderConfig, kind: str, sizes: InputSizes | None, vector_shape: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.words: WordInput | None = None
+        self.frames: FrameInput | None = None
+        if sizes is not None:
+            self.words = WordInput(sizes, config)
+            width = self.words.output_size
+        elif len(vector_shape) == 1:
+            width = vector_shape[0]
+        else:
+            self.frames = FrameInput(vector_shape, config.hidden_size)
+            width = self.frames.output_size
+        once = config.dropout_mask == "segment"
+        self.input_dropout = SequenceDropout(config.input_dropout, once=once)
+        self.encoder: RecurrentEncoder | WindowEncoder | NoEncoder
+        match kind:
+            case "recurrent":
+                self.encoder = RecurrentEncoder(config, width)
+            case "window":
+                self.encoder = WindowEncoder(config, width)
+            case _:
+                self.encoder = NoEncoder(width)
+        self.dropout = SequenceDropout(config.dropout, once=once)
+        self.output_size = self.encoder.output_size
+
+    def vectors(self, words: WordBatch | None, vectors: Tensor | None) -> Tensor:
+        """What the encoder reads at each step. Shapes: vectors (B, T, …); result (B, T, I)."""
+        if self.words is not None:
+            assert words is not None, "a network of words reads words"
+            of_words: Tensor = self.words(words)
+            return of_words
+        assert vectors is not None, "a network of vectors reads vectors"
+        return vectors if self.frames is None else self.frames(vectors)
+
+    def forward(
+        self, words: WordBatch | None, vectors: Tensor | None, lengths: Tensor, state: State | None = None
+    ) -> Encoded:
+        """Read a batch. Shapes: vectors (B, T, …); lengths (B,)."""
+        return self.encode(self.vectors(words, vectors), lengths, state)
+
+    def encode(self, x: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
+        """Read what `vectors` gave. Shapes: x (B, T, I); lengths (B,)."""
+        output, after = self.encoder(self.input_dropout(x), lengths, state)
+        return Encoded(self.dropout(output), lengths, after)
+
+
+class FrameInput(nn.Module):
+    """A vector for each picture by two convolutions, each halving it, and a linear map of what is left.
+
+    Shapes: pictures (B, T, C, H, W) of numbers 0 … 255; result (B, T, output_size).
+    """
+
+    def __init__(self, shape: tuple[int, ...], output_size: int, filters: int = 16) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.first = nn.Conv2d(channels, filters, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
+        left = 2 * filters * (-(-height // 4)) * (-(-width // 4))
+        self.joined = nn.Linear(left, output_size)
+        self.output_size = output_size
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The pictures' vectors. Shapes: pictures (B, T, C, H, W); result (B, T, output_size)."""
+        B, T = pictures.shape[:2]
+        x = pictures.flatten(0, 1).float() / 255.0
+        x = torch.relu(self.second(torch.relu(self.first(x))))
+        joined: Tensor = torch.relu(self.joined(x.flatten(1)))
+        return joined.view(B, T, -1)

@@ -1,0 +1,115 @@
+"""A label for each step of a sequence, and where it is asked for one for the whole of it."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recurra.config import EncoderConfig
+from recurra.data.batches import SequenceBatch
+from recurra.layers import ConditionalRandomField, Constraints, State
+from recurra.layers.pooling import pool_steps
+from recurra.models.sequence_encoder import SequenceReader
+from recurra.models.word_input import InputSizes
+
+ABSENT = -1  # where there is no label
+
+
+class LabelLoss(NamedTuple):
+    """The summed loss over a batch's targets, and the state after it. Shapes: total is a scalar."""
+
+    total: Tensor
+    state: State | None
+
+
+class TaggerNetwork(nn.Module):
+    """P(label_t | all words):
+
+        h_t = encoder(x)_t;   e_t = W h_t + b;   softmax(e_t), or a CRF over all e, or for two labels σ(e_t)
+
+    With `num_classes` also a label of the whole, from the steps' largest numbers: softmax(V max_t h_t + c).
+
+    Shapes: emissions e (B, T, K).
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        num_labels: int,
+        *,
+        kind: str = "recurrent",
+        decoder: str = "softmax",
+        num_classes: int = 0,
+        class_share: float = 1.0,
+        sizes: InputSizes | None = None,
+        vector_shape: tuple[int, ...] = (),
+        constraints: Constraints | None = None,
+        label_weights: Tensor | None = None,
+        class_weights: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.decoder, self.class_share = decoder, class_share
+        self.smoothing = config.label_smoothing
+        self.reader = SequenceReader(config, kind, sizes, vector_shape)
+        self.output = nn.Linear(self.reader.output_size, 1 if decoder == "sigmoid" else num_labels)
+        self.crf = ConditionalRandomField(num_labels, constraints) if decoder == "crf" else None
+        self.classes = nn.Linear(self.reader.output_size, num_classes) if num_classes else None
+        # No buffers: they are of the training alone, and not saved with the weights.
+        self.label_weights, self.class_weights = label_weights, class_weights
+
+    def scores(
+        self, batch: SequenceBatch, state: State | None = None
+    ) -> tuple[Tensor, Tensor | None, State | None]:
+        """Scores of each label at each step, of each class of the whole, and the state after the last step.
+
+        Shapes: (B, T, K); (B, classes) or None.
+        """
+        read = self.reader(batch.words, batch.vectors, batch.lengths, state)
+        classes = None
+        if self.classes is not None:
+            classes = self.classes(pool_steps(read.steps, batch.lengths, "max"))
+        return self.output(read.steps), classes, read.state
+
+    def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
+        """The summed loss of all labels, those of wholes times their share, and the state after it all.
+
+        Shapes: batch.labels (B, T); batch.label (B,).
+        """
+        emissions, classes, after = self.scores(batch, state)
+        assert batch.labels is not None, "a tagger learns from labels"
+        total = self._steps_loss(emissions, batch.labels, batch.lengths)
+        if classes is not None:
+            assert batch.label is not None, "a tagger with classes learns from labels of the whole"
+            weights = None if self.class_weights is None else self.class_weights.to(classes.device)
+            loss = F.cross_entropy(classes, batch.label, weights, reduction="sum", ignore_index=ABSENT)
+            total = total + self.class_share * loss
+        return LabelLoss(total, after)
+
+    def _steps_loss(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        if self.crf is not None:
+            return self.crf.losses(emissions, labels, lengths).sum()
+        weights = None if self.label_weights is None else self.label_weights.to(emissions.device)
+        if self.decoder == "sigmoid":
+            weight = None if weights is None else weights[1] / weights[0]
+            losses = F.binary_cross_entropy_with_logits(
+                emissions.squeeze(2), (labels == 1).to(emissions.dtype), pos_weight=weight, reduction="none"
+            )
+            return losses.masked_fill(labels == ABSENT, 0.0).sum()
+        return F.cross_entropy(
+            emissions.flatten(0, 1),
+            labels.flatten(),
+            weights,
+            ignore_index=ABSENT,
+            reduction="sum",
+            label_smoothing=self.smoothing,
+        )
+
+    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """P(label) at each step: of all sequences together with a CRF. Shapes: (B, T, K) in and out."""
+        if self.crf is not None:
+            return self.crf.marginals(emissions, lengths)
+        if self.decoder == "sigmoid":
+            yes = torch.sigmoid(emissions)
+            return torch.cat([1 - yes, yes], dim=2)
+        return emissions.softmax(2)

@@ -1,0 +1,168 @@
+"""What a word is to a network: representations side by side, each made once for a word that occurs.
+
+x_t = [E[w_t]; 1-of-N(w_t); Σ_g G[g]; characters(w_t); casing(w_t)]      whichever are asked for
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recurra.config import RepresentationPart
+from recurra.data.batches import WordBatch
+from recurra.errors import ConfigError
+from recurra.layers import LSTM, ends_of_state
+from recurra.text.word_encoder import CASINGS, WordEncoder
+
+_CASING_SIZE = 5
+_CONVOLUTION = 3  # characters that a filter sees
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """How many words, characters and trigrams have ids."""
+
+    words: int
+    characters: int
+    trigrams: int
+
+    @classmethod
+    def of(cls, encoder: WordEncoder) -> "InputSizes":
+        """Those of an encoder's vocabularies."""
+        return cls(len(encoder.words), len(encoder.characters), len(encoder.trigrams))
+
+
+class CharacterRNN(nn.Module):
+    """A word's vector from its characters: where an LSTM has read them from either end.
+
+    Shapes: characters (U, C), -1 past the end; lengths (U,); result (U, 2H).
+    Source: G. Lample et al., Neural architectures for named entity recognition (2016).
+    """
+
+    def __init__(self, characters: int, size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.embedding = _embedding(characters, size)
+        self.recurrent = LSTM(size, hidden_size, batch_first=True, bidirectional=True)
+        self.output_size = 2 * hidden_size
+
+    def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        """The words' vectors. Shapes: characters (U, C); lengths (U,); result (U, 2H)."""
+        vectors = self.embedding(characters.clamp(min=0))
+        _, state = self.recurrent(vectors, lengths=lengths)
+        return ends_of_state(state, bidirectional=True)
+
+
+class CharacterCNN(nn.Module):
+    """A word's vector from its characters: the largest answer of each filter over three of them.
+
+    Shapes: characters (U, C), -1 past the end; result (U, filters).
+    Source: X. Ma & E. Hovy, End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF (2016).
+    """
+
+    def __init__(self, characters: int, size: int, filters: int) -> None:
+        super().__init__()
+        self.embedding = _embedding(characters, size)
+        self.filters = nn.Conv1d(size, filters, _CONVOLUTION, padding=_CONVOLUTION // 2)
+        self.output_size = filters
+
+    def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        """The words' vectors. Shapes: characters (U, C); lengths (U,); result (U, filters)."""
+        there = (characters >= 0).unsqueeze(2)
+        vectors = self.embedding(characters.clamp(min=0)) * there
+        answers = self.filters(vectors.transpose(1, 2)).masked_fill(~there.transpose(1, 2), -torch.inf)
+        largest: Tensor = answers.amax(2)
+        return torch.where(there.any(1), largest, 0.0)
+
+
+class OneOfN(nn.Module):
+    """1-of-N: a one at the word's place and zeros elsewhere. Unknown words share a place, or have none.
+
+    Shapes: ids (B, T), 0 for an unknown word; result (B, T, N).
+    """
+
+    def __init__(self, words: int, *, other: bool) -> None:
+        super().__init__()
+        self.other, self.output_size = other, words
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """The vectors. Shapes: ids (B, T); result (B, T, N)."""
+        vectors = F.one_hot(ids, self.output_size).float()
+        return vectors if self.other else vectors * (ids > 0).unsqueeze(2)
+
+
+class WordInput(nn.Module):
+    """Vectors of words: a learnt or given one, 1-of-N, letter trigrams, characters, casing, side by side.
+
+    In training a word is `<unk>` with probability `word_dropout`, and then known by its characters, trigrams
+    and casing alone.
+
+    Shapes: batch of words (B, T); result (B, T, output_size).
+    Raises: ConfigError where there would be nothing to see of a word.
+    """
+
+    def __init__(self, sizes: InputSizes, config: RepresentationPart, vector_size: int | None = None) -> None:
+        super().__init__()
+        self.word_dropout = config.word_dropout
+        self.words: nn.Embedding | OneOfN | None = None
+        width = 0
+        if config.word_vectors == "one-hot":
+            self.words = OneOfN(sizes.words, other=config.other)
+            width += sizes.words
+        elif config.word_vectors != "none":
+            self.words = _embedding(sizes.words, vector_size or config.word_size)
+            width += self.words.embedding_dim
+        self.trigrams: nn.Embedding | None = None
+        if config.trigrams:
+            self.trigrams = _embedding(sizes.trigrams, config.trigram_size)
+            width += config.trigram_size
+        self.characters: CharacterRNN | CharacterCNN | None = None
+        if config.characters != "none":
+            kind = CharacterRNN if config.characters == "rnn" else CharacterCNN
+            self.characters = kind(sizes.characters, config.character_size, config.character_hidden)
+            width += self.characters.output_size
+        self.casing: nn.Embedding | None = None
+        if config.casing:
+            self.casing = nn.Embedding(len(CASINGS), _CASING_SIZE)
+            width += _CASING_SIZE
+        if width == 0:
+            raise ConfigError(
+                "word_vectors: is none, and trigrams, characters and casing are not asked for; choose one."
+            )
+        self.output_size = width
+
+    def forward(self, batch: WordBatch) -> Tensor:
+        """The words' vectors. Shapes: result (B, T, output_size)."""
+        parts = []
+        if self.words is not None:
+            parts.append(self.words(self._dropped(batch.ids)))
+        of_words = [part for part in self._of_each_word(batch) if part is not None]
+        if of_words:
+            parts.append(torch.cat(of_words, dim=1)[batch.places])
+        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+
+    def _of_each_word(self, batch: WordBatch) -> list[Tensor | None]:
+        """What is made once for each word that occurs, (U, …) each."""
+        trigrams = characters = casing = None
+        if self.trigrams is not None:
+            there = (batch.trigrams >= 0).unsqueeze(2)
+            trigrams = (self.trigrams(batch.trigrams.clamp(min=0)) * there).sum(1)
+        if self.characters is not None:
+            characters = self.characters(batch.characters, batch.character_lengths)
+        if self.casing is not None:
+            casing = self.casing(batch.casing)
+        return [trigrams, characters, casing]
+
+    def _dropped(self, ids: Tensor) -> Tensor:
+        if not self.training or self.word_dropout == 0:
+            return ids
+        kept = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
+        return ids * kept  # <unk> is 0
+
+
+def _embedding(count: int, size: int) -> nn.Embedding:
+    """Vectors that start uniform within ±√(3/size), so that their numbers have variance 1/size."""
+    embedding = nn.Embedding(count, size)
+    bound = (3.0 / size) ** 0.5
+    nn.init.uniform_(embedding.weight, -bound, bound)
+    return embedding

@@ -1,0 +1,98 @@
+"""What is said of one text, with the places in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recurra.tasks.labelling.predicting import Prediction
+from recurra.text import spans_of
+from recurra.text.words import Word
+
+
+@dataclass(frozen=True)
+class LabelledWord:
+    """A word with its label, that label's probability, and its place: text[begin:end]."""
+
+    text: str
+    begin: int
+    end: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Words that are one entity, the place of the whole, and the probability of its least certain label."""
+
+    type: str
+    text: str
+    begin: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one text: labels of words, entities, a label of the whole, where it has them."""
+
+    text: Any
+    words: tuple[LabelledWord, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    paths: tuple[tuple[tuple[str, ...], float], ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label of the whole, or of the least certain word's."""
+        if self.label is not None and self.probabilities is not None:
+            return self.probabilities[self.label]
+        return min((word.probability for word in self.words), default=1.0)
+
+    def line(self) -> str:
+        """For people and pipes: labels apart by blanks, and after a tab the label of the whole."""
+        parts = [" ".join(word.label for word in self.words)] if self.words or self.label is None else []
+        return "\t".join([*parts, *([self.label] if self.label is not None else [])])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        found: dict[str, Any] = {"text": self.text}
+        if self.words:
+            found["words"] = [vars_of(word) for word in self.words]
+        if self.entities or (self.words and self.label is None):
+            found["entities"] = [vars_of(entity) for entity in self.entities]
+        if self.label is not None:
+            found |= {"label": self.label, "probabilities": self.probabilities}
+        if self.paths:
+            found["n_best"] = [{"labels": list(labels), "probability": p} for labels, p in self.paths]
+        return found
+
+
+def vars_of(thing: LabelledWord | Entity) -> dict[str, Any]:
+    """A word or entity as plain values, its probability to four figures."""
+    return {
+        name: round(value, 4) if isinstance(value, float) else value for name, value in thing.__dict__.items()
+    }
+
+
+def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> Answer:
+    """A prediction with the places of its words."""
+    if said.labels is None:
+        return Answer(text, label=said.label, probabilities=said.probabilities)
+    labelled = tuple(
+        LabelledWord(*word, label, probability)
+        for word, label, probability in zip(words, said.labels, said.label_probabilities, strict=True)
+    )
+    entities: tuple[Entity, ...] = ()
+    if spans:
+        entities = tuple(
+            Entity(
+                kind,
+                text[labelled[first].begin : labelled[last - 1].end],
+                labelled[first].begin,
+                labelled[last - 1].end,
+                min(word.probability for word in labelled[first:last]),
+            )
+            for kind, first, last in spans_of(said.labels)
+        )
+    return Answer(text, labelled, entities, said.label, said.probabilities, said.paths)

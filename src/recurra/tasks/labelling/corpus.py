@@ -1,0 +1,274 @@
+"""The rows that a task is trained on: read, checked, split, and as numbers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
+from recurra.data.examples import BadRows, Example
+from recurra.data.readers import read_examples
+from recurra.data.splits import stratified_split
+from recurra.errors import DataError
+from recurra.models.tagger import ABSENT
+from recurra.tasks.labelling.config import LabellingConfig, TagConfig
+from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
+from recurra.text.word_encoder import WordEncoder, WordForms
+from recurra.text.word_table import WordTable
+
+_HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
+    "tag": lambda row: row.labels is not None,
+    "classify": lambda row: row.label is not None,
+    "pair": lambda row: row.label is not None and row.second is not None,
+}
+NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What a model must know to read and to answer: words, labels of words, labels of rows.
+
+    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word.
+    """
+
+    words: WordEncoder | None
+    labels: Vocabulary | None
+    classes: Vocabulary | None
+    spans: bool = False
+    vector_shape: tuple[int, ...] = ()
+
+
+@dataclass
+class LabelledCorpus:
+    """Rows to train on, to validate on and to test on."""
+
+    symbols: Symbols
+    train: list[Example]
+    valid: list[Example]
+    test: list[Example] | None = None
+    skipped: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+    def facts(self, config: LabellingConfig) -> dict[str, Any]:
+        """What run.toml says of the data."""
+        return {
+            "train": {"path": config.data, "rows": len(self.train)},
+            "valid": {"path": config.valid or config.data, "rows": len(self.valid)},
+            **({"test": {"path": config.test, "rows": len(self.test)}} if self.test is not None else {}),
+            "skipped": len(self.skipped),
+        }
+
+
+def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> list[Example]:
+    """The rows of a file that a task can learn from.
+
+    Raises: DataError for rows without what the task needs, unless such rows are left out.
+    """
+    rows = _in_bio(read_examples(path, config, bad), config, bad)
+    kept = []
+    for row in rows:
+        if not _HAS_TARGETS[task](row):
+            bad.refuse(row.place, f"has not {NEEDS[task]}, which the task {task} needs")
+        else:
+            kept.append(row)
+    if not kept:
+        raise DataError(f"{path}: has no rows with {NEEDS[task]}.")
+    return kept
+
+
+def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[Example]:
+    """Rows whose labels of words mark spans in BIO, where they mark spans; others as they are."""
+    with_labels = [row.labels for row in rows if row.labels is not None]
+    scheme = config.scheme
+    if scheme == "auto" and not mark_spans([tag for tags in with_labels for tag in tags]):
+        return rows
+    if not with_labels or scheme == "classes":
+        return rows
+    if scheme == "auto":
+        prefixes = {tag[:2] for tags in with_labels for tag in tags}
+        scheme = "iobes" if prefixes & {"E-", "S-"} else ("iob1" if is_iob1(with_labels) else "bio")
+    kept = []
+    for row in rows:
+        if row.labels is None:
+            kept.append(row)
+        elif scheme == "bio":
+            at = first_inconsistent(row.labels)
+            if at is None:
+                kept.append(row)
+            else:
+                before = row.labels[at - 1] if at else "the beginning"
+                bad.refuse(
+                    row.place, f"has {row.labels[at]} at word {at + 1} after {before}, which is no BIO"
+                )
+        else:
+            kept.append(replace(row, labels=tuple(bio_tags(spans_of(row.labels), len(row.labels)))))
+    return kept
+
+
+def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
+    """Read and split all rows, and count the symbols of those to train on.
+
+    Raises: DataError for files that cannot be used; ConfigError for options that do not fit them.
+    """
+    bad = BadRows(config.skip_bad)
+    assert config.data is not None, "the configuration asks for it"
+    rows = read_rows(task, config, config.data, bad)
+    if config.valid is not None:
+        train, valid = rows, read_rows(task, config, config.valid, bad)
+    else:
+        if len(rows) < 2:
+            raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
+        train, valid = split_rows(task, rows, config)
+    test = None if config.test is None else read_rows(task, config, config.test, bad)
+    symbols = count_symbols(task, config, train)
+    notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
+    return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes)
+
+
+def split_rows(
+    task: str, rows: Sequence[Example], config: LabellingConfig
+) -> tuple[list[Example], list[Example]]:
+    """Rows to train on and rows held out, of each label as many; whole conversations go together."""
+    groups: list[list[Example]] = []
+    for row in rows:
+        if row.turn and groups:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    strata = [group[0].label for group in groups]
+    kept, held = stratified_split(strata, config.validation_fraction, config.split_seed)
+    return [row for i in kept for row in groups[i]], [row for i in held for row in groups[i]]
+
+
+def count_symbols(task: str, config: LabellingConfig, train: Sequence[Example]) -> Symbols:
+    """The words and labels of the rows to train on.
+
+    Raises: DataError where rows of words and rows of vectors, or vectors of other shapes, stand together.
+    """
+    shapes = {row.vectors.shape[1:] if row.vectors is not None else () for row in train}
+    if len(shapes) > 1:
+        first = next(row for row in train if row.vectors is None or row.vectors.shape[1:] != min(shapes))
+        raise DataError(f"{first.place}: has steps of another kind than others; all must be words, or alike.")
+    shape = shapes.pop()
+    labels = classes = None
+    spans = False
+    if task == "tag":
+        tags = Counter(tag for row in train for tag in row.labels or ())
+        labels = Vocabulary(_frequent_first(tags))
+        spans = config.scheme != "classes" and mark_spans(labels.symbols)
+    if task != "tag" or (isinstance(config, TagConfig) and config.class_share and train[0].label is not None):
+        classes = Vocabulary(_frequent_first(Counter(row.label for row in train if row.label is not None)))
+    words = None
+    if not shape:
+        forms = WordForms(config.lowercase, config.digits)
+        words = WordEncoder.count(
+            texts_of(train), forms=forms, min_count=config.min_count, max_size=config.max_vocabulary_size
+        )
+    return Symbols(words, labels, classes, spans, shape)
+
+
+def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:
+    """All sequences of words of some rows, both of a pair."""
+    for row in rows:
+        yield row.words
+        if row.second is not None:
+            yield row.second
+
+
+def _frequent_first(counts: Counter[str]) -> list[str]:
+    return [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
+    """A sentence for each row with a label that no row to train on has: it can only be missed."""
+    notes = []
+    for row in rows:
+        unknown = [
+            tag for tag in row.labels or () if symbols.labels is not None and tag not in symbols.labels
+        ]
+        if symbols.classes is not None and row.label is not None and row.label not in symbols.classes:
+            unknown.append(row.label)
+        if unknown:
+            notes.append(f"{row.place}: has the label {unknown[0]!r}, which no row to train on has.")
+    return notes
+
+
+class EncodedRows:
+    """Rows as numbers, and batches of them."""
+
+    def __init__(self, rows: Sequence[Example], symbols: Symbols) -> None:
+        self.rows, self.symbols = rows, symbols
+        self.lengths = [len(row) + (len(row.second) if row.second is not None else 0) for row in rows]
+        self._table = None if symbols.words is None else WordTable(symbols.words)
+        self._words: list[NDArray[np.int64]] = []
+        self._seconds: list[NDArray[np.int64]] = []
+        if self._table is not None:
+            self._table.add(word for words in texts_of(rows) for word in words)
+            self._words = [self._table.rows_of(row.words) for row in rows]
+            self._seconds = [self._table.rows_of(row.second) for row in rows if row.second is not None]
+        self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
+
+    def _label_ids(self, row: Example) -> NDArray[np.int64]:
+        assert self.symbols.labels is not None, "asked for where there are labels"
+        ids = self.symbols.labels.ids
+        return np.array([ids.get(tag, ABSENT) for tag in row.labels or [""] * len(row)], dtype=np.int64)
+
+    def batch(self, chosen: Sequence[int], *, count: int | None = None, fresh: bool = True) -> SequenceBatch:
+        """Some rows as a batch; `count` is the number of targets over all processes, else of these rows."""
+        rows = [self.rows[i] for i in chosen]
+        vectors = None
+        if self._table is None:
+            vectors = torch.from_numpy(pad([np.asarray(row.vectors) for row in rows]))
+        labels = None
+        if self.symbols.labels is not None:
+            labels = torch.from_numpy(pad([self._labels[i] for i in chosen], fill=ABSENT))
+        label = None
+        if self.symbols.classes is not None:
+            ids = self.symbols.classes.ids
+            label = torch.tensor([ids.get(row.label or "", ABSENT) for row in rows])
+        return SequenceBatch(
+            words=self._batch_of(self._words, chosen),
+            vectors=vectors,
+            lengths=torch.tensor([len(row) for row in rows], dtype=torch.int64),
+            second=self._batch_of(self._seconds, chosen) if rows[0].second is not None else None,
+            labels=labels,
+            label=label,
+            count=self.targets(chosen) if count is None else count,
+            rows=tuple(int(i) for i in chosen),
+            fresh=fresh,
+        )
+
+    def targets(self, chosen: Sequence[int]) -> int:
+        """How many targets rows have: words with labels, or rows."""
+        if self.symbols.labels is None:
+            return len(chosen)
+        return max(1, sum(len(self.rows[i]) for i in chosen))
+
+    def _batch_of(self, words: Sequence[NDArray[np.int64]], chosen: Sequence[int]) -> WordBatch | None:
+        return None if self._table is None else word_batch(self._table, [words[i] for i in chosen])
+
+
+class RowFeed:
+    """Batches of rows for the training loop: near in length, in another order in each pass."""
+
+    def __init__(
+        self, encoded: EncodedRows, config: LabellingConfig, *, rank: int = 0, processes: int = 1
+    ) -> None:
+        self._encoded, self._rank, self._processes = encoded, rank, processes
+        self._order = BucketedOrder(encoded.lengths, config.batch_size, config.seed)
+        self.batch_rows = config.batch_size // processes
+
+    def __len__(self) -> int:
+        """How many batches a pass has."""
+        return len(self._order)
+
+    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
+        """Batch `last` of a pass; there is nothing to join."""
+        every = self._order.batch(last, epoch).tolist()
+        own = every[self._rank :: self._processes]
+        batch = self._encoded.batch(own or every[:1], count=self._encoded.targets(every))
+        return replace(batch, epoch=epoch), 0

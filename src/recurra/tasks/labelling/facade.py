@@ -1,0 +1,178 @@
+"""Taggers and classifiers that a person holds: train, evaluate, predict."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+
+from recurra.config import build_config
+from recurra.data.examples import BadRows, Example
+from recurra.errors import ConfigError, RunError
+from recurra.layers import RecurrentLayer
+from recurra.runs import RunFolder
+from recurra.tasks.labelling import training
+from recurra.tasks.labelling.answers import Answer, answer
+from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
+from recurra.tasks.labelling.corpus import EncodedRows, Symbols, build_corpus, read_rows
+from recurra.tasks.labelling.figures import LabelFigures, count_figures
+from recurra.tasks.labelling.networks import build_network
+from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.text.words import Word, words_of
+from recurra.training import Listener, named_memory_faults
+from recurra.training.snapshot import restore_weights
+
+_AT_ONCE = 64  # lines that are predicted together
+
+
+class Labeller:
+    """What taggers and classifiers have in common; see `Tagger`, `Classifier`, `PairClassifier`."""
+
+    task: ClassVar[str]
+
+    def __init__(
+        self,
+        network: LabellingNetwork,
+        symbols: Symbols,
+        config: LabellingConfig,
+        run: RunFolder | None = None,
+    ) -> None:
+        self.network = network.eval()
+        for module in network.modules():
+            if isinstance(module, RecurrentLayer):
+                module.keep_packed = True
+        self.symbols, self.config, self.run = symbols, config, run
+
+    @classmethod
+    def train(
+        cls,
+        data: str | Path,
+        *,
+        out: str | Path,
+        valid: str | Path | None = None,
+        test: str | Path | None = None,
+        overwrite: bool = False,
+        listeners: Sequence[Listener] = (),
+        **options: Any,
+    ) -> Self:
+        """Train on the rows of a file into the run folder `out`; `options` are those of `recurra train`.
+
+        Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
+        if `out` is in the way.
+        """
+        files = {"data": data, "valid": valid, "test": test}
+        options |= {name: str(file) for name, file in files.items() if file is not None}
+        config = build_config(CONFIGS[cls.task], overrides=options)
+        training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
+        return cls.load(out)
+
+    @classmethod
+    def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
+        """The model that lies in a run folder, with its best weights.
+
+        Raises: RunError if there is none, it is damaged or of another task.
+        """
+        folder = RunFolder.open(Path(run))
+        task, config = training.config_of(folder)
+        if task != cls.task:
+            raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
+        symbols = training.load_symbols(folder.path)
+        weights = folder.read_weights()
+        with named_memory_faults("use a machine with more memory"):
+            network = build_network(config, symbols)
+            restore_weights(network, weights, source=str(folder.weights))
+        return cls(network.to(device), symbols, config, folder)
+
+    def evaluate(self, data: str | Path | None = None, *, skip_bad: bool = False) -> LabelFigures:
+        """How well the model labels the rows of a file, or without one those held out in training.
+
+        Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
+        """
+        rows = self.rows_of(data, skip_bad=skip_bad)
+        return count_figures(rows, self.predict_rows(rows), self.symbols)
+
+    def rows_of(self, data: str | Path | None = None, *, skip_bad: bool = False) -> list[Example]:
+        """The rows of a file, or without one those held out in training. Raises: as `evaluate`."""
+        config = self.config.model_copy(update={"skip_bad": skip_bad or self.config.skip_bad})
+        if data is not None:
+            return read_rows(self.task, config, str(data), BadRows(config.skip_bad))
+        if self.run is None:
+            raise ConfigError("data: the model is of no run, so it has no rows of its own; name a file.")
+        return build_corpus(self.task, config).valid
+
+    def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
+        """What the model says of rows, in their order."""
+        return predict_rows(self.network, EncodedRows(rows, self.symbols), n_best=n_best, device=self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def predict(self, text: Any, *, n_best: int = 0) -> Answer:
+        """What the model says of one text (of a pair: a tuple of two), with places in the text."""
+        return next(self.predict_stream([text], n_best=n_best))
+
+    def predict_stream(self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1) -> Iterator[Answer]:
+        """What the model says of texts, one after the other as they come, `at_once` of them together."""
+        texts = iter(texts)
+        while some := list(islice(texts, at_once)):
+            words = [self._words(text) for text in some]
+            rows = [self._row(text, found) for text, found in zip(some, words, strict=True)]
+            said = self.predict_rows(rows, n_best=n_best)
+            for text, found, one in zip(some, words, said, strict=True):
+                yield answer(text, found, one, spans=self.symbols.spans)
+
+    def _words(self, text: Any) -> list[Word]:
+        """The words of a text with their places."""
+        if self.symbols.words is None:
+            raise ConfigError("predict: the model reads vectors, not texts; use predict_rows.")
+        if not isinstance(text, str):
+            raise ConfigError(f"predict: got {type(text).__name__}, expected a text.")
+        return words_of(text, self.config.split)
+
+    def _row(self, text: Any, words: Sequence[Word]) -> Example:
+        return Example(tuple(word.text for word in words))
+
+
+class Tagger(Labeller):
+    """A label for each word: slots, entities, parts of speech; and where rows have one, a label of the whole.
+
+    tagger = recurra.Tagger.train("atis.iob", out="runs/atis")
+    tagger.predict("i want to fly to boston").entities
+    """
+
+    task = "tag"
+
+
+class Classifier(Labeller):
+    """A label for a text, or for any sequence of vectors or pictures.
+
+    classifier = recurra.Classifier.train("reviews.csv", out="runs/reviews")
+    classifier.predict("a fine film").label
+    """
+
+    task = "classify"
+
+
+class PairClassifier(Labeller):
+    """A label for two texts: whether they say the same, say.
+
+    pairs = recurra.PairClassifier.train("paraphrases.tsv", out="runs/pairs")
+    pairs.predict(("He left.", "He went away.")).label
+    """
+
+    task = "pair"
+
+    def _words(self, text: Any) -> list[Word]:
+        if not isinstance(text, tuple) or len(text) != 2:
+            raise ConfigError("predict: a model of pairs needs a tuple of two texts.")
+        return super()._words(text[0])
+
+    def _row(self, text: Any, words: Sequence[Word]) -> Example:
+        second = super()._words(text[1])
+        return Example(tuple(w.text for w in words), second=tuple(w.text for w in second))
+
+
+LABELLERS: dict[str, type[Labeller]] = {kind.task: kind for kind in (Tagger, Classifier, PairClassifier)}

@@ -1,0 +1,136 @@
+"""How well a tagger or classifier does: the figures that count, as a sentence, as tables, as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recurra.data.examples import Example
+from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
+from recurra.tasks.labelling.corpus import Symbols
+from recurra.tasks.labelling.predicting import Prediction
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """Entities found whole, or labels of words that are classes; labels of rows; rows with all of it right.
+
+    `reliability` tells whether the model is right as often as it says: of rows, or of words in a tagger
+    without labels of rows.
+    """
+
+    rows: int
+    words: int
+    exact: int  # rows with every label right
+    entities: EntityFigures | None
+    tags: ClassFigures | None
+    classes: ClassFigures | None
+    reliability: Reliability
+
+    @property
+    def criterion(self) -> float:
+        """What the best model has least of: 1 - F1 or 1 - accuracy, the sum where there are two."""
+        found = 0.0
+        if self.entities is not None:
+            found += 1 - self.entities.overall.f1
+        elif self.tags is not None:
+            found += 1 - self.tags.accuracy
+        if self.classes is not None:
+            found += 1 - self.classes.accuracy
+        return found
+
+    def main(self) -> dict[str, float]:
+        """The figures that a training is watched by."""
+        figures = {}
+        if self.entities is not None:
+            figures["f1"] = self.entities.overall.f1
+        elif self.tags is not None:
+            figures["tag_accuracy"] = self.tags.accuracy
+        if self.classes is not None:
+            figures["accuracy"] = self.classes.accuracy
+        return figures
+
+    def sentence(self) -> str:
+        """For people."""
+        parts = []
+        if self.entities is not None:
+            hits = self.entities.overall
+            parts.append(f"F1 {hits.f1:.2%} (precision {hits.precision:.2%}, recall {hits.recall:.2%})")
+        elif self.tags is not None:
+            parts.append(
+                f"{self.tags.accuracy:.2%} of words right (most frequent label {self.tags.majority:.2%})"
+            )
+        if self.classes is not None:
+            accuracy = f"accuracy {self.classes.accuracy:.2%}"
+            parts.append(accuracy + f" (most frequent label {self.classes.majority:.2%})")
+        if self.words:
+            parts.append(f"{self.exact / max(1, self.rows):.2%} of rows right throughout")
+            parts.append(f"{self.rows:,} rows, {self.words:,} words")
+        else:
+            parts.append(f"{self.rows:,} rows")
+        return ", ".join(parts)
+
+    def tables(self) -> dict[str, dict[str, Hits]]:
+        """Hits of each type of entity, each label of words, each label of rows."""
+        found = {}
+        if self.entities is not None:
+            found["entities"] = dict(self.entities.by_type)
+        elif self.tags is not None:
+            found["labels of words"] = self.tags.by_label
+        if self.classes is not None:
+            found["labels"] = self.classes.by_label
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        found: dict[str, Any] = dict(self.main())
+        found |= {"rows": self.rows, "words": self.words, "exact": self.exact / max(1, self.rows)}
+        if self.entities is not None:
+            hits = self.entities.overall
+            found |= {
+                "precision": hits.precision,
+                "recall": hits.recall,
+                "word_accuracy": self.entities.accuracy,
+            }
+        if self.classes is not None:
+            found |= {"macro_f1": self.classes.macro_f1, "majority": self.classes.majority}
+            found["confusion"] = {"labels": self.classes.labels, "counts": self.classes.table()}
+        found["by_label"] = {
+            title: {name: hits.to_dict() for name, hits in table.items()}
+            for title, table in self.tables().items()
+        }
+        return found | self.reliability.to_dict()
+
+
+def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: Symbols) -> LabelFigures:
+    """The figures of predictions beside what is right."""
+    entities = tags = classes = None
+    words = 0
+    exact = [True] * len(rows)
+    probabilities: list[float] = []
+    right: list[bool] = []
+    if symbols.labels is not None:
+        gold = [row.labels or () for row in rows]
+        found = [prediction.labels or () for prediction in said]
+        words = sum(map(len, gold))
+        if symbols.spans:
+            entities = EntityFigures.count(gold, found)
+        else:
+            tags = ClassFigures.count(_flat(gold), _flat(found))
+        exact = [wanted == was for wanted, was in zip(gold, found, strict=True)]
+        probabilities = [p for prediction in said for p in prediction.label_probabilities]
+        right = [a == b for a, b in zip(_flat(gold), _flat(found), strict=True)]
+    if symbols.classes is not None:
+        labelled = [(row.label, one) for row, one in zip(rows, said, strict=True) if row.label is not None]
+        classes = ClassFigures.count([gold for gold, _ in labelled], [one.label or "" for _, one in labelled])
+        exact = [
+            whole and (row.label is None or row.label == one.label)
+            for whole, row, one in zip(exact, rows, said, strict=True)
+        ]
+        probabilities = [one.confidence for _, one in labelled]
+        right = [gold == one.label for gold, one in labelled]
+    reliability = Reliability.count(probabilities, right)
+    return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability)
+
+
+def _flat(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [label for row in rows for label in row]

@@ -1,0 +1,97 @@
+"""The network that a labelling configuration names, over the symbols of its rows."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from recurra.data.examples import Example
+from recurra.errors import ConfigError
+from recurra.layers import Constraints
+from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.tagger import TaggerNetwork
+from recurra.models.word_input import InputSizes
+from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
+from recurra.tasks.labelling.corpus import Symbols
+from recurra.tasks.labelling.predicting import LabellingNetwork
+from recurra.text import Vocabulary, bio_rules
+
+
+def build_network(
+    config: LabellingConfig, symbols: Symbols, train: Iterable[Example] = ()
+) -> LabellingNetwork:
+    """A network with its first weights; `train` is what balanced class weights are counted from.
+
+    Raises: ConfigError where the configuration does not fit the rows.
+    """
+    sizes = None if symbols.words is None else InputSizes.of(symbols.words)
+    balanced = config.class_weights == "balanced"
+    rows = list(train) if balanced else []
+    of_classes = None
+    if balanced and symbols.classes is not None:
+        of_classes = balanced_weights((row.label for row in rows if row.label is not None), symbols.classes)
+    num_classes = 0 if symbols.classes is None else len(symbols.classes)
+    if isinstance(config, TagConfig):
+        assert symbols.labels is not None, "a tagger has labels"
+        if config.decoder == "sigmoid" and len(symbols.labels) != 2:
+            raise ConfigError(
+                f"decoder: sigmoid answers yes or no, but words have {len(symbols.labels)} labels "
+                f"({', '.join(symbols.labels.symbols[:4])} …); use softmax or crf."
+            )
+        of_labels = None
+        if balanced:
+            of_labels = balanced_weights((tag for row in rows for tag in row.labels or ()), symbols.labels)
+        return TaggerNetwork(
+            config,
+            len(symbols.labels),
+            kind=config.model,
+            decoder=config.decoder,
+            num_classes=num_classes,
+            class_share=config.class_share,
+            sizes=sizes,
+            vector_shape=symbols.vector_shape,
+            constraints=_constraints(symbols) if config.constrained and symbols.spans else None,
+            label_weights=of_labels,
+            class_weights=of_classes,
+        )
+    if isinstance(config, PairConfig):
+        if sizes is None:
+            raise ConfigError("data: has vectors, and pairs are of texts.")
+        return PairNetwork(
+            config,
+            num_classes,
+            kind=config.model,
+            pooling=config.pooling,
+            sizes=sizes,
+            class_weights=of_classes,
+        )
+    assert isinstance(config, ClassifyConfig), "there are three tasks"
+    return ClassifierNetwork(
+        config,
+        num_classes,
+        kind=config.model,
+        pooling=config.pooling,
+        sizes=sizes,
+        vector_shape=symbols.vector_shape,
+        class_weights=of_classes,
+    )
+
+
+def _constraints(symbols: Symbols) -> Constraints:
+    assert symbols.labels is not None, "asked for of taggers"
+    begins, follows = bio_rules(symbols.labels.symbols)
+    first, after = torch.from_numpy(begins), torch.from_numpy(follows)
+    return Constraints(first, after, torch.ones_like(first))
+
+
+def balanced_weights(labels: Iterable[str], names: Vocabulary) -> Tensor:
+    """A weight for each label, inverse to how often it occurs; 1 on the mean over what occurs.
+
+        w_k = N / (K n_k)
+
+    Shapes: result (K,).
+    """
+    counts = Counter(labels)
+    total = sum(counts.values())
+    return torch.tensor([total / (len(names) * max(1, counts[name])) for name in names.symbols])

@@ -1,0 +1,142 @@
+"""What a network says of rows: labels of words and of wholes, with their probabilities."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from recurra.data.batches import BucketedOrder, SequenceBatch
+from recurra.layers import LabelPath, State
+from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.tagger import TaggerNetwork
+from recurra.tasks.labelling.corpus import EncodedRows, Symbols
+
+LabellingNetwork = TaggerNetwork | ClassifierNetwork | PairNetwork
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is said of one row.
+
+    `labels` with the probability of each, `label` with that of each class by name; `paths` the n likeliest
+    sequences of labels, where they were asked for.
+    """
+
+    labels: tuple[str, ...] | None = None
+    label_probabilities: tuple[float, ...] = ()
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    paths: tuple[tuple[tuple[str, ...], float], ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the row's label; of a tagger that of its least certain word."""
+        if self.label is not None and self.probabilities is not None:
+            return self.probabilities[self.label]
+        return min(self.label_probabilities, default=1.0)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode and without gradients, for a while."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)
+
+
+def predict_rows(
+    network: LabellingNetwork, encoded: EncodedRows, *, n_best: int = 0, device: torch.device | None = None
+) -> list[Prediction]:
+    """What the network says of rows, in their order; turns of a conversation one after the other."""
+    found: dict[int, Prediction] = {}
+    with evaluating(network):
+        for batch, state_of in _batches(encoded):
+            moved = batch if device is None else batch.to(device)
+            predictions = _predict(network, moved, encoded.symbols, n_best, state_of)
+            found.update(zip(batch.rows, predictions, strict=True))
+    return [found[row] for row in range(len(encoded.rows))]
+
+
+class _Carried:
+    """The state that the last turn of a conversation left; empty where a row begins one."""
+
+    def __init__(self) -> None:
+        self.state: State | None = None
+
+
+def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, _Carried]]:
+    """Rows that stand alone in batches near in length; turns of conversations one by one."""
+    rows = encoded.rows
+    in_turns = [
+        bool(row.turn) or (i + 1 < len(rows) and rows[i + 1].turn == row.turn + 1)
+        for i, row in enumerate(rows)
+    ]
+    alone = [i for i, turns in enumerate(in_turns) if not turns]
+    order = BucketedOrder([encoded.lengths[i] for i in alone], _BATCH, 0, shuffle=False)
+    for number in range(len(order)):
+        yield encoded.batch([alone[i] for i in order.batch(number)]), _Carried()
+    carried = _Carried()
+    for i, row in enumerate(rows):
+        if in_turns[i]:
+            if row.turn == 0:
+                carried = _Carried()
+            yield encoded.batch([i], fresh=row.turn == 0), carried
+
+
+def _predict(
+    network: LabellingNetwork, batch: SequenceBatch, symbols: Symbols, n_best: int, carried: _Carried
+) -> list[Prediction]:
+    if isinstance(network, TaggerNetwork):
+        emissions, classes, carried.state = network.scores(batch, carried.state)
+        return _tagged(network, batch, symbols, emissions, classes, n_best)
+    logits, carried.state = network.scores(batch, carried.state)
+    return [Prediction(label=label, probabilities=shares) for label, shares in _classes(logits, symbols)]
+
+
+def _classes(logits: Tensor, symbols: Symbols) -> list[tuple[str, dict[str, float]]]:
+    assert symbols.classes is not None, "a classifier has classes"
+    names = symbols.classes.symbols
+    shares = logits.float().softmax(1).tolist()
+    best = logits.argmax(1).tolist()
+    return [(names[i], dict(zip(names, row, strict=True))) for i, row in zip(best, shares, strict=True)]
+
+
+def _tagged(
+    network: TaggerNetwork,
+    batch: SequenceBatch,
+    symbols: Symbols,
+    emissions: Tensor,
+    classes: Tensor | None,
+    n_best: int,
+) -> list[Prediction]:
+    assert symbols.labels is not None, "a tagger has labels"
+    names = symbols.labels.symbols
+    lengths = batch.lengths.tolist()
+    probabilities = network.probabilities(emissions, batch.lengths)
+    paths: list[list[LabelPath]] = []
+    if network.crf is not None:
+        paths = network.crf.best_paths(emissions, batch.lengths, max(1, n_best))
+        chosen = [row[0].labels for row in paths]
+    else:
+        chosen = [row[:T] for row, T in zip(probabilities.argmax(2).tolist(), lengths, strict=True)]
+    of_rows = [None] * len(lengths) if classes is None else _classes(classes, symbols)
+    said = probabilities.tolist()
+    return [
+        Prediction(
+            labels=tuple(names[k] for k in chosen[b]),
+            label_probabilities=tuple(said[b][t][k] for t, k in enumerate(chosen[b])),
+            label=None if of_row is None else of_row[0],
+            probabilities=None if of_row is None else of_row[1],
+            paths=tuple((tuple(names[k] for k in path.labels), path.probability) for path in paths[b])
+            if n_best
+            else (),
+        )
+        for b, of_row in enumerate(of_rows)
+    ]

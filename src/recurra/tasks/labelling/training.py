@@ -1,0 +1,249 @@
+"""Training a tagger or classifier into a run folder, and going on with one that was stopped."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from recurra.config import build_config
+from recurra.data.batches import SequenceBatch
+from recurra.errors import ConfigError, RunError, VocabularyError
+from recurra.files import write_text
+from recurra.layers import State
+from recurra.runs import RunFolder
+from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
+from recurra.tasks.labelling.corpus import EncodedRows, LabelledCorpus, RowFeed, Symbols, build_corpus
+from recurra.tasks.labelling.figures import LabelFigures, count_figures
+from recurra.tasks.labelling.networks import build_network
+from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
+from recurra.text import Vocabulary
+from recurra.text.word_encoder import WordEncoder
+from recurra.training import (
+    Listener,
+    Outcome,
+    TensorBoardListener,
+    Trainer,
+    TrainingConfig,
+    make_fabric,
+    named_memory_faults,
+)
+from recurra.training.snapshot import restore_weights
+
+OnReady = Callable[[Trainer, LabelledCorpus], None]
+
+
+@dataclass(frozen=True)
+class LabellingResult:
+    """A finished training: how it went, how the best weights do on held-out rows and those of --test."""
+
+    run: Path
+    outcome: Outcome
+    validation: LabelFigures
+    test: LabelFigures | None
+    is_main_process: bool
+
+
+class LabellingObjective:
+    """What the training loop needs to know of a tagger or classifier."""
+
+    loss_method = "total_loss"
+
+    def __init__(self, network: LabellingNetwork, valid: EncodedRows, config: LabellingConfig) -> None:
+        self.network: nn.Module = network
+        self._network, self._valid, self._config = network, valid, config
+
+    def loss(
+        self, network: nn.Module, segment: SequenceBatch, state: State | None, context: int
+    ) -> tuple[Tensor, State | None, Tensor | None]:
+        """The summed loss over a batch; rows stand alone, so no state is carried."""
+        self._hold_vectors(segment.epoch)
+        found = cast(LabellingNetwork, network).total_loss(segment)
+        return found.total, None, None
+
+    def _hold_vectors(self, epoch: int) -> None:
+        """Pretrained vectors are tuned from some pass on, or never."""
+        words = self._network.reader.words
+        if words is None or not isinstance(words.words, nn.Embedding):
+            return
+        tuned = not self._config.freeze_vectors and epoch >= self._config.tune_after
+        words.words.weight.requires_grad_(tuned)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """The mean loss of a target, and the figures that count, on the held-out rows."""
+        device = next(self._network.parameters()).device
+        total = count = 0.0
+        with evaluating(self._network):
+            for first in range(0, len(self._valid.rows), 64):
+                chosen = range(first, min(first + 64, len(self._valid.rows)))
+                batch = self._valid.batch(chosen).to(device)
+                total += float(self._network.total_loss(batch).total)
+                count += batch.count
+        return {"loss": total / max(1.0, count), **self.evaluate().main()}
+
+    def evaluate(self, encoded: EncodedRows | None = None) -> LabelFigures:
+        """The figures of the network as it is, by default on the held-out rows."""
+        encoded = encoded or self._valid
+        device = next(self._network.parameters()).device
+        said = predict_rows(self._network, encoded, device=device)
+        return count_figures(encoded.rows, said, encoded.symbols)
+
+    def criterion(self, figures: dict[str, float]) -> float:
+        """How much the figures that count lack to be perfect."""
+        return sum(1 - value for name, value in figures.items() if name != "loss")
+
+    def training_figures(self, loss: float) -> dict[str, float]:
+        """Nothing beside the loss."""
+        return {}
+
+    def initial_state(self, batch_size: int) -> None:
+        """Nothing is carried from batch to batch."""
+
+
+def train(
+    task: str,
+    config: LabellingConfig,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    listeners: Sequence[Listener] = (),
+    on_ready: OnReady | None = None,
+) -> LabellingResult:
+    """Train a tagger ("tag"), a classifier ("classify") or one of pairs ("pair") into the folder `out`.
+
+    Raises: RunError if `out` is in the way; DataError if a file cannot be used; ConfigError,
+    OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
+    """
+    RunFolder.check_free(out, overwrite=overwrite)
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        corpus = build_corpus(task, config)
+        trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
+        if fabric.is_global_zero:
+            run = RunFolder.create(out, overwrite=overwrite)
+            run.write_settings(task, config.model_dump(), corpus.facts(config))
+            save_symbols(out, corpus.symbols)
+        return _fit(trainer, objective, corpus, on_ready, resume=False)
+
+
+def resume(
+    out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None
+) -> LabellingResult:
+    """Go on with the run in `out` from its latest checkpoint, to the same weights as a run never stopped.
+
+    Raises: RunError if there is no run or no whole checkpoint, or its rows have changed; as `train`.
+    """
+    run = RunFolder.open(out)
+    task, config = config_of(run)
+    if not run.checkpoints.exists():
+        raise RunError(f"{out}: has no checkpoint to go on from; begin anew with --overwrite.")
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        corpus = build_corpus(task, config)
+        if corpus.facts(config) != run.read_settings()["data"]:
+            raise RunError(f"{out}: its rows have changed since it began; put them back, or begin anew.")
+        trainer, objective = _prepare(config, corpus, run, fabric, listeners)
+        return _fit(trainer, objective, corpus, on_ready, resume=True)
+
+
+def config_of(run: RunFolder) -> tuple[str, LabellingConfig]:
+    """Task and configuration of a run.
+
+    Raises: RunError if the run is of another task or its configuration is damaged.
+    """
+    settings = run.read_settings()
+    task = settings.get("task")
+    if task not in CONFIGS:
+        raise RunError(f"{run.path}: is a run of task {task!r}, expected one of {', '.join(CONFIGS)}.")
+    try:
+        return task, build_config(CONFIGS[task], overrides=settings["config"])
+    except ConfigError as error:
+        raise RunError(f"{run.settings}: is damaged: {error}") from error
+
+
+def save_symbols(folder: Path, symbols: Symbols) -> None:
+    """Write words.json and labels.json into a run's folder."""
+    if symbols.words is not None:
+        symbols.words.save(folder / "words.json")
+    content: dict[str, Any] = {
+        "labels": None if symbols.labels is None else symbols.labels.symbols,
+        "classes": None if symbols.classes is None else symbols.classes.symbols,
+        "spans": symbols.spans,
+        "vector_shape": symbols.vector_shape,
+    }
+    write_text(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def load_symbols(folder: Path) -> Symbols:
+    """What `save_symbols` wrote.
+
+    Raises: VocabularyError if a file is missing or damaged.
+    """
+    path = folder / "labels.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        labels, classes = (
+            None if content[name] is None else Vocabulary(content[name]) for name in ("labels", "classes")
+        )
+        shape = tuple(int(size) for size in content["vector_shape"])
+        spans = bool(content["spans"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VocabularyError(f"{path}: is missing or damaged; copy it from the run it came with.") from error
+    words = None if shape else WordEncoder.load(folder / "words.json")
+    return Symbols(words, labels, classes, spans, shape)
+
+
+def _prepare(
+    config: LabellingConfig,
+    corpus: LabelledCorpus,
+    run: RunFolder,
+    fabric: Fabric,
+    listeners: Sequence[Listener],
+) -> tuple[Trainer, LabellingObjective]:
+    """Build network, batches and trainer; nothing is written yet."""
+    processes, rank = fabric.world_size, fabric.global_rank
+    if config.batch_size % processes:
+        raise ConfigError(
+            f"batch_size: got {config.batch_size}, expected a multiple of the {processes} processes."
+        )
+    fabric.seed_everything(config.seed, verbose=False)
+    network = build_network(config, corpus.symbols, corpus.train)
+    torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
+    feed = RowFeed(EncodedRows(corpus.train, corpus.symbols), config, rank=rank, processes=processes)
+    objective = LabellingObjective(network, EncodedRows(corpus.valid, corpus.symbols), config)
+    loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
+    watchers = list(listeners)
+    if TensorBoardListener.available() and fabric.is_global_zero:
+        watchers.append(TensorBoardListener(run.events))
+    return Trainer(objective, feed, loop, run, fabric, watchers), objective
+
+
+def _fit(
+    trainer: Trainer,
+    objective: LabellingObjective,
+    corpus: LabelledCorpus,
+    on_ready: OnReady | None,
+    *,
+    resume: bool,
+) -> LabellingResult:
+    fabric, run = trainer.fabric, trainer.run_folder
+    if on_ready is not None and fabric.is_global_zero:
+        on_ready(trainer, corpus)
+    with run.locked() if fabric.is_global_zero else nullcontext():
+        outcome = trainer.fit(resume=resume)
+    if fabric.world_size > 1:
+        fabric.barrier()
+    restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
+    validation = objective.evaluate()
+    test = None if corpus.test is None else objective.evaluate(EncodedRows(corpus.test, corpus.symbols))
+    if fabric.is_global_zero and not any(record["kind"] == "final" for record in run.metrics.read()):
+        for kind, figures in (("final", validation), ("test", test)):
+            if figures is not None:
+                of_run = {"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs}
+                run.metrics.append({**of_run, **figures.to_dict()})
+    return LabellingResult(run.path, outcome, validation, test, fabric.is_global_zero)

@@ -1,0 +1,178 @@
+"""Words as numbers: their ids, their characters, their letter trigrams, how they are written.
+
+    word hashing     "boy" → #bo, boy, oy#
+
+Source of word hashing: P.-S. Huang et al., Learning deep structured semantic models (2013).
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import VocabularyError
+from recurra.files import write_text
+from recurra.text.vocabulary import UNK, Vocabulary
+
+_KIND = "recurra.words"
+_DIGIT = re.compile(r"\d")
+# How a word is written, in the order in which it is asked.
+CASINGS = ("numeric", "mostly numeric", "lower", "upper", "title", "mixed", "no letters")
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WordForms:
+    """How words are looked up: as they stand, in lower case, with every digit as 0."""
+
+    lowercase: bool = False
+    digits: bool = False
+
+    def of(self, word: str) -> str:
+        """The form of a word that has an id."""
+        if self.lowercase:
+            word = word.lower()
+        return _DIGIT.sub("0", word) if self.digits else word
+
+
+def casing_of(word: str) -> int:
+    """The place in CASINGS of how a word is written."""
+    digits = sum(character.isdigit() for character in word)
+    if digits == len(word):
+        return 0
+    if 2 * digits > len(word):
+        return 1
+    if not any(character.isalpha() for character in word):
+        return 6
+    if word.islower():
+        return 2
+    if word.isupper():
+        return 3
+    return 4 if word[0].isupper() and word[1:].islower() else 5
+
+
+def trigrams_of(word: str) -> list[str]:
+    """The letter trigrams of a word between number signs, in lower case."""
+    marked = f"#{word.lower()}#"
+    return [marked[at : at + 3] for at in range(len(marked) - 2)]
+
+
+class WordEncoder:
+    """Words to numbers, by the vocabularies of a training text.
+
+    Words seen less often than `min_count` are `<unk>`, id 0 of every vocabulary; so are characters and
+    trigrams that were never seen.
+    """
+
+    def __init__(
+        self, words: Vocabulary, characters: Vocabulary, trigrams: Vocabulary, forms: WordForms
+    ) -> None:
+        self.words, self.characters, self.trigrams, self.forms = words, characters, trigrams, forms
+        for name, vocabulary in (("words", words), ("characters", characters), ("trigrams", trigrams)):
+            if vocabulary.symbols[0] != UNK:
+                raise VocabularyError(f"the vocabulary of {name} does not begin with {UNK}; train anew.")
+        self._encoded = lru_cache(maxsize=200_000)(self._encode)
+
+    @classmethod
+    def count(
+        cls,
+        sequences: Iterable[Sequence[str]],
+        *,
+        forms: WordForms = WordForms(),
+        min_count: int = 1,
+        max_size: int | None = None,
+        extra_words: Iterable[str] = (),
+    ) -> "WordEncoder":
+        """The vocabularies of some sequences of words; `extra_words` have ids whether they occur or not."""
+        counts: Counter[str] = Counter()
+        for words in sequences:
+            counts.update(words)
+        by_form: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
+        trigrams: Counter[str] = Counter()
+        for word, count in counts.items():
+            by_form[forms.of(word)] += count
+            for character in word:
+                characters[character] += count
+            for trigram in trigrams_of(word):
+                trigrams[trigram] += count
+        kept = [word for word, count in _by_count(by_form) if count >= min_count][: _room(max_size)]
+        known = dict.fromkeys([UNK, *kept, *extra_words])
+        return cls(
+            Vocabulary(list(known)),
+            Vocabulary(list(dict.fromkeys([UNK, *(c for c, _ in _by_count(characters))]))),
+            Vocabulary(list(dict.fromkeys([UNK, *(t for t, _ in _by_count(trigrams))]))),
+            forms,
+        )
+
+    def encode(self, word: str) -> "EncodedWord":
+        """The numbers of one word."""
+        return self._encoded(word)
+
+    def _encode(self, word: str) -> "EncodedWord":
+        return EncodedWord(
+            id=self.words.ids.get(self.forms.of(word), 0),
+            characters=tuple(self.characters.ids.get(character, 0) for character in word),
+            trigrams=tuple(self.trigrams.ids.get(trigram, 0) for trigram in trigrams_of(word)),
+            casing=casing_of(word),
+        )
+
+    def knows(self, word: str) -> bool:
+        """Whether a word has an id of its own."""
+        return self.forms.of(word) in self.words
+
+    def save(self, path: Path) -> None:
+        """Write all vocabularies as JSON."""
+        content = {
+            "kind": _KIND,
+            "lowercase": self.forms.lowercase,
+            "digits": self.forms.digits,
+            "words": self.words.symbols,
+            "characters": self.characters.symbols,
+            "trigrams": self.trigrams.symbols,
+        }
+        write_text(path, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "WordEncoder":
+        """What `save` wrote.
+
+        Raises: VocabularyError if the file is missing, damaged or of another kind.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["kind"] != _KIND:
+                raise KeyError("kind")
+            words, characters, trigrams = (
+                Vocabulary(content[name]) for name in ("words", "characters", "trigrams")
+            )
+            forms = WordForms(bool(content["lowercase"]), bool(content["digits"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VocabularyError(
+                f"{path}: is missing or is no vocabulary of words; copy it from the run it came with."
+            ) from error
+        return cls(words, characters, trigrams, forms)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedWord:
+    """A word as numbers."""
+
+    id: int
+    characters: tuple[int, ...]
+    trigrams: tuple[int, ...]
+    casing: int
+
+
+def _by_count(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _room(max_size: int | None) -> int | None:
+    return None if max_size is None else max(0, max_size - 1)

@@ -1,0 +1,281 @@
+"""Taggers and classifiers learn what they are shown, from files to predictions, by API and command line."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.tasks.labelling.config import CONFIGS
+
+CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
+OPTIONS = {
+    "hidden_size": 24,
+    "word_size": 24,
+    "epochs": 12,
+    "learning_rate": 0.01,
+    "dropout": 0.1,
+    "threads": 1,
+}
+
+
+def flights(path, count: int = 150, seed: int = 1):
+    """Sentences whose slots and intent only the words before a city tell."""
+    draw = random.Random(seed)
+    lines = []
+    for _ in range(count):
+        arrive = draw.random() < 0.5
+        words = ["arrive", "in"] if arrive else ["leave", "from"]
+        tags = ["O", "O"]
+        city = draw.choice(CITIES).split()
+        kind = "to" if arrive else "from"
+        words += city
+        tags += [f"B-{kind}", f"I-{kind}"][: len(city)]
+        lines.append(f"BOS {' '.join(words)} EOS\tO {' '.join(tags)} {'arrival' if arrive else 'departure'}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flights")
+    return rc.Tagger.train(flights(folder / "flights.iob"), out=folder / "run", decoder="crf", **OPTIONS)
+
+
+def test_a_tagger_learns_slots_and_intents_together(tagger):
+    figures = tagger.evaluate()
+    assert figures.entities.overall.f1 == 1.0
+    assert figures.classes.accuracy == 1.0
+    answer = tagger.predict("please leave from  new york")
+    assert [(e.type, e.text, e.begin, e.end) for e in answer.entities] == [("from", "new york", 19, 27)]
+    assert answer.label == "departure"
+    assert answer.confidence > 0.5
+
+
+def test_it_is_the_same_once_it_is_loaded(tagger):
+    again = rc.load(tagger.run.path)
+    assert isinstance(again, rc.Tagger)
+    text = "arrive in new york"
+    assert again.predict(text) == tagger.predict(text)
+    assert again.evaluate() == tagger.evaluate()
+
+
+def test_the_n_best_sequences_come_with_probabilities(tagger):
+    paths = tagger.predict("arrive in denver", n_best=3).paths
+    assert paths[0][0] == ("O", "O", "B-to")
+    assert 1 >= paths[0][1] > paths[1][1] > paths[2][1] > 0
+
+
+def test_what_is_beside_a_row_does_not_change_what_is_said_of_it(tagger):
+    rows = tagger.rows_of()
+    together = tagger.predict_rows(rows)
+    for row, wanted in zip(rows, together, strict=True):
+        (alone,) = tagger.predict_rows([row])
+        assert (alone.labels, alone.label) == (wanted.labels, wanted.label)
+        assert alone.label_probabilities == pytest.approx(wanted.label_probabilities, abs=1e-5)
+
+
+def test_an_empty_text_has_no_labels(tagger):
+    assert tagger.predict("").words == ()
+    assert tagger.predict("").label in ("arrival", "departure")
+
+
+def test_the_window_baseline_cannot_tell_what_is_further_away(tmp_path):
+    draw = random.Random(3)
+    lines = []
+    for _ in range(200):
+        kind = draw.choice(["to", "from"])
+        verb = "arrive" if kind == "to" else "leave"
+        lines += [f"{verb} O", "on O", "monday O", "please O", f"{draw.choice(CITIES[:4])} B-{kind}", ""]
+    path = tmp_path / "far.conll"
+    path.write_text("\n".join(lines))
+    near = rc.Tagger.train(path, out=tmp_path / "near", model="window", window=1, **OPTIONS)
+    far = rc.Tagger.train(path, out=tmp_path / "far", **OPTIONS | {"epochs": 40})
+    assert near.evaluate().entities.overall.f1 < 0.8
+    assert far.evaluate().entities.overall.f1 == 1.0
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "centre", "attention"])
+def test_a_classifier_learns_an_order_that_the_average_cannot(tmp_path, pooling):
+    draw = random.Random(4)
+    rows = []
+    for _ in range(160):
+        good = draw.random() < 0.5
+        words = ["not", "bad", "but", "good"] if good else ["not", "good", "but", "bad"]
+        rows.append(f"{'pos' if good else 'neg'} {' '.join(words)}")
+    path = tmp_path / "order.txt"
+    path.write_text("\n".join(rows))
+    options = OPTIONS | {"format": "label-text"}
+    network = rc.Classifier.train(path, out=tmp_path / "run", pooling=pooling, **options)
+    assert network.evaluate().classes.accuracy == 1.0
+    if pooling == "mean":
+        average = rc.Classifier.train(path, out=tmp_path / "average", model="average", **options)
+        assert average.evaluate().classes.accuracy < 0.8
+
+
+def test_pairs(tmp_path):
+    draw = random.Random(5)
+    rows = ["text\ttext2\tlabel"]
+    for _ in range(300):
+        first, other = draw.sample(["red", "green", "blue"], 2)
+        same = draw.random() < 0.5
+        rows.append(f"a {first} car\tthe car is {first if same else other}\t{int(same)}")
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join(rows))
+    pairs = rc.PairClassifier.train(path, out=tmp_path / "run", **OPTIONS | {"epochs": 25})
+    assert pairs.evaluate().classes.accuracy == 1.0
+    assert pairs.predict(("a blue car", "the car is blue")).label == "1"
+    with pytest.raises(ConfigError, match="a tuple of two texts"):
+        pairs.predict("a blue car")
+
+
+def test_names_by_a_sigmoid_each(tmp_path):
+    path = tmp_path / "names.conll"
+    lines = ["harry 1", "met 0", "ron 1", "", "they 0", "met 0", "harry 1", "", "ron 1", "left 0", ""] * 20
+    path.write_text("\n".join(lines))
+    tagger = rc.Tagger.train(path, out=tmp_path / "run", decoder="sigmoid", **OPTIONS)
+    assert tagger.predict("they met ron").line() == "0 0 1"
+    assert tagger.evaluate().tags.accuracy == 1.0
+
+
+def test_vectors_with_a_label_a_step_and_one_of_all(tmp_path):
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(80, 6, 3)).astype(np.float32)
+    labels = np.where(steps[..., 0].cumsum(axis=1) > 0, "up", "down")
+    path = tmp_path / "walks.npz"
+    np.savez(path, vectors=steps, labels=labels)
+    tagger = rc.Tagger.train(path, out=tmp_path / "tags", **OPTIONS | {"epochs": 40, "input_dropout": 0.0})
+    assert tagger.evaluate().tags.accuracy > 0.75
+    np.savez(path, vectors=steps, labels=labels[:, -1])
+    classifier = rc.Classifier.train(
+        path, out=tmp_path / "classes", **OPTIONS | {"epochs": 40, "input_dropout": 0.0}
+    )
+    assert classifier.evaluate().classes.accuracy > 0.7
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"characters": "rnn", "word_vectors": "none"},
+        {"characters": "cnn", "word_vectors": "none"},
+        {"trigrams": True, "word_vectors": "none"},
+        {"word_vectors": "one-hot"},
+        {"word_vectors": "one-hot", "other": False, "casing": True},
+        {"characters": "cnn", "trigrams": True, "casing": True, "word_dropout": 0.1},
+    ],
+)
+def test_every_representation_of_words_learns(tmp_path, given):
+    options = OPTIONS | {"input_dropout": 0.0, "epochs": 25} | given
+    tagger = rc.Tagger.train(flights(tmp_path / "flights.iob"), out=tmp_path / "run", **options)
+    assert tagger.evaluate().entities.overall.f1 == 1.0
+    assert rc.load(tmp_path / "run").predict("arrive in boston") == tagger.predict("arrive in boston")
+
+
+def test_one_seed_gives_the_same_bits_and_a_stopped_run_too(tmp_path):
+    path = flights(tmp_path / "flights.iob", 60)
+    options = OPTIONS | {"epochs": 4}
+    weights = []
+    for name in ("one", "two"):
+        rc.Tagger.train(path, out=tmp_path / name, **options)
+        weights.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def say(*arguments: object, typed: str | None = None) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=typed, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_commands(tagger, tmp_path):
+    run = tagger.run.path
+    assert say("predict", run, typed="leave from new york\n") == "O O B-from I-from\tdeparture\n"
+    found = json.loads(say("predict", run, "--json", "--n-best", 2, typed="arrive in denver\n"))
+    assert found["entities"][0]["text"] == "denver"
+    assert len(found["n_best"]) == 2
+    assert say("predict", run, "--reject-below", 1.0, typed="leave from boston\n") == "?\n"
+    told = say("evaluate", run, "--mistakes", 3)
+    assert "F1 100.00%" in told
+    assert "wanted, and taken for" in told
+    assert json.loads(say("evaluate", run, "--json"))["f1"] == 1.0
+    assert "report" in say("report", run)
+    assert "Tagger" in (run / "report.html").read_text()
+
+
+def test_a_command_trains_and_says_how_to_go_on(tmp_path):
+    path = flights(tmp_path / "flights.iob", 40)
+    test = flights(tmp_path / "test.iob", 20, seed=2)
+    run = tmp_path / "run"
+    told = say("train", "tag", "--data", path, "--test", test, "-o", run, "--epochs", 2, "--threads", 1)
+    assert "test: F1" in told
+    assert f"recurra predict {run} FILE" in told
+    assert "test rows" in (run / "report.html").read_text()
+
+
+def test_verbs_of_other_tasks_are_refused(tagger):
+    with pytest.raises(RunError, match="is for language models"):
+        CliRunner().invoke(app, ["sample", str(tagger.run.path)], catch_exceptions=False)
+    with pytest.raises(RunError, match=r"is a run of task 'tag', expected 'classify'"):
+        rc.Classifier.load(tagger.run.path)
+
+
+def test_rows_without_what_a_task_needs_are_named(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("pos a b\nneg c d e\n")
+    with pytest.raises(DataError, match=r"x\.txt:1: has not labels of its words, which the task tag needs"):
+        rc.Tagger.train(path, out=tmp_path / "run", format="label-text")
+    inconsistent = tmp_path / "x.conll"
+    inconsistent.write_text("a B-PER\nb I-LOC\n\nc B-PER\n")
+    with pytest.raises(DataError, match=r"x\.conll:1: has I-LOC at word 2 after B-PER, which is no BIO"):
+        rc.Tagger.train(inconsistent, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_label_that_only_the_test_rows_have_is_named_and_missed(tmp_path):
+    path = flights(tmp_path / "flights.iob", 40)
+    test = tmp_path / "test.iob"
+    test.write_text("BOS via oslo EOS\tO O B-via layover\n")
+    result = CliRunner().invoke(
+        app,
+        [*map(str, ["train", "tag", "--data", path, "--test", test, "-o", tmp_path / "run", "--epochs", 1])],
+        catch_exceptions=False,
+    )
+    assert f"{test}:1: has the label 'B-via', which no row to train on has." in result.output
+    assert "test: F1 0.00%" in result.output
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "told"),
+    [
+        ("tag", {"decoder": "crf", "label_smoothing": 0.1}, "label_smoothing: goes with decoder softmax"),
+        ("tag", {"word_vectors": "pretrained"}, "vectors: goes with word_vectors pretrained"),
+        ("tag", {"tie_weights": True}, "tie_weights: has no use here"),
+        ("classify", {"character_size": 9}, "character_size: has no use here"),
+        ("classify", {"pooling": "min"}, "pooling: got 'min', expected one of last, mean, max"),
+    ],
+)
+def test_options_that_cannot_be_are_named(tmp_path, task, options, told):
+    path = flights(tmp_path / "flights.iob", 10)
+    kinds = {"tag": rc.Tagger, "classify": rc.Classifier}
+    with pytest.raises(ConfigError, match=told):
+        kinds[task].train(path, out=tmp_path / "run", **options)
+    assert set(CONFIGS) == {"tag", "classify", "pair"}
+
+
+def test_no_row_depends_on_numbers_in_the_padding(tagger):
+    """Half of a batch is a very long row: the short ones must not see it."""
+    short, long = tagger.rows_of()[0], tagger.rows_of()[1]
+    from dataclasses import replace
+
+    stretched = replace(long, words=long.words * 20, labels=(long.labels or ()) * 20)
+    together = tagger.predict_rows([short, stretched])[0]
+    alone = tagger.predict_rows([short])[0]
+    assert together.labels == alone.labels
+    torch.testing.assert_close(
+        torch.tensor(together.label_probabilities), torch.tensor(alone.label_probabilities), atol=1e-5, rtol=0
+    )
