@@ -279,3 +279,24 @@ def test_no_row_depends_on_numbers_in_the_padding(tagger):
     torch.testing.assert_close(
         torch.tensor(together.label_probabilities), torch.tensor(alone.label_probabilities), atol=1e-5, rtol=0
     )
+
+
+@pytest.mark.parametrize("given", [{"freeze_vectors": True}, {"tune_after": 9}, {}])
+def test_vectors_of_a_file_are_frozen_or_tuned(tmp_path, given):
+    path = flights(tmp_path / "flights.iob", 60)
+    vectors = tmp_path / "vectors.txt"
+    known = ["boston", "arrive", "oslo"]
+    numbers = np.random.default_rng(0).normal(size=(3, 8))
+    vectors.write_text("".join(f"{w} {' '.join(map(str, v))}\n" for w, v in zip(known, numbers, strict=True)))
+    options = {name: value for name, value in OPTIONS.items() if name != "word_size"} | {"epochs": 3} | given
+    tagger = rc.Tagger.train(
+        path, out=tmp_path / "run", word_vectors="pretrained", vectors=str(vectors), **options
+    )
+    assert tagger.config.word_size == 8
+    assert tagger.symbols.words.knows("oslo")
+    embedding = tagger.network.reader.words.words.weight
+    found = embedding[[tagger.symbols.words.words.ids[word] for word in known]].detach()
+    # Scaled as one, so that directions tell whether they moved; no row has oslo in it.
+    near = torch.nn.functional.cosine_similarity(found, torch.tensor(numbers, dtype=torch.float32))
+    moved = (near < 1 - 1e-6).tolist()
+    assert moved == ([False] * 3 if given else [True, True, False])

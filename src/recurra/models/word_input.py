@@ -101,7 +101,7 @@ class WordInput(nn.Module):
     Raises: ConfigError where there would be nothing to see of a word.
     """
 
-    def __init__(self, sizes: InputSizes, config: RepresentationPart, vector_size: int | None = None) -> None:
+    def __init__(self, sizes: InputSizes, config: RepresentationPart) -> None:
         super().__init__()
         self.word_dropout = config.word_dropout
         self.words: nn.Embedding | OneOfN | None = None
@@ -110,7 +110,7 @@ class WordInput(nn.Module):
             self.words = OneOfN(sizes.words, other=config.other)
             width += sizes.words
         elif config.word_vectors != "none":
-            self.words = _embedding(sizes.words, vector_size or config.word_size)
+            self.words = _embedding(sizes.words, config.word_size)
             width += self.words.embedding_dim
         self.trigrams: nn.Embedding | None = None
         if config.trigrams:

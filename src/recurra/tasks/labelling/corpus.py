@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, w
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers import read_examples
 from recurra.data.splits import stratified_split
+from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import DataError
 from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig, TagConfig
@@ -52,6 +54,7 @@ class LabelledCorpus:
     test: list[Example] | None = None
     skipped: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    vectors: WordVectors | None = None
 
     def facts(self, config: LabellingConfig) -> dict[str, Any]:
         """What run.toml says of the data."""
@@ -124,9 +127,10 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
             raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
         train, valid = split_rows(task, rows, config)
     test = None if config.test is None else read_rows(task, config, config.test, bad)
-    symbols = count_symbols(task, config, train)
+    vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
+    symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
     notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
-    return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes)
+    return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes, vectors)
 
 
 def split_rows(
@@ -144,7 +148,9 @@ def split_rows(
     return [row for i in kept for row in groups[i]], [row for i in held for row in groups[i]]
 
 
-def count_symbols(task: str, config: LabellingConfig, train: Sequence[Example]) -> Symbols:
+def count_symbols(
+    task: str, config: LabellingConfig, train: Sequence[Example], extra_words: Iterable[str] = ()
+) -> Symbols:
     """The words and labels of the rows to train on.
 
     Raises: DataError where rows of words and rows of vectors, or vectors of other shapes, stand together.
@@ -166,9 +172,23 @@ def count_symbols(task: str, config: LabellingConfig, train: Sequence[Example]) 
     if not shape:
         forms = WordForms(config.lowercase, config.digits)
         words = WordEncoder.count(
-            texts_of(train), forms=forms, min_count=config.min_count, max_size=config.max_vocabulary_size
+            texts_of(train),
+            forms=forms,
+            min_count=config.min_count,
+            max_size=config.max_vocabulary_size,
+            extra_words=extra_words,
         )
     return Symbols(words, labels, classes, spans, shape)
+
+
+def _pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
+    """The vectors of all words of the rows that the file has, and of the first ones of the file."""
+    if config.vectors is None:
+        return None
+    forms = WordForms(config.lowercase, config.digits)
+    wanted = {forms.of(word) for words in texts_of(rows) for word in words}
+    limit = config.vectors_limit
+    return read_vectors(Path(config.vectors), bad, lambda word, place: place < limit or word in wanted)
 
 
 def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.data.examples import Example
+from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError
 from recurra.layers import Constraints
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
@@ -83,6 +84,21 @@ def _constraints(symbols: Symbols) -> Constraints:
     begins, follows = bio_rules(symbols.labels.symbols)
     first, after = torch.from_numpy(begins), torch.from_numpy(follows)
     return Constraints(first, after, torch.ones_like(first))
+
+
+def take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVectors) -> None:
+    """Start the words' vectors from those of a file; words that it has not keep their random ones.
+
+    The file's vectors are scaled to the spread of the random ones, which the layers above are made for.
+    """
+    assert symbols.words is not None, "vectors are of words"
+    assert network.reader.words is not None, "and words are what the network reads"
+    embedding = network.reader.words.words
+    assert isinstance(embedding, nn.Embedding), "pretrained vectors lie in an embedding"
+    ids = torch.tensor([symbols.words.words.ids[word] for word in vectors.words])
+    with torch.no_grad():
+        given = torch.from_numpy(vectors.vectors)
+        embedding.weight[ids] = given * (embedding.weight.std() / given.std().clamp(min=1e-8))
 
 
 def balanced_weights(labels: Iterable[str], names: Vocabulary) -> Tensor:

@@ -20,7 +20,7 @@ from recurra.runs import RunFolder
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
 from recurra.tasks.labelling.corpus import EncodedRows, LabelledCorpus, RowFeed, Symbols, build_corpus
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
-from recurra.tasks.labelling.networks import build_network
+from recurra.tasks.labelling.networks import build_network, take_vectors
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
@@ -123,6 +123,8 @@ def train(
     with named_memory_faults():
         fabric = make_fabric(config)
         corpus = build_corpus(task, config)
+        if corpus.vectors is not None:
+            config = config.model_copy(update={"word_size": corpus.vectors.size})
         trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
         if fabric.is_global_zero:
             run = RunFolder.create(out, overwrite=overwrite)
@@ -213,6 +215,8 @@ def _prepare(
         )
     fabric.seed_everything(config.seed, verbose=False)
     network = build_network(config, corpus.symbols, corpus.train)
+    if corpus.vectors is not None:
+        take_vectors(network, corpus.symbols, corpus.vectors)
     torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
     feed = RowFeed(EncodedRows(corpus.train, corpus.symbols), config, rank=rank, processes=processes)
     objective = LabellingObjective(network, EncodedRows(corpus.valid, corpus.symbols), config)

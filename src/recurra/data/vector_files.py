@@ -1,0 +1,125 @@
+"""Word vectors in files of others: GloVe's text, word2vec's text and binary form."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.examples import BadRow, BadRows
+from recurra.errors import DataError
+from recurra.files import is_text, read_lines
+
+_LONGEST_WORD = 4096  # bytes, in a binary file
+
+
+class WordVectors(NamedTuple):
+    """Words and a vector of each. Shapes: vectors (N, size)."""
+
+    words: list[str]
+    vectors: NDArray[np.float32]
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return int(self.vectors.shape[1])
+
+
+def read_vectors(
+    path: Path, bad: BadRows, keep: Callable[[str, int], bool] = lambda word, place: True
+) -> WordVectors:
+    """The vectors of a file, of the words that `keep` wants; it is given a word and its place from 0.
+
+    GloVe's text has a word and its numbers a line; word2vec's begins with a line of two numbers, the words'
+    and a vector's. A word that stands twice keeps its first vector.
+
+    Raises: DataError for a file that is none, or a line too short or with what is no number, by its line.
+    """
+    head, binary = _head_of(path)
+    pairs = _binary(path, head) if binary else _text(path, head, bad)
+    found: dict[str, NDArray[np.float32]] = {}
+    for place, (word, vector) in enumerate(pairs):
+        if word not in found and keep(word, place):
+            found[word] = vector
+    if not found:
+        raise DataError(f"{path}: has no vectors of words that are asked for.")
+    return WordVectors(list(found), np.stack(list(found.values())))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            yield cast(IO[bytes], stack.enter_context(gzip.open(file))) if packed else file
+        except (OSError, EOFError) as error:
+            raise DataError(f"{path}: cannot be read ({error}).") from error
+
+
+def _head_of(path: Path) -> tuple[tuple[int, int] | None, bool]:
+    """The two numbers of a first line of word2vec's, and whether the vectors after it are binary."""
+    with _opened(path) as file:
+        parts = file.readline(_LONGEST_WORD).split()
+        if len(parts) != 2 or not all(part.isdigit() for part in parts):
+            return None, False
+        words, size = int(parts[0]), int(parts[1])
+        _, _, numbers = file.read(_LONGEST_WORD).partition(b" ")
+    line = numbers[: 4 * size].partition(b"\n")[0].strip()
+    return (words, size), not line or bool(set(line) - set(b" \t0123456789+-.eEnaif"))
+
+
+def _text(
+    path: Path, head: tuple[int, int] | None, bad: BadRows
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    size = head[1] if head else None
+    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+        if (number == 1 and head) or not line.strip():
+            continue
+        try:
+            fields = line.rstrip().split(" ")
+            size = size or len(fields) - 1
+            if len(fields) <= size or size < 1:
+                raise BadRow(f"has {len(fields) - 1} numbers where a vector has {max(1, size)}")
+            if not is_text(line):
+                raise BadRow("is not UTF-8")
+            vector = _numbers(fields[-size:])
+        except BadRow as fault:
+            bad.refuse(f"{path}:{number}", str(fault))
+            continue
+        yield " ".join(fields[:-size]), vector
+
+
+def _numbers(fields: list[str]) -> NDArray[np.float32]:
+    try:
+        vector = np.array(fields, dtype=np.float32)
+    except ValueError as error:
+        raise BadRow(f"has what is no number ({error})") from error
+    if not np.isfinite(vector).all():
+        raise BadRow("has a number that is not finite")
+    return vector
+
+
+def _binary(path: Path, head: tuple[int, int] | None) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    assert head is not None, "a binary file begins with two numbers"
+    count, size = head
+    with _opened(path) as file:
+        file.readline(_LONGEST_WORD)
+        for number in range(count):
+            word = bytearray()
+            while (byte := file.read(1)) not in (b" ", b""):
+                if byte != b"\n":  # some writers end each vector with one
+                    word += byte
+                if len(word) > _LONGEST_WORD:
+                    raise DataError(f"{path}: is no file of vectors (word {number + 1} never ends).")
+            raw = file.read(4 * size)
+            if len(raw) < 4 * size:
+                raise DataError(f"{path}: is cut short at word {number + 1} of {count}; fetch it again.")
+            vector = np.frombuffer(raw, dtype="<f4")
+            if not np.isfinite(vector).all():
+                raise DataError(f"{path}: has numbers that are not finite at word {number + 1}.")
+            yield word.decode("utf-8", errors="replace"), vector.copy()

@@ -1,0 +1,81 @@
+"""Files of word vectors, in the formats of others."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from recurra.data.examples import BadRows
+from recurra.data.vector_files import read_vectors
+from recurra.errors import DataError
+
+VECTORS = {"the": [1.0, 2.0, -3.5], "New York": [0.25, -1e-3, 4.0], "café": [0.0, 1.0, 2.0]}
+
+
+def glove() -> str:
+    return "".join(f"{word} {' '.join(map(str, numbers))}\n" for word, numbers in VECTORS.items())
+
+
+def binary(newline: bytes = b"\n") -> bytes:
+    parts = [
+        word.encode() + b" " + np.array(numbers, dtype="<f4").tobytes() for word, numbers in VECTORS.items()
+    ]
+    return f"{len(VECTORS)} 3\n".encode() + newline.join(
+        part.replace(b"New York", b"New_York") for part in parts
+    )
+
+
+@pytest.mark.parametrize("name", ["glove", "word2vec", "packed", "binary", "binary without line ends"])
+def test_every_format(tmp_path, name):
+    path = tmp_path / "vectors"
+    content = {
+        "glove": glove().encode(),
+        "word2vec": b"3 3\n" + glove().encode(),
+        "packed": gzip.compress(glove().encode(), mtime=0),
+        "binary": binary(),
+        "binary without line ends": binary(b""),
+    }[name]
+    path.write_bytes(content)
+    found = read_vectors(path, BadRows())
+    assert [word.replace("_", " ") for word in found.words] == list(VECTORS)
+    np.testing.assert_allclose(found.vectors, list(VECTORS.values()), rtol=1e-6)
+    assert found.size == 3
+
+
+def test_only_wanted_words_are_kept(tmp_path):
+    path = tmp_path / "vectors"
+    path.write_text(glove())
+    assert read_vectors(path, BadRows(), lambda word, place: place == 0 or word == "café").words == [
+        "the",
+        "café",
+    ]
+    with pytest.raises(DataError, match="has no vectors of words that are asked for"):
+        read_vectors(path, BadRows(), lambda word, place: False)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"the 1 2 3\na 1 2\n", "vectors:2: has 2 numbers where a vector has 3"),
+        (b"2 3\nthe 1 2 3\na 1 2\n", "vectors:3: has 2 numbers where a vector has 3"),
+        (b"the 1 2 3\na 1 x 3\n", "vectors:2: has what is no number"),
+        (b"the 1 2 3\na 1 nan 3\n", "vectors:2: has a number that is not finite"),
+        (b"the 1 2 3\ncaf\xe9 1 2 3\n", "vectors:2: is not UTF-8"),
+        (binary()[:-3], "is cut short at word 3 of 3"),
+        (b"", "is empty"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_line(tmp_path, content, told):
+    path = tmp_path / "vectors"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        read_vectors(path, BadRows())
+    assert told in str(refused.value)
+
+
+def test_bad_lines_are_left_out_if_that_is_asked(tmp_path):
+    path = tmp_path / "vectors"
+    path.write_text("the 1 2 3\na 1 2\nof 4 5 6\n")
+    bad = BadRows(skip=True)
+    assert read_vectors(path, bad).words == ["the", "of"]
+    assert len(bad) == 1
