@@ -236,13 +236,17 @@ def test_rows_without_what_a_task_needs_are_named(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_label_that_only_the_test_rows_have_is_named_and_missed(tmp_path):
+@pytest.mark.parametrize("decoder", ["softmax", "crf"])
+def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, decoder):
     path = flights(tmp_path / "flights.iob", 40)
     test = tmp_path / "test.iob"
     test.write_text("BOS via oslo EOS\tO O B-via layover\n")
     result = CliRunner().invoke(
         app,
-        [*map(str, ["train", "tag", "--data", path, "--test", test, "-o", tmp_path / "run", "--epochs", 1])],
+        [
+            *map(str, ["train", "tag", "--data", path, "--valid", test, "--test", test, "--epochs", 1]),
+            *map(str, ["--decoder", decoder, "-o", tmp_path / "run"]),
+        ],
         catch_exceptions=False,
     )
     assert f"{test}:1: has the label 'B-via', which no row to train on has." in result.output

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from recurra.config import EncoderConfig
 from recurra.data.batches import SequenceBatch
 from recurra.layers import ConditionalRandomField, Constraints, State
-from recurra.layers.pooling import pool_steps
+from recurra.layers.pooling import pool_steps, real_steps
 from recurra.models.sequence_encoder import SequenceReader
 from recurra.models.word_input import InputSizes
 
@@ -88,7 +88,10 @@ class TaggerNetwork(nn.Module):
 
     def _steps_loss(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
         if self.crf is not None:
-            return self.crf.losses(emissions, labels, lengths).sum()
+            # A row with a label that was never seen has no probability at all: it is left out.
+            unseen = (labels == ABSENT) & real_steps(emissions, lengths)
+            losses = self.crf.losses(emissions, labels.clamp(min=0), lengths)
+            return losses.masked_fill(unseen.any(1), 0.0).sum()
         weights = None if self.label_weights is None else self.label_weights.to(emissions.device)
         if self.decoder == "sigmoid":
             weight = None if weights is None else weights[1] / weights[0]
