@@ -304,3 +304,44 @@ def test_vectors_of_a_file_are_frozen_or_tuned(tmp_path, given):
     near = torch.nn.functional.cosine_similarity(found, torch.tensor(numbers, dtype=torch.float32))
     moved = (near < 1 - 1e-6).tolist()
     assert moved == ([False] * 3 if given else [True, True, False])
+
+
+def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
+    path = flights(tmp_path / "flights.iob", 60)
+    out = tmp_path / "runs"
+    command = [
+        "train",
+        "tag",
+        "--data",
+        path,
+        "-o",
+        out,
+        "--epochs",
+        2,
+        "--threads",
+        1,
+        "--folds",
+        3,
+        "--seeds",
+        2,
+    ]
+    told = say(*command)
+    assert "test, mean ± deviation of 6 runs: f1" in told
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["runs"] == [f"fold-{fold}-seed-{seed}" for fold in (1, 2, 3) for seed in (1, 2)]
+    values = summary["figures"]["accuracy"]["values"]
+    assert summary["figures"]["accuracy"]["mean"] == pytest.approx(np.mean(values))
+    assert summary["figures"]["accuracy"]["deviation"] == pytest.approx(np.std(values, ddof=1))
+    # Every row is tested on once with each seed.
+    rows = [
+        json.loads((out / name / "metrics.jsonl").read_text().splitlines()[-1])["rows"]
+        for name in summary["runs"]
+    ]
+    assert sum(rows) == 2 * 60
+    before = {name: (out / name / "model.safetensors").read_bytes() for name in summary["runs"]}
+    assert say(*command).splitlines()[-2:] == told.splitlines()[-2:]
+    assert before == {name: (out / name / "model.safetensors").read_bytes() for name in summary["runs"]}
+    with pytest.raises(RunError, match="holds a run with other options"):
+        CliRunner().invoke(app, [*map(str, command), "--hidden-size", "9"], catch_exceptions=False)
+    with pytest.raises(ConfigError, match="make several models"):
+        rc.Tagger.train(path, out=tmp_path / "api", folds=3)

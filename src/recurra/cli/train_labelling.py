@@ -60,8 +60,21 @@ def _train(task: str, out: Path, toml: Path | None, overwrite: bool, options: di
     from recurra.config import build_config
 
     built = build_config(CONFIGS[task], [toml] if toml else [], options)
-    from recurra.tasks.labelling import training
+    from recurra.tasks.labelling import repeats, training
 
+    if repeats.is_repeated(built):
+        found = repeats.train_repeatedly(
+            task,
+            built,
+            out,
+            overwrite=overwrite,
+            listeners=lambda: [_progress_bar(task)],
+            on_part=_report_part,
+        )
+        if found.results[0].is_main_process:
+            typer.echo(found.sentence())
+            typer.echo(f"all of it: {out / 'summary.json'}")
+        return
     result = training.train(
         task, built, out, overwrite=overwrite, listeners=[_progress_bar(task)], on_ready=_introduce
     )
@@ -117,6 +130,13 @@ def _first_of(sentences: list[str], what: str, shown: int = 3) -> None:
         typer.echo(f"  {sentence}", err=True)
     if len(sentences) > shown:
         typer.echo(f"  and {len(sentences) - shown:,} more", err=True)
+
+
+def _report_part(name: str, result: "LabellingResult") -> None:
+    """One of several trainings."""
+    if result.is_main_process:
+        figures = result.validation if result.test is None else result.test
+        typer.echo(f"{name}: {figures.sentence()}")
 
 
 def _report_end(result: "LabellingResult") -> None:

@@ -117,3 +117,10 @@ class BatchPart(Part):
         0.1, "held out where no --valid is given, of each label as large a share", gt=0, lt=1
     )
     split_seed: int = option(1, "of what is held out", ge=0, le=2**32 - 1)
+    folds: int | None = option(
+        None,
+        "cut the rows into so many parts, and test on each a model of the others (cross-validation)",
+        ge=2,
+    )
+    fold: int | None = option(None, "test on this part alone, from 1", ge=1)
+    seeds: int = option(1, "train so many models, from seed on, and give mean and deviation", ge=1)

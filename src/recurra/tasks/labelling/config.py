@@ -58,6 +58,10 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
         for name in names:
             if getattr(self, name) != self.default_of(name):
                 raise ValueError(f"{name}: has no use here; leave it out")
+        if self.fold is not None and self.fold > (self.folds or 0):
+            raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds or 0} folds")
+        if self.folds is not None and self.test is not None:
+            raise ValueError("test: does not go with folds, which are tested on; leave one of them out")
         if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
             raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self

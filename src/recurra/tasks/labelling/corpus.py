@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers import read_examples
-from recurra.data.splits import stratified_split
+from recurra.data.splits import stratified_folds, stratified_split
 from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import DataError
 from recurra.models.tagger import ABSENT
@@ -61,7 +61,11 @@ class LabelledCorpus:
         return {
             "train": {"path": config.data, "rows": len(self.train)},
             "valid": {"path": config.valid or config.data, "rows": len(self.valid)},
-            **({"test": {"path": config.test, "rows": len(self.test)}} if self.test is not None else {}),
+            **(
+                {"test": {"path": config.test or config.data, "rows": len(self.test)}}
+                if self.test is not None
+                else {}
+            ),
             "skipped": len(self.skipped),
         }
 
@@ -120,32 +124,54 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
     bad = BadRows(config.skip_bad)
     assert config.data is not None, "the configuration asks for it"
     rows = read_rows(task, config, config.data, bad)
+    test = None if config.test is None else read_rows(task, config, config.test, bad)
+    if config.folds is not None:
+        rows, test = take_fold(rows, config)
     if config.valid is not None:
         train, valid = rows, read_rows(task, config, config.valid, bad)
     else:
         if len(rows) < 2:
             raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
-        train, valid = split_rows(task, rows, config)
-    test = None if config.test is None else read_rows(task, config, config.test, bad)
+        train, valid = split_rows(rows, config)
     vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
     symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
     notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
     return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes, vectors)
 
 
-def split_rows(
-    task: str, rows: Sequence[Example], config: LabellingConfig
-) -> tuple[list[Example], list[Example]]:
+def split_rows(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Example], list[Example]]:
     """Rows to train on and rows held out, of each label as many; whole conversations go together."""
+    groups = _conversations(rows)
+    strata = [group[0].label for group in groups]
+    kept, held = stratified_split(strata, config.validation_fraction, config.split_seed)
+    return [row for i in kept for row in groups[i]], [row for i in held for row in groups[i]]
+
+
+def take_fold(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Example], list[Example]]:
+    """Rows of the other folds, and those of the one that is tested on; each label is spread evenly.
+
+    Raises: DataError where there are fewer rows than folds.
+    """
+    assert config.folds is not None, "asked for with folds"
+    assert config.fold is not None, "one at a time"
+    groups = _conversations(rows)
+    if len(groups) < config.folds:
+        raise DataError(f"{config.data}: has {len(groups)} rows, fewer than {config.folds} folds.")
+    folds = stratified_folds([group[0].label for group in groups], config.folds, config.split_seed)
+    held = set(folds[config.fold - 1])
+    others = [row for i, group in enumerate(groups) if i not in held for row in group]
+    return others, [row for i in sorted(held) for row in groups[i]]
+
+
+def _conversations(rows: Sequence[Example]) -> list[list[Example]]:
+    """Rows that stand alone, and the turns of each conversation."""
     groups: list[list[Example]] = []
     for row in rows:
         if row.turn and groups:
             groups[-1].append(row)
         else:
             groups.append([row])
-    strata = [group[0].label for group in groups]
-    kept, held = stratified_split(strata, config.validation_fraction, config.split_seed)
-    return [row for i in kept for row in groups[i]], [row for i in held for row in groups[i]]
+    return groups
 
 
 def count_symbols(

@@ -19,6 +19,7 @@ from recurra.tasks.labelling.corpus import EncodedRows, Symbols, build_corpus, r
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.repeats import is_repeated
 from recurra.text.words import Word, words_of
 from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
@@ -64,6 +65,8 @@ class Labeller:
         files = {"data": data, "valid": valid, "test": test}
         options |= {name: str(file) for name, file in files.items() if file is not None}
         config = build_config(CONFIGS[cls.task], overrides=options)
+        if is_repeated(config):
+            raise ConfigError("folds, seeds: make several models; use `recurra train`, or train_repeatedly.")
         training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
         return cls.load(out)
 
