@@ -1,7 +1,9 @@
 """Taggers and classifiers learn what they are shown, from files to predictions, by API and command line."""
 
 import json
+import os
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks.labelling.config import CONFIGS
+from recurra.training import Listener
 
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
 OPTIONS = {
@@ -176,7 +179,7 @@ def test_every_representation_of_words_learns(tmp_path, given):
     assert rc.load(tmp_path / "run").predict("arrive in boston") == tagger.predict("arrive in boston")
 
 
-def test_one_seed_gives_the_same_bits_and_a_stopped_run_too(tmp_path):
+def test_one_seed_gives_the_same_bits(tmp_path):
     path = flights(tmp_path / "flights.iob", 60)
     options = OPTIONS | {"epochs": 4}
     weights = []
@@ -345,3 +348,62 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
         CliRunner().invoke(app, [*map(str, command), "--hidden-size", "9"], catch_exceptions=False)
     with pytest.raises(ConfigError, match="make several models"):
         rc.Tagger.train(path, out=tmp_path / "api", folds=3)
+
+
+def conversations(path, count: int = 80):
+    """The second turn's label hangs on the first turn, "yes" to whatever was asked."""
+    draw = random.Random(7)
+    lines = ["conversation,text,label"]
+    for number in range(count):
+        act = draw.choice(["book", "cancel"])
+        lines += [f"{number},shall i {act} it,ask", f"{number},yes please,{act}"]
+        if draw.random() < 0.3:
+            lines.append(f"{number},bye,end")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_state_goes_on_from_turn_to_turn(tmp_path):
+    path = conversations(tmp_path / "turns.csv")
+    options = OPTIONS | {"epochs": 30, "bidirectional": False, "pooling": "last", "batch_size": 8}
+    classifier = rc.Classifier.train(path, out=tmp_path / "run", **options)
+    assert classifier.evaluate().classes.accuracy == 1.0
+    typed = "shall i cancel it\nyes please\n\nshall i book it\nyes please\n"
+    assert say("predict", tmp_path / "run", "--turns", typed=typed).split() == [
+        "ask",
+        "cancel",
+        "ask",
+        "book",
+    ]
+    # Alone, without the turn before, it cannot be told.
+    alone = classifier.predict("yes please").probabilities
+    assert abs(alone["book"] - alone["cancel"]) < 0.99
+    with pytest.raises(ConfigError, match="give --no-bidirectional"):
+        rc.Classifier.train(path, out=tmp_path / "both", **OPTIONS)
+
+
+class SignalAt(Listener):
+    """Sends SIGINT at a step."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step(self, report) -> None:
+        if report.step == self._step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("in_turns", [False, True])
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
+    if in_turns:
+        kind, path = rc.Classifier, conversations(tmp_path / "turns.csv", 30)
+        options = OPTIONS | {"epochs": 3, "bidirectional": False, "pooling": "last", "batch_size": 8}
+    else:
+        kind, path = rc.Tagger, flights(tmp_path / "flights.iob", 60)
+        options = OPTIONS | {"epochs": 3, "batch_size": 8, "decoder": "crf"}
+    kind.train(path, out=tmp_path / "whole", **options)
+    with pytest.raises(Interrupted, match="go on with `recurra train --resume"):
+        kind.train(path, out=tmp_path / "stopped", listeners=[SignalAt(8)], **options)
+    assert "go on with" in say("train", "--resume", tmp_path / "stopped")
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
+    assert weights[0] == weights[1]

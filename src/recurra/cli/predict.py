@@ -19,6 +19,12 @@ def predict(
     reject_below: Annotated[
         float, typer.Option(min=0.0, max=1.0, help=f"Say {_REJECTED} where the probability is below this.")
     ] = 0.0,
+    turns: Annotated[
+        bool,
+        typer.Option(
+            "--turns", help="Lines are turns of a conversation, whose state goes on; a blank line ends it."
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One object a line, with probabilities and places in the text.")
     ] = False,
@@ -39,7 +45,11 @@ def predict(
     model = load_labeller(run)
     lines = lines_of(file)
     texts: Iterator[Any] = _pairs(lines, file) if isinstance(model, PairClassifier) else lines
-    for one in model.predict_stream(texts, n_best=n_best, at_once=1 if file == "-" else 64):
+    if turns:
+        said = model.predict_turns(texts, n_best=n_best)
+    else:
+        said = model.predict_stream(texts, n_best=n_best, at_once=1 if file == "-" else 64)
+    for one in said:
         rejected = one.confidence < reject_below
         if as_json:
             found = one.to_dict() | ({"rejected": rejected} if reject_below else {})

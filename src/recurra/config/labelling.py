@@ -45,6 +45,7 @@ class ReaderPart(Part):
     tree_labels: Literal["fine", "binary"] = option(
         "fine", "of sentiment trees: five classes, or two without the neutral ones"
     )
+    phrases: bool = option(False, "of sentiment trees: train on every phrase, not on whole sentences alone")
     skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
 
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
 from recurra.data.examples import BadRows, Example
-from recurra.data.readers import read_examples
+from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers.trees import read_phrases
 from recurra.data.splits import stratified_folds, stratified_split
 from recurra.data.vector_files import WordVectors, read_vectors
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig, TagConfig
 from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
@@ -123,6 +124,8 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
     """
     bad = BadRows(config.skip_bad)
     assert config.data is not None, "the configuration asks for it"
+    if config.phrases and config.format != "trees" and guess_format(Path(config.data)) != "trees":
+        raise ConfigError("phrases: are of sentiment trees; leave it out, or see --format.")
     rows = read_rows(task, config, config.data, bad)
     test = None if config.test is None else read_rows(task, config, config.test, bad)
     if config.folds is not None:
@@ -133,6 +136,9 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
         if len(rows) < 2:
             raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
         train, valid = split_rows(rows, config)
+    if config.phrases:
+        held = {row.line for part in (valid, test or []) for row in part if row.file == config.data}
+        train = [row for row in read_phrases(Path(config.data), config, bad) if row.line not in held]
     vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
     symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
     notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
@@ -317,4 +323,49 @@ class RowFeed:
         every = self._order.batch(last, epoch).tolist()
         own = every[self._rank :: self._processes]
         batch = self._encoded.batch(own or every[:1], count=self._encoded.targets(every))
+        return replace(batch, epoch=epoch), 0
+
+
+class ConversationFeed:
+    """Turn after turn of several conversations at once, as near in their number of turns as can be.
+
+    A conversation that has ended takes no more steps. Groups stay together, in another order in each pass.
+
+    Raises: ConfigError for several processes.
+    """
+
+    def __init__(
+        self, rows: Sequence[Example], symbols: Symbols, config: LabellingConfig, *, processes: int = 1
+    ) -> None:
+        if processes > 1:
+            raise ConfigError("conversations: are trained on by one process; start it without torchrun.")
+        groups = sorted(_conversations(rows), key=len)
+        nothing = Example()  # of no steps and no label, for those that have ended
+        self._encoded = EncodedRows([*(row for group in groups for row in group), nothing], symbols)
+        firsts = np.cumsum([0, *map(len, groups)]).tolist()
+        self._nothing = firsts[-1]
+        size = config.batch_size
+        self._batches = [
+            [(firsts[i], len(groups[i])) for i in range(at, min(at + size, len(groups)))]
+            for at in range(0, len(groups), size)
+        ]
+        self._turns = [max(turns for _, turns in batch) for batch in self._batches]
+        self._seed = config.seed
+        self.batch_rows = size
+
+    def __len__(self) -> int:
+        """How many turns a pass has, those of a group counted once."""
+        return sum(self._turns)
+
+    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
+        """Turn number `last` of a pass; there is nothing to join."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._batches))
+        ends = np.cumsum([self._turns[i] for i in order])
+        place = int(np.searchsorted(ends, last, side="right"))
+        turn = last - int(ends[place]) + self._turns[order[place]]
+        chosen = [
+            begin + turn if turn < turns else self._nothing for begin, turns in self._batches[order[place]]
+        ]
+        real = [row for row in chosen if row != self._nothing]
+        batch = self._encoded.batch(chosen, count=self._encoded.targets(real), fresh=turn == 0)
         return replace(batch, epoch=epoch), 0

@@ -1,6 +1,7 @@
 """Taggers and classifiers that a person holds: train, evaluate, predict."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -116,6 +117,21 @@ class Labeller:
     def predict(self, text: Any, *, n_best: int = 0) -> Answer:
         """What the model says of one text (of a pair: a tuple of two), with places in the text."""
         return next(self.predict_stream([text], n_best=n_best))
+
+    def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[Answer]:
+        """What the model says of the turns of conversations, one after the other as they come.
+
+        The state is carried from turn to turn; an empty text ends a conversation, and is answered by nothing.
+        """
+        turns: list[Example] = []
+        for text in texts:
+            words = self._words(text)
+            if not words:
+                turns = []
+                continue
+            turns.append(replace(self._row(text, words), turn=len(turns)))
+            said = self.predict_rows(turns, n_best=n_best)[-1]
+            yield answer(text, words, said, spans=self.symbols.spans)
 
     def predict_stream(self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1) -> Iterator[Answer]:
         """What the model says of texts, one after the other as they come, `at_once` of them together."""

@@ -16,9 +16,17 @@ from recurra.data.batches import SequenceBatch
 from recurra.errors import ConfigError, RunError, VocabularyError
 from recurra.files import write_text
 from recurra.layers import State
+from recurra.models.sequence_encoder import RecurrentEncoder
 from recurra.runs import RunFolder
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
-from recurra.tasks.labelling.corpus import EncodedRows, LabelledCorpus, RowFeed, Symbols, build_corpus
+from recurra.tasks.labelling.corpus import (
+    ConversationFeed,
+    EncodedRows,
+    LabelledCorpus,
+    RowFeed,
+    Symbols,
+    build_corpus,
+)
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network, take_vectors
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
@@ -54,17 +62,20 @@ class LabellingObjective:
 
     loss_method = "total_loss"
 
-    def __init__(self, network: LabellingNetwork, valid: EncodedRows, config: LabellingConfig) -> None:
+    def __init__(
+        self, network: LabellingNetwork, valid: EncodedRows, config: LabellingConfig, *, in_turns: bool
+    ) -> None:
         self.network: nn.Module = network
+        self._in_turns = in_turns
         self._network, self._valid, self._config = network, valid, config
 
     def loss(
         self, network: nn.Module, segment: SequenceBatch, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over a batch; rows stand alone, so no state is carried."""
+        """The summed loss over a batch, and the state after it where the next one goes on with it."""
         self._hold_vectors(segment.epoch)
-        found = cast(LabellingNetwork, network).total_loss(segment)
-        return found.total, None, None
+        found = cast(LabellingNetwork, network).total_loss(segment, None if segment.fresh else state)
+        return found.total, found.state if self._in_turns else None, None
 
     def _hold_vectors(self, epoch: int) -> None:
         """Pretrained vectors are tuned from some pass on, or never."""
@@ -101,8 +112,12 @@ class LabellingObjective:
         """Nothing beside the loss."""
         return {}
 
-    def initial_state(self, batch_size: int) -> None:
-        """Nothing is carried from batch to batch."""
+    def initial_state(self, batch_size: int) -> State | None:
+        """The state before a conversation; None where rows stand alone, and nothing is carried."""
+        encoder = self._network.reader.encoder
+        if not self._in_turns or not isinstance(encoder, RecurrentEncoder):
+            return None
+        return encoder.recurrent.initial_state(batch_size)
 
 
 def train(
@@ -218,8 +233,16 @@ def _prepare(
     if corpus.vectors is not None:
         take_vectors(network, corpus.symbols, corpus.vectors)
     torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
-    feed = RowFeed(EncodedRows(corpus.train, corpus.symbols), config, rank=rank, processes=processes)
-    objective = LabellingObjective(network, EncodedRows(corpus.valid, corpus.symbols), config)
+    feed: RowFeed | ConversationFeed
+    in_turns = any(row.turn for row in corpus.train)
+    if in_turns:
+        if config.bidirectional:
+            raise ConfigError("bidirectional: conversations are read as they come; give --no-bidirectional.")
+        feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
+    else:
+        feed = RowFeed(EncodedRows(corpus.train, corpus.symbols), config, rank=rank, processes=processes)
+    valid = EncodedRows(corpus.valid, corpus.symbols)
+    objective = LabellingObjective(network, valid, config, in_turns=in_turns)
     loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
     watchers = list(listeners)
     if TensorBoardListener.available() and fabric.is_global_zero:
