@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+_WHAT = {"kinematics": "problems", "flights": "sentences", "reviews": "reviews"}
+
 app = typer.Typer(help="Data to train on.", no_args_is_help=True)
 
 
@@ -15,17 +17,24 @@ def _data() -> None:
 
 @app.command("make")
 def make(
-    name: Annotated[Literal["kinematics"], typer.Argument(help="Physics word problems with answers.")],
+    name: Annotated[
+        Literal["kinematics", "flights", "reviews"],
+        typer.Argument(
+            help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
+            "restaurants, with negations."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
-    count: Annotated[int, typer.Option(min=1, help="How many problems.")] = 5000,
+    count: Annotated[int, typer.Option(min=1, help="How many problems, sentences or reviews.")] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="One seed, one file.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that exists.")] = False,
 ) -> None:
     """Write a synthetic corpus to a file."""
-    from recurra.data.synthetic.kinematics import write_corpus
+    from importlib import import_module
+
     from recurra.errors import StorageError
 
     if out.exists() and not overwrite:
         raise StorageError(f"{out}: exists; name another file or write over it with --overwrite.")
-    write_corpus(out, count, seed)
-    typer.echo(f"{count:,} problems: {out}")
+    import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
+    typer.echo(f"{count:,} {_WHAT[name]}: {out}")

@@ -8,12 +8,15 @@ import typer
 
 def demo(
     name: Annotated[
-        Literal["kinematics", "dogs"],
-        typer.Argument(help="kinematics: learning to write physics problems; dogs: the smallest example."),
+        Literal["kinematics", "dogs", "slots", "sentiment"],
+        typer.Argument(
+            help="kinematics: learning to write physics problems; dogs: the smallest example; slots and "
+            "sentiment: what a network without memory cannot tell."
+        ),
     ] = "kinematics",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the run of kinematics.")] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for what is trained (runs/demo, runs/slots …).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the data, the weights and the samples.")] = 1,
 ) -> None:
@@ -22,7 +25,15 @@ def demo(
         from recurra.demos import dogs
 
         dogs.run(seed=seed)
+    elif name == "slots":
+        from recurra.demos import slots
+
+        slots.run(out or Path("runs/slots"), overwrite=overwrite, seed=seed)
+    elif name == "sentiment":
+        from recurra.demos import sentiment
+
+        sentiment.run(out or Path("runs/sentiment"), overwrite=overwrite, seed=seed)
     else:
         from recurra.demos import kinematics
 
-        kinematics.run(out, overwrite=overwrite, seed=seed)
+        kinematics.run(out or Path("runs/demo"), overwrite=overwrite, seed=seed)

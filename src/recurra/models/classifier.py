@@ -78,7 +78,12 @@ class ClassifierNetwork(nn.Module):
     def scores(self, batch: SequenceBatch, state: State | None = None) -> tuple[Tensor, State | None]:
         """Logits of each label, and the state after the last step. Shapes: (B, K)."""
         read = self.reader(batch.words, batch.vectors, batch.lengths, state)
-        return self.output(self.pooled.pool(read)), read.state
+        return self.scores_of(read), read.state
+
+    def scores_of(self, read: Encoded) -> Tensor:
+        """Logits of each label from what was read. Shapes: (B, K)."""
+        logits: Tensor = self.output(self.pooled.pool(read))
+        return logits
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
         """The summed loss over the batch's rows, and the state after it."""

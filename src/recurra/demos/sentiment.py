@@ -1,0 +1,98 @@
+"""Sentiment: "completely lacking in good taste, good service, and good ambience" fools a mean of vectors.
+
+After the notes: the average counts good words; a network that reads in order notices what they stand behind.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from recurra.data.examples import Example
+from recurra.data.synthetic.reviews import write_corpus
+from recurra.demos.side_by_side import (
+    Contender,
+    claim_folder,
+    only_one_right,
+    show_sentences,
+    show_shares,
+    word_shares,
+)
+from recurra.tasks.labelling.facade import Classifier
+from recurra.tasks.labelling.figures import count_figures
+
+_REVIEWS, _TEST_REVIEWS = 2000, 500
+_FAMOUS = "completely lacking in good taste , good service , and good ambience"
+_OPTIONS: dict[str, Any] = {
+    "format": "label-text",
+    "hidden_size": 32,
+    "word_size": 32,
+    "epochs": 6,
+    "learning_rate": 0.005,
+    "dropout": 0.2,
+}
+
+
+@dataclass(frozen=True)
+class SentimentResult:
+    """Accuracy of the baseline and of the network, and what each says of the famous sentence."""
+
+    baseline: float
+    network: float
+    famous: tuple[str, str]
+
+
+def run(
+    out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None
+) -> SentimentResult:
+    """Train both on reviews that are made here, and show where they differ.
+
+    Raises: RunError if `out` is in the way.
+    """
+    console = console or Console()
+    claim_folder(out, overwrite=overwrite)
+    data, test = out / "reviews.txt", out / "test.txt"
+    write_corpus(data, _REVIEWS, seed)
+    write_corpus(test, _TEST_REVIEWS, seed + 1000)
+    console.print(f"{_REVIEWS:,} reviews to learn from, {_TEST_REVIEWS:,} others to be asked about.\n")
+    contenders = []
+    for name, model in (("mean of vectors", "average"), ("recurrent network", "recurrent")):
+        console.print(f"training: {name} …")
+        classifier = Classifier.train(
+            data, out=out / model, overwrite=overwrite, model=model, seed=seed, **_OPTIONS
+        )
+        rows = classifier.rows_of(test)
+        contenders.append(Contender(name, classifier, classifier.predict_rows(rows)))
+    scores = []
+    for contender in contenders:
+        figures = count_figures(rows, contender.said, contender.model.symbols)
+        assert figures.classes is not None, "reviews have labels"
+        scores.append(figures.classes.accuracy)
+        console.print(
+            f"{contender.name:>18}: {scores[-1]:.1%} right (always the most frequent label: "
+            f"{figures.classes.majority:.1%})"
+        )
+    baseline, network = contenders
+    won, lost = only_one_right(rows, network, baseline), only_one_right(rows, baseline, network)
+    console.print(
+        f"\n{len(won)} reviews only the recurrent network gets right, {len(lost)} only the mean: good words "
+        "stand in bad reviews as often as in good ones, so what counts is what they stand behind."
+    )
+    show_sentences(console, rows, won, contenders, shown=3)
+    famous = Example(tuple(_FAMOUS.split()), label="negative")
+    copies = data.read_text(encoding="utf-8").count(f" {_FAMOUS}\n")
+    console.print(
+        f"\nThe sentence of the notes, which stands {copies} times in the training text:\n  {_FAMOUS}"
+    )
+    answers = []
+    for contender in contenders:
+        (said,) = contender.model.predict_rows([famous])
+        answers.append(str(said.label))
+        console.print(f"{contender.name:>18}: {said.label} ({said.confidence:.0%})")
+    console.print()
+    for contender in contenders:
+        title = f"what spoke for negative, {contender.name} (log-odds in nats)"
+        show_shares(console, title, word_shares(contender.model, famous, "negative"))
+        console.print()
+    return SentimentResult(scores[0], scores[1], (answers[0], answers[1]))

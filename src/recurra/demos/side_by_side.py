@@ -1,0 +1,93 @@
+"""A baseline and a recurrent network on the same sentences: who gets which right, and what moved them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recurra.data.examples import Example
+from recurra.errors import RunError
+from recurra.inspection import gradient_times_input, occlusion
+from recurra.models.classifier import ClassifierNetwork
+from recurra.models.tagger import TaggerNetwork
+from recurra.tasks.labelling.corpus import EncodedRows
+from recurra.tasks.labelling.facade import Labeller
+from recurra.tasks.labelling.predicting import Prediction
+
+
+def claim_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make a folder for a demo's runs.
+
+    Raises: RunError if it is there and holds anything, unless that may be written over.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise RunError(f"{folder}: is there; choose another folder with -o, or begin anew with --overwrite.")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A trained model and what it says of the test sentences."""
+
+    name: str
+    model: Labeller
+    said: Sequence[Prediction]
+
+
+def right(row: Example, said: Prediction) -> bool:
+    """Whether all of a row is labelled right."""
+    return row.labels == said.labels and (said.label is None or row.label == said.label)
+
+
+def only_one_right(rows: Sequence[Example], one: Contender, other: Contender) -> list[int]:
+    """The rows that the first gets right and the other does not."""
+    return [i for i, row in enumerate(rows) if right(row, one.said[i]) and not right(row, other.said[i])]
+
+
+def word_shares(
+    model: Labeller, row: Example, label: str, at: int | None = None
+) -> list[tuple[str, float, float]]:
+    """Each word of a row with gradient x input and occlusion, for the log-odds of a label."""
+    names = model.symbols.classes if at is None else model.symbols.labels
+    assert names is not None, "the label is one of the model's"
+    assert isinstance(model.network, ClassifierNetwork | TaggerNetwork), "pairs are not shown"
+    batch = EncodedRows([row], model.symbols).batch([0])
+    by_gradient = gradient_times_input(model.network, batch, names.ids[label], at).tolist()
+    by_occlusion = occlusion(model.network, batch, names.ids[label], at).tolist()
+    return list(zip(row.words, by_gradient, by_occlusion, strict=True))
+
+
+def show_shares(console: Console, title: str, shares: Sequence[tuple[str, float, float]]) -> None:
+    """A table of words with what each gave."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("word", "gradient x input", "left out"):
+        table.add_column(column, justify="left" if column == "word" else "right")
+    most = max(abs(left_out) for _, _, left_out in shares)
+    for word, by_gradient, left_out in shares:
+        strong = "bold" if abs(left_out) > most / 2 else ""
+        table.add_row(Text(word, strong), f"{by_gradient:+.2f}", f"{left_out:+.2f}")
+    console.print(table)
+
+
+def show_sentences(
+    console: Console,
+    rows: Sequence[Example],
+    chosen: Sequence[int],
+    contenders: Sequence[Contender],
+    shown: int,
+) -> None:
+    """Some sentences, and what each contender says of them."""
+    for i in chosen[:shown]:
+        console.print(Text(f"  {' '.join(rows[i].words)}"))
+        for contender in contenders:
+            console.print(Text(f"    {contender.name:>18}: {_answer(rows[i], contender.said[i])}"))
+
+
+def _answer(row: Example, said: Prediction) -> str:
+    if said.labels is not None:
+        pairs = zip(row.words, said.labels, strict=True)
+        return ", ".join(f"{word}: {label}" for word, label in pairs if label != "O") or "nothing"
+    return f"{said.label} ({said.confidence:.0%})"

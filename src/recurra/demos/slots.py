@@ -1,0 +1,99 @@
+"""Slots: "arrive taipei" and "leave taipei", which a network that sees no further than a word cannot tell.
+
+After the notes: a feed-forward network gives one word one answer, whatever stood before it; a network with a
+memory remembers the verb.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from recurra.data.synthetic.flights import write_corpus
+from recurra.demos.side_by_side import (
+    Contender,
+    claim_folder,
+    only_one_right,
+    show_sentences,
+    show_shares,
+    word_shares,
+)
+from recurra.metrics import EntityFigures
+from recurra.tasks.labelling.facade import Tagger
+from recurra.tasks.labelling.figures import count_figures
+
+_SENTENCES, _TEST_SENTENCES = 2000, 500
+_CITIES = ("destination", "departure")
+_OPTIONS: dict[str, Any] = {
+    "hidden_size": 48,
+    "word_size": 32,
+    "epochs": 10,
+    "learning_rate": 0.01,
+    "dropout": 0.2,
+    "input_dropout": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class SlotsResult:
+    """F1 of the cities, of baseline and network, and how many sentences only one of them gets right."""
+
+    baseline: float
+    network: float
+    only_network: int
+    only_baseline: int
+
+
+def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None) -> SlotsResult:
+    """Train both on sentences that are made here, and show where they differ.
+
+    Raises: RunError if `out` is in the way.
+    """
+    console = console or Console()
+    claim_folder(out, overwrite=overwrite)
+    data, test = out / "flights.iob", out / "test.iob"
+    write_corpus(data, _SENTENCES, seed)
+    write_corpus(test, _TEST_SENTENCES, seed + 1000)
+    console.print(f"{_SENTENCES:,} sentences to learn from, {_TEST_SENTENCES:,} others to be asked about.")
+    console.print("Which city is the destination, and which the place of departure?\n")
+    contenders = []
+    for name, model in (("one word a side", "window"), ("recurrent network", "recurrent")):
+        console.print(f"training: {name} …")
+        tagger = Tagger.train(
+            data, out=out / model, overwrite=overwrite, model=model, seed=seed, class_share=0.0, **_OPTIONS
+        )
+        rows = tagger.rows_of(test)
+        contenders.append(Contender(name, tagger, tagger.predict_rows(rows)))
+    scores = []
+    for contender in contenders:
+        figures = count_figures(rows, contender.said, contender.model.symbols)
+        assert figures.entities is not None, "slots are spans"
+        scores.append(_of_cities(figures.entities))
+        dates = figures.entities.by_type["date"].f1
+        console.print(f"{contender.name:>18}: F1 of the cities {scores[-1]:.1%}, of the dates {dates:.1%}")
+    baseline, network = contenders
+    won, lost = only_one_right(rows, network, baseline), only_one_right(rows, baseline, network)
+    console.print(
+        f"\n{len(won)} sentences only the recurrent network gets right, {len(lost)} only the window."
+    )
+    console.print(
+        "The window sees the verb only where it stands next to the city; the dates, which tell of themselves, "
+        "both find."
+    )
+    show_sentences(console, rows, won, contenders, shown=3)
+    if won:
+        row = rows[won[0]]
+        assert row.labels is not None, "a tagger's rows have labels"
+        at = next(i for i, label in enumerate(row.labels) if label[2:] in _CITIES)
+        console.print()
+        title = f"what made {row.words[at]} a {row.labels[at]} (log-odds in nats)"
+        show_shares(console, title, word_shares(network.model, row, row.labels[at], at))
+    return SlotsResult(scores[0], scores[1], len(won), len(lost))
+
+
+def _of_cities(figures: EntityFigures) -> float:
+    """F1 of both kinds of city together."""
+    hits = [figures.by_type[name] for name in _CITIES]
+    found = sum(one.found + one.wanted for one in hits)
+    return 2 * sum(one.right for one in hits) / found if found else 0.0

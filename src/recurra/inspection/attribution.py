@@ -1,0 +1,66 @@
+"""Which words moved a decision: by the gradient, and by leaving each word out."""
+
+import torch
+from torch import Tensor
+
+from recurra.data.batches import SequenceBatch
+from recurra.models.classifier import ClassifierNetwork
+from recurra.models.tagger import TaggerNetwork
+
+Explained = ClassifierNetwork | TaggerNetwork
+
+
+def _log_odds(network: Explained, x: Tensor, batch: SequenceBatch, label: int, at: int | None) -> Tensor:
+    """log P/(1 - P) of a label of the whole, or of the word `at`, from the vectors that the encoder reads.
+
+    Not log P, which hardly moves where the network is sure.
+    """
+    read = network.reader.encode(x, batch.lengths)
+    if isinstance(network, ClassifierNetwork):
+        scores = network.scores_of(read)
+    else:
+        assert at is not None, "a tagger's labels are of words"
+        scores = network.output(read.steps)[:, at]
+    others = scores.clone()
+    others[:, label] = -torch.inf
+    return scores[:, label] - others.logsumexp(1)
+
+
+def gradient_times_input(
+    network: Explained, batch: SequenceBatch, label: int, at: int | None = None
+) -> Tensor:
+    """x_t · ∂ℓ/∂x_t of each word of one row, ℓ the log-odds of a label: its part in them, to first order.
+
+    Shapes: batch of one row of T words; result (T,).
+    Source: M. Denil et al., Extraction of salient sentences from labelled documents (2014).
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        x = network.reader.vectors(batch.words, batch.vectors).detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(_log_odds(network, x, batch, label, at).sum(), x)
+    finally:
+        network.train(was_training)
+    return (x.detach() * gradient).sum(2)[0]
+
+
+def occlusion(network: Explained, batch: SequenceBatch, label: int, at: int | None = None) -> Tensor:
+    """The log-odds of a label less what they are with the word's vector at zero, for each word of one row.
+
+    Shapes: batch of one row of T words; result (T,).
+    Source: M. Zeiler & R. Fergus, Visualizing and understanding convolutional networks (2014).
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            x = network.reader.vectors(batch.words, batch.vectors)
+            whole = _log_odds(network, x, batch, label, at)
+            without = []
+            for t in range(x.shape[1]):
+                blind = x.clone()
+                blind[:, t] = 0.0
+                without.append(_log_odds(network, blind, batch, label, at))
+    finally:
+        network.train(was_training)
+    return whole[0] - torch.stack(without)[:, 0] if without else whole.new_zeros(0)
