@@ -25,6 +25,7 @@ NAMES = (
     "window",
     "dropout",
     "lattice",
+    "crf",
     "kernels",
     "benchmarks",
 )

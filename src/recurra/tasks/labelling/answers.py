@@ -58,21 +58,26 @@ class Answer:
         """As plain values, for JSON."""
         found: dict[str, Any] = {"text": self.text}
         if self.words:
-            found["words"] = [vars_of(word) for word in self.words]
+            found["words"] = [_plain(word) for word in self.words]
         if self.entities or (self.words and self.label is None):
-            found["entities"] = [vars_of(entity) for entity in self.entities]
+            found["entities"] = [_plain(entity) for entity in self.entities]
         if self.label is not None:
-            found |= {"label": self.label, "probabilities": self.probabilities}
+            shares = {label: _rounded(share) for label, share in (self.probabilities or {}).items()}
+            found |= {"label": self.label, "probabilities": shares}
         if self.paths:
-            found["n_best"] = [{"labels": list(labels), "probability": p} for labels, p in self.paths]
+            found["n_best"] = [
+                {"labels": list(labels), "probability": _rounded(share)} for labels, share in self.paths
+            ]
         return found
 
 
-def vars_of(thing: LabelledWord | Entity) -> dict[str, Any]:
-    """A word or entity as plain values, its probability to four figures."""
-    return {
-        name: round(value, 4) if isinstance(value, float) else value for name, value in thing.__dict__.items()
-    }
+def _plain(thing: LabelledWord | Entity) -> dict[str, Any]:
+    """A word or entity as plain values."""
+    return vars(thing) | {"probability": _rounded(thing.probability)}
+
+
+def _rounded(probability: float) -> float:
+    return round(probability, 6)
 
 
 def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> Answer:

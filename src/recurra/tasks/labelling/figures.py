@@ -26,18 +26,6 @@ class LabelFigures:
     classes: ClassFigures | None
     reliability: Reliability
 
-    @property
-    def criterion(self) -> float:
-        """What the best model has least of: 1 - F1 or 1 - accuracy, the sum where there are two."""
-        found = 0.0
-        if self.entities is not None:
-            found += 1 - self.entities.overall.f1
-        elif self.tags is not None:
-            found += 1 - self.tags.accuracy
-        if self.classes is not None:
-            found += 1 - self.classes.accuracy
-        return found
-
     def main(self) -> dict[str, float]:
         """The figures that a training is watched by."""
         figures = {}
