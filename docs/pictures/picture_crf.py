@@ -27,7 +27,8 @@ def draw() -> Figure:
                 label(axes, (x, y), name, fontsize=10, colour=LINE)
                 continue
             best = name == BEST[t]
-            box(axes, (x, y), (1.8, 0.7), name, face=PALE_GREEN if best else PALE, edge=GREEN if best else BLUE)
+            face, edge = (PALE_GREEN, GREEN) if best else (PALE, BLUE)
+            box(axes, (x, y), (1.8, 0.7), name, face=face, edge=edge)
     for t in range(2):
         for y, before in zip(ys, LABELS, strict=True):
             for other, after in zip(ys, LABELS, strict=True):

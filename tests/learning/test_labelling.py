@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app
+from recurra.data.examples import Example
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks.labelling.config import CONFIGS
+from recurra.tasks.labelling.corpus import shortened
 from recurra.training import Listener
 
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
@@ -407,3 +409,48 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
     assert "go on with" in say("train", "--resume", tmp_path / "stopped")
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
     assert weights[0] == weights[1]
+
+
+def test_a_label_for_each_frame_of_clips(tmp_path):
+    """Pictures, by convolutions that are trained along; no single frame tells which way a shape moves."""
+    path = tmp_path / "shapes.npz"
+    assert "500 clips" in say("data", "make", "shapes", "-o", path, "--count", 500)
+    tagger = rc.Tagger.train(
+        path,
+        out=tmp_path / "run",
+        epochs=18,
+        learning_rate=0.003,
+        hidden_size=64,
+        batch_size=8,
+        dropout=0.0,
+        input_dropout=0.0,
+        threads=1,
+    )
+    figures = tagger.evaluate()
+    assert figures.tags.accuracy > 0.85
+    assert set(figures.classes.labels) == {"straight", "turns back"}
+    window = rc.Tagger.train(path, out=tmp_path / "window", model="window", window=0, epochs=3, threads=1)
+    assert window.evaluate().tags.accuracy < 0.6
+
+
+def test_vectors_are_predicted_from_files(tmp_path):
+    rng = np.random.default_rng(0)
+    path, new = tmp_path / "x.npz", tmp_path / "new.npz"
+    vectors = rng.normal(size=(60, 4, 2))
+    np.savez(path, vectors=vectors, labels=np.where(vectors[:, :, 0].sum(1) > 0, "a", "b"))
+    np.savez(new, vectors=vectors[:3])
+    rc.Classifier.train(path, out=tmp_path / "run", **{k: v for k, v in OPTIONS.items() if k != "word_size"})
+    told = say("predict", tmp_path / "run", new).split()
+    assert len(told) == 3
+    assert set(told) <= {"a", "b"}
+    first = json.loads(say("predict", tmp_path / "run", new, "--json").splitlines()[0])
+    assert first["label"] == told[0]
+
+
+def test_of_a_long_text_both_ends_are_read(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("".join(f"{'pos good' if i % 2 else 'neg bad'} {'so ' * 40}it was\n" for i in range(80)))
+    run = rc.Classifier.train(path, out=tmp_path / "run", format="label-text", max_words=6, **OPTIONS)
+    assert run.evaluate().classes.accuracy == 1.0
+    assert shortened(Example(tuple("abcdefgh")), 5).words == tuple("abcgh")
+    assert shortened(Example(tuple("abcde")), 5).words == tuple("abcde")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-_WHAT = {"kinematics": "problems", "flights": "sentences", "reviews": "reviews"}
+_WHAT = {"kinematics": "problems", "flights": "sentences", "reviews": "reviews", "shapes": "clips"}
 
 app = typer.Typer(help="Data to train on.", no_args_is_help=True)
 
@@ -18,14 +18,14 @@ def _data() -> None:
 @app.command("make")
 def make(
     name: Annotated[
-        Literal["kinematics", "flights", "reviews"],
+        Literal["kinematics", "flights", "reviews", "shapes"],
         typer.Argument(
             help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
-            "restaurants, with negations."
+            "restaurants, with negations; shapes: clips of moving shapes (.npz)."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
-    count: Annotated[int, typer.Option(min=1, help="How many problems, sentences or reviews.")] = 5000,
+    count: Annotated[int, typer.Option(min=1, help="How many problems, sentences, reviews or clips.")] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="One seed, one file.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that exists.")] = False,
 ) -> None:

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from recurra.tasks.labelling.facade import Labeller
 
 _REJECTED = "?"
 
@@ -43,6 +46,9 @@ def predict(
     if n_best and not as_json:
         raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
     model = load_labeller(run)
+    if model.symbols.words is None:
+        _predict_rows(model, file, as_json, reject_below)
+        return
     lines = lines_of(file)
     texts: Iterator[Any] = _pairs(lines, file) if isinstance(model, PairClassifier) else lines
     if turns:
@@ -56,6 +62,19 @@ def predict(
             typer.echo(json.dumps(found, ensure_ascii=False))
         else:
             typer.echo(_REJECTED if rejected else one.line())
+
+
+def _predict_rows(model: "Labeller", file: str, as_json: bool, reject_below: float) -> None:
+    """Rows of vectors or pictures, from a file as it is trained on."""
+    rows = model.rows_to_predict(file)
+    for row, said in zip(rows, model.predict_rows(rows), strict=True):
+        rejected = said.confidence < reject_below
+        if as_json:
+            found = {"place": row.place, "labels": said.labels, "label": said.label}
+            typer.echo(json.dumps(found | {"confidence": round(said.confidence, 6), "rejected": rejected}))
+        else:
+            parts = [" ".join(said.labels)] if said.labels is not None else []
+            typer.echo(_REJECTED if rejected else "\t".join([*parts, *([said.label] if said.label else [])]))
 
 
 def _pairs(lines: Iterator[str], file: str) -> Iterator[tuple[str, str]]:

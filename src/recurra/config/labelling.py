@@ -118,6 +118,11 @@ class BatchPart(Part):
         0.1, "held out where no --valid is given, of each label as large a share", gt=0, lt=1
     )
     split_seed: int = option(1, "of what is held out", ge=0, le=2**32 - 1)
+    max_words: int | None = option(
+        None,
+        "of a longer text the first and the last words, half of them each; not for labels of words",
+        ge=2,
+    )
     folds: int | None = option(
         None,
         "cut the rows into so many parts, and test on each a model of the others (cross-validation)",

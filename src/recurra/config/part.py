@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import UnionType
@@ -24,6 +24,20 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: ClassVar[str] = "Options"
+
+    @classmethod
+    def default_of(cls, name: str) -> Any:
+        """What an option is if it is not given."""
+        return cls.model_fields[name].default
+
+    def refuse(self, names: Iterable[str], why: str) -> None:
+        """Refuse options that have no use here, where they are not at their defaults.
+
+        Raises: ValueError, which `build_config` makes a ConfigError.
+        """
+        for name in names:
+            if getattr(self, name) != self.default_of(name):
+                raise ValueError(f"{name}: {why}; leave it out")
 
 
 def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:

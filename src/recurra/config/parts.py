@@ -1,6 +1,8 @@
 """The parts that tasks compose: text, streams, the recurrent network, optimiser, schedule, loop, run."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from recurra.config.part import Part, option
 
@@ -149,8 +151,33 @@ class RegularizationPart(Part):
     )
 
 
+_OF_CELLS = {  # options that only some cells have
+    "nonlinearity": ("rnn", "jordan"),
+    "reset_gate": ("gru",),
+    "peepholes": ("lstm",),
+    "relevance_gate": ("lstm",),
+    "coupled_gates": ("lstm",),
+    "output_activation": ("lstm",),
+    "forget_bias": ("lstm",),
+    "layer_norm": ("gru", "lstm"),
+    "num_layers": ("rnn", "gru", "lstm"),
+    "skip": ("rnn", "gru", "lstm"),
+}
+
+
 class RecurrentNetworkConfig(RecurrentPart, CellPart, RegularizationPart):
-    """All that says what a recurrent network is."""
+    """All that says what a recurrent network is.
+
+    Raises: ConfigError (through `build_config`) for an option that the cell has not.
+    """
+
+    @model_validator(mode="after")
+    def _refuse_options_of_other_cells(self) -> Self:
+        for name, cells in _OF_CELLS.items():
+            alone = name == "num_layers" and self.num_layers == 1
+            if self.cell not in cells and not alone:
+                self.refuse([name], f"is of the cells {' and '.join(cells)}, not of {self.cell!r}")
+        return self
 
 
 class OptimizerPart(Part):

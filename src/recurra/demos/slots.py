@@ -78,8 +78,8 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
         f"\n{len(won)} sentences only the recurrent network gets right, {len(lost)} only the window."
     )
     console.print(
-        "The window sees the verb only where it stands next to the city; the dates, which tell of themselves, "
-        "both find."
+        "The window sees the verb only where it stands next to the city; the dates, which tell of "
+        "themselves, both find."
     )
     show_sentences(console, rows, won, contenders, shown=3)
     if won:

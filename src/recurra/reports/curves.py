@@ -57,6 +57,31 @@ def curves_together(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         return _svg_of(figure)
 
 
+def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
+    """Share right over the probability said, a point a bin (count, said, right), as SVG; empty for none."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    filled = [(count, said, right) for count, said, right in bins if count]
+    if not filled:
+        return ""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--")
+        counts, said, right = zip(*filled, strict=True)
+        axes.plot(said, right, color="#2c6fbb", lw=1.2)
+        axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color="#2c6fbb")
+        axes.set_xlabel("probability said")
+        axes.set_ylabel("share right (larger points: more)")
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.grid(alpha=0.25)
+        return _svg_of(figure)
+
+
 def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], unit: str) -> str:
     from matplotlib.figure import Figure
 

@@ -39,8 +39,9 @@ def write_report(
     figures: Mapping[str, str],
     samples: Sequence[Sample] = (),
     tables: Sequence[Table] = (),
+    pictures: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the run's page; returns its path.
+    """Write the run's page; returns its path. `pictures` are SVG of ours, by their titles.
 
     Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
     """
@@ -56,6 +57,7 @@ def write_report(
         figures=figures,
         samples=samples,
         tables=tables,
+        pictures={title: Markup(svg) for title, svg in (pictures or {}).items()},
         config=settings["config"],
         versions=settings.get("versions", {}),
         run=run.path.name,

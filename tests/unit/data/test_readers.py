@@ -3,7 +3,10 @@
 import gzip
 import io
 import json
+import sys
 import zipfile
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import nodes_of, read_phrases
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, MissingExtra
 from recurra.text.words import plain_words, words_of
 
 
@@ -264,3 +267,42 @@ def test_words_stand_where_they_say(text):
         assert [text[word.begin : word.end] for word in words] == [word.text for word in words]
         assert plain_words(text, split) == [word.text for word in words]
     assert plain_words(text) == text.split()
+
+
+class _Feature:
+    """As datasets has it: classes have names, a list has the feature of what is in it."""
+
+    def __init__(self, names=None, feature=None) -> None:
+        if names is not None:
+            self.names = names
+        if feature is not None:
+            self.feature = feature
+
+
+def test_data_sets_of_the_hub_by_name(monkeypatch):
+    class Rows(list):
+        features: ClassVar = {
+            "tokens": _Feature(feature=_Feature()),
+            "ner_tags": _Feature(feature=_Feature(["O", "B-PER"])),
+            "label": _Feature(["neg", "pos"]),
+        }
+
+    asked = []
+
+    def load_dataset(name, split):
+        asked.append((name, split))
+        if name == "none":
+            raise ConnectionError("no network")
+        return Rows([{"tokens": ["Ron", "met"], "ner_tags": [1, 0], "label": 1}])
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    columns = {"text_column": "tokens", "tags_column": "ner_tags"}
+    (example,) = read("hub:conll2003:validation", **columns)
+    assert (example.words, example.labels, example.label) == (("Ron", "met"), ("B-PER", "O"), "pos")
+    assert example.place == "hub:conll2003:validation:1"
+    assert asked == [("conll2003", "validation")]
+    with pytest.raises(DataError, match=r"hub:none: cannot be had \(no network\)"):
+        read("hub:none", **columns)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingExtra, match="needs the package datasets"):
+        read("hub:conll2003")

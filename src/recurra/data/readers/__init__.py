@@ -1,6 +1,6 @@
 """Readers: from a file or folder in some format to examples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from recurra.data.examples import BadRows, Example
 from recurra.data.readers.arrays import read_arrays
 from recurra.data.readers.columns import read_columns
 from recurra.data.readers.folders import is_class_folder, read_folder
+from recurra.data.readers.hub import PREFIX, read_hub
 from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
 from recurra.data.readers.trees import read_trees
@@ -46,12 +47,18 @@ def read_examples(path: str | Path, config: ReaderPart, bad: BadRows) -> list[Ex
 
     Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
     """
+    if str(path).startswith(PREFIX):
+        return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
     name = config.format if config.format != "auto" else guess_format(path)
-    examples = list(READERS[name](path, config.model_copy(update={"format": name}), bad))
-    if not examples:
-        raise DataError(f"{path}: has no rows that can be used ({len(bad)} left out); see --format {name}.")
-    return examples
+    return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
+
+
+def _some(examples: Iterable[Example], source: str, bad: BadRows) -> list[Example]:
+    found = list(examples)
+    if not found:
+        raise DataError(f"{source}: has no rows that can be used ({len(bad)} left out); see --format.")
+    return found
 
 
 def guess_format(path: Path) -> str:

@@ -26,11 +26,11 @@ _DEFAULTS = {
 }
 
 
-class _Columns:
+class Columns:
     """The columns that hold what: those named by options must be there, the usual names may."""
 
-    def __init__(self, path: Path, config: ReaderPart) -> None:
-        self._path, self._config = path, config
+    def __init__(self, source: Path | str, config: ReaderPart) -> None:
+        self._source, self._config = source, config
         self._conversation: object = None
         self._turn = 0
 
@@ -42,7 +42,7 @@ class _Columns:
             needed = name is not None or (option == "text_column" and not holds_vectors)
             if needed and self._name(option) not in columns:
                 raise ConfigError(
-                    f"{self._path}: has no column {self._name(option)!r}; its columns are "
+                    f"{self._source}: has no column {self._name(option)!r}; its columns are "
                     f"{', '.join(columns)}. Name the right one with --{option.replace('_', '-')}."
                 )
 
@@ -66,7 +66,7 @@ class _Columns:
             self._words(row, "second_column"),
             vectors,
             turn=self._turn_of(row),
-            file=str(self._path),
+            file=str(self._source),
             line=number,
         )
 
@@ -82,7 +82,7 @@ class _Columns:
 
     def _vectors(self, row: Mapping[str, Any]) -> NDArray[np.generic] | None:
         given = row.get(self._name("vectors_column"))
-        return None if given is None else read_steps(self._path.parent / str(given))
+        return None if given is None else read_steps(Path(self._source).parent / str(given))
 
     def _labels(self, row: Mapping[str, Any], words: int) -> tuple[str, ...] | None:
         given = row.get(self._name("tags_column"))
@@ -116,7 +116,7 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
     )
     csv.field_size_limit(1 << 27)  # a long document is one field
     head = next(rows)
-    columns = _Columns(path, config)
+    columns = Columns(path, config)
     columns.check(head)
     while True:
         begins = rows.line_num + 1
@@ -142,7 +142,7 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
 
     Raises: DataError; ConfigError for a column that no row has.
     """
-    columns = _Columns(path, config)
+    columns = Columns(path, config)
     checked = False
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if not line.strip():

@@ -1,16 +1,18 @@
 """Every option of training a tagger, a classifier or a classifier of pairs."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from recurra.config import (
     BatchPart,
+    CellPart,
     EncoderConfig,
     LoopPart,
     OptimizerPart,
     ReaderPart,
     RecurrentPart,
+    RegularizationPart,
     RunPart,
     SchedulePart,
     default,
@@ -19,7 +21,13 @@ from recurra.config import (
 
 _OF_VECTORS = ("freeze_vectors", "tune_after")
 # Of the recurrent network, but of no use to those that label.
-_OF_LANGUAGE_MODELS = ("embedding_size", "tie_weights", "adaptive_softmax", "embedding_dropout")
+_OF_LANGUAGE_MODELS = (
+    *("embedding_size", "tie_weights", "adaptive_softmax", "embedding_dropout", "init_scale"),
+    *("activation_regularization", "temporal_activation_regularization"),
+)
+_OF_RECURRENCE = {"bidirectional"}.union(
+    *(part.model_fields for part in (RecurrentPart, CellPart, RegularizationPart))
+) - {"hidden_size", "dropout", "input_dropout", "dropout_mask"}
 
 
 class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPart, SchedulePart, LoopPart):
@@ -55,9 +63,9 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
         names += [] if self.word_vectors == "one-hot" else ["other"]
         names += [] if self.trigrams else ["trigram_size"]
         names += [] if self.characters != "none" else ["character_size", "character_hidden"]
-        for name in names:
-            if getattr(self, name) != self.default_of(name):
-                raise ValueError(f"{name}: has no use here; leave it out")
+        self.refuse(names, "has no use here")
+        if getattr(self, "model", "recurrent") != "recurrent":
+            self.refuse(sorted(_OF_RECURRENCE), "is of the recurrent model")
         if self.fold is not None and self.fold > (self.folds or 0):
             raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds or 0} folds")
         if self.folds is not None and self.test is not None:
@@ -65,11 +73,6 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
         if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
             raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self
-
-    @classmethod
-    def default_of(cls, name: str) -> Any:
-        """What an option is if it is not given."""
-        return cls.model_fields[name].default
 
 
 class TagConfig(LabellingConfig):
@@ -95,8 +98,10 @@ class TagConfig(LabellingConfig):
             raise ValueError(f"label_smoothing: goes with decoder softmax, not with {self.decoder}")
         if self.decoder == "crf" and self.class_weights != "none":
             raise ValueError("class_weights: does not go with decoder crf; leave it out")
-        if self.second_column is not None:
-            raise ValueError("second_column: is of pairs; leave it out")
+        self.refuse(["max_words"], "is of whole texts")
+        if self.model != "window":
+            self.refuse(["window"], "is of the model window")
+        self.refuse(["second_column"], "is of pairs")
         return self
 
 
@@ -115,8 +120,10 @@ class ClassifyConfig(LabellingConfig):
 
     @model_validator(mode="after")
     def _check_classify(self) -> "ClassifyConfig":
-        if self.second_column is not None:
-            raise ValueError("second_column: is of pairs; leave it out")
+        self.refuse(["window"], "is of taggers")
+        if self.model == "average":
+            self.refuse(["pooling"], "is of the recurrent model")
+        self.refuse(["second_column"], "is of pairs")
         return self
 
 
@@ -132,6 +139,13 @@ class PairConfig(LabellingConfig):
         "max",
         "from all steps to one vector: the last ones, their mean, largest numbers, middle, or attention",
     )
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> "PairConfig":
+        self.refuse(["window"], "is of taggers")
+        if self.model == "average":
+            self.refuse(["pooling"], "is of the recurrent model")
+        return self
 
 
 CONFIGS: dict[str, type[LabellingConfig]] = {"tag": TagConfig, "classify": ClassifyConfig, "pair": PairConfig}

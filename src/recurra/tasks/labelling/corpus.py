@@ -252,8 +252,10 @@ def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
 class EncodedRows:
     """Rows as numbers, and batches of them."""
 
-    def __init__(self, rows: Sequence[Example], symbols: Symbols) -> None:
-        self.rows, self.symbols = rows, symbols
+    def __init__(self, rows: Sequence[Example], symbols: Symbols, max_words: int | None = None) -> None:
+        self.symbols = symbols
+        self.rows = rows if max_words is None else [shortened(row, max_words) for row in rows]
+        rows = self.rows
         self.lengths = [len(row) + (len(row.second) if row.second is not None else 0) for row in rows]
         self._table = None if symbols.words is None else WordTable(symbols.words)
         self._words: list[NDArray[np.int64]] = []
@@ -304,6 +306,15 @@ class EncodedRows:
         return None if self._table is None else word_batch(self._table, [words[i] for i in chosen])
 
 
+def shortened(row: Example, most: int) -> Example:
+    """A row of at most so many words: of a longer one the first and the last, half each."""
+
+    def cut(words: tuple[str, ...]) -> tuple[str, ...]:
+        return words if len(words) <= most else words[: most - most // 2] + words[-(most // 2) :]
+
+    return replace(row, words=cut(row.words), second=None if row.second is None else cut(row.second))
+
+
 class RowFeed:
     """Batches of rows for the training loop: near in length, in another order in each pass."""
 
@@ -323,7 +334,15 @@ class RowFeed:
         every = self._order.batch(last, epoch).tolist()
         own = every[self._rank :: self._processes]
         batch = self._encoded.batch(own or every[:1], count=self._encoded.targets(every))
+        if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
+            batch = without_targets(batch)
         return replace(batch, epoch=epoch), 0
+
+
+def without_targets(batch: SequenceBatch) -> SequenceBatch:
+    """A batch of which nothing is to be learnt."""
+    blank = [None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)]
+    return replace(batch, labels=blank[0], label=blank[1])
 
 
 class ConversationFeed:

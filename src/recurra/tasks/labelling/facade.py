@@ -10,6 +10,7 @@ import torch
 
 from recurra.config import build_config
 from recurra.data.examples import BadRows, Example
+from recurra.data.readers import read_examples
 from recurra.errors import ConfigError, RunError
 from recurra.layers import RecurrentLayer
 from recurra.runs import RunFolder
@@ -105,9 +106,18 @@ class Labeller:
             raise ConfigError("data: the model is of no run, so it has no rows of its own; name a file.")
         return build_corpus(self.task, config).valid
 
+    def rows_to_predict(self, data: str | Path) -> list[Example]:
+        """The rows of a file, whether they have labels or not. Raises: DataError if it cannot be used."""
+        return read_examples(data, self.config, BadRows(self.config.skip_bad))
+
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
         """What the model says of rows, in their order."""
-        return predict_rows(self.network, EncodedRows(rows, self.symbols), n_best=n_best, device=self.device)
+        return predict_rows(
+            self.network,
+            EncodedRows(rows, self.symbols, self.config.max_words),
+            n_best=n_best,
+            device=self.device,
+        )
 
     @property
     def device(self) -> torch.device:

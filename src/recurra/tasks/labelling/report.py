@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra.reports import Table, write_report
+from recurra.reports import Table, reliability_diagram, write_report
 from recurra.runs import RunFolder
 from recurra.tasks.labelling.facade import Labeller
 
@@ -26,6 +26,7 @@ def write_page(model: Labeller, run: Path) -> Path:
     folder = RunFolder.open(run)
     figures: dict[str, str] = {}
     tables: list[Table] = []
+    pictures: dict[str, str] = {}
     for record in folder.metrics.read():
         part = _PARTS.get(record["kind"])
         if part is not None:
@@ -33,8 +34,11 @@ def write_page(model: Labeller, run: Path) -> Path:
                 f"{part}: {name}": f"{record[key]:.2%}" for key, name in _SHARES.items() if key in record
             }
             tables += _tables(part, record)
+            pictures[f"is it right as often as it says? {part}"] = reliability_diagram(record["bins"])
     unit = "word" if model.task == "tag" else "row"
-    return write_report(folder, title=_TITLES[model.task], unit=unit, figures=figures, tables=tables)
+    return write_report(
+        folder, title=_TITLES[model.task], unit=unit, figures=figures, tables=tables, pictures=pictures
+    )
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:

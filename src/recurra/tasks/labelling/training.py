@@ -67,6 +67,7 @@ class LabellingObjective:
     ) -> None:
         self.network: nn.Module = network
         self._in_turns = in_turns
+        self.max_words = config.max_words
         self._network, self._valid, self._config = network, valid, config
 
     def loss(
@@ -241,8 +242,13 @@ def _prepare(
             raise ConfigError("bidirectional: conversations are read as they come; give --no-bidirectional.")
         feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
     else:
-        feed = RowFeed(EncodedRows(corpus.train, corpus.symbols), config, rank=rank, processes=processes)
-    valid = EncodedRows(corpus.valid, corpus.symbols)
+        feed = RowFeed(
+            EncodedRows(corpus.train, corpus.symbols, config.max_words),
+            config,
+            rank=rank,
+            processes=processes,
+        )
+    valid = EncodedRows(corpus.valid, corpus.symbols, config.max_words)
     objective = LabellingObjective(network, valid, config, in_turns=in_turns)
     loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
     watchers = list(listeners)
@@ -268,7 +274,11 @@ def _fit(
         fabric.barrier()
     restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
     validation = objective.evaluate()
-    test = None if corpus.test is None else objective.evaluate(EncodedRows(corpus.test, corpus.symbols))
+    test = (
+        None
+        if corpus.test is None
+        else objective.evaluate(EncodedRows(corpus.test, corpus.symbols, objective.max_words))
+    )
     if fabric.is_global_zero and not any(record["kind"] == "final" for record in run.metrics.read()):
         for kind, figures in (("final", validation), ("test", test)):
             if figures is not None:

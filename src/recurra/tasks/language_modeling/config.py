@@ -34,18 +34,6 @@ _OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
 }
 _FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
 _OF_RECURRENCE = {"cell", "num_layers", "backend"}
-_OF_CELLS = {  # options that only some cells have
-    "nonlinearity": ("rnn", "jordan"),
-    "reset_gate": ("gru",),
-    "peepholes": ("lstm",),
-    "relevance_gate": ("lstm",),
-    "coupled_gates": ("lstm",),
-    "output_activation": ("lstm",),
-    "forget_bias": ("lstm",),
-    "layer_norm": ("gru", "lstm"),
-    "num_layers": ("rnn", "gru", "lstm"),
-    "skip": ("rnn", "gru", "lstm"),
-}
 
 
 class LanguageModelConfig(
@@ -80,8 +68,7 @@ class LanguageModelConfig(
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
             raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
-        self._refuse_options_of_other_cells()
-        if self.averaging == "none" and self.averaging_after != self._default("averaging_after"):
+        if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
             raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         if self.smoothing != "add-k" and self.add_k != NGramPart().add_k:
             raise ValueError(f"add_k: goes with smoothing add-k, not with {self.smoothing}")
@@ -91,30 +78,17 @@ class LanguageModelConfig(
             )
         if self.arpa is not None:
             for name in ("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size"):
-                if getattr(self, name) != self._default(name):
+                if getattr(self, name) != self.default_of(name):
                     raise ValueError(f"{name}: has no meaning beside arpa, which says it; leave it out")
         self._refuse_options_of_others()
         return self
-
-    def _default(self, name: str) -> Any:
-        return type(self).model_fields[name].default
-
-    def _refuse_options_of_other_cells(self) -> None:
-        for name, cells in _OF_CELLS.items():
-            alone = name == "num_layers" and self.num_layers == 1
-            if self.cell not in cells and getattr(self, name) != self._default(name) and not alone:
-                raise ValueError(
-                    f"{name}: is of the cells {' and '.join(cells)}, not of {self.cell!r}; leave it out"
-                )
 
     def _refuse_options_of_others(self) -> None:
         """An option that the model has no use for is a mistake, if it is not at its default."""
         names = {name for part in _OF_OTHERS[self.model] for name in part.model_fields} - _FOR_ALL
         if self.model == "feed-forward":
             names |= _OF_RECURRENCE
-        for name in sorted(names):
-            if getattr(self, name) != self._default(name):
-                raise ValueError(f"{name}: has no meaning for model {self.model!r}; leave it out")
+        self.refuse(sorted(names), f"has no meaning for model {self.model!r}")
 
     @property
     def updates_within_segment(self) -> int:
