@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app
+from recurra.config import build_config
 from recurra.data.examples import Example
+from recurra.data.examples import conversations as conversations_of
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks.labelling.config import CONFIGS
-from recurra.tasks.labelling.corpus import shortened
+from recurra.tasks.labelling.corpus import build_corpus, shortened
 from recurra.training import Listener
 
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
@@ -176,6 +179,8 @@ def test_vectors_with_a_label_a_step_and_one_of_all(tmp_path):
 )
 def test_every_representation_of_words_learns(tmp_path, given):
     options = OPTIONS | {"input_dropout": 0.0, "epochs": 25} | given
+    if given.get("word_vectors") in ("none", "one-hot"):
+        options.pop("word_size")
     tagger = rc.Tagger.train(flights(tmp_path / "flights.iob"), out=tmp_path / "run", **options)
     assert tagger.evaluate().entities.overall.f1 == 1.0
     assert rc.load(tmp_path / "run").predict("arrive in boston") == tagger.predict("arrive in boston")
@@ -279,8 +284,6 @@ def test_options_that_cannot_be_are_named(tmp_path, task, options, told):
 def test_no_row_depends_on_numbers_in_the_padding(tagger):
     """Half of a batch is a very long row: the short ones must not see it."""
     short, long = tagger.rows_of()[0], tagger.rows_of()[1]
-    from dataclasses import replace
-
     stretched = replace(long, words=long.words * 20, labels=(long.labels or ()) * 20)
     together = tagger.predict_rows([short, stretched])[0]
     alone = tagger.predict_rows([short])[0]
@@ -377,9 +380,12 @@ def test_the_state_goes_on_from_turn_to_turn(tmp_path):
         "ask",
         "book",
     ]
-    # Alone, without the turn before, it cannot be told.
-    alone = classifier.predict("yes please").probabilities
-    assert abs(alone["book"] - alone["cancel"]) < 0.99
+    # Alone, without the turn before, it is said alike whatever was asked.
+    rows = classifier.rows_of(path)
+    second = [row for row in rows if row.words[0] == "yes"]
+    said = classifier.predict_rows([replace(row, conversation="") for row in second])
+    assert len({one.label for one in said}) == 1
+    assert len({row.label for row in second}) == 2
     with pytest.raises(ConfigError, match="give --no-bidirectional"):
         rc.Classifier.train(path, out=tmp_path / "both", **OPTIONS)
 
@@ -454,3 +460,77 @@ def test_of_a_long_text_both_ends_are_read(tmp_path):
     assert run.evaluate().classes.accuracy == 1.0
     assert shortened(Example(tuple("abcdefgh")), 5).words == tuple("abcgh")
     assert shortened(Example(tuple("abcde")), 5).words == tuple("abcde")
+
+
+def test_rows_that_changed_since_are_noticed(tmp_path):
+    path = flights(tmp_path / "flights.iob", 60)
+    options = OPTIONS | {"epochs": 3, "batch_size": 8}
+    with pytest.raises(Interrupted):
+        rc.Tagger.train(path, out=tmp_path / "run", listeners=[SignalAt(8)], **options)
+    text = path.read_text()
+    path.write_text(text.replace("boston", "oslo"))
+    with pytest.raises(RunError, match="its rows have changed since it began"):
+        CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")], catch_exceptions=False)
+    path.write_text(text)
+    say("train", "--resume", tmp_path / "run")
+    path.write_text(text.replace("boston", "oslo"))
+    with pytest.raises(DataError, match="has changed since the run began"):
+        rc.load(tmp_path / "run").evaluate()
+
+
+def test_no_held_out_sentence_is_among_the_phrases(tmp_path, monkeypatch):
+    path = tmp_path / "trees.txt"
+    path.write_text("".join(f"({i % 2} (2 film) (2 w{i}))\n" for i in range(20)))
+    monkeypatch.chdir(tmp_path)
+    for name in ("trees.txt", "./trees.txt", f"{tmp_path}//trees.txt"):
+        config = build_config(CONFIGS["classify"], overrides={"data": name, "phrases": True})
+        corpus = build_corpus("classify", config)
+        assert not {row.words for row in corpus.valid} & {row.words for row in corpus.train}
+        assert len(corpus.train) == 18 * 2 + 1  # each sentence, its own word, and "film" once
+
+
+def test_a_window_answers_an_empty_text_and_softmax_has_no_n_best(tmp_path):
+    path = flights(tmp_path / "flights.iob", 40)
+    tagger = rc.Tagger.train(path, out=tmp_path / "run", model="window", **OPTIONS | {"epochs": 1})
+    assert tagger.predict("").words == ()
+    with pytest.raises(ConfigError, match="n_best: is of taggers with a conditional random field"):
+        tagger.predict("leave boston", n_best=2)
+    with pytest.raises(ConfigError, match="turns: are of recurrent models that read one way"):
+        next(tagger.predict_turns(["leave boston"]))
+
+
+def test_steps_of_another_kind_are_refused_by_their_place(tmp_path):
+    numbers, other = tmp_path / "x.npz", tmp_path / "other.npz"
+    np.savez(numbers, vectors=np.random.default_rng(0).integers(0, 2, (40, 5, 3)), labels=list("ab" * 20))
+    np.savez(other, vectors=np.zeros((2, 5, 4)), labels=list("ab"))
+    options = {name: value for name, value in OPTIONS.items() if name != "word_size"} | {"epochs": 1}
+    run = rc.Classifier.train(numbers, out=tmp_path / "run", **options)
+    told = r"other\.npz:1: has numbers of shape \(4,\) at each step, expected numbers of shape \(3,\)"
+    with pytest.raises(DataError, match=told):
+        run.evaluate(other)
+    with pytest.raises(DataError, match=told):
+        rc.Classifier.train(numbers, valid=other, out=tmp_path / "two", **options)
+    text = tmp_path / "x.csv"
+    text.write_text("text,label\na,b\n")
+    with pytest.raises(DataError, match=r"x\.csv:2: has words at each step"):
+        run.evaluate(text)
+
+
+def test_a_dropped_turn_joins_no_conversations(tmp_path):
+    path = tmp_path / "x.jsonl"
+    rows = [{"conversation": c, "text": "a b", "label": "x"} for c in "pqr" for _ in range(2)]
+    del rows[2]["label"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = build_config(CONFIGS["classify"], overrides={"data": str(path), "skip_bad": True})
+    corpus = build_corpus("classify", config)
+    assert [
+        len(group) for group in conversations_of(sorted(corpus.train + corpus.valid, key=lambda r: r.line))
+    ] == [2, 1, 2]
+
+
+def test_evaluate_counts_what_it_leaves_out(tagger, tmp_path):
+    path = flights(tmp_path / "others.iob", 5, seed=9)
+    path.write_text(path.read_text() + "BOS no tab EOS\n")
+    result = CliRunner().invoke(app, ["evaluate", str(tagger.run.path), "--data", str(path), "--skip-bad"])
+    assert "1 rows left out:" in result.output
+    assert "others.iob:6: has not one tab" in result.output

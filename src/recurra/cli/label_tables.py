@@ -18,10 +18,13 @@ def show_figures(
     model: "Labeller", data: Path | None, *, mistakes: int, skip_bad: bool, as_json: bool
 ) -> None:
     """Print how a model does on the rows of a file, or on those held out."""
+    from recurra.data.examples import BadRows
     from recurra.tasks.labelling.figures import count_figures
     from recurra.tasks.labelling.mistakes import worst_mistakes
 
-    rows = model.rows_of(data, skip_bad=skip_bad)
+    bad = BadRows(skip_bad or model.config.skip_bad)
+    rows = model.rows_of(data, bad)
+    left_out(bad.sentences, "left out")
     said = model.predict_rows(rows)
     figures = count_figures(rows, said, model.symbols)
     if as_json:
@@ -32,6 +35,17 @@ def show_figures(
         typer.echo(line)
     for mistake in worst_mistakes(rows, said, mistakes):
         typer.echo(mistake)
+
+
+def left_out(sentences: Sequence[str], what: str, shown: int = 3) -> None:
+    """Say on standard error how many rows there is something to be said of, and of the first ones what."""
+    if not sentences:
+        return
+    typer.echo(f"{len(sentences):,} rows {what}:", err=True)
+    for sentence in sentences[:shown]:
+        typer.echo(f"  {sentence}", err=True)
+    if len(sentences) > shown:
+        typer.echo(f"  and {len(sentences) - shown:,} more", err=True)
 
 
 def table_lines(figures: "LabelFigures") -> list[str]:

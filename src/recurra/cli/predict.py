@@ -47,6 +47,8 @@ def predict(
         raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
     model = load_labeller(run)
     if model.symbols.words is None:
+        if turns or n_best:
+            raise ConfigError(f"{run}: reads vectors; --turns and --n-best are for texts.")
         _predict_rows(model, file, as_json, reject_below)
         return
     lines = lines_of(file)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recurra.cli.label_tables import left_out
 from recurra.cli.options import config_options
 from recurra.tasks.labelling.config import CONFIGS, ClassifyConfig, PairConfig, TagConfig
 
@@ -116,20 +117,10 @@ def _introduce(trainer: Any, corpus: Any) -> None:
     if symbols.classes is not None:
         counts.append(f"{len(symbols.classes):,} labels of rows")
     typer.echo(", ".join(counts), err=True)
-    _first_of(corpus.skipped, "left out")
-    _first_of(corpus.unseen, "can only be missed")
+    left_out(corpus.skipped, "left out")
+    left_out(corpus.unseen, "can only be missed")
     typer.echo(parameter_summary(trainer.network).table(), err=True)
     typer.echo(f"{trainer.total_steps:,} steps on {trainer.fabric.device}; Ctrl-C saves", err=True)
-
-
-def _first_of(sentences: list[str], what: str, shown: int = 3) -> None:
-    if not sentences:
-        return
-    typer.echo(f"{len(sentences):,} rows {what}:", err=True)
-    for sentence in sentences[:shown]:
-        typer.echo(f"  {sentence}", err=True)
-    if len(sentences) > shown:
-        typer.echo(f"  and {len(sentences) - shown:,} more", err=True)
 
 
 def _report_part(name: str, result: "LabellingResult") -> None:

@@ -78,7 +78,8 @@ def _moved(batch: Batch, device: torch.device, stay: Sequence[str]) -> Batch:
 def pad(rows: Sequence[NDArray[Any]], fill: float = 0, width: int | None = None) -> NDArray[Any]:
     """Rows of different lengths as one array. Shapes: rows (T_b, …); result (B, T, …)."""
     longest = max(map(len, rows), default=0) if width is None else width
-    padded = np.full((len(rows), longest, *rows[0].shape[1:]), fill, dtype=rows[0].dtype)
+    dtype = np.result_type(*{row.dtype for row in rows})
+    padded = np.full((len(rows), longest, *rows[0].shape[1:]), fill, dtype=dtype)
     for row, values in zip(padded, rows, strict=True):
         row[: len(values)] = values
     return padded

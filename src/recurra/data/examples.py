@@ -15,8 +15,8 @@ from recurra.errors import DataError
 class Example:
     """One sequence: words, or a vector (or picture) a step, with labels where they are known.
 
-    `labels` are the words' own, `label` that of the whole, `second` the other text of a pair; `turn` counts
-    from 0 in a conversation, whose state goes on from turn to turn. `line` is where it stands in its file.
+    `labels` are the words' own, `label` that of the whole, `second` the other text of a pair. Rows
+    that follow one another in one `conversation` are its turns. `line` is where a row stands in its file.
 
     Shapes: vectors (T, F), or pictures (T, channels, height, width).
     """
@@ -26,7 +26,7 @@ class Example:
     label: str | None = None
     second: tuple[str, ...] | None = None
     vectors: NDArray[np.generic] | None = None
-    turn: int = 0
+    conversation: str = ""
     file: str = ""
     line: int = 0
 
@@ -37,6 +37,17 @@ class Example:
 
     def __len__(self) -> int:
         return len(self.words) if self.vectors is None else len(self.vectors)
+
+
+def conversations(rows: Sequence[Example]) -> list[list[int]]:
+    """The rows of each conversation, in order; a row of none stands alone."""
+    groups: list[list[int]] = []
+    for i, row in enumerate(rows):
+        if i and row.conversation and row.conversation == rows[i - 1].conversation:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
 
 
 @dataclass

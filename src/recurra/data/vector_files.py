@@ -1,8 +1,10 @@
 """Word vectors in files of others: GloVe's text, word2vec's text and binary form."""
 
 import gzip
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -14,6 +16,7 @@ from recurra.errors import DataError
 from recurra.files import is_text, read_lines
 
 _LONGEST_WORD = 4096  # bytes, in a binary file
+_LOOKED_AT = 50  # lines
 
 
 class WordVectors(NamedTuple):
@@ -76,13 +79,12 @@ def _head_of(path: Path) -> tuple[tuple[int, int] | None, bool]:
 def _text(
     path: Path, head: tuple[int, int] | None, bad: BadRows
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    size = head[1] if head else None
+    size = head[1] if head else _usual_size(path)
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if (number == 1 and head) or not line.strip():
             continue
         try:
             fields = line.rstrip().split(" ")
-            size = size or len(fields) - 1
             if len(fields) <= size or size < 1:
                 raise BadRow(f"has {len(fields) - 1} numbers where a vector has {max(1, size)}")
             if not is_text(line):
@@ -92,6 +94,13 @@ def _text(
             bad.refuse(f"{path}:{number}", str(fault))
             continue
         yield " ".join(fields[:-size]), vector
+
+
+def _usual_size(path: Path) -> int:
+    """How many numbers most of the first lines have."""
+    lines = islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT)
+    counts = Counter(len(line.rstrip().split(" ")) - 1 for line in lines if line.strip())
+    return max(counts, key=lambda size: (counts[size], size), default=0)
 
 
 def _numbers(fields: list[str]) -> NDArray[np.float32]:

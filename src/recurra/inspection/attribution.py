@@ -13,7 +13,8 @@ Explained = ClassifierNetwork | TaggerNetwork
 def _log_odds(network: Explained, x: Tensor, batch: SequenceBatch, label: int, at: int | None) -> Tensor:
     """log P/(1 - P) of a label of the whole, or of the word `at`, from the vectors that the encoder reads.
 
-    Not log P, which hardly moves where the network is sure.
+    Not log P, which hardly moves where the network is sure. Of a tagger with a CRF, by the word's own scores,
+    without those of the labels around it.
     """
     read = network.reader.encode(x, batch.lengths)
     if isinstance(network, ClassifierNetwork):
@@ -21,6 +22,9 @@ def _log_odds(network: Explained, x: Tensor, batch: SequenceBatch, label: int, a
     else:
         assert at is not None, "a tagger's labels are of words"
         scores = network.output(read.steps)[:, at]
+        if network.decoder == "sigmoid":
+            yes: Tensor = scores[:, 0]
+            return yes if label == 1 else -yes
     others = scores.clone()
     others[:, label] = -torch.inf
     return scores[:, label] - others.logsumexp(1)

@@ -208,6 +208,7 @@ class _Chain(NamedTuple):
         begins = self.alpha[:, :-1]
         weights = of_rows.view(-1, 1, 1) * real
         if not _is_near(self.emissions, self.transitions):
+            ends = ends.masked_fill(~real, _NEVER)  # what is in the padding may be too large for exp
             shares = zip(begins.flatten(0, 1), ends.flatten(0, 1), weights.flatten(), strict=True)
             together = ((b.unsqueeze(1) + self.transitions + e).exp() * w for b, e, w in shares)
             return sum(together, torch.zeros_like(self.transitions))

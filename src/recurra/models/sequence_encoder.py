@@ -68,6 +68,8 @@ class WindowEncoder(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
         """The hidden layer at each step. Shapes: x (B, T, I); lengths (B,)."""
+        if x.shape[1] == 0:
+            return x.new_zeros(len(x), 0, self.output_size), None
         real = x.masked_fill(~real_steps(x, lengths).unsqueeze(2), 0.0)
         around = nn.functional.pad(real, (0, 0, self.window, self.window))
         windows = around.unfold(1, 2 * self.window + 1, 1).transpose(2, 3).flatten(2)

@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRows, Example
+from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import nodes_of, read_phrases
 from recurra.errors import ConfigError, DataError, MissingExtra
@@ -107,7 +108,9 @@ def test_json_lines(tmp_path):
 
 def test_turns_of_conversations_follow_one_another(tmp_path):
     text = "conversation,text,label\na,hello,greet\na,a flight,book\nb,bye,end\na,hello,greet\n"
-    assert [e.turn for e in read(file(tmp_path, "x.csv", text))] == [0, 1, 0, 0]
+    rows = read(file(tmp_path, "x.csv", text))
+    assert conversations(rows) == [[0, 1], [2], [3]]
+    assert conversations([replace(row, conversation="") for row in rows]) == [[0], [1], [2], [3]]
 
 
 def test_trees_and_their_phrases(tmp_path):
@@ -157,7 +160,7 @@ def test_arrays(tmp_path):
     np.savez(path, vectors=np.arange(10.0).reshape(5, 2), lengths=[2, 3], labels=list("abcde"), label=[7, 8])
     one, two = read(path)
     assert (len(one), one.labels, one.label) == (2, ("a", "b"), "7")
-    assert two.vectors.dtype == np.float32
+    assert one.vectors.dtype == two.vectors.dtype == np.float32
     assert (two.labels, two.label) == (("c", "d", "e"), "8")
     np.savez(path, vectors=np.zeros((2, 2, 2)), labels=[["a", "b"], ["c", "d"]])
     assert [e.labels for e in read(path)] == [("a", "b"), ("c", "d")]
@@ -182,10 +185,13 @@ def arrays(**given: object) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("x.conll", "a O\nb\n\nc O\n", "x.conll:2: has 1 columns where the first line has 2"),
+        ("x.conll", "a O\nb\n\nc O\n", "x.conll:2: has 1 columns where other lines have 2"),
         ("x.conll", "a\tO\nb\tc\tO\n", "x.conll:2: has 3 columns"),
         ("x.conll", b"a O\ncaf\xe9 O\n", "x.conll:2: is not UTF-8"),
         ("x.conll", "a\tO\n\tO\n", "x.conll:2: has an empty word or label"),
+        ("x.conll", "a\n\na O\nb O\n", "x.conll:1: has 1 columns where other lines have 2"),
+        ("x.conll", "a\nb\n\nc\n", "has one column, and words with labels need two"),
+        ("x.npz", arrays(vectors=np.zeros(3)), "has vectors of shape (3,), expected two axes"),
         ("x.iob", "BOS a b EOS\tO O intent\n", "x.iob:1: has 4 words, BOS and EOS among them, and 3"),
         ("x.iob", "BOS EOS\tO intent\n", "x.iob:1: the text is empty"),
         ("x.csv", "text,label\na,b\nc\n", "x.csv:3: has 1 columns where the head line has 2"),
@@ -222,7 +228,7 @@ def test_skipped_rows_are_counted(tmp_path):
     path = file(tmp_path, "x.conll", "a O\nb\nc O\n\nd O\n\ne O O\n")
     assert [e.words for e in read_examples(path, ReaderPart(), bad)] == [("d",)]
     assert len(bad) == 2
-    assert bad.sentences[1].endswith("x.conll:7: has 3 columns where the first line has 2.")
+    assert bad.sentences[1].endswith("x.conll:7: has 3 columns where other lines have 2.")
     with pytest.raises(DataError, match="has no rows that can be used"):
         read_examples(file(tmp_path, "y.csv", "text,label\n,\n"), ReaderPart(), BadRows(skip=True))
 
@@ -306,3 +312,19 @@ def test_data_sets_of_the_hub_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtra, match="needs the package datasets"):
         read("hub:conll2003")
+
+
+def test_a_column_that_is_the_label_is_not_taken_for_labels_of_words(tmp_path):
+    (example,) = read(file(tmp_path, "x.csv", "text,labels\na b c,pos\n"), label_column="labels")
+    assert (example.label, example.labels) == ("pos", None)
+
+
+def test_phrases_of_other_trees_stay_when_some_are_left_out(tmp_path):
+    path = file(tmp_path, "x.txt", "(3 (2 A) (4 good))\n(3 (2 The) (4 good))\n")
+    kept = [" ".join(e.words) for e in read_phrases(path, ReaderPart(), BadRows(), leave_out={1})]
+    assert kept == ["The", "good", "The good"]
+
+
+def test_one_bad_line_does_not_hide_that_a_file_is_columns(tmp_path):
+    text = "a O\nb O\n\nc O\nd\ne O\n\n" + "f O\n\n" * 20
+    assert guess_format(file(tmp_path, "x.txt", text)) == "conll"

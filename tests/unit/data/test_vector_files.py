@@ -57,6 +57,7 @@ def test_only_wanted_words_are_kept(tmp_path):
     ("content", "told"),
     [
         (b"the 1 2 3\na 1 2\n", "vectors:2: has 2 numbers where a vector has 3"),
+        (b"the 1 2\nof 1 2 3\na 1 2 3\n", "vectors:1: has 2 numbers where a vector has 3"),
         (b"2 3\nthe 1 2 3\na 1 2\n", "vectors:3: has 2 numbers where a vector has 3"),
         (b"the 1 2 3\na 1 x 3\n", "vectors:2: has what is no number"),
         (b"the 1 2 3\na 1 nan 3\n", "vectors:2: has a number that is not finite"),

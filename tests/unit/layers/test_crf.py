@@ -120,6 +120,19 @@ def test_far_scores_lose_neither_the_sum_nor_the_gradient():
     assert crf.best_paths(emissions.detach())[0][0].labels[:2] == [0, 3]
 
 
+@pytest.mark.parametrize("apart", [0.0, 100.0])
+def test_long_padding_spoils_no_gradient(apart):
+    crf = ConditionalRandomField(2)
+    with torch.no_grad():
+        crf.transitions.fill_(10.0)
+    emissions = torch.zeros(2, 120, 2)
+    emissions[0, 0, 0] = apart
+    emissions.requires_grad_()
+    crf.losses(emissions, torch.zeros(2, 120).long(), [120, 2]).sum().backward()
+    assert crf.transitions.grad.isfinite().all()
+    assert emissions.grad.isfinite().all()
+
+
 def test_near_and_far_scores_give_the_same(monkeypatch):
     crf, far = a_field(4, some_constraints(4)), []
     emissions = torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True)

@@ -1,5 +1,6 @@
 """Readers: from a file or folder in some format to examples."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -39,7 +40,8 @@ _BY_SUFFIX = {
     ".bio": "conll",
     ".npz": "arrays",
 }
-_LOOKED_AT = 60  # lines
+_LOOKED_AT = 400  # lines
+_NEARLY_ALL = 0.8
 
 
 def read_examples(path: str | Path, config: ReaderPart, bad: BadRows) -> list[Example]:
@@ -61,6 +63,12 @@ def _some(examples: Iterable[Example], source: str, bad: BadRows) -> list[Exampl
     return found
 
 
+def _most(answers: Iterable[bool]) -> bool:
+    """Whether nearly all are yes: one bad line does not make another format."""
+    given = list(answers)
+    return sum(given) > _NEARLY_ALL * len(given)
+
+
 def guess_format(path: Path) -> str:
     """What a file's name and first lines say that it is.
 
@@ -79,12 +87,14 @@ def guess_format(path: Path) -> str:
         return _BY_SUFFIX[suffixes[-1]]
     lines = list(islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT))
     filled = [line for line in lines if line.strip()]
-    if filled and all(line.startswith("BOS ") and "\t" in line for line in filled):
+    if _most(line.startswith("BOS ") and "\t" in line for line in filled):
         return "atis"
-    if filled and all(line.startswith("(") and line.rstrip().endswith(")") for line in filled):
+    if _most(line.startswith("(") and line.rstrip().endswith(")") for line in filled):
         return "trees"
-    counts = {len(line.split("\t") if "\t" in line else line.split()) for line in filled}
-    if len(counts) == 1 and counts.pop() >= 2 and (len(filled) < len(lines) or len(lines) < 3):
+    counts = Counter(len(line.split("\t") if "\t" in line else line.split()) for line in filled)
+    width, lines_alike = counts.most_common(1)[0] if counts else (0, 0)
+    blank_between = any(not line.strip() for line in lines[:-1]) or len(lines) < 3
+    if width >= 2 and lines_alike > _NEARLY_ALL * len(filled) and blank_between:
         return "conll"
     if filled and all(len(line.split(maxsplit=1)) == 2 for line in filled[:5]):
         return "label-text"

@@ -50,11 +50,9 @@ def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
         )
     if not len(steps):
         raise BadRow(f"{name} has no steps")
-    if steps.dtype.kind == "f":
-        if not np.isfinite(steps).all():
-            raise BadRow(f"{name} has numbers that are not finite")
-        return steps.astype(np.float32)
-    return steps
+    if steps.dtype.kind == "f" and not np.isfinite(steps).all():
+        raise BadRow(f"{name} has numbers that are not finite")
+    return steps if steps.dtype == np.uint8 and steps.ndim == 4 else steps.astype(np.float32)
 
 
 def read_frames(folder: Path) -> NDArray[np.uint8]:
@@ -94,6 +92,8 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     if "vectors" not in found:
         raise DataError(f"{path}: has no array 'vectors'; it has {', '.join(found) or 'none'}.")
     vectors = found["vectors"]
+    if found["vectors"].ndim < 2:
+        raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected two axes or more.")
     if "lengths" in found:
         lengths = found["lengths"].astype(np.int64)
     else:

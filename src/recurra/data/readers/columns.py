@@ -1,14 +1,16 @@
 """Columns: a word a line with its labels beside it, blank lines between sentences (CoNLL)."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
 
 _DOCUMENT = "-DOCSTART-"
+_LOOKED_AT = 100  # sentences
 
 
 def _sentences(path: Path) -> Iterator[list[tuple[int, str]]]:
@@ -44,19 +46,21 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
     """
     word_column = _column(config.text_column, 0, "text_column")
     tag_column = _column(config.tags_column, -1, "tags_column")
-    width: int | None = None
-    for rows in _sentences(path):
+    sentences = list(_sentences(path))
+    width = _usual_width(sentences)
+    if width < 2:
+        raise DataError(f"{path}: has one column, and words with labels need two; see --format.")
+    if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
+        raise ConfigError(
+            f"{path}: has {width} columns, so text_column {config.text_column or 1} and "
+            f"tags_column {config.tags_column or -1} are not both there."
+        )
+    for rows in sentences:
         words, tags, at = [], [], 0
         try:
             for number, line in rows:
                 at = number
                 fields = _fields(line, width)
-                width = len(fields)
-                if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
-                    raise ConfigError(
-                        f"{path}: has {width} columns, so text_column {config.text_column or 1} and "
-                        f"tags_column {config.tags_column or -1} are not both there."
-                    )
                 if not fields[word_column].strip() or not fields[tag_column].strip():
                     raise BadRow("has an empty word or label")
                 words.append(fields[word_column])
@@ -67,12 +71,22 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
         yield Example(tuple(words), tuple(tags), file=str(path), line=rows[0][0])
 
 
-def _fields(line: str, width: int | None) -> list[str]:
-    """The columns of a line, as many as the lines before have."""
+def _usual_width(sentences: Sequence[Sequence[tuple[int, str]]]) -> int:
+    """How many columns most of the first lines have."""
+    counts = Counter(len(_columns_of(line)) for rows in sentences[:_LOOKED_AT] for _, line in rows)
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _columns_of(line: str) -> list[str]:
+    line = line.rstrip()
+    return line.split("\t") if "\t" in line else line.split()
+
+
+def _fields(line: str, width: int) -> list[str]:
+    """The columns of a line, as many as the other lines have."""
     if not is_text(line):
         raise BadRow("is not UTF-8")
-    line = line.rstrip()
-    fields = line.split("\t") if "\t" in line else line.split()
-    if width is not None and len(fields) != width:
-        raise BadRow(f"has {len(fields)} columns where the first line has {width}")
+    fields = _columns_of(line)
+    if len(fields) != width:
+        raise BadRow(f"has {len(fields)} columns where other lines have {width}")
     return fields

@@ -46,4 +46,4 @@ def _names_of(feature: Any) -> Mapping[int, str] | None:
 def _named(value: Any, names: Mapping[int, str] | None) -> Any:
     if names is None:
         return value
-    return [names[one] for one in value] if isinstance(value, list) else names[value]
+    return [names.get(one) for one in value] if isinstance(value, list) else names.get(value)

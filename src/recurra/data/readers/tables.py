@@ -31,8 +31,6 @@ class Columns:
 
     def __init__(self, source: Path | str, config: ReaderPart) -> None:
         self._source, self._config = source, config
-        self._conversation: object = None
-        self._turn = 0
 
     def check(self, columns: list[str]) -> None:
         """Raises: ConfigError for a column that is not there."""
@@ -65,7 +63,7 @@ class Columns:
             None if label is None else str(label).strip(),
             self._words(row, "second_column"),
             vectors,
-            turn=self._turn_of(row),
+            conversation=str(row.get(self._name("conversation_column")) or ""),
             file=str(self._source),
             line=number,
         )
@@ -85,21 +83,15 @@ class Columns:
         return None if given is None else read_steps(Path(self._source).parent / str(given))
 
     def _labels(self, row: Mapping[str, Any], words: int) -> tuple[str, ...] | None:
-        given = row.get(self._name("tags_column"))
-        if given is None:
+        name = self._name("tags_column")
+        given = row.get(name)
+        claimed = [getattr(self._config, option) for option in _DEFAULTS if option != "tags_column"]
+        if given is None or (self._config.tags_column is None and name in claimed):
             return None
         labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
         if len(labels) != words:
             raise BadRow(f"has {words} words or steps, and {len(labels)} labels")
         return tuple(labels)
-
-    def _turn_of(self, row: Mapping[str, Any]) -> int:
-        conversation = row.get(self._name("conversation_column"))
-        if conversation is None:
-            return 0
-        self._turn = self._turn + 1 if conversation == self._conversation else 0
-        self._conversation = conversation
-        return self._turn
 
 
 def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:

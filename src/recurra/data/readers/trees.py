@@ -1,7 +1,7 @@
 """Sentiment trees: a bracketed tree a line, a class at every node (Stanford Sentiment Treebank)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from recurra.config import ReaderPart
@@ -21,11 +21,13 @@ def read_trees(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
             yield from _labelled([nodes_of(line)[-1]], config, path, number)
 
 
-def read_phrases(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Every phrase of every tree with its class, each once."""
+def read_phrases(
+    path: Path, config: ReaderPart, bad: BadRows, leave_out: Container[int] = ()
+) -> Iterator[Example]:
+    """Every phrase with its class, each once, but those of the trees on some lines."""
     seen = set()
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
-        if not line.strip():
+        if not line.strip() or number in leave_out:
             continue
         with row_at(bad, path, number):
             for example in _labelled(nodes_of(line), config, path, number):

@@ -41,6 +41,7 @@ class Answer:
     label: str | None = None
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
+    spans: bool = False  # whether there could be entities
 
     @property
     def confidence(self) -> float:
@@ -57,9 +58,9 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         found: dict[str, Any] = {"text": self.text}
-        if self.words:
+        if self.words or self.spans:
             found["words"] = [_plain(word) for word in self.words]
-        if self.entities or (self.words and self.label is None):
+        if self.spans:
             found["entities"] = [_plain(entity) for entity in self.entities]
         if self.label is not None:
             shares = {label: _rounded(share) for label, share in (self.probabilities or {}).items()}
@@ -100,4 +101,4 @@ def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -
             )
             for kind, first, last in spans_of(said.labels)
         )
-    return Answer(text, labelled, entities, said.label, said.probabilities, said.paths)
+    return Answer(text, labelled, entities, said.label, said.probabilities, said.paths, spans)

@@ -62,6 +62,7 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
         names += [] if self.word_vectors == "pretrained" else _OF_VECTORS
         names += [] if self.word_vectors == "one-hot" else ["other"]
         names += [] if self.trigrams else ["trigram_size"]
+        names += ["word_size"] if self.word_vectors in ("one-hot", "none") else []
         names += [] if self.characters != "none" else ["character_size", "character_hidden"]
         self.refuse(names, "has no use here")
         if getattr(self, "model", "recurrent") != "recurrent":
@@ -99,6 +100,8 @@ class TagConfig(LabellingConfig):
         if self.decoder == "crf" and self.class_weights != "none":
             raise ValueError("class_weights: does not go with decoder crf; leave it out")
         self.refuse(["max_words"], "is of whole texts")
+        if self.decoder != "crf":
+            self.refuse(["constrained"], "is of the decoder crf")
         if self.model != "window":
             self.refuse(["window"], "is of the model window")
         self.refuse(["second_column"], "is of pairs")

@@ -1,5 +1,6 @@
 """The rows that a task is trained on: read, checked, split, and as numbers."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
-from recurra.data.examples import BadRows, Example
+from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import read_phrases
 from recurra.data.splits import stratified_folds, stratified_split
@@ -59,16 +60,23 @@ class LabelledCorpus:
 
     def facts(self, config: LabellingConfig) -> dict[str, Any]:
         """What run.toml says of the data."""
-        return {
-            "train": {"path": config.data, "rows": len(self.train)},
-            "valid": {"path": config.valid or config.data, "rows": len(self.valid)},
-            **(
-                {"test": {"path": config.test or config.data, "rows": len(self.test)}}
-                if self.test is not None
-                else {}
-            ),
-            "skipped": len(self.skipped),
-        }
+        parts = {"train": (config.data, self.train), "valid": (config.valid or config.data, self.valid)}
+        if self.test is not None:
+            parts["test"] = (config.test or config.data, self.test)
+        found: dict[str, Any] = {"skipped": len(self.skipped)}
+        for name, (path, rows) in parts.items():
+            found[name] = {"path": path, "rows": len(rows), "fingerprint": fingerprint(rows)}
+        return found
+
+
+def fingerprint(rows: Sequence[Example]) -> str:
+    """A digest that changes with any word, number or label of any row."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(repr((row.words, row.labels, row.label, row.second, row.conversation)).encode())
+        if row.vectors is not None:
+            digest.update(np.ascontiguousarray(row.vectors).tobytes())
+    return digest.hexdigest()
 
 
 def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> list[Example]:
@@ -76,7 +84,9 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
 
     Raises: DataError for rows without what the task needs, unless such rows are left out.
     """
-    rows = _in_bio(read_examples(path, config, bad), config, bad)
+    rows = read_examples(path, config, bad)
+    if task == "tag":
+        rows = _in_bio(rows, config, bad)
     kept = []
     for row in rows:
         if not _HAS_TARGETS[task](row):
@@ -133,14 +143,16 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
     if config.valid is not None:
         train, valid = rows, read_rows(task, config, config.valid, bad)
     else:
-        if len(rows) < 2:
+        if len(_conversations(rows)) < 2:
             raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
         train, valid = split_rows(rows, config)
     if config.phrases:
-        held = {row.line for part in (valid, test or []) for row in part if row.file == config.data}
-        train = [row for row in read_phrases(Path(config.data), config, bad) if row.line not in held]
+        path = Path(config.data)
+        held = {row.line for part in (valid, test or []) for row in part if row.file == str(path)}
+        train = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=held))  # counted before
     vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
     symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
+    check_steps([*valid, *(test or [])], symbols.vector_shape)
     notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
     return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes, vectors)
 
@@ -171,13 +183,7 @@ def take_fold(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Ex
 
 def _conversations(rows: Sequence[Example]) -> list[list[Example]]:
     """Rows that stand alone, and the turns of each conversation."""
-    groups: list[list[Example]] = []
-    for row in rows:
-        if row.turn and groups:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return groups
+    return [[rows[i] for i in group] for group in conversations(rows)]
 
 
 def count_symbols(
@@ -187,11 +193,8 @@ def count_symbols(
 
     Raises: DataError where rows of words and rows of vectors, or vectors of other shapes, stand together.
     """
-    shapes = {row.vectors.shape[1:] if row.vectors is not None else () for row in train}
-    if len(shapes) > 1:
-        first = next(row for row in train if row.vectors is None or row.vectors.shape[1:] != min(shapes))
-        raise DataError(f"{first.place}: has steps of another kind than others; all must be words, or alike.")
-    shape = shapes.pop()
+    shape = _step_shape(train[0])
+    check_steps(train, shape)
     labels = classes = None
     spans = False
     if task == "tag":
@@ -211,6 +214,22 @@ def count_symbols(
             extra_words=extra_words,
         )
     return Symbols(words, labels, classes, spans, shape)
+
+
+def _step_shape(row: Example) -> tuple[int, ...]:
+    return () if row.vectors is None else row.vectors.shape[1:]
+
+
+def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
+    """Refuse rows whose steps are of another kind than a model reads: words, or vectors of a shape.
+
+    Raises: DataError naming the first.
+    """
+    for row in rows:
+        found = _step_shape(row)
+        if found != shape:
+            wanted, got = (f"numbers of shape {s}" if s else "words" for s in (shape, found))
+            raise DataError(f"{row.place}: has {got} at each step, expected {wanted} as in the other rows.")
 
 
 def _pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
@@ -359,8 +378,10 @@ class ConversationFeed:
         if processes > 1:
             raise ConfigError("conversations: are trained on by one process; start it without torchrun.")
         groups = sorted(_conversations(rows), key=len)
-        nothing = Example()  # of no steps and no label, for those that have ended
-        self._encoded = EncodedRows([*(row for group in groups for row in group), nothing], symbols)
+        # Of no steps and no label, for those that have ended.
+        no_vectors = np.zeros((0, *symbols.vector_shape), dtype=np.float32) if symbols.vector_shape else None
+        every = [*(row for group in groups for row in group), Example(vectors=no_vectors)]
+        self._encoded = EncodedRows(every, symbols, config.max_words)
         firsts = np.cumsum([0, *map(len, groups)]).tolist()
         self._nothing = firsts[-1]
         size = config.batch_size

@@ -11,13 +11,20 @@ import torch
 from recurra.config import build_config
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers import read_examples
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import RecurrentLayer
 from recurra.runs import RunFolder
 from recurra.tasks.labelling import training
 from recurra.tasks.labelling.answers import Answer, answer
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
-from recurra.tasks.labelling.corpus import EncodedRows, Symbols, build_corpus, read_rows
+from recurra.tasks.labelling.corpus import (
+    EncodedRows,
+    Symbols,
+    build_corpus,
+    check_steps,
+    fingerprint,
+    read_rows,
+)
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
@@ -94,21 +101,32 @@ class Labeller:
 
         Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
         """
-        rows = self.rows_of(data, skip_bad=skip_bad)
+        rows = self.rows_of(data, BadRows(skip_bad or self.config.skip_bad))
         return count_figures(rows, self.predict_rows(rows), self.symbols)
 
-    def rows_of(self, data: str | Path | None = None, *, skip_bad: bool = False) -> list[Example]:
-        """The rows of a file, or without one those held out in training. Raises: as `evaluate`."""
-        config = self.config.model_copy(update={"skip_bad": skip_bad or self.config.skip_bad})
+    def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
+        """The rows of a file, or without one those held out in training; rows left out go to `bad`.
+
+        Raises: as `evaluate`, and DataError if the held-out rows are no longer what they were.
+        """
         if data is not None:
-            return read_rows(self.task, config, str(data), BadRows(config.skip_bad))
+            bad = bad or BadRows(self.config.skip_bad)
+            rows = read_rows(self.task, self.config, str(data), bad)
+            check_steps(rows, self.symbols.vector_shape)
+            return rows
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no rows of its own; name a file.")
-        return build_corpus(self.task, config).valid
+        rows = build_corpus(self.task, self.config).valid
+        known = self.run.read_settings()["data"]["valid"]
+        if fingerprint(rows) != known["fingerprint"]:
+            raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
+        return rows
 
     def rows_to_predict(self, data: str | Path) -> list[Example]:
         """The rows of a file, whether they have labels or not. Raises: DataError if it cannot be used."""
-        return read_examples(data, self.config, BadRows(self.config.skip_bad))
+        rows = read_examples(data, self.config, BadRows(self.config.skip_bad))
+        check_steps(rows, self.symbols.vector_shape)
+        return rows
 
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
         """What the model says of rows, in their order."""
@@ -132,14 +150,20 @@ class Labeller:
         """What the model says of the turns of conversations, one after the other as they come.
 
         The state is carried from turn to turn; an empty text ends a conversation, and is answered by nothing.
+
+        Raises: ConfigError for a model that carries no state.
         """
+        if not training.carries_state(self.config) or self.config.bidirectional:
+            raise ConfigError(
+                "turns: are of recurrent models that read one way; train with --no-bidirectional."
+            )
         turns: list[Example] = []
         for text in texts:
             words = self._words(text)
             if not words:
                 turns = []
                 continue
-            turns.append(replace(self._row(text, words), turn=len(turns)))
+            turns.append(replace(self._row(text, words), conversation="turns"))
             said = self.predict_rows(turns, n_best=n_best)[-1]
             yield answer(text, words, said, spans=self.symbols.spans)
 

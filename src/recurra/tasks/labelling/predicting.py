@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from recurra.data.batches import BucketedOrder, SequenceBatch
+from recurra.data.examples import conversations
+from recurra.errors import ConfigError
 from recurra.layers import LabelPath, State
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.tagger import TaggerNetwork
@@ -54,7 +56,14 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def predict_rows(
     network: LabellingNetwork, encoded: EncodedRows, *, n_best: int = 0, device: torch.device | None = None
 ) -> list[Prediction]:
-    """What the network says of rows, in their order; turns of a conversation one after the other."""
+    """What the network says of rows, in their order; turns of a conversation one after the other.
+
+    Raises: ConfigError for n-best labels of a network without a CRF.
+    """
+    if n_best and (not isinstance(network, TaggerNetwork) or network.crf is None):
+        raise ConfigError(
+            "n_best: is of taggers with a conditional random field (--decoder crf); leave it out."
+        )
     found: dict[int, Prediction] = {}
     with evaluating(network):
         for batch, state_of in _batches(encoded):
@@ -73,21 +82,16 @@ class _Carried:
 
 def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, _Carried]]:
     """Rows that stand alone in batches near in length; turns of conversations one by one."""
-    rows = encoded.rows
-    in_turns = [
-        bool(row.turn) or (i + 1 < len(rows) and rows[i + 1].turn == row.turn + 1)
-        for i, row in enumerate(rows)
-    ]
-    alone = [i for i, turns in enumerate(in_turns) if not turns]
+    groups = conversations(encoded.rows)
+    alone = [group[0] for group in groups if len(group) == 1]
     order = BucketedOrder([encoded.lengths[i] for i in alone], _BATCH, 0, shuffle=False)
     for number in range(len(order)):
         yield encoded.batch([alone[i] for i in order.batch(number)]), _Carried()
-    carried = _Carried()
-    for i, row in enumerate(rows):
-        if in_turns[i]:
-            if row.turn == 0:
-                carried = _Carried()
-            yield encoded.batch([i], fresh=row.turn == 0), carried
+    for group in groups:
+        if len(group) > 1:
+            carried = _Carried()
+            for i in group:
+                yield encoded.batch([i], fresh=i == group[0]), carried
 
 
 def _predict(

@@ -11,7 +11,7 @@ from recurra.files import write_text
 from recurra.runs import RunFolder
 from recurra.tasks.labelling import training
 from recurra.tasks.labelling.config import LabellingConfig
-from recurra.tasks.labelling.training import LabellingResult
+from recurra.tasks.labelling.training import LabellingResult, OnReady
 from recurra.training import Listener
 
 
@@ -83,10 +83,13 @@ def train_repeatedly(
     overwrite: bool = False,
     listeners: Callable[[], Sequence[Listener]] = tuple,
     on_part: Callable[[str, LabellingResult], None] | None = None,
+    on_ready: OnReady | None = None,
 ) -> Repeats:
     """Train one model after the other into folders in `out`; those that are there go on, or are done.
 
-    Writes `summary.json`. Raises: RunError if a folder holds a run that was asked otherwise; as `train`.
+    `on_ready` is called before the first of them, `on_part` after each. Writes `summary.json`.
+
+    Raises: RunError if a folder holds a run that was asked otherwise; as `train`.
     """
     results = []
     for name, part in parts_of(config).items():
@@ -94,7 +97,11 @@ def train_repeatedly(
         if (folder / "run.toml").exists() and not overwrite:
             result = _go_on(folder, part, listeners())
         else:
-            result = training.train(task, part, folder, overwrite=overwrite, listeners=listeners())
+            watchers = listeners()
+            result = training.train(
+                task, part, folder, overwrite=overwrite, listeners=watchers, on_ready=on_ready
+            )
+        on_ready = None
         results.append(result)
         if on_part is not None:
             on_part(name, result)

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from recurra.config import build_config
 from recurra.data.batches import SequenceBatch
+from recurra.data.examples import conversations
 from recurra.errors import ConfigError, RunError, VocabularyError
 from recurra.files import write_text
 from recurra.layers import State
 from recurra.models.sequence_encoder import RecurrentEncoder
 from recurra.runs import RunFolder
-from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
+from recurra.tasks.labelling.config import CONFIGS, LabellingConfig, PairConfig
 from recurra.tasks.labelling.corpus import (
     ConversationFeed,
     EncodedRows,
@@ -67,6 +68,11 @@ class LabellingObjective:
     ) -> None:
         self.network: nn.Module = network
         self._in_turns = in_turns
+        self._valid_feed: RowFeed | ConversationFeed
+        if in_turns:
+            self._valid_feed = ConversationFeed(valid.rows, valid.symbols, config)
+        else:
+            self._valid_feed = RowFeed(valid, config)
         self.max_words = config.max_words
         self._network, self._valid, self._config = network, valid, config
 
@@ -79,22 +85,24 @@ class LabellingObjective:
         return found.total, found.state if self._in_turns else None, None
 
     def _hold_vectors(self, epoch: int) -> None:
-        """Pretrained vectors are tuned from some pass on, or never."""
+        """Pretrained vectors may be tuned from some pass on."""
         words = self._network.reader.words
         if words is None or not isinstance(words.words, nn.Embedding):
             return
-        tuned = not self._config.freeze_vectors and epoch >= self._config.tune_after
-        words.words.weight.requires_grad_(tuned)
+        if self._config.tune_after:
+            words.words.weight.requires_grad_(epoch >= self._config.tune_after)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """The mean loss of a target, and the figures that count, on the held-out rows."""
         device = next(self._network.parameters()).device
         total = count = 0.0
+        state: State | None = None
         with evaluating(self._network):
-            for first in range(0, len(self._valid.rows), 64):
-                chosen = range(first, min(first + 64, len(self._valid.rows)))
-                batch = self._valid.batch(chosen).to(device)
-                total += float(self._network.total_loss(batch).total)
+            for number in range(len(self._valid_feed)):
+                batch = self._valid_feed.window(number, number, 0)[0].to(device)
+                found = self._network.total_loss(batch, None if batch.fresh else state)
+                state = found.state if self._in_turns else None
+                total += float(found.total)
                 count += batch.count
         return {"loss": total / max(1.0, count), **self.evaluate().main()}
 
@@ -217,6 +225,19 @@ def load_symbols(folder: Path) -> Symbols:
     return Symbols(words, labels, classes, spans, shape)
 
 
+def carries_state(config: LabellingConfig) -> bool:
+    """Whether a conversation's state goes on from turn to turn: in recurrent networks of single rows."""
+    return getattr(config, "model", "") == "recurrent" and not isinstance(config, PairConfig)
+
+
+def vectors_of(network: LabellingNetwork) -> Tensor:
+    """The words' vectors of a network. Shapes: result (N, size)."""
+    words = network.reader.words
+    assert words is not None, "the configuration asks for vectors of words"
+    assert isinstance(words.words, nn.Embedding), "which lie in an embedding"
+    return words.words.weight
+
+
 def _prepare(
     config: LabellingConfig,
     corpus: LabelledCorpus,
@@ -236,7 +257,12 @@ def _prepare(
         take_vectors(network, corpus.symbols, corpus.vectors)
     torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
     feed: RowFeed | ConversationFeed
-    in_turns = any(row.turn for row in corpus.train)
+    every_turn = conversations(corpus.train)
+    in_turns = len(every_turn) < len(corpus.train) and carries_state(config)
+    if processes > 1 and config.tune_after:
+        raise ConfigError("tune_after: goes with one process; start it without torchrun, or leave it out.")
+    if config.freeze_vectors:  # before the network is wrapped for several processes
+        vectors_of(network).requires_grad_(False)
     if in_turns:
         if config.bidirectional:
             raise ConfigError("bidirectional: conversations are read as they come; give --no-bidirectional.")
