@@ -110,7 +110,7 @@ class Labeller:
         Raises: as `evaluate`, and DataError if the held-out rows are no longer what they were.
         """
         if data is not None:
-            bad = bad or BadRows(self.config.skip_bad)
+            bad = BadRows(self.config.skip_bad) if bad is None else bad
             rows = read_rows(self.task, self.config, str(data), bad)
             check_steps(rows, self.symbols.vector_shape)
             return rows
