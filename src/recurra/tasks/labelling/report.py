@@ -8,6 +8,7 @@ from recurra.reports import Table, reliability_diagram, write_report
 from recurra.runs import RunFolder
 from recurra.tasks.labelling.facade import Labeller
 
+_WIDEST_CONFUSION = 12  # labels: a wider table is wider than the page
 _TITLES = {"tag": "Tagger", "classify": "Classifier", "pair": "Classifier of pairs"}
 _PARTS = {"final": "held-out rows", "test": "test rows"}
 _SHARES = {
@@ -50,7 +51,7 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
             for name, hits in labels.items()
         ]
         found.append(Table(f"{title}, {part}", ["", "precision", "recall", "F1", "wanted"], rows))
-    if "confusion" in record:
+    if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
         found.append(Table(f"wanted, and taken for, {part}", ["", *names], rows))
