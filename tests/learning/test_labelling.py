@@ -18,7 +18,8 @@ from recurra.data.examples import Example
 from recurra.data.examples import conversations as conversations_of
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks.labelling.config import CONFIGS
-from recurra.tasks.labelling.corpus import build_corpus, shortened
+from recurra.tasks.labelling.corpus import build_corpus
+from recurra.tasks.labelling.feeds import shortened
 from recurra.training import Listener
 
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]

@@ -13,8 +13,8 @@ from recurra.errors import RunError
 from recurra.inspection import gradient_times_input, occlusion
 from recurra.models.classifier import ClassifierNetwork
 from recurra.models.tagger import TaggerNetwork
-from recurra.tasks.labelling.corpus import EncodedRows
 from recurra.tasks.labelling.facade import Labeller
+from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import Prediction
 
 

@@ -86,7 +86,7 @@ class ClassifierNetwork(nn.Module):
         return logits
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
-        """The summed loss over the batch's rows, and the state after it."""
+        """The summed loss over the batch's rows, and the state after it. Shapes: the loss is a scalar."""
         logits, after = self.scores(batch, state)
         return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), after)
 
@@ -132,7 +132,7 @@ class PairNetwork(nn.Module):
         return self.output(self.dropout(torch.relu(self.hidden(compared)))), None
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
-        """The summed loss over the batch's rows."""
+        """The summed loss over the batch's rows. Shapes: the loss is a scalar."""
         logits, _ = self.scores(batch)
         return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), None)
 

@@ -48,7 +48,9 @@ class Segment(Protocol):
     """What one update is made from. `count` is the number of its targets over all processes."""
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """Its targets over all processes."""
+        ...
 
     def to(self, device: torch.device) -> "Segment":
         """The same on another device."""

@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import read_phrases
 from recurra.data.splits import stratified_folds, stratified_split
 from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import ConfigError, DataError
-from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig, TagConfig
 from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
 from recurra.text.word_encoder import WordEncoder, WordForms
-from recurra.text.word_table import WordTable
 
 _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
     "tag": lambda row: row.labels is not None,
@@ -266,146 +261,3 @@ def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
         if unknown:
             notes.append(f"{row.place}: has the label {unknown[0]!r}, which no row to train on has.")
     return notes
-
-
-class EncodedRows:
-    """Rows as numbers, and batches of them."""
-
-    def __init__(self, rows: Sequence[Example], symbols: Symbols, max_words: int | None = None) -> None:
-        self.symbols = symbols
-        self.rows = rows if max_words is None else [shortened(row, max_words) for row in rows]
-        rows = self.rows
-        self.lengths = [len(row) + (len(row.second) if row.second is not None else 0) for row in rows]
-        self._table = None if symbols.words is None else WordTable(symbols.words)
-        self._words: list[NDArray[np.int64]] = []
-        self._seconds: list[NDArray[np.int64]] = []
-        if self._table is not None:
-            self._table.add(word for words in texts_of(rows) for word in words)
-            self._words = [self._table.rows_of(row.words) for row in rows]
-            self._seconds = [self._table.rows_of(row.second) for row in rows if row.second is not None]
-        self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
-
-    def _label_ids(self, row: Example) -> NDArray[np.int64]:
-        assert self.symbols.labels is not None, "asked for where there are labels"
-        ids = self.symbols.labels.ids
-        return np.array([ids.get(tag, ABSENT) for tag in row.labels or [""] * len(row)], dtype=np.int64)
-
-    def batch(self, chosen: Sequence[int], *, count: int | None = None, fresh: bool = True) -> SequenceBatch:
-        """Some rows as a batch; `count` is the number of targets over all processes, else of these rows."""
-        rows = [self.rows[i] for i in chosen]
-        vectors = None
-        if self._table is None:
-            vectors = torch.from_numpy(pad([np.asarray(row.vectors) for row in rows]))
-        labels = None
-        if self.symbols.labels is not None:
-            labels = torch.from_numpy(pad([self._labels[i] for i in chosen], fill=ABSENT))
-        label = None
-        if self.symbols.classes is not None:
-            ids = self.symbols.classes.ids
-            label = torch.tensor([ids.get(row.label or "", ABSENT) for row in rows])
-        return SequenceBatch(
-            words=self._batch_of(self._words, chosen),
-            vectors=vectors,
-            lengths=torch.tensor([len(row) for row in rows], dtype=torch.int64),
-            second=self._batch_of(self._seconds, chosen) if rows[0].second is not None else None,
-            labels=labels,
-            label=label,
-            count=self.targets(chosen) if count is None else count,
-            rows=tuple(int(i) for i in chosen),
-            fresh=fresh,
-        )
-
-    def targets(self, chosen: Sequence[int]) -> int:
-        """How many targets rows have: words with labels, or rows."""
-        if self.symbols.labels is None:
-            return len(chosen)
-        return max(1, sum(len(self.rows[i]) for i in chosen))
-
-    def _batch_of(self, words: Sequence[NDArray[np.int64]], chosen: Sequence[int]) -> WordBatch | None:
-        return None if self._table is None else word_batch(self._table, [words[i] for i in chosen])
-
-
-def shortened(row: Example, most: int) -> Example:
-    """A row of at most so many words: of a longer one the first and the last, half each."""
-
-    def cut(words: tuple[str, ...]) -> tuple[str, ...]:
-        return words if len(words) <= most else words[: most - most // 2] + words[-(most // 2) :]
-
-    return replace(row, words=cut(row.words), second=None if row.second is None else cut(row.second))
-
-
-class RowFeed:
-    """Batches of rows for the training loop: near in length, in another order in each pass."""
-
-    def __init__(
-        self, encoded: EncodedRows, config: LabellingConfig, *, rank: int = 0, processes: int = 1
-    ) -> None:
-        self._encoded, self._rank, self._processes = encoded, rank, processes
-        self._order = BucketedOrder(encoded.lengths, config.batch_size, config.seed)
-        self.batch_rows = config.batch_size // processes
-
-    def __len__(self) -> int:
-        """How many batches a pass has."""
-        return len(self._order)
-
-    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
-        """Batch `last` of a pass; there is nothing to join."""
-        every = self._order.batch(last, epoch).tolist()
-        own = every[self._rank :: self._processes]
-        batch = self._encoded.batch(own or every[:1], count=self._encoded.targets(every))
-        if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
-            batch = without_targets(batch)
-        return replace(batch, epoch=epoch), 0
-
-
-def without_targets(batch: SequenceBatch) -> SequenceBatch:
-    """A batch of which nothing is to be learnt."""
-    blank = [None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)]
-    return replace(batch, labels=blank[0], label=blank[1])
-
-
-class ConversationFeed:
-    """Turn after turn of several conversations at once, as near in their number of turns as can be.
-
-    A conversation that has ended takes no more steps. Groups stay together, in another order in each pass.
-
-    Raises: ConfigError for several processes.
-    """
-
-    def __init__(
-        self, rows: Sequence[Example], symbols: Symbols, config: LabellingConfig, *, processes: int = 1
-    ) -> None:
-        if processes > 1:
-            raise ConfigError("conversations: are trained on by one process; start it without torchrun.")
-        groups = sorted(_conversations(rows), key=len)
-        # Of no steps and no label, for those that have ended.
-        no_vectors = np.zeros((0, *symbols.vector_shape), dtype=np.float32) if symbols.vector_shape else None
-        every = [*(row for group in groups for row in group), Example(vectors=no_vectors)]
-        self._encoded = EncodedRows(every, symbols, config.max_words)
-        firsts = np.cumsum([0, *map(len, groups)]).tolist()
-        self._nothing = firsts[-1]
-        size = config.batch_size
-        self._batches = [
-            [(firsts[i], len(groups[i])) for i in range(at, min(at + size, len(groups)))]
-            for at in range(0, len(groups), size)
-        ]
-        self._turns = [max(turns for _, turns in batch) for batch in self._batches]
-        self._seed = config.seed
-        self.batch_rows = size
-
-    def __len__(self) -> int:
-        """How many turns a pass has, those of a group counted once."""
-        return sum(self._turns)
-
-    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
-        """Turn number `last` of a pass; there is nothing to join."""
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._batches))
-        ends = np.cumsum([self._turns[i] for i in order])
-        place = int(np.searchsorted(ends, last, side="right"))
-        turn = last - int(ends[place]) + self._turns[order[place]]
-        chosen = [
-            begin + turn if turn < turns else self._nothing for begin, turns in self._batches[order[place]]
-        ]
-        real = [row for row in chosen if row != self._nothing]
-        batch = self._encoded.batch(chosen, count=self._encoded.targets(real), fresh=turn == 0)
-        return replace(batch, epoch=epoch), 0

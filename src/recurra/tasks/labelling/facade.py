@@ -17,14 +17,8 @@ from recurra.runs import RunFolder
 from recurra.tasks.labelling import training
 from recurra.tasks.labelling.answers import Answer, answer
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
-from recurra.tasks.labelling.corpus import (
-    EncodedRows,
-    Symbols,
-    build_corpus,
-    check_steps,
-    fingerprint,
-    read_rows,
-)
+from recurra.tasks.labelling.corpus import Symbols, build_corpus, check_steps, fingerprint, read_rows
+from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows

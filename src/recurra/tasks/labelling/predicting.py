@@ -13,7 +13,8 @@ from recurra.errors import ConfigError
 from recurra.layers import LabelPath, State
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.tagger import TaggerNetwork
-from recurra.tasks.labelling.corpus import EncodedRows, Symbols
+from recurra.tasks.labelling.corpus import Symbols
+from recurra.tasks.labelling.feeds import EncodedRows
 
 LabellingNetwork = TaggerNetwork | ClassifierNetwork | PairNetwork
 _BATCH = 64

@@ -20,14 +20,8 @@ from recurra.layers import State
 from recurra.models.sequence_encoder import RecurrentEncoder
 from recurra.runs import RunFolder
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig, PairConfig
-from recurra.tasks.labelling.corpus import (
-    ConversationFeed,
-    EncodedRows,
-    LabelledCorpus,
-    RowFeed,
-    Symbols,
-    build_corpus,
-)
+from recurra.tasks.labelling.corpus import LabelledCorpus, Symbols, build_corpus
+from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows, RowFeed
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network, take_vectors
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
