@@ -12,11 +12,11 @@ from rich.console import Console
 from recurra.data.examples import Example
 from recurra.data.synthetic.reviews import write_corpus
 from recurra.demos.side_by_side import (
-    Contender,
     claim_folder,
     only_one_right,
     show_sentences,
     show_shares,
+    train_both,
     word_shares,
 )
 from recurra.tasks.labelling.facade import Classifier
@@ -56,14 +56,8 @@ def run(
     write_corpus(data, _REVIEWS, seed)
     write_corpus(test, _TEST_REVIEWS, seed + 1000)
     console.print(f"{_REVIEWS:,} reviews to learn from, {_TEST_REVIEWS:,} others to be asked about.\n")
-    contenders = []
-    for name, model in (("mean of vectors", "average"), ("recurrent network", "recurrent")):
-        console.print(f"training: {name} …")
-        classifier = Classifier.train(
-            data, out=out / model, overwrite=overwrite, model=model, seed=seed, **_OPTIONS
-        )
-        rows = classifier.rows_of(test)
-        contenders.append(Contender(name, classifier, classifier.predict_rows(rows)))
+    models = {"mean of vectors": "average", "recurrent network": "recurrent"}
+    rows, contenders = train_both(console, Classifier, models, data, test, seed=seed, **_OPTIONS)
     scores = []
     for contender in contenders:
         figures = count_figures(rows, contender.said, contender.model.symbols)

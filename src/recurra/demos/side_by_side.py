@@ -1,8 +1,9 @@
 """A baseline and a recurrent network on the same sentences: who gets which right, and what moved them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +36,24 @@ class Contender:
     name: str
     model: Labeller
     said: Sequence[Prediction]
+
+
+def train_both(
+    console: Console,
+    kind: type[Labeller],
+    models: Mapping[str, str],
+    data: Path,
+    test: Path,
+    **options: Any,
+) -> tuple[list[Example], list[Contender]]:
+    """Train a model of each name beside the data, and ask each about the test rows."""
+    contenders, rows = [], []
+    for name, model in models.items():
+        console.print(f"training: {name} …")
+        trained = kind.train(data, out=data.parent / model, overwrite=True, model=model, **options)
+        rows = trained.rows_of(test)
+        contenders.append(Contender(name, trained, trained.predict_rows(rows)))
+    return rows, contenders
 
 
 def right(row: Example, said: Prediction) -> bool:

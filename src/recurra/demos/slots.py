@@ -12,11 +12,11 @@ from rich.console import Console
 
 from recurra.data.synthetic.flights import write_corpus
 from recurra.demos.side_by_side import (
-    Contender,
     claim_folder,
     only_one_right,
     show_sentences,
     show_shares,
+    train_both,
     word_shares,
 )
 from recurra.metrics import EntityFigures
@@ -32,6 +32,7 @@ _OPTIONS: dict[str, Any] = {
     "learning_rate": 0.01,
     "dropout": 0.2,
     "input_dropout": 0.1,
+    "class_share": 0.0,
 }
 
 
@@ -57,14 +58,8 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     write_corpus(test, _TEST_SENTENCES, seed + 1000)
     console.print(f"{_SENTENCES:,} sentences to learn from, {_TEST_SENTENCES:,} others to be asked about.")
     console.print("Which city is the destination, and which the place of departure?\n")
-    contenders = []
-    for name, model in (("one word a side", "window"), ("recurrent network", "recurrent")):
-        console.print(f"training: {name} …")
-        tagger = Tagger.train(
-            data, out=out / model, overwrite=overwrite, model=model, seed=seed, class_share=0.0, **_OPTIONS
-        )
-        rows = tagger.rows_of(test)
-        contenders.append(Contender(name, tagger, tagger.predict_rows(rows)))
+    models = {"one word a side": "window", "recurrent network": "recurrent"}
+    rows, contenders = train_both(console, Tagger, models, data, test, seed=seed, **_OPTIONS)
     scores = []
     for contender in contenders:
         figures = count_figures(rows, contender.said, contender.model.symbols)

@@ -1,6 +1,6 @@
 """Every option of training a tagger, a classifier or a classifier of pairs."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -51,7 +51,7 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
     epochs: int = default(LoopPart, "epochs", 20)
 
     @model_validator(mode="after")
-    def _check_labelling(self) -> "LabellingConfig":
+    def _check_labelling(self) -> Self:
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
         if (self.word_vectors == "pretrained") != (self.vectors is not None):
@@ -94,7 +94,7 @@ class TagConfig(LabellingConfig):
     )
 
     @model_validator(mode="after")
-    def _check_tag(self) -> "TagConfig":
+    def _check_tag(self) -> Self:
         if self.decoder != "softmax" and self.label_smoothing:
             raise ValueError(f"label_smoothing: goes with decoder softmax, not with {self.decoder}")
         if self.decoder == "crf" and self.class_weights != "none":
@@ -108,8 +108,8 @@ class TagConfig(LabellingConfig):
         return self
 
 
-class ClassifyConfig(LabellingConfig):
-    """The options of `recurra train classify`."""
+class PooledConfig(LabellingConfig):
+    """What classifiers of texts and of pairs have in common."""
 
     title: ClassVar[str] = "Classifier"
 
@@ -122,33 +122,24 @@ class ClassifyConfig(LabellingConfig):
     )
 
     @model_validator(mode="after")
-    def _check_classify(self) -> "ClassifyConfig":
+    def _check_pooled(self) -> Self:
         self.refuse(["window"], "is of taggers")
         if self.model == "average":
             self.refuse(["pooling"], "is of the recurrent model")
+        return self
+
+
+class ClassifyConfig(PooledConfig):
+    """The options of `recurra train classify`."""
+
+    @model_validator(mode="after")
+    def _check_classify(self) -> Self:
         self.refuse(["second_column"], "is of pairs")
         return self
 
 
-class PairConfig(LabellingConfig):
+class PairConfig(PooledConfig):
     """The options of `recurra train pair`."""
-
-    title: ClassVar[str] = "Classifier of pairs"
-
-    model: Literal["recurrent", "average"] = option(
-        "recurrent", "a recurrent network for both texts, or the means of their words' vectors"
-    )
-    pooling: Literal["last", "mean", "max", "centre", "attention"] = option(
-        "max",
-        "from all steps to one vector: the last ones, their mean, largest numbers, middle, or attention",
-    )
-
-    @model_validator(mode="after")
-    def _check_pair(self) -> "PairConfig":
-        self.refuse(["window"], "is of taggers")
-        if self.model == "average":
-            self.refuse(["pooling"], "is of the recurrent model")
-        return self
 
 
 CONFIGS: dict[str, type[LabellingConfig]] = {"tag": TagConfig, "classify": ClassifyConfig, "pair": PairConfig}

@@ -20,12 +20,24 @@ from recurra.text import Vocabulary, bio_rules
 
 
 def build_network(
-    config: LabellingConfig, symbols: Symbols, train: Iterable[Example] = ()
+    config: LabellingConfig,
+    symbols: Symbols,
+    train: Iterable[Example] = (),
+    vectors: WordVectors | None = None,
 ) -> LabellingNetwork:
-    """A network with its first weights; `train` is what balanced class weights are counted from.
+    """A network with its first weights, words' vectors from a file's where there are some.
+
+    `train` is what balanced class weights are counted from.
 
     Raises: ConfigError where the configuration does not fit the rows.
     """
+    network = _network(config, symbols, train)
+    if vectors is not None:
+        _take_vectors(network, symbols, vectors)
+    return network
+
+
+def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]) -> LabellingNetwork:
     sizes = None if symbols.words is None else InputSizes.of(symbols.words)
     balanced = config.class_weights == "balanced"
     rows = list(train) if balanced else []
@@ -86,7 +98,7 @@ def _constraints(symbols: Symbols) -> Constraints:
     return Constraints(first, after, torch.ones_like(first))
 
 
-def take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVectors) -> None:
+def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVectors) -> None:
     """Start the words' vectors from those of a file; words that it has not keep their random ones.
 
     The file's vectors are scaled to the spread of the random ones, which the layers above are made for.

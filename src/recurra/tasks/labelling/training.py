@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -23,20 +22,25 @@ from recurra.tasks.labelling.config import CONFIGS, LabellingConfig, PairConfig
 from recurra.tasks.labelling.corpus import LabelledCorpus, Symbols, build_corpus
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows, RowFeed
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
-from recurra.tasks.labelling.networks import build_network, take_vectors
+from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 from recurra.training import (
     Listener,
     Outcome,
-    TensorBoardListener,
     Trainer,
-    TrainingConfig,
     make_fabric,
     named_memory_faults,
 )
-from recurra.training.snapshot import restore_weights
+from recurra.training.session import (
+    all_listeners,
+    first_network,
+    fit_to_end,
+    log_final,
+    loop_config,
+    share_of_batch,
+)
 
 OnReady = Callable[[Trainer, LabelledCorpus], None]
 
@@ -241,15 +245,10 @@ def _prepare(
 ) -> tuple[Trainer, LabellingObjective]:
     """Build network, batches and trainer; nothing is written yet."""
     processes, rank = fabric.world_size, fabric.global_rank
-    if config.batch_size % processes:
-        raise ConfigError(
-            f"batch_size: got {config.batch_size}, expected a multiple of the {processes} processes."
-        )
-    fabric.seed_everything(config.seed, verbose=False)
-    network = build_network(config, corpus.symbols, corpus.train)
-    if corpus.vectors is not None:
-        take_vectors(network, corpus.symbols, corpus.vectors)
-    torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
+    share_of_batch(config.batch_size, fabric)
+    network = first_network(
+        fabric, config.seed, lambda: build_network(config, corpus.symbols, corpus.train, corpus.vectors)
+    )
     feed: RowFeed | ConversationFeed
     every_turn = conversations(corpus.train)
     in_turns = len(every_turn) < len(corpus.train) and carries_state(config)
@@ -270,11 +269,8 @@ def _prepare(
         )
     valid = EncodedRows(corpus.valid, corpus.symbols, config.max_words)
     objective = LabellingObjective(network, valid, config, in_turns=in_turns)
-    loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
-    watchers = list(listeners)
-    if TensorBoardListener.available() and fabric.is_global_zero:
-        watchers.append(TensorBoardListener(run.events))
-    return Trainer(objective, feed, loop, run, fabric, watchers), objective
+    watchers = all_listeners(listeners, run, fabric)
+    return Trainer(objective, feed, loop_config(config), run, fabric, watchers), objective
 
 
 def _fit(
@@ -285,23 +281,12 @@ def _fit(
     *,
     resume: bool,
 ) -> LabellingResult:
-    fabric, run = trainer.fabric, trainer.run_folder
-    if on_ready is not None and fabric.is_global_zero:
-        on_ready(trainer, corpus)
-    with run.locked() if fabric.is_global_zero else nullcontext():
-        outcome = trainer.fit(resume=resume)
-    if fabric.world_size > 1:
-        fabric.barrier()
-    restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
-    validation = objective.evaluate()
-    test = (
-        None
-        if corpus.test is None
-        else objective.evaluate(EncodedRows(corpus.test, corpus.symbols, objective.max_words))
-    )
-    if fabric.is_global_zero and not any(record["kind"] == "final" for record in run.metrics.read()):
-        for kind, figures in (("final", validation), ("test", test)):
-            if figures is not None:
-                of_run = {"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs}
-                run.metrics.append({**of_run, **figures.to_dict()})
-    return LabellingResult(run.path, outcome, validation, test, fabric.is_global_zero)
+    ready = None if on_ready is None else partial(on_ready, trainer, corpus)
+    outcome = fit_to_end(trainer, ready, resume=resume)
+    validation, test = objective.evaluate(), None
+    if corpus.test is not None:
+        test = objective.evaluate(EncodedRows(corpus.test, corpus.symbols, objective.max_words))
+    run, is_main_process = trainer.run_folder, trainer.fabric.is_global_zero
+    if is_main_process:
+        log_final(run, outcome, {"final": validation, "test": test})
+    return LabellingResult(run.path, outcome, validation, test, is_main_process)

@@ -14,9 +14,10 @@ from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, LanguageModelCorpus, encode, read_corpus
 from recurra.tasks.language_modeling.evaluation import evaluate_text
-from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
+from recurra.tasks.language_modeling.outcome import TASK, TrainingResult
 from recurra.text import EOS, UNK, Tokenizer, Vocabulary, tokenizer_of
 from recurra.training import Outcome, named_memory_faults
+from recurra.training.session import log_final
 
 
 def count(config: LanguageModelConfig, out: Path, *, overwrite: bool = False) -> TrainingResult:

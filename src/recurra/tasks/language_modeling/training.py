@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -28,17 +27,22 @@ from recurra.tasks.language_modeling.corpus import (
 )
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
-from recurra.tasks.language_modeling.outcome import TASK, TrainingResult, log_final
+from recurra.tasks.language_modeling.outcome import TASK, TrainingResult
 from recurra.text import load_tokenizer
 from recurra.training import (
     Listener,
-    TensorBoardListener,
     Trainer,
-    TrainingConfig,
     make_fabric,
     named_memory_faults,
 )
-from recurra.training.snapshot import restore_weights
+from recurra.training.session import (
+    all_listeners,
+    first_network,
+    fit_to_end,
+    log_final,
+    loop_config,
+    share_of_batch,
+)
 
 _VALIDATION_STREAMS = 20
 T = TypeVar("T")
@@ -178,27 +182,16 @@ def _prepare(
     listeners: Sequence[Listener],
 ) -> tuple[Trainer, LanguageModelObjective]:
     """Build network, streams and trainer; nothing is written yet."""
-    processes, rank = fabric.world_size, fabric.global_rank
-    if config.batch_size % processes:
-        raise ConfigError(
-            f"batch_size: got {config.batch_size}, expected a multiple of the {processes} processes."
-        )
-    fabric.seed_everything(config.seed, verbose=False)
-    network = build_network(corpus.tokenizer.vocabulary_size, config)
-    torch.manual_seed(config.seed + 1000 * rank)  # dropout differs between processes
-    share = config.batch_size // processes
-    streams = make_streams(
-        corpus.training_text, corpus.tokenizer, config, rows=slice(rank * share, (rank + 1) * share)
-    )
+    rows = share_of_batch(config.batch_size, fabric)
+    tokenizer = corpus.tokenizer
+    network = first_network(fabric, config.seed, lambda: build_network(tokenizer.vocabulary_size, config))
+    streams = make_streams(corpus.training_text, tokenizer, config, rows=rows)
     if not len(corpus.valid.tokens):
         raise DataError(f"{corpus.valid.source.path}: has nothing to validate on.")
     objective = LanguageModelObjective(network, corpus, config)
-    loop = TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
-    watchers = list(listeners)
-    if TensorBoardListener.available() and fabric.is_global_zero:
-        watchers.append(TensorBoardListener(run.events))
-    window = config.updates_within_segment
-    return Trainer(objective, streams, loop, run, fabric, watchers, window=window), objective
+    watchers, window = all_listeners(listeners, run, fabric), config.updates_within_segment
+    trainer = Trainer(objective, streams, loop_config(config), run, fabric, watchers, window=window)
+    return trainer, objective
 
 
 def _fit(
@@ -209,19 +202,14 @@ def _fit(
     *,
     resume: bool,
 ) -> TrainingResult:
-    fabric, run = trainer.fabric, trainer.run_folder
-    if on_ready is not None and fabric.is_global_zero:
-        on_ready(trainer, corpus)
-    with run.locked() if fabric.is_global_zero else nullcontext():
-        outcome = trainer.fit(resume=resume)
-    if fabric.world_size > 1:
-        fabric.barrier()
-    restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
+    ready = None if on_ready is None else partial(on_ready, trainer, corpus)
+    outcome = fit_to_end(trainer, ready, resume=resume)
     validation = objective.evaluate()
     test = None if corpus.test is None else objective.evaluate(text=corpus.test)
-    if fabric.is_global_zero:
+    run, is_main_process = trainer.run_folder, trainer.fabric.is_global_zero
+    if is_main_process:
         log_final(run, outcome, {"final": validation, "test": test})
-    return TrainingResult(run.path, outcome, validation, test, fabric.is_global_zero)
+    return TrainingResult(run.path, outcome, validation, test, is_main_process)
 
 
 def _first_process_first(fabric: Fabric, work: Callable[[], T]) -> T:
