@@ -108,10 +108,8 @@ class TaggerNetwork(nn.Module):
             label_smoothing=self.smoothing,
         )
 
-    def probabilities(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """P(label) at each step: of all sequences together with a CRF. Shapes: (B, T, K) in and out."""
-        if self.crf is not None:
-            return self.crf.marginals(emissions, lengths)
+    def probabilities(self, emissions: Tensor) -> Tensor:
+        """P(label) at each step by itself, without a CRF. Shapes: (B, T, K) in and out."""
         if self.decoder == "sigmoid":
             yes = torch.sigmoid(emissions)
             return torch.cat([1 - yes, yes], dim=2)

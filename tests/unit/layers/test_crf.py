@@ -137,10 +137,31 @@ def test_near_and_far_scores_give_the_same(monkeypatch):
     crf, far = a_field(4, some_constraints(4)), []
     emissions = torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True)
     for near in (80.0, 0.0):
-        monkeypatch.setattr("recurra.layers.crf._NEAR", near)
+        monkeypatch.setattr("recurra.layers.chain._NEAR", near)
         loss = crf.losses(emissions, torch.zeros(3, 5).long(), [5, 0, 3]).sum()
         far.append(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
     torch.testing.assert_close(*far)
+
+
+def test_what_cannot_be_has_no_path():
+    nothing_after = torch.zeros(2, 2, dtype=torch.bool)
+    crf = ConditionalRandomField(2, Constraints(torch.ones(2).bool(), nothing_after, torch.ones(2).bool()))
+    paths, marginals = crf.decode(torch.zeros(2, 3, 2), [3, 1])
+    assert [len(row) for row in paths] == [0, 1]
+    torch.testing.assert_close(marginals[1, 0], torch.tensor([0.5, 0.5]))
+
+
+def test_what_goes_on_is_not_lost_beside_what_does_not():
+    """Twelve steps each of which favours by e^79 a label that rules itself out at the end."""
+    follows, last = torch.eye(2).bool(), torch.tensor([True, False])
+    crf = ConditionalRandomField(2, Constraints(torch.ones(2).bool(), follows, last))
+    emissions = torch.zeros(1, 12, 2, dtype=torch.float64)
+    emissions[..., 1] = 79.0
+    loss = crf.losses(emissions, torch.zeros(1, 12).long(), None)
+    torch.testing.assert_close(loss, torch.zeros(1).double())
+    (path,) = crf.best_paths(emissions)[0]
+    assert path.labels == [0] * 12
+    assert path.probability == pytest.approx(1.0)
 
 
 def test_padding_reaches_nothing():

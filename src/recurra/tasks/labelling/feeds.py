@@ -24,11 +24,11 @@ class EncodedRows:
         self.rows = rows if max_words is None else [shortened(row, max_words) for row in rows]
         rows = self.rows
         self.lengths = [len(row) + (len(row.second) if row.second is not None else 0) for row in rows]
-        self._table = None if symbols.words is None else WordTable(symbols.words)
+        self._table: WordTable | None = None
         self._words: list[NDArray[np.int64]] = []
         self._seconds: list[NDArray[np.int64]] = []
-        if self._table is not None:
-            self._table.add(word for words in texts_of(rows) for word in words)
+        if symbols.words is not None:
+            self._table = WordTable(symbols.words, (word for words in texts_of(rows) for word in words))
             self._words = [self._table.rows_of(row.words) for row in rows]
             self._seconds = [self._table.rows_of(row.second) for row in rows if row.second is not None]
         self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []

@@ -46,12 +46,14 @@ class Prediction:
 def evaluating(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode and without gradients, for a while."""
     was_training = network.training
-    network.eval()
+    if was_training:
+        network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        network.train(was_training)
+        if was_training:
+            network.train()
 
 
 def predict_rows(
@@ -124,12 +126,12 @@ def _tagged(
     assert symbols.labels is not None, "a tagger has labels"
     names = symbols.labels.symbols
     lengths = batch.lengths.tolist()
-    probabilities = network.probabilities(emissions, batch.lengths)
     paths: list[list[LabelPath]] = []
     if network.crf is not None:
-        paths = network.crf.best_paths(emissions, batch.lengths, max(1, n_best))
+        paths, probabilities = network.crf.decode(emissions, batch.lengths, max(1, n_best))
         chosen = [row[0].labels for row in paths]
     else:
+        probabilities = network.probabilities(emissions)
         chosen = [row[:T] for row, T in zip(probabilities.argmax(2).tolist(), lengths, strict=True)]
     of_rows = [None] * len(lengths) if classes is None else _classes(classes, symbols)
     said = probabilities.tolist()

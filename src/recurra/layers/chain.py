@@ -1,0 +1,249 @@
+"""Sums over all label sequences of a chain, and the best of them: what a conditional random field computes.
+
+Both take T products of a vector with a K x K matrix. The gradient of the sum is the labels' marginal
+probabilities, so its recursions run without autograd, and all steps' share of the transitions is one matrix
+product at the end. All is in double precision; a score of minus infinity rules out.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NEVER = -math.inf
+# Scores up to so many nats apart lose nothing as exponentials in double precision, over a few steps together.
+_NEAR = 80.0
+_SCALED = (
+    4  # steps; e to the power of 4 * 80 and as much again for what is small beside it are far from too large
+)
+_LEAST = torch.finfo(torch.float64).min
+
+
+class Scores(NamedTuple):
+    """The scores of a chain: of labels at steps, one after another, first and last; steps of each row.
+
+    Shapes: emissions (B, T, K), zero in the padding; transitions (K, K), [before, after]; first, last (K,);
+    steps (B,).
+    """
+
+    emissions: Tensor
+    transitions: Tensor
+    first: Tensor
+    last: Tensor
+    steps: Tensor
+
+    def real(self) -> Tensor:
+        """Which steps are no padding. Shapes: (B, T) bool."""
+        return torch.arange(self.emissions.shape[1], device=self.steps.device) < self.steps.unsqueeze(1)
+
+    def are_near(self) -> bool:
+        """Whether no two scores are further apart than exponentials hold."""
+        if not self.emissions.numel():
+            return True
+        terms = torch.cat([self.transitions.flatten(), self.first, self.last])
+        least, most = self.emissions.aminmax()
+        lowest, highest = terms.masked_fill(terms.isinf(), 0.0).aminmax()
+        return bool(most - least + highest - lowest < _NEAR)
+
+
+class Chain(NamedTuple):
+    """The sums over all sequences up to each step (α) and from it on (β), in the logarithm.
+
+    α_t[k] = log Σ over y_1..y_t with y_t = k;   β_t[k] = log Σ over y_{t+1}..y_T after y_t = k
+
+    Shapes: scores as `Scores`; alpha, beta (B, T, K); log_partition (B,).
+    """
+
+    scores: Scores
+    alpha: Tensor
+    beta: Tensor
+    log_partition: Tensor
+
+    @classmethod
+    def of(cls, scores: Scores) -> "Chain":
+        """Both recursions."""
+        B, T, _ = scores.emissions.shape
+        total = scores.emissions.new_zeros(B)
+        if T == 0:
+            return cls(scores, scores.emissions, scores.emissions, total)
+        alpha, beta = (_sums_by_exponentials if scores.are_near() else _sums_by_logarithms)(scores)
+        of_rows = (alpha[:, 0] + beta[:, 0]).logsumexp(1)
+        if of_rows.isnan().any():  # what could go on was lost beside what could not, or nothing can
+            alpha, beta = _sums_by_logarithms(scores)
+            of_rows = (alpha[:, 0] + beta[:, 0]).logsumexp(1)
+        return cls(scores, alpha, beta, torch.where(scores.steps > 0, of_rows, total))
+
+    def marginals(self) -> Tensor:
+        """P(y_t = k), zero in the padding. Shapes: (B, T, K)."""
+        log_probs = self.alpha + self.beta - self.log_partition.view(-1, 1, 1)
+        return log_probs.exp().masked_fill(~self.scores.real().unsqueeze(2), 0.0)
+
+    def pairs(self, of_rows: Tensor) -> Tensor:
+        """Σ over steps and rows of P(y_{t-1} = i, y_t = j), each row's share times `of_rows`.
+
+        Shapes: of_rows (B,); result (K, K).
+        """
+        transitions = self.scores.transitions
+        real = self.scores.real()[:, 1:].unsqueeze(2)
+        ends = self.scores.emissions[:, 1:] + self.beta[:, 1:] - self.log_partition.view(-1, 1, 1)
+        begins = self.alpha[:, :-1]
+        weights = of_rows.view(-1, 1, 1) * real
+        if not self.scores.are_near():
+            ends = ends.masked_fill(~real, NEVER)  # what is in the padding may be too large for exp
+            shares = zip(begins.flatten(0, 1), ends.flatten(0, 1), weights.flatten(), strict=True)
+            together = ((b.unsqueeze(1) + transitions + e).exp() * w for b, e, w in shares)
+            return sum(together, torch.zeros_like(transitions))
+        # exp(α_{t-1}[i] - m) · exp(A[i, j]) · exp(e_t[j] + β_t[j] - log Z + m), m the largest of α_{t-1}
+        largest = begins.amax(2, keepdim=True)
+        left, right = (begins - largest).exp(), (ends + largest).masked_fill(~real, NEVER).exp() * weights
+        return transitions.exp() * (left.flatten(0, 1).T @ right.flatten(0, 1))
+
+
+def _sums_by_logarithms(scores: Scores) -> tuple[Tensor, Tensor]:
+    """α and β for any scores."""
+    emissions, transitions, first, last, steps = scores
+    alpha, beta = torch.empty_like(emissions), torch.empty_like(emissions)
+    before, after = emissions.new_zeros(len(steps), len(first)), last.expand(len(steps), -1)
+    T = emissions.shape[1]
+    for t in range(T):
+        reached = (before.unsqueeze(2) + transitions).logsumexp(1) if t else first
+        before = alpha[:, t] = emissions[:, t] + reached
+    for t in reversed(range(T)):
+        if t + 1 < T:
+            onward = ((emissions[:, t + 1] + after).unsqueeze(1) + transitions).logsumexp(2)
+            after = torch.where((t + 1 < steps).unsqueeze(1), onward, last)
+        beta[:, t] = after
+    return alpha, beta
+
+
+def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
+    """α and β where scores are near: both by one loop of products of matrices, β's over the rows reversed.
+
+        a_t = (a_{t-1} W) ∘ E_t;   u_t = (u_{t+1} Wᵀ) ∘ E_t;   W = e^A, E_t = e^{e_t}, e^{β_t} = u_t / E_t
+
+    The vectors are scaled to a sum of one now and then; their logarithms and those of the scales are put
+    together at the end, for all steps at once.
+    """
+    emissions, transitions, first, last, steps = scores
+    B, T, K = emissions.shape
+    highest = emissions.amax(2, keepdim=True)
+    near = emissions - highest
+    turned = (steps.unsqueeze(1) - 1 - torch.arange(T, device=steps.device)).clamp(min=0)
+    of_rows = turned.unsqueeze(2)
+    both = torch.stack([near, near.gather(1, of_rows.expand(B, T, K))])
+    factors = both.exp_().permute(2, 0, 1, 3).contiguous()
+    weights = torch.stack([transitions, transitions.T]).exp_()
+    offsets = torch.stack([first, last]).amax(1).clamp(min=_LEAST).view(2, 1, 1)
+
+    vectors, scales = torch.empty_like(factors), factors.new_ones(T, 2, B, 1)
+    torch.mul((torch.stack([first, last]).unsqueeze(1) - offsets).exp_(), factors[0], out=vectors[0])
+    before = vectors[0]
+    for t, (vector, factor) in enumerate(zip(vectors, factors, strict=True)):
+        if t:
+            torch.bmm(before, weights, out=vector).mul_(factor)
+        if t % _SCALED == 0:
+            torch.sum(vector, 2, keepdim=True, out=scales[t])
+            vector.div_(scales[t])
+        before = vector
+
+    logs = vectors.log().permute(1, 2, 0, 3)
+    left_out = (scales.log().permute(1, 2, 0, 3) + torch.stack([highest, highest.gather(1, of_rows)])).cumsum(
+        2
+    )
+    alpha, onward = logs + left_out + offsets.unsqueeze(3)
+    return alpha, onward.gather(1, of_rows.expand(B, T, K)) - emissions
+
+
+class LogPartition(torch.autograd.Function):
+    """log Σ_y exp s(y) of each row; its gradient is the marginal probabilities."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, emissions: Tensor, transitions: Tensor, first: Tensor, last: Tensor, steps: Tensor
+    ) -> Tensor:
+        """Both recursions. Shapes: as `Scores`; result (B,)."""
+        chain = Chain.of(Scores(emissions, transitions, first, last, steps))
+        ctx.save_for_backward(*chain.scores, *chain[1:])
+        return chain.log_partition
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The marginals times the row's gradient. Shapes: grad (B,)."""
+        scores, rest = Scores(*ctx.saved_tensors[:5]), ctx.saved_tensors[5:]
+        chain = Chain(scores, *rest)
+        demissions = chain.marginals() * grad.view(-1, 1, 1)
+        B, T, K = demissions.shape
+        dtransitions = chain.pairs(grad)
+        if T == 0:
+            return demissions, dtransitions, demissions.new_zeros(K), demissions.new_zeros(K), None
+        ends = (scores.steps - 1).clamp(min=0)
+        at_ends = demissions[torch.arange(B, device=ends.device), ends]
+        return demissions, dtransitions, demissions[:, 0].sum(0), at_ends.sum(0), None
+
+
+def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
+    """The best label at each step of each row (0 in the padding), and the scores of these sequences: Viterbi.
+
+    Each step keeps the best score that ends in each label; which label stood before is only asked for on the
+    way back, of the labels on the way.
+
+    Shapes: (B, T) int64; (B,).
+    """
+    emissions, transitions, first, last, steps = scores
+    B, T, K = emissions.shape
+    into = transitions.T.contiguous()
+    going_on = scores.real()
+    ragged = bool((steps < T).any())
+    best = (first + emissions[:, 0]).contiguous()
+    kept, ways = [best], emissions.new_empty(B, K, K)
+    for t in range(1, T):
+        reached = torch.add(best.unsqueeze(1), into, out=ways).amax(2).add_(emissions[:, t])
+        best = torch.where(going_on[:, t, None], reached, best) if ragged else reached
+        kept.append(best)
+    value, at = (best + last).max(1)
+    return _way_back(torch.stack(kept, 1), into, at, going_on), value
+
+
+def _way_back(kept: Tensor, into: Tensor, at: Tensor, real: Tensor) -> Tensor:
+    """The labels on the way to the last ones. In numpy, whose small operations cost less.
+
+    Shapes: kept (B, T, K); into (K, K), [after, before]; at (B,); real (B, T) bool; result (B, T) int64.
+    """
+    of_steps, before, there = kept.cpu().numpy(), into.cpu().numpy(), real.cpu().numpy()
+    B, T, _ = of_steps.shape
+    labels = np.empty((B, T), dtype=np.int64)
+    labels[:, -1] = at.cpu().numpy()
+    for t in reversed(range(T - 1)):
+        best = (of_steps[:, t] + before[labels[:, t + 1]]).argmax(1)
+        labels[:, t] = np.where(there[:, t + 1], best, labels[:, t + 1])
+    return torch.from_numpy(labels)
+
+
+def n_best_sequences(scores: Scores, n: int) -> tuple[Tensor, Tensor]:
+    """The n best label sequences of each row and their scores; minus infinity where there are fewer.
+
+    The Viterbi recursion with the n best ways to each label, told apart by a place 0..n-1.
+
+    Shapes: (B, n, T) int64; (B, n).
+    """
+    emissions, transitions, first, last, steps = scores
+    B, T, K = emissions.shape
+    best = emissions.new_full((B, n, K), NEVER)
+    best[:, 0] = first + emissions[:, 0]
+    whence = torch.empty(T, B, n, K, dtype=torch.int64, device=emissions.device)
+    stays = torch.arange(n * K, device=emissions.device).view(1, n, K)
+    for t in range(1, T):
+        ways = (best.unsqueeze(3) + transitions).view(B, n * K, K)
+        reached, came_from = ways.topk(n, dim=1)
+        goes_on = (t < steps).view(-1, 1, 1)
+        whence[t] = torch.where(goes_on, came_from, stays)
+        best = torch.where(goes_on, reached + emissions[:, t].unsqueeze(1), best)
+    values, at = (best + last).view(B, n * K).topk(n, dim=1)
+    labels = torch.empty(T, B, n, dtype=torch.int64, device=emissions.device)
+    for t in reversed(range(T)):
+        labels[t] = at % K
+        at = whence[t].view(B, n * K).gather(1, at) if t else at
+    return labels.permute(1, 2, 0), values
