@@ -158,12 +158,12 @@ def test_vectors_with_a_label_a_step_and_one_of_all(tmp_path):
     labels = np.where(steps[..., 0].cumsum(axis=1) > 0, "up", "down")
     path = tmp_path / "walks.npz"
     np.savez(path, vectors=steps, labels=labels)
-    tagger = rc.Tagger.train(path, out=tmp_path / "tags", **OPTIONS | {"epochs": 40, "input_dropout": 0.0})
+    options = {name: value for name, value in OPTIONS.items() if name != "word_size"}
+    options |= {"epochs": 40, "input_dropout": 0.0}
+    tagger = rc.Tagger.train(path, out=tmp_path / "tags", **options)
     assert tagger.evaluate().tags.accuracy > 0.75
     np.savez(path, vectors=steps, labels=labels[:, -1])
-    classifier = rc.Classifier.train(
-        path, out=tmp_path / "classes", **OPTIONS | {"epochs": 40, "input_dropout": 0.0}
-    )
+    classifier = rc.Classifier.train(path, out=tmp_path / "classes", **options)
     assert classifier.evaluate().classes.accuracy > 0.7
 
 
@@ -292,6 +292,31 @@ def test_no_row_depends_on_numbers_in_the_padding(tagger):
     torch.testing.assert_close(
         torch.tensor(together.label_probabilities), torch.tensor(alone.label_probabilities), atol=1e-5, rtol=0
     )
+
+
+def test_a_file_that_cannot_have_labels_of_words_is_not_taken_for_one(tmp_path):
+    path = tmp_path / "notes"
+    path.write_text("positive a fine film\nnegative a dull one\npositive so fine\n")
+    with pytest.raises(DataError, match="notes: its format cannot be told; name it with --format"):
+        rc.Tagger.train(path, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_of_words_are_refused_for_rows_of_numbers(tmp_path):
+    path = tmp_path / "steps.npz"
+    numbers = np.zeros((6, 4, 3), dtype=np.float32)
+    np.savez(path, vectors=numbers, labels=np.zeros(24, dtype=np.int64))
+    with pytest.raises(ConfigError, match="word_size: is of words, and the rows are of numbers"):
+        rc.Tagger.train(path, out=tmp_path / "run", word_size=7)
+
+
+def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("boston 1 2 3\noslo 3 2 1\n")
+    path = flights(tmp_path / "flights.iob", 10)
+    files = {"word_vectors": "pretrained", "vectors": str(vectors)}
+    with pytest.raises(ConfigError, match="word_size: got 7, and the file's vectors have 3 numbers"):
+        rc.Tagger.train(path, out=tmp_path / "run", word_size=7, **files)
 
 
 @pytest.mark.parametrize("given", [{"freeze_vectors": True}, {"tune_after": 9}, {}])

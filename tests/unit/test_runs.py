@@ -29,8 +29,10 @@ def test_weights_come_back(run):
 def test_what_is_no_run_is_refused(tmp_path, run):
     with pytest.raises(RunError, match="there is no such folder"):
         RunFolder.open(tmp_path / "none")
-    with pytest.raises(RunError, match="is not a run"):
+    with pytest.raises(RunError, match=rf"is not a run, but holds some; .* such as {run.path}\."):
         RunFolder.open(tmp_path)
+    with pytest.raises(RunError, match=r"is not a run \(it has no run.toml\)"):
+        RunFolder.open(tmp_path.parent)
     with pytest.raises(RunError, match="has no model yet"):
         run.read_weights()
     run.weights.write_bytes(b"\0" * 9)

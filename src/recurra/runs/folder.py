@@ -111,6 +111,11 @@ class RunFolder:
         if not path.exists():
             raise RunError(f"{path}: there is no such folder; name one that `recurra train` wrote.")
         if not (path / "run.toml").exists():
+            runs = sorted(file.parent.name for file in path.glob("*/run.toml"))
+            if runs:
+                raise RunError(
+                    f"{path}: is not a run, but holds some; name one of them, such as {path / runs[0]}."
+                )
             raise RunError(f"{path}: is not a run (it has no run.toml); name one that `recurra train` wrote.")
         run = cls(path)
         run.read_settings()

@@ -51,6 +51,13 @@ def test_columns_apart_by_tabs_keep_blanks_within(tmp_path):
     assert [example.words for example in read(path)] == [("New York", "is"), ("big",)]
 
 
+def test_a_tab_among_blanks_is_one_of_them(tmp_path):
+    path = file(tmp_path, "text.conll", "EU I-ORG\nrejects O\n\nthe\ttall man O\n\nPeter\tI-PER\n")
+    with pytest.raises(DataError, match=r"text.conll:4: has 4 columns where other lines have 2"):
+        read(path)
+    assert read(file(tmp_path, "two.conll", "a O\n\nb O\n\nPeter\tI-PER\n"))[2].words == ("Peter",)
+
+
 def test_atis(tmp_path):
     (example,) = read(file(tmp_path, "x.iob", ATIS))
     assert (example.words, example.labels, example.label) == (

@@ -40,12 +40,17 @@ _BY_SUFFIX = {
     ".bio": "conll",
     ".npz": "arrays",
 }
+_OF_WHOLES = ("label-text", "trees")  # have no labels of words
 _LOOKED_AT = 400  # lines
 _NEARLY_ALL = 0.8
 
 
-def read_examples(path: str | Path, config: ReaderPart, bad: BadRows) -> list[Example]:
+def read_examples(
+    path: str | Path, config: ReaderPart, bad: BadRows, *, of_words: bool = False
+) -> list[Example]:
     """All examples of a file or folder; rows that cannot be used go to `bad`.
+
+    `of_words`: labels of words are wanted, so no file is taken for one that can have none.
 
     Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
     """
@@ -53,6 +58,8 @@ def read_examples(path: str | Path, config: ReaderPart, bad: BadRows) -> list[Ex
         return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
     name = config.format if config.format != "auto" else guess_format(path)
+    if of_words and config.format == "auto" and name in _OF_WHOLES:
+        raise _untold(path)
     return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
 
 
@@ -98,4 +105,10 @@ def guess_format(path: Path) -> str:
         return "conll"
     if filled and all(len(line.split(maxsplit=1)) == 2 for line in filled[:5]):
         return "label-text"
-    raise DataError(f"{path}: its format cannot be told; name it with --format, one of {', '.join(READERS)}.")
+    raise _untold(path)
+
+
+def _untold(path: Path) -> DataError:
+    return DataError(
+        f"{path}: its format cannot be told; name it with --format, one of {', '.join(READERS)}."
+    )

@@ -40,14 +40,16 @@ def _column(name: str | None, default: int, option: str) -> int:
 
 
 def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Sentences of a CoNLL file; columns are apart by tabs where a line has one, else by blanks.
+    """Sentences of a CoNLL file; columns are apart by tabs if most lines have one, else by blanks.
 
     Raises: DataError; ConfigError for a column that is no number.
     """
     word_column = _column(config.text_column, 0, "text_column")
     tag_column = _column(config.tags_column, -1, "tags_column")
     sentences = list(_sentences(path))
-    width = _usual_width(sentences)
+    first_lines = [line for rows in sentences[:_LOOKED_AT] for _, line in rows]
+    separator = "\t" if 2 * sum("\t" in line.rstrip() for line in first_lines) > len(first_lines) else None
+    width = _usual_width(first_lines, separator)
     if width < 2:
         raise DataError(f"{path}: has one column, and words with labels need two; see --format.")
     if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
@@ -60,7 +62,7 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
         try:
             for number, line in rows:
                 at = number
-                fields = _fields(line, width)
+                fields = _fields(line, separator, width)
                 if not fields[word_column].strip() or not fields[tag_column].strip():
                     raise BadRow("has an empty word or label")
                 words.append(fields[word_column])
@@ -71,22 +73,17 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
         yield Example(tuple(words), tuple(tags), file=str(path), line=rows[0][0])
 
 
-def _usual_width(sentences: Sequence[Sequence[tuple[int, str]]]) -> int:
-    """How many columns most of the first lines have."""
-    counts = Counter(len(_columns_of(line)) for rows in sentences[:_LOOKED_AT] for _, line in rows)
+def _usual_width(lines: Sequence[str], separator: str | None) -> int:
+    """How many columns most lines have."""
+    counts = Counter(len(line.rstrip().split(separator)) for line in lines)
     return counts.most_common(1)[0][0] if counts else 0
 
 
-def _columns_of(line: str) -> list[str]:
-    line = line.rstrip()
-    return line.split("\t") if "\t" in line else line.split()
-
-
-def _fields(line: str, width: int) -> list[str]:
-    """The columns of a line, as many as the other lines have."""
+def _fields(line: str, separator: str | None, width: int) -> list[str]:
+    """The columns of a line, as many as the other lines have; without a separator any blanks are one."""
     if not is_text(line):
         raise BadRow("is not UTF-8")
-    fields = _columns_of(line)
+    fields = line.rstrip().split(separator)
     if len(fields) != width:
         raise BadRow(f"has {len(fields)} columns where other lines have {width}")
     return fields

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.config import RepresentationPart
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import read_phrases
@@ -79,7 +80,7 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
 
     Raises: DataError for rows without what the task needs, unless such rows are left out.
     """
-    rows = read_examples(path, config, bad)
+    rows = read_examples(path, config, bad, of_words=task == "tag")
     if task == "tag":
         rows = _in_bio(rows, config, bad)
     kept = []
@@ -147,9 +148,17 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
         train = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=held))  # counted before
     vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
     symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
+    if symbols.vector_shape:
+        _refuse_options_of_words(config)
     check_steps([*valid, *(test or [])], symbols.vector_shape)
     notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
     return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes, vectors)
+
+
+def _refuse_options_of_words(config: LabellingConfig) -> None:
+    for name in (*RepresentationPart.model_fields, "max_words"):
+        if getattr(config, name) != config.default_of(name):
+            raise ConfigError(f"{name}: is of words, and the rows are of numbers at each step; leave it out.")
 
 
 def split_rows(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Example], list[Example]]:

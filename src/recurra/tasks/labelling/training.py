@@ -147,6 +147,11 @@ def train(
         fabric = make_fabric(config)
         corpus = build_corpus(task, config)
         if corpus.vectors is not None:
+            if config.word_size not in (corpus.vectors.size, config.default_of("word_size")):
+                raise ConfigError(
+                    f"word_size: got {config.word_size}, and the file's vectors have {corpus.vectors.size} "
+                    "numbers; leave it out."
+                )
             config = config.model_copy(update={"word_size": corpus.vectors.size})
         trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
         if fabric.is_global_zero:
