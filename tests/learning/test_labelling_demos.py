@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from recurra.data.synthetic import flights, reviews
-from recurra.demos import sentiment, slots
+from recurra.data.synthetic import names as people
+from recurra.demos import names, sentiment, slots
 from recurra.errors import RunError
 
 
@@ -37,8 +38,29 @@ def test_sentiment(tmp_path):
     assert "mean of vectors" in console.file.getvalue()
 
 
+def test_names(tmp_path):
+    console = quiet()
+    found = names.run(tmp_path / "names", console=console)
+    with_vectors = found.f1.pop("vectors of plain text")
+    assert with_vectors > 0.95
+    assert max(found.f1.values()) < 0.65  # of person and company one is right half of the time by chance
+    assert found.famous["vectors of plain text"] == "B-person"
+    assert "nearest to durian" in console.file.getvalue()
+
+
+def test_nouns_kept_back_stand_in_no_labelled_sentence():
+    draw = random.Random(3)
+    common, rare = (
+        {word for _ in range(500) for word, label in people.make_sentence(draw, rare=kept) if label == "O"}
+        for kept in (False, True)
+    )
+    kept_back = {*people.RARE_FRUITS, *people.RARE_PEOPLE, *people.RARE_COMPANIES}
+    assert rare - common == kept_back
+    assert common - rare == {*people.FRUITS, *people.PEOPLE, *people.COMPANIES} | {"an"}
+
+
 def test_one_seed_gives_one_file(tmp_path):
-    for corpus in (flights, reviews):
+    for corpus in (flights, reviews, people):
         for name, seed in (("a", 1), ("b", 1), ("c", 2)):
             corpus.write_corpus(tmp_path / name, 50, seed)
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()

@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-_WHAT = {"kinematics": "problems", "flights": "sentences", "reviews": "reviews", "shapes": "clips"}
+_WHAT = {
+    "kinematics": "problems",
+    "flights": "sentences",
+    "reviews": "reviews",
+    "names": "sentences",
+    "shapes": "clips",
+}
 
 app = typer.Typer(help="Data to train on.", no_args_is_help=True)
 
@@ -18,10 +24,11 @@ def _data() -> None:
 @app.command("make")
 def make(
     name: Annotated[
-        Literal["kinematics", "flights", "reviews", "shapes"],
+        Literal["kinematics", "flights", "reviews", "names", "shapes"],
         typer.Argument(
             help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
-            "restaurants, with negations; shapes: clips of moving shapes (.npz)."
+            "restaurants, with negations; names: sentences about people and companies; "
+            "shapes: clips of moving shapes (.npz)."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],

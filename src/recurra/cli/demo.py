@@ -8,10 +8,11 @@ import typer
 
 def demo(
     name: Annotated[
-        Literal["kinematics", "dogs", "slots", "sentiment"],
+        Literal["kinematics", "dogs", "slots", "sentiment", "names"],
         typer.Argument(
             help="kinematics: learning to write physics problems; dogs: the smallest example; slots and "
-            "sentiment: what a network without memory cannot tell."
+            "sentiment: what a network without memory cannot tell; names: what one without vectors of words "
+            "cannot."
         ),
     ] = "kinematics",
     out: Annotated[
@@ -33,6 +34,10 @@ def demo(
         from recurra.demos import sentiment
 
         sentiment.run(out or Path("runs/sentiment"), overwrite=overwrite, seed=seed)
+    elif name == "names":
+        from recurra.demos import names
+
+        names.run(out or Path("runs/names"), overwrite=overwrite, seed=seed)
     else:
         from recurra.demos import kinematics
 

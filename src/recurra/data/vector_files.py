@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recurra.data.examples import BadRow, BadRows
 from recurra.errors import DataError
-from recurra.files import is_text, read_lines
+from recurra.files import is_text, read_lines, write_text
 
 _LONGEST_WORD = 4096  # bytes, in a binary file
 _LOOKED_AT = 50  # lines
@@ -50,6 +50,19 @@ def read_vectors(
     if not found:
         raise DataError(f"{path}: has no vectors of words that are asked for.")
     return WordVectors(list(found), np.stack(list(found.values())))
+
+
+def write_vectors(path: Path, vectors: WordVectors) -> None:
+    """Write words and vectors in word2vec's text form, for any program that reads it.
+
+    Raises: StorageError if the file cannot be written.
+    """
+    lines = [f"{len(vectors.words)} {vectors.size}\n"]
+    lines += [
+        f"{word} {' '.join(map(repr, vector))}\n"
+        for word, vector in zip(vectors.words, vectors.vectors.tolist(), strict=True)
+    ]
+    write_text(path, "".join(lines))
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from rich.console import Console
 from recurra.data.examples import Example
 from recurra.data.synthetic.reviews import write_corpus
 from recurra.demos.side_by_side import (
+    Training,
     claim_folder,
     only_one_right,
     show_sentences,
     show_shares,
-    train_both,
+    train_each,
     word_shares,
 )
 from recurra.tasks.labelling.facade import Classifier
@@ -56,8 +57,11 @@ def run(
     write_corpus(data, _REVIEWS, seed)
     write_corpus(test, _TEST_REVIEWS, seed + 1000)
     console.print(f"{_REVIEWS:,} reviews to learn from, {_TEST_REVIEWS:,} others to be asked about.\n")
-    models = {"mean of vectors": "average", "recurrent network": "recurrent"}
-    rows, contenders = train_both(console, Classifier, models, data, test, seed=seed, **_OPTIONS)
+    trainings = [
+        Training("mean of vectors", "average", {"model": "average"}),
+        Training("recurrent network", "recurrent", {}),
+    ]
+    rows, contenders = train_each(console, Classifier, trainings, data, test, seed=seed, **_OPTIONS)
     scores = []
     for contender in contenders:
         figures = count_figures(rows, contender.said, contender.model.symbols)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -38,21 +38,29 @@ class Contender:
     said: Sequence[Prediction]
 
 
-def train_both(
+class Training(NamedTuple):
+    """What a contender is called, its run's folder, and the options that are its own."""
+
+    name: str
+    folder: str
+    options: Mapping[str, Any]
+
+
+def train_each(
     console: Console,
     kind: type[Labeller],
-    models: Mapping[str, str],
+    trainings: Sequence[Training],
     data: Path,
     test: Path,
     **options: Any,
 ) -> tuple[list[Example], list[Contender]]:
-    """Train a model of each name beside the data, and ask each about the test rows."""
+    """Train each contender beside the data, and ask it about the test rows."""
     contenders, rows = [], []
-    for name, model in models.items():
+    for name, folder, own in trainings:
         console.print(f"training: {name} …")
-        trained = kind.train(data, out=data.parent / model, overwrite=True, model=model, **options)
-        rows = trained.rows_of(test)
-        contenders.append(Contender(name, trained, trained.predict_rows(rows)))
+        model = kind.train(data, out=data.parent / folder, overwrite=True, **options, **own)
+        rows = model.rows_of(test)
+        contenders.append(Contender(name, model, model.predict_rows(rows)))
     return rows, contenders
 
 
@@ -99,10 +107,11 @@ def show_sentences(
     shown: int,
 ) -> None:
     """Some sentences, and what each contender says of them."""
+    width = max(len(contender.name) for contender in contenders)
     for i in chosen[:shown]:
         console.print(Text(f"  {' '.join(rows[i].words)}"))
         for contender in contenders:
-            console.print(Text(f"    {contender.name:>18}: {_answer(rows[i], contender.said[i])}"))
+            console.print(Text(f"    {contender.name:>{width}}: {_answer(rows[i], contender.said[i])}"))
 
 
 def _answer(row: Example, said: Prediction) -> str:

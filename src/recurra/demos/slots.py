@@ -12,11 +12,12 @@ from rich.console import Console
 
 from recurra.data.synthetic.flights import write_corpus
 from recurra.demos.side_by_side import (
+    Training,
     claim_folder,
     only_one_right,
     show_sentences,
     show_shares,
-    train_both,
+    train_each,
     word_shares,
 )
 from recurra.metrics import EntityFigures
@@ -58,8 +59,11 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     write_corpus(test, _TEST_SENTENCES, seed + 1000)
     console.print(f"{_SENTENCES:,} sentences to learn from, {_TEST_SENTENCES:,} others to be asked about.")
     console.print("Which city is the destination, and which the place of departure?\n")
-    models = {"one word a side": "window", "recurrent network": "recurrent"}
-    rows, contenders = train_both(console, Tagger, models, data, test, seed=seed, **_OPTIONS)
+    trainings = [
+        Training("one word a side", "window", {"model": "window"}),
+        Training("recurrent network", "recurrent", {}),
+    ]
+    rows, contenders = train_each(console, Tagger, trainings, data, test, seed=seed, **_OPTIONS)
     scores = []
     for contender in contenders:
         figures = count_figures(rows, contender.said, contender.model.symbols)
