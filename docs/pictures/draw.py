@@ -26,6 +26,7 @@ NAMES = (
     "dropout",
     "lattice",
     "crf",
+    "clip",
     "kernels",
     "benchmarks",
 )

@@ -476,7 +476,15 @@ def test_vectors_are_predicted_from_files(tmp_path):
     assert len(told) == 3
     assert set(told) <= {"a", "b"}
     first = json.loads(say("predict", tmp_path / "run", new, "--json").splitlines()[0])
-    assert first["label"] == told[0]
+    assert first["label"] == told[0] == max(first["probabilities"], key=first["probabilities"].get)
+    np.savez(path, vectors=vectors, labels=np.where(vectors[:, :, 0] > 0, "a", "b"))
+    options = {k: v for k, v in OPTIONS.items() if k != "word_size"} | {"decoder": "crf"}
+    rc.Tagger.train(path, out=tmp_path / "tags", **options)
+    told = say("predict", tmp_path / "tags", new).splitlines()
+    one = json.loads(say("predict", tmp_path / "tags", new, "--json", "--n-best", 2).splitlines()[0])
+    assert " ".join(step["label"] for step in one["steps"]) == told[0]
+    assert " ".join(one["n_best"][0]["labels"]) == told[0]
+    assert all(0 < step["probability"] <= 1 for step in one["steps"])
 
 
 def test_of_a_long_text_both_ends_are_read(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from recurra.tasks.labelling.facade import Labeller
+    from recurra.tasks.labelling.answers import Answer, RowAnswer
 
 _REJECTED = "?"
 
@@ -47,16 +47,16 @@ def predict(
         raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
     model = load_labeller(run)
     if model.symbols.words is None:
-        if turns or n_best:
-            raise ConfigError(f"{run}: reads vectors; --turns and --n-best are for texts.")
-        _predict_rows(model, file, as_json, reject_below)
-        return
-    lines = lines_of(file)
-    texts: Iterator[Any] = _pairs(lines, file) if isinstance(model, PairClassifier) else lines
-    if turns:
-        said = model.predict_turns(texts, n_best=n_best)
+        if turns:
+            raise ConfigError(f"{run}: reads vectors, whose files tell conversations; --turns is for texts.")
+        said: Iterator[Answer | RowAnswer] = model.predict_file(file, n_best=n_best)
     else:
-        said = model.predict_stream(texts, n_best=n_best, at_once=1 if file == "-" else 64)
+        lines = lines_of(file)
+        texts: Iterator[Any] = _pairs(lines, file) if isinstance(model, PairClassifier) else lines
+        if turns:
+            said = model.predict_turns(texts, n_best=n_best)
+        else:
+            said = model.predict_stream(texts, n_best=n_best, at_once=1 if file == "-" else 64)
     for one in said:
         rejected = one.confidence < reject_below
         if as_json:
@@ -64,19 +64,6 @@ def predict(
             typer.echo(json.dumps(found, ensure_ascii=False))
         else:
             typer.echo(_REJECTED if rejected else one.line())
-
-
-def _predict_rows(model: "Labeller", file: str, as_json: bool, reject_below: float) -> None:
-    """Rows of vectors or pictures, from a file as it is trained on."""
-    rows = model.rows_to_predict(file)
-    for row, said in zip(rows, model.predict_rows(rows), strict=True):
-        rejected = said.confidence < reject_below
-        if as_json:
-            found = {"place": row.place, "labels": said.labels, "label": said.label}
-            typer.echo(json.dumps(found | {"confidence": round(said.confidence, 6), "rejected": rejected}))
-        else:
-            parts = [" ".join(said.labels)] if said.labels is not None else []
-            typer.echo(_REJECTED if rejected else "\t".join([*parts, *([said.label] if said.label else [])]))
 
 
 def _pairs(lines: Iterator[str], file: str) -> Iterator[tuple[str, str]]:

@@ -145,6 +145,8 @@ class SequenceReader(nn.Module):
 class FrameInput(nn.Module):
     """A vector for each picture by two convolutions, each halving it, and a linear map of what is left.
 
+    The weights start with variance 2/fan-in: with torch.nn's smaller ones little of a picture comes through.
+
     Shapes: pictures (B, T, C, H, W) of numbers 0 … 255; result (B, T, output_size).
     """
 
@@ -156,6 +158,8 @@ class FrameInput(nn.Module):
         left = 2 * filters * (-(-height // 4)) * (-(-width // 4))
         self.joined = nn.Linear(left, output_size)
         self.output_size = output_size
+        for layer in (self.first, self.second, self.joined):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The pictures' vectors. Shapes: pictures (B, T, C, H, W); result (B, T, output_size)."""

@@ -52,8 +52,8 @@ class Answer:
 
     def line(self) -> str:
         """For people and pipes: labels apart by blanks, and after a tab the label of the whole."""
-        parts = [" ".join(word.label for word in self.words)] if self.words or self.label is None else []
-        return "\t".join([*parts, *([self.label] if self.label is not None else [])])
+        has_labels = self.words or self.label is None
+        return _line([word.label for word in self.words] if has_labels else None, self.label)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -62,14 +62,50 @@ class Answer:
             found["words"] = [_plain(word) for word in self.words]
         if self.spans:
             found["entities"] = [_plain(entity) for entity in self.entities]
-        if self.label is not None:
-            shares = {label: _rounded(share) for label, share in (self.probabilities or {}).items()}
-            found |= {"label": self.label, "probabilities": shares}
-        if self.paths:
-            found["n_best"] = [
-                {"labels": list(labels), "probability": _rounded(share)} for labels, share in self.paths
-            ]
-        return found
+        return found | _of_whole(self)
+
+
+@dataclass(frozen=True)
+class RowAnswer:
+    """What a model says of one row of vectors or pictures, which stands at a place in a file."""
+
+    place: str
+    said: Prediction
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label of the whole, or of the least certain step's."""
+        return self.said.confidence
+
+    def line(self) -> str:
+        """For people and pipes: the steps' labels apart by blanks, and after a tab the label of the whole."""
+        return _line(self.said.labels, self.said.label)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        found: dict[str, Any] = {"place": self.place}
+        if self.said.labels is not None:
+            steps = zip(self.said.labels, self.said.label_probabilities, strict=True)
+            found["steps"] = [{"label": label, "probability": _rounded(share)} for label, share in steps]
+        return found | _of_whole(self.said)
+
+
+def _line(labels: Sequence[str] | None, label: str | None) -> str:
+    parts = [] if labels is None else [" ".join(labels)]
+    return "\t".join([*parts, *([] if label is None else [label])])
+
+
+def _of_whole(said: Answer | Prediction) -> dict[str, Any]:
+    """The label of the whole and the n best sequences of labels, as plain values."""
+    found: dict[str, Any] = {}
+    if said.label is not None:
+        shares = {label: _rounded(share) for label, share in (said.probabilities or {}).items()}
+        found |= {"label": said.label, "probabilities": shares}
+    if said.paths:
+        found["n_best"] = [
+            {"labels": list(labels), "probability": _rounded(share)} for labels, share in said.paths
+        ]
+    return found
 
 
 def _plain(thing: LabelledWord | Entity) -> dict[str, Any]:

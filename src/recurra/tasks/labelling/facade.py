@@ -15,7 +15,7 @@ from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import RecurrentLayer
 from recurra.runs import RunFolder
 from recurra.tasks.labelling import training
-from recurra.tasks.labelling.answers import Answer, answer
+from recurra.tasks.labelling.answers import Answer, RowAnswer, answer
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
 from recurra.tasks.labelling.corpus import Symbols, build_corpus, check_steps, fingerprint, read_rows
 from recurra.tasks.labelling.feeds import EncodedRows
@@ -116,11 +116,15 @@ class Labeller:
             raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
         return rows
 
-    def rows_to_predict(self, data: str | Path) -> list[Example]:
-        """The rows of a file, whether they have labels or not. Raises: DataError if it cannot be used."""
+    def predict_file(self, data: str | Path, *, n_best: int = 0) -> Iterator[RowAnswer]:
+        """What the model says of the rows of a file as it is trained on, whether they have labels or not.
+
+        Raises: DataError if it cannot be used.
+        """
         rows = read_examples(data, self.config, BadRows(self.config.skip_bad))
         check_steps(rows, self.symbols.vector_shape)
-        return rows
+        for row, said in zip(rows, self.predict_rows(rows, n_best=n_best), strict=True):
+            yield RowAnswer(row.place, said)
 
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
         """What the model says of rows, in their order."""
