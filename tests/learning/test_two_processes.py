@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.data.synthetic.flights import write_corpus
 from recurra.runs import RunFolder, read_metrics
 
 OPTIONS = [
@@ -98,3 +99,24 @@ def test_a_batch_that_does_not_divide_is_refused(text, tmp_path):
     assert done.returncode != 0
     assert "batch_size: got 3, expected a multiple of the 2 processes" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("decoder", [["softmax"], ["crf", "--freeze-vectors"]])
+def test_two_processes_label_like_one(tmp_path, decoder):
+    """Rows of different lengths, a last batch of fewer rows than processes, weights without a gradient."""
+    data, vectors = tmp_path / "flights.iob", tmp_path / "vectors.txt"
+    write_corpus(data, 45, 1)  # 41 to train on: ten batches of four, and a row
+    vectors.write_text("".join(f"{word} {i} 1 {-i}\n" for i, word in enumerate(("to", "leave", "oslo"))))
+    options = [
+        "--decoder", *decoder, "--data", data, "--word-vectors", "pretrained", "--vectors", vectors,
+        "--characters", "cnn", "--hidden-size", 8, "--batch-size", 4, "--epochs", 3,
+        "--dropout", 0, "--input-dropout", 0, "--optimizer", "sgd", "--learning-rate", 0.1, "--threads", 1,
+        "--device", "cpu",
+    ]  # fmt: skip
+    alone = [sys.executable, "-m", "recurra", "train", "tag"]
+    one = finished([*alone, *map(str, options), "-o", str(tmp_path / "one")])
+    two = finished(torchrun("tag", *options, "-o", tmp_path / "two"))
+    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
+    want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
+    for name in want:
+        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)

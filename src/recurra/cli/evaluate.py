@@ -7,9 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from recurra.cli.options import config_options
+from recurra.config import ReaderPart
+
 _LABELLERS = "Taggers and classifiers"
 
 
+@config_options(ReaderPart, leave_out=("phrases", "skip_bad"))
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
     data: Annotated[
@@ -66,8 +70,13 @@ def evaluate(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
-    """How well a run's model does: the perplexity of a text, every symbol counted, or labels of rows."""
+    """How well a run's model does: the perplexity of a text, every symbol counted, or labels of rows.
+
+    Rows are read as those that were trained on, unless the options of reading say otherwise.
+    """
     from recurra.cli.label_tables import show_figures
     from recurra.errors import ConfigError
     from recurra.tasks.labelling.facade import Labeller
@@ -82,10 +91,16 @@ def evaluate(
     if isinstance(model, Labeller):
         if cache or dynamic or streams > 1:
             raise ConfigError(f"{run}: labels rows; --streams, --cache-… and --dynamic-… have no use.")
-        show_figures(model, data, mistakes=mistakes, skip_bad=skip_bad, as_json=as_json)
+        if options and data is None:
+            raise ConfigError(
+                f"--{min(options).replace('_', '-')}: goes with --data; give that too, or leave it out."
+            )
+        show_figures(model.reading(**options), data, mistakes=mistakes, skip_bad=skip_bad, as_json=as_json)
         return
-    if mistakes or skip_bad:
-        raise ConfigError(f"{run}: is a language model; --mistakes and --skip-bad have no use.")
+    if mistakes or skip_bad or options:
+        raise ConfigError(
+            f"{run}: is a language model; --mistakes, --skip-bad and options of reading have no use."
+        )
     figures = model.evaluate(data, streams=streams, cache=cache, dynamic=dynamic)
     values = {name: None if value == math.inf else value for name, value in figures.to_dict().items()}
     typer.echo(json.dumps(values, allow_nan=False) if as_json else figures.sentence())

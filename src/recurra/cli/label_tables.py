@@ -15,7 +15,7 @@ _WIDEST_CONFUSION = 12  # labels
 
 
 def show_figures(
-    model: "Labeller", data: Path | None, *, mistakes: int, skip_bad: bool, as_json: bool
+    model: "Labeller", data: Path | str | None, *, mistakes: int, skip_bad: bool, as_json: bool
 ) -> None:
     """Print how a model does on the rows of a file, or on those held out."""
     from recurra.data.examples import BadRows

@@ -76,11 +76,11 @@ class BadRow(Exception):
 
 @contextmanager
 def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
-    """Refuse the row at a line of a file if its reader raises BadRow."""
+    """Refuse the row at a line of a file (0: the whole of it) if its reader raises BadRow."""
     try:
         yield
     except BadRow as fault:
-        bad.refuse(f"{path}:{line}", str(fault))
+        bad.refuse(f"{path}:{line}" if line else str(path), str(fault))
 
 
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:

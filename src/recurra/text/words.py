@@ -1,6 +1,7 @@
 """A plain text as words, each with its place in the text."""
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 Split = Literal["blanks", "punctuation", "characters"]
@@ -25,6 +26,16 @@ class Word(NamedTuple):
 def words_of(text: str, split: Split = "blanks") -> list[Word]:
     """The words of a text: what blanks separate, punctuation apart too, or all characters but blanks."""
     return [Word(found.group(), *found.span()) for found in _PATTERNS[split].finditer(text)]
+
+
+def placed(words: Iterable[str]) -> list[Word]:
+    """Words with their places in the text that they are with a blank between them."""
+    found: list[Word] = []
+    begin = 0
+    for word in words:
+        found.append(Word(word, begin, begin + len(word)))
+        begin += len(word) + 1
+    return found
 
 
 def plain_words(text: str, split: Split = "blanks") -> list[str]:

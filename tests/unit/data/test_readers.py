@@ -211,7 +211,7 @@ def arrays(**given: object) -> bytes:
         ("x.jsonl", '{"vectors": "none.npy"}\n', "none.npy cannot be read"),
         ("x.npz", b"no", "is no .npz file"),
         ("x.npz", a_pickle(), "no whole array of plain numbers"),
-        ("x.npz", arrays(vectors=np.zeros((3, 2)), lengths=[1, 1]), "3 steps, but its lengths add up to 2"),
+        ("x.npz", arrays(vectors=np.zeros((3, 2)), lengths=[1, 1]), "do not fit 2 lengths that add up to 2"),
         ("x.npz", arrays(vectors=np.full((2, 2), np.nan), lengths=[1, 1]), "x.npz:1: sequence 1 has numbers"),
         ("x.npz", arrays(vectors=np.zeros((2, 2)), lengths=[2, 0]), "x.npz:2: sequence 2 has no steps"),
     ],

@@ -9,7 +9,12 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers.arrays import read_arrays
 from recurra.data.readers.columns import read_columns
-from recurra.data.readers.folders import is_class_folder, read_folder
+from recurra.data.readers.folders import (
+    is_class_folder,
+    is_without_classes,
+    read_folder,
+    read_without_classes,
+)
 from recurra.data.readers.hub import PREFIX, read_hub
 from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
@@ -40,6 +45,7 @@ _BY_SUFFIX = {
     ".bio": "conll",
     ".npz": "arrays",
 }
+_TABLES = ("csv", "tsv", "jsonl")
 _OF_WHOLES = ("label-text", "trees")  # have no labels of words
 _LOOKED_AT = 400  # lines
 _NEARLY_ALL = 0.8
@@ -61,6 +67,29 @@ def read_examples(
     if of_words and config.format == "auto" and name in _OF_WHOLES:
         raise _untold(path)
     return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
+
+
+def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Example]:
+    """Rows that need no labels: of any file or folder that `read_examples` reads, or of one without classes.
+
+    Beyond those: a `.npy` file or a folder of frame images is one row, and a folder of such, or of text
+    files, is a row for each.
+
+    Raises: as `read_examples`.
+    """
+    if is_without_classes(path):
+        return _some(read_without_classes(path, config, bad), str(path), bad)
+    name = (
+        guess_format(path) if config.format == "auto" and not str(path).startswith(PREFIX) else config.format
+    )
+    without = dict.fromkeys(("label_column", "tags_column"), "") if name in _TABLES else {}
+    return read_examples(path, config.model_copy(update=without), bad)
+
+
+def format_of_name(path: Path) -> str | None:
+    """The format of rows that a file's name tells; None where it tells none."""
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    return _BY_SUFFIX.get(suffixes[-1]) if suffixes else None
 
 
 def _some(examples: Iterable[Example], source: str, bad: BadRows) -> list[Example]:
@@ -89,9 +118,8 @@ def guess_format(path: Path) -> str:
         raise DataError(
             f"{path}: is a folder without seq.in and without folders of text files in it; name a file."
         )
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes and suffixes[-1] in _BY_SUFFIX:
-        return _BY_SUFFIX[suffixes[-1]]
+    if (named := format_of_name(path)) is not None:
+        return named
     lines = list(islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT))
     filled = [line for line in lines if line.strip()]
     if _most(line.startswith("BOS ") and "\t" in line for line in filled):

@@ -83,8 +83,8 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
 def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """An .npz of many sequences: `vectors` has all steps one after the other, `lengths` how many each has.
 
-    `labels` has one label a step or one a sequence, or both are there: `labels` and `label`. Without
-    `lengths`, `vectors` is (sequences, steps, …).
+    Or `vectors` is (sequences, steps, …), of which the first `lengths` are real; all, without `lengths`.
+    `labels` has one label a step or one a sequence, or both are there: `labels` and `label`.
 
     Raises: DataError for a file that is none or whose arrays do not fit each other.
     """
@@ -94,18 +94,21 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     vectors = found["vectors"]
     if found["vectors"].ndim < 2:
         raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected two axes or more.")
-    if "lengths" in found:
-        lengths = found["lengths"].astype(np.int64)
-    else:
-        lengths = np.full(len(vectors), vectors.shape[1], dtype=np.int64)
-        vectors = vectors.reshape(-1, *vectors.shape[2:])
+    given = found["lengths"].astype(np.int64) if "lengths" in found else None
+    real = None if given is not None and given.sum() == len(vectors) else _real(vectors, given)
+    lengths = given if given is not None else np.full(len(vectors), vectors.shape[1])
+    if real is not None:
+        vectors = vectors[real]
     if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(vectors):
-        raise DataError(f"{path}: has {len(vectors)} steps, but its lengths add up to {lengths.sum()}.")
+        raise DataError(
+            f"{path}: has vectors of shape {found['vectors'].shape}, which do not fit {len(lengths)} lengths "
+            f"that add up to {lengths.sum()}; expected that many steps, or (rows, steps, …)."
+        )
     per_step, whole = found.get("labels"), found.get("label")
     if per_step is not None and whole is None and per_step.shape == lengths.shape != (len(vectors),):
         per_step, whole = None, per_step
     if per_step is not None:
-        per_step = per_step.reshape(-1)
+        per_step = per_step[real] if real is not None and per_step.shape == real.shape else per_step.ravel()
         if len(per_step) != len(vectors):
             raise DataError(f"{path}: has {len(vectors)} steps and {len(per_step)} labels of steps.")
     if whole is not None and len(whole) != len(lengths):
@@ -121,6 +124,20 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
                 file=str(path),
                 line=number,
             )
+
+
+def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
+    """Which steps of (rows, steps, …) are within the lengths; None where the lengths are not of such rows.
+
+    Shapes: vectors (rows, steps, …); lengths (rows,); result (rows, steps).
+    """
+    rows, steps = vectors.shape[:2]
+    if lengths is None:
+        return np.ones((rows, steps), dtype=bool)
+    if vectors.ndim < 3 or lengths.shape != (rows,) or lengths.max(initial=0) > steps:
+        return None
+    within: NDArray[np.bool_] = np.arange(steps) < lengths[:, None]
+    return within
 
 
 def _members(path: Path) -> dict[str, NDArray[np.generic]]:

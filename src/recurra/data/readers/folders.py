@@ -20,6 +20,26 @@ def is_class_folder(path: Path) -> bool:
     return any(inner.is_dir() and _visible(inner) for inner in _visible(path))
 
 
+def is_without_classes(path: Path) -> bool:
+    """Whether a path is a row of vectors or frames, or a folder whose rows stand in it without classes."""
+    if not path.is_dir():
+        return path.suffix == ".npy"
+    inner = _visible(path)
+    return any(not one.is_dir() for one in inner) or any(_is_clip(one) for one in inner)
+
+
+def _is_clip(path: Path) -> bool:
+    return path.is_dir() and any(one.suffix.lower() in IMAGES for one in _visible(path))
+
+
+def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
+    """One row, or those of a folder; see `is_without_classes`."""
+    rows = [path] if _is_clip(path) or not path.is_dir() else _visible(path)
+    for row in rows:
+        with row_at(bad, row, 0):
+            yield _row(row, None, config)
+
+
 def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """`path/CLASS/row.txt`, or .npy, or a folder of frame images in its place; the class is the label.
 
@@ -35,7 +55,7 @@ def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
                 yield _row(row, folder.name, config)
 
 
-def _row(row: Path, label: str, config: ReaderPart) -> Example:
+def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
     if row.is_dir() or row.suffix == ".npy":
         return Example(label=label, vectors=read_steps(row), file=str(row))
     if row.suffix.lower() in IMAGES:

@@ -27,7 +27,7 @@ _DEFAULTS = {
 
 
 class Columns:
-    """The columns that hold what: those named by options must be there, the usual names may."""
+    """The columns that hold what: those named by options must be there, the usual names may; "" is none."""
 
     def __init__(self, source: Path | str, config: ReaderPart) -> None:
         self._source, self._config = source, config
@@ -37,7 +37,7 @@ class Columns:
         holds_vectors = self._name("vectors_column") in columns
         for option in _DEFAULTS:
             name = getattr(self._config, option)
-            needed = name is not None or (option == "text_column" and not holds_vectors)
+            needed = bool(name) or (name is None and option == "text_column" and not holds_vectors)
             if needed and self._name(option) not in columns:
                 raise ConfigError(
                     f"{self._source}: has no column {self._name(option)!r}; its columns are "
@@ -45,7 +45,8 @@ class Columns:
                 )
 
     def _name(self, option: str) -> str:
-        return getattr(self._config, option) or _DEFAULTS[option]
+        name: str | None = getattr(self._config, option)
+        return _DEFAULTS[option] if name is None else name
 
     def example(self, row: Mapping[str, Any], number: int) -> Example:
         """The example of a row. Raises: BadRow."""

@@ -33,7 +33,10 @@ class Entity:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one text: labels of words, entities, a label of the whole, where it has them."""
+    """What a model says of one text: labels of words, entities, a label of the whole, where it has them.
+
+    `place`: file and line of a text that was a row of a file.
+    """
 
     text: Any
     words: tuple[LabelledWord, ...] = ()
@@ -42,6 +45,7 @@ class Answer:
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
     spans: bool = False  # whether there could be entities
+    place: str = ""
 
     @property
     def confidence(self) -> float:
@@ -57,7 +61,8 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
-        found: dict[str, Any] = {"text": self.text}
+        found: dict[str, Any] = {"place": self.place} if self.place else {}
+        found["text"] = self.text
         if self.words or self.spans:
             found["words"] = [_plain(word) for word in self.words]
         if self.spans:

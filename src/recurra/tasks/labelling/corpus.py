@@ -25,6 +25,11 @@ _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
     "classify": lambda row: row.label is not None,
     "pair": lambda row: row.label is not None and row.second is not None,
 }
+_NAMED = {
+    "tag": "--tags-column",
+    "classify": "--label-column",
+    "pair": "--second-column and --label-column",
+}
 NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
 
 
@@ -83,14 +88,14 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
     rows = read_examples(path, config, bad, of_words=task == "tag")
     if task == "tag":
         rows = _in_bio(rows, config, bad)
+    if rows and not any(map(_HAS_TARGETS[task], rows)):
+        raise DataError(f"{path}: none of its rows has {NEEDS[task]}; name the columns with {_NAMED[task]}.")
     kept = []
     for row in rows:
         if not _HAS_TARGETS[task](row):
             bad.refuse(row.place, f"has not {NEEDS[task]}, which the task {task} needs")
         else:
             kept.append(row)
-    if not kept:
-        raise DataError(f"{path}: has no rows with {NEEDS[task]}.")
     return kept
 
 
@@ -140,7 +145,10 @@ def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
         train, valid = rows, read_rows(task, config, config.valid, bad)
     else:
         if len(_conversations(rows)) < 2:
-            raise DataError(f"{config.data}: has one row, so none can be held out; name others with --valid.")
+            left_out = f" ({len(bad)} left out)" if len(bad) else ""
+            raise DataError(
+                f"{config.data}: has one row{left_out}, so none can be held out; name others with --valid."
+            )
         train, valid = split_rows(rows, config)
     if config.phrases:
         path = Path(config.data)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from recurra.config import build_config
+from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example
-from recurra.data.readers import read_examples
+from recurra.data.readers import read_unlabelled
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import RecurrentLayer
 from recurra.runs import RunFolder
@@ -23,7 +23,7 @@ from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
 from recurra.tasks.labelling.repeats import is_repeated
-from recurra.text.words import Word, words_of
+from recurra.text.words import Word, placed, words_of
 from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
 
@@ -66,6 +66,9 @@ class Labeller:
         if `out` is in the way.
         """
         files = {"data": data, "valid": valid, "test": test}
+        for name, file in files.items():
+            if not isinstance(file, str | Path | None):
+                raise ConfigError(f"{name}: got {type(file).__name__}, expected the path of a file.")
         options |= {name: str(file) for name, file in files.items() if file is not None}
         config = build_config(CONFIGS[cls.task], overrides=options)
         if is_repeated(config):
@@ -116,15 +119,36 @@ class Labeller:
             raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
         return rows
 
-    def predict_file(self, data: str | Path, *, n_best: int = 0) -> Iterator[RowAnswer]:
-        """What the model says of the rows of a file as it is trained on, whether they have labels or not.
+    def reading(self, **options: Any) -> Self:
+        """The same model, for files that are read otherwise than those it was trained on.
+
+        model.reading(format="csv", text_column="review").evaluate("others.csv")
+
+        Raises: ConfigError for an unknown option or value.
+        """
+        build_config(ReaderPart, overrides=options)
+        return type(self)(self.network, self.symbols, self.config.model_copy(update=options), self.run)
+
+    def predict_file(
+        self, data: str | Path, bad: BadRows | None = None, *, n_best: int = 0
+    ) -> Iterator[Answer | RowAnswer]:
+        """What the model says of the rows of a file or folder, whether they have labels or not.
+
+        Rows that cannot be read go to `bad`.
 
         Raises: DataError if it cannot be used.
         """
-        rows = read_examples(data, self.config, BadRows(self.config.skip_bad))
+        bad = BadRows(self.config.skip_bad) if bad is None else bad
+        rows = read_unlabelled(Path(data), self.config, bad)
         check_steps(rows, self.symbols.vector_shape)
         for row, said in zip(rows, self.predict_rows(rows, n_best=n_best), strict=True):
-            yield RowAnswer(row.place, said)
+            if row.vectors is not None:
+                yield RowAnswer(row.place, said)
+                continue
+            first, second = " ".join(row.words), " ".join(row.second or ())
+            text = first if self.task != PairClassifier.task else (first, second)
+            found = answer(text, placed(row.words), said, spans=self.symbols.spans)
+            yield replace(found, place=row.place)
 
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
         """What the model says of rows, in their order."""
@@ -141,7 +165,11 @@ class Labeller:
         return next(self.network.parameters()).device
 
     def predict(self, text: Any, *, n_best: int = 0) -> Answer:
-        """What the model says of one text (of a pair: a tuple of two), with places in the text."""
+        """What the model says of one text (of a pair: a tuple of two), with places in the text.
+
+        A list is taken for the words of one text, which blanks then separate. Of several texts
+        `predict_stream` tells, one after the other.
+        """
         return next(self.predict_stream([text], n_best=n_best))
 
     def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[Answer]:
@@ -172,15 +200,19 @@ class Labeller:
             words = [self._words(text) for text in some]
             rows = [self._row(text, found) for text, found in zip(some, words, strict=True)]
             said = self.predict_rows(rows, n_best=n_best)
-            for text, found, one in zip(some, words, said, strict=True):
-                yield answer(text, found, one, spans=self.symbols.spans)
+            for text, row, found, one in zip(some, rows, words, said, strict=True):
+                if not row.words and not row.second:
+                    one = Prediction(labels=one.labels)  # nothing is said of nothing
+                yield answer(_joined(text), found, one, spans=self.symbols.spans)
 
     def _words(self, text: Any) -> list[Word]:
-        """The words of a text with their places."""
+        """The words of a text, or of a list of words, with their places."""
         if self.symbols.words is None:
             raise ConfigError("predict: the model reads vectors, not texts; use predict_rows.")
+        if isinstance(text, list) and all(isinstance(word, str) for word in text):
+            return placed(text)
         if not isinstance(text, str):
-            raise ConfigError(f"predict: got {type(text).__name__}, expected a text.")
+            raise ConfigError(f"predict: got {type(text).__name__}, expected a text or a list of its words.")
         return words_of(text, self.config.split)
 
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
@@ -224,6 +256,13 @@ class PairClassifier(Labeller):
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
         second = super()._words(text[1])
         return Example(tuple(w.text for w in words), second=tuple(w.text for w in second))
+
+
+def _joined(text: Any) -> Any:
+    """A text of which words were given as a list."""
+    if isinstance(text, tuple):
+        return tuple(map(_joined, text))
+    return " ".join(text) if isinstance(text, list) else text
 
 
 LABELLERS: dict[str, type[Labeller]] = {kind.task: kind for kind in (Tagger, Classifier, PairClassifier)}

@@ -49,6 +49,8 @@ class LabelFigures:
             )
         if self.classes is not None:
             accuracy = f"accuracy {self.classes.accuracy:.2%}"
+            if parts:
+                accuracy = f"labels of rows: {accuracy}"
             parts.append(accuracy + f" (most frequent label {self.classes.majority:.2%})")
         if self.words:
             parts.append(f"{self.exact / max(1, self.rows):.2%} of rows right throughout")
@@ -71,7 +73,8 @@ class LabelFigures:
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         found: dict[str, Any] = dict(self.main())
-        found |= {"rows": self.rows, "words": self.words, "exact": self.exact / max(1, self.rows)}
+        found |= {"words": self.words} if self.entities is not None or self.tags is not None else {}
+        found |= {"rows": self.rows, "exact": self.exact / max(1, self.rows)}
         if self.entities is not None:
             hits = self.entities.overall
             found |= {

@@ -1,0 +1,155 @@
+"""`predict` and `evaluate` on files of rows: tables, arrays, clips, and files read otherwise."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.errors import ConfigError, DataError
+
+REVIEWS = [("a fine film", "good"), ('a "dull" film', "bad"), ("so fine", "good"), ("how dull", "bad")] * 5
+SMALL = {"hidden_size": 4, "epochs": 2, "threads": 1}
+
+
+def run(*arguments: object, typed: str | None = None):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+
+def say(*arguments: object) -> list[str]:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def refusal(*arguments: object, typed: str | None = None) -> str:
+    result = run(*arguments, typed=typed)
+    return str(result.exception)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A classifier of reviews in a table with columns of its own names, and one of clips."""
+    folder = tmp_path_factory.mktemp("rows")
+    rows = [
+        f'{i},"{text.replace(chr(34), chr(34) * 2)}",{label}\n' for i, (text, label) in enumerate(REVIEWS)
+    ]
+    (folder / "r.csv").write_text("id,review,mood\n" + "".join(rows))
+    columns = {"text_column": "review", "label_column": "mood"}
+    rc.Classifier.train(folder / "r.csv", out=folder / "texts", word_size=4, **columns, **SMALL)
+    for label, value in (("dark", 20), ("light", 220)):
+        for clip in range(4):
+            (folder / "clips" / label / f"c {clip}").mkdir(parents=True)
+            for frame in range(3):
+                picture = Image.fromarray(np.full((8, 8), value, dtype=np.uint8))
+                picture.save(folder / "clips" / label / f"c {clip}" / f"{frame}.png")
+    rc.Classifier.train(
+        folder / "clips", out=folder / "frames", **SMALL | {"epochs": 10, "learning_rate": 0.01}
+    )
+    return folder
+
+
+def test_a_table_is_answered_row_by_row(folder):
+    told = say("predict", folder / "texts", folder / "r.csv", "--json")
+    first, second = map(json.loads, told[:2])
+    assert len(told) == len(REVIEWS)
+    assert (first["text"], second["text"]) == ("a fine film", 'a "dull" film')
+    assert second["place"].endswith("r.csv:3")
+    by_text = rc.load(folder / "texts").predict('a "dull" film')
+    assert (second["label"], second["probabilities"]["bad"]) == (
+        by_text.label,
+        pytest.approx(by_text.probabilities["bad"], abs=1e-5),
+    )
+
+
+def test_a_table_may_have_other_columns_and_no_labels(folder, tmp_path):
+    others = tmp_path / "others.jsonl"
+    others.write_text('{"body": "so fine"}\n{"body": ["how", "dull"]}\n')
+    assert len(say("predict", folder / "texts", others, "--text-column", "body")) == 2
+    assert "has no column 'review'; its columns are body" in refusal("predict", folder / "texts", others)
+    told = refusal("evaluate", folder / "texts", "--data", others, "--text-column", "body")
+    assert "has no column 'mood'" in told
+    with pytest.raises(DataError, match="none of its rows has a label; name the columns with --label-column"):
+        rc.Classifier.train(others, out=tmp_path / "none", text_column="body")
+    labelled = tmp_path / "labelled.tsv"
+    labelled.write_text("text\tlabel\nso fine\tgood\n")
+    options = ["--text-column", "text", "--label-column", "label"]
+    assert "1 rows" in say("evaluate", folder / "texts", "--data", labelled, *options)[0]
+    assert "--text-column: goes with --data" in refusal("evaluate", folder / "texts", "--text-column", "x")
+    told = refusal("predict", folder / "texts", "--text-column", "body", typed="so fine\n")
+    assert "--text-column: is for rows of a file, and - is read as lines of text" in told
+
+
+def test_text_of_any_other_name_is_lines(folder, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("so fine\n\nhow dull\n")
+    told = say("predict", folder / "texts", lines)
+    assert (len(told), told[1]) == (3, "")  # nothing is said of nothing
+    assert json.loads(say("predict", folder / "texts", lines, "--json")[1]) == {"text": ""}
+    assert "lines.txt:2: is a blank line" in refusal(
+        "predict", folder / "texts", lines, "--format", "label-text"
+    )
+    result = run("predict", folder / "texts", lines, "--format", "label-text", "--skip-bad")
+    assert len(result.stdout.splitlines()) == 2
+    assert "1 rows left out:" in result.stderr
+
+
+def test_files_of_a_folder_are_a_row_each(folder, tmp_path):
+    (tmp_path / "a.txt").write_text("so fine\nindeed\n")
+    (tmp_path / "b.txt").write_text("how dull\n")
+    told = [json.loads(line) for line in say("predict", folder / "texts", tmp_path, "--json")]
+    assert [one["text"] for one in told] == ["so fine indeed", "how dull"]
+
+
+def test_a_clip_and_a_folder_of_clips_need_no_classes(folder):
+    assert say("predict", folder / "frames", folder / "clips" / "light" / "c 1") == ["light"]
+    assert say("predict", folder / "frames", folder / "clips" / "dark") == ["dark"] * 4
+    assert say("predict", folder / "frames", folder / "clips") == ["dark"] * 4 + ["light"] * 4
+    told = refusal("predict", folder / "frames", typed="x\n")
+    assert "reads vectors or pictures, not lines of text; name a file or folder" in told
+    clip = folder / "clips" / "light" / "c 1"
+    np.save(folder / "clip.npy", np.stack([np.asarray(Image.open(f))[None] for f in sorted(clip.iterdir())]))
+    assert say("predict", folder / "frames", folder / "clip.npy") == ["light"]
+
+
+def test_padded_arrays_are_cut_to_their_lengths(tmp_path):
+    rng = np.random.default_rng(0)
+    vectors, lengths = rng.normal(size=(12, 5, 2)), np.array([5, 3, 4] * 4)
+    labels = np.where(vectors[..., 0] > 0, "up", "down")
+    np.savez(tmp_path / "padded.npz", vectors=vectors, lengths=lengths, labels=labels)
+    within = np.arange(5) < lengths[:, None]
+    np.savez(tmp_path / "joined.npz", vectors=vectors[within], lengths=lengths, labels=labels[within])
+    tagger = rc.Tagger.train(tmp_path / "padded.npz", out=tmp_path / "run", **SMALL)
+    padded, joined = (tagger.rows_of(tmp_path / f"{name}.npz") for name in ("padded", "joined"))
+    assert [len(row) for row in padded] == lengths.tolist()
+    for one, other in zip(padded, joined, strict=True):
+        assert one.labels == other.labels
+        np.testing.assert_array_equal(one.vectors, other.vectors)
+    np.savez(tmp_path / "wrong.npz", vectors=vectors, lengths=lengths + 1, labels=labels)
+    with pytest.raises(DataError, match=r"shape \(12, 5, 2\), which do not fit 12 lengths that add up to 60"):
+        tagger.rows_of(tmp_path / "wrong.npz")
+
+
+def test_words_may_be_given_as_a_list(folder):
+    model = rc.load(folder / "texts")
+    assert model.predict(["so", "fine"]).probabilities == model.predict("so fine").probabilities
+    with pytest.raises(ConfigError, match="expected a text or a list of its words"):
+        model.predict(3)
+    with pytest.raises(ConfigError, match="data: got list, expected the path of a file"):
+        rc.Classifier.train([("a b", "good")], out=folder / "none")
+
+
+def test_a_closed_pipe_is_no_fault(folder, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("so fine\n" * 20_000)
+    command = (
+        f"{sys.executable} -m recurra predict {folder / 'texts'} {lines} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == "141"
+    assert done.stderr == ""
