@@ -16,10 +16,11 @@ from recurra.cli.main import app
 from recurra.config import build_config
 from recurra.data.examples import Example
 from recurra.data.examples import conversations as conversations_of
+from recurra.data.synthetic import dialogues
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks.labelling.config import CONFIGS
 from recurra.tasks.labelling.corpus import build_corpus
-from recurra.tasks.labelling.feeds import shortened
+from recurra.tasks.labelling.feeds import ConversationFeed, shortened
 from recurra.training import Listener
 
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
@@ -434,6 +435,47 @@ class SignalAt(Listener):
     def on_step(self, report) -> None:
         if report.step == self._step:
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_was_said_turns_before_is_learnt(tmp_path):
+    """Only with the gradient going back over turns does the network learn to keep what later turns need."""
+    path = tmp_path / "dialogues.jsonl"
+    dialogues.write_corpus(path, 250, 1)
+    options = OPTIONS | {"bidirectional": False, "hidden_size": 32, "epochs": 25, "batch_size": 16}
+    together = rc.Tagger.train(path, out=tmp_path / "together", **options)
+    assert together.evaluate().entities.overall.f1 > 0.95
+    alone = rc.Tagger.train(path, out=tmp_path / "alone", conversation_column="", **options)
+    assert alone.evaluate().entities.overall.f1 < 0.8
+    asked = ["i am leaving by plane", "on may 2nd", "lisbon", "", "i am coming by plane", "lisbon"]
+    assert [turn.line() for turn in together.predict_turns(asked)] == [
+        *("O O O O O\topen", "O B-date I-date\tdate", "B-departure\tcity"),
+        *("O O O O O\topen", "B-destination\tcity"),
+    ]
+
+
+def test_long_conversations_go_on_in_the_next_segment(tmp_path):
+    path = tmp_path / "dialogues.jsonl"
+    dialogues.write_corpus(path, 30, 1)
+    config = build_config(
+        CONFIGS["tag"], overrides={"data": str(path), "bidirectional": False, "batch_size": 4}
+    )
+    corpus = build_corpus("tag", config)
+    feeds = {
+        together: ConversationFeed(
+            corpus.train, corpus.symbols, config.model_copy(update={"turns_together": together})
+        )
+        for together in (1, 2, 16)
+    }
+    turns = {
+        together: [turn for i in range(len(feed)) for turn in feed.window(i, i, epoch=3)[0].turns]
+        for together, feed in feeds.items()
+    }
+    assert [len(feed) for feed in feeds.values()] == sorted((len(f) for f in feeds.values()), reverse=True)
+    for together in (2, 16):
+        assert [turn.rows for turn in turns[together]] == [turn.rows for turn in turns[1]]
+        assert [turn.fresh for turn in turns[together]] == [turn.fresh for turn in turns[1]]
+    with pytest.raises(ConfigError, match="turns_together: is of conversations, and the rows are none"):
+        rc.Tagger.train(flights(tmp_path / "f.iob", 20), out=tmp_path / "run", turns_together=2)
 
 
 @pytest.mark.parametrize("in_turns", [False, True])

@@ -6,7 +6,7 @@ import random
 import pytest
 from rich.console import Console
 
-from recurra.data.synthetic import flights, reviews
+from recurra.data.synthetic import dialogues, flights, reviews
 from recurra.data.synthetic import names as people
 from recurra.demos import names, sentiment, slots
 from recurra.errors import RunError
@@ -60,7 +60,7 @@ def test_nouns_kept_back_stand_in_no_labelled_sentence():
 
 
 def test_one_seed_gives_one_file(tmp_path):
-    for corpus in (flights, reviews, people):
+    for corpus in (flights, reviews, people, dialogues):
         for name, seed in (("a", 1), ("b", 1), ("c", 2)):
             corpus.write_corpus(tmp_path / name, 50, seed)
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()

@@ -10,6 +10,7 @@ _WHAT = {
     "flights": "sentences",
     "reviews": "reviews",
     "names": "sentences",
+    "dialogues": "dialogues",
     "shapes": "clips",
 }
 
@@ -24,15 +25,18 @@ def _data() -> None:
 @app.command("make")
 def make(
     name: Annotated[
-        Literal["kinematics", "flights", "reviews", "names", "shapes"],
+        Literal["kinematics", "flights", "reviews", "names", "dialogues", "shapes"],
         typer.Argument(
             help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
-            "restaurants, with negations; names: sentences about people and companies; "
+            "restaurants, with negations; names: sentences about people and companies; dialogues: turns "
+            "with slots, by conversation (.jsonl); "
             "shapes: clips of moving shapes (.npz)."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
-    count: Annotated[int, typer.Option(min=1, help="How many problems, sentences, reviews or clips.")] = 5000,
+    count: Annotated[
+        int, typer.Option(min=1, help="How many problems, sentences, reviews, dialogues or clips.")
+    ] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="One seed, one file.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that exists.")] = False,
 ) -> None:

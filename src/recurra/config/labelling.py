@@ -123,6 +123,9 @@ class BatchPart(Part):
         "of a longer text the first and the last words, half of them each; not for labels of words",
         ge=2,
     )
+    turns_together: int = option(
+        16, "of conversations: back-propagate through so many turns, over which the state goes on", ge=1
+    )
     folds: int | None = option(
         None,
         "cut the rows into so many parts, and test on each a model of the others (cross-validation)",

@@ -63,6 +63,22 @@ class SequenceBatch:
         return _moved(self, device, stay=("lengths",))
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Turns that follow one another in the same conversations, a batch each."""
+
+    turns: tuple[SequenceBatch, ...]
+
+    @property
+    def count(self) -> int:
+        """The targets of them all."""
+        return sum(turn.count for turn in self.turns)
+
+    def to(self, device: torch.device) -> "Turns":
+        """The same on another device."""
+        return Turns(tuple(turn.to(device) for turn in self.turns))
+
+
 def _moved(batch: Batch, device: torch.device, stay: Sequence[str]) -> Batch:
     if device.type == "cpu":
         return batch

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from recurra.files import write_text
 
+Labelled = list[tuple[str, str]]  # words, each with its label
+
 ARRIVING = ("arrive in", "land in", "get to", "come to", "touch down in")
 LEAVING = ("leave", "depart from", "start from", "set off from", "take off from")
 CITIES = (
@@ -25,31 +27,33 @@ _ASIDES = ("", "", "lovely", "busy old", "the airport of", "the wonderful city o
 _ENDS = ("", "", "please", "if you can", "with two bags")
 
 
-def _date(draw: random.Random) -> list[tuple[str, str]]:
+def date(draw: random.Random) -> Labelled:
+    """A day of the year, in three words."""
     return [("on", "O"), (draw.choice(_MONTHS), "B-date"), (draw.choice(_DAYS), "I-date")]
 
 
-def _plain(text: str) -> list[tuple[str, str]]:
+def plain(text: str) -> Labelled:
+    """Words that are no slot."""
     return [(word, "O") for word in text.split()]
 
 
-def make_sentence(draw: random.Random) -> tuple[list[tuple[str, str]], str]:
+def make_sentence(draw: random.Random) -> tuple[Labelled, str]:
     """Words with their labels, and what is asked for: arrival or departure."""
     arrives = draw.random() < 0.5
     slot, intent = ("destination", "arrival") if arrives else ("departure", "departure")
     verb, *preposition = draw.choice(ARRIVING if arrives else LEAVING).split()
     city = draw.choice(CITIES).split()
-    words = [*_plain(draw.choice(_LEADS)), (verb, "O")]
+    words = [*plain(draw.choice(_LEADS)), (verb, "O")]
     date_first = draw.random() < 0.5
     if date_first:
-        words += [*_date(draw), (",", "O")]
+        words += [*date(draw), (",", "O")]
     # The preposition would tell what the verb has told: only where it stands next to the verb.
     words += [] if date_first else [(word, "O") for word in preposition]
-    words += _plain(draw.choice(_ASIDES))
+    words += plain(draw.choice(_ASIDES))
     words += [(word, ("B-" if i == 0 else "I-") + slot) for i, word in enumerate(city)]
     if not date_first and draw.random() < 0.7:
-        words += _date(draw)
-    return [*words, *_plain(draw.choice(_ENDS))], intent
+        words += date(draw)
+    return [*words, *plain(draw.choice(_ENDS))], intent
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:

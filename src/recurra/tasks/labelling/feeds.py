@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recurra.data.batches import BucketedOrder, SequenceBatch, WordBatch, pad, word_batch
+from recurra.data.batches import BucketedOrder, SequenceBatch, Turns, WordBatch, pad, word_batch
 from recurra.data.examples import Example, conversations
 from recurra.errors import ConfigError
 from recurra.models.tagger import ABSENT
@@ -115,7 +115,8 @@ def without_targets(batch: SequenceBatch) -> SequenceBatch:
 class ConversationFeed:
     """Turn after turn of several conversations at once, as near in their number of turns as can be.
 
-    A conversation that has ended takes no more steps. Groups stay together, in another order in each pass.
+    A segment has the next `turns_together` of them. A conversation that has ended takes no more steps. Groups
+    stay together, in another order in each pass.
 
     Raises: ConfigError for several processes.
     """
@@ -138,22 +139,27 @@ class ConversationFeed:
             for at in range(0, len(groups), size)
         ]
         self._turns = [max(turns for _, turns in batch) for batch in self._batches]
+        self._together = config.turns_together
+        self._segments = [-(-turns // self._together) for turns in self._turns]
         self._seed = config.seed
         self.batch_rows = size
 
     def __len__(self) -> int:
-        """How many turns a pass has, those of a group counted once."""
-        return sum(self._turns)
+        """How many segments a pass has."""
+        return sum(self._segments)
 
-    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
-        """Turn number `last` of a pass; there is nothing to join."""
+    def window(self, first: int, last: int, epoch: int) -> tuple[Turns, int]:
+        """Segment `last` of a pass; there is nothing to join."""
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._batches))
-        ends = np.cumsum([self._turns[i] for i in order])
+        ends = np.cumsum([self._segments[i] for i in order])
         place = int(np.searchsorted(ends, last, side="right"))
-        turn = last - int(ends[place]) + self._turns[order[place]]
-        chosen = [
-            begin + turn if turn < turns else self._nothing for begin, turns in self._batches[order[place]]
-        ]
+        group = int(order[place])
+        begin = (last - int(ends[place]) + self._segments[group]) * self._together
+        end = min(begin + self._together, self._turns[group])
+        return Turns(tuple(self._turn(group, turn, epoch) for turn in range(begin, end))), 0
+
+    def _turn(self, group: int, turn: int, epoch: int) -> SequenceBatch:
+        chosen = [begin + turn if turn < turns else self._nothing for begin, turns in self._batches[group]]
         real = [row for row in chosen if row != self._nothing]
         batch = self._encoded.batch(chosen, count=self._encoded.targets(real), fresh=turn == 0)
-        return replace(batch, epoch=epoch), 0
+        return replace(batch, epoch=epoch)

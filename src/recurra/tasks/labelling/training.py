@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from recurra.config import build_config
-from recurra.data.batches import SequenceBatch
+from recurra.data.batches import SequenceBatch, Turns
 from recurra.data.examples import conversations
 from recurra.errors import ConfigError, RunError, VocabularyError
 from recurra.files import write_text
@@ -75,12 +76,23 @@ class LabellingObjective:
         self._network, self._valid, self._config = network, valid, config
 
     def loss(
-        self, network: nn.Module, segment: SequenceBatch, state: State | None, context: int
+        self, network: nn.Module, segment: SequenceBatch | Turns, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
         """The summed loss over a batch, and the state after it where the next one goes on with it."""
-        self._hold_vectors(segment.epoch)
-        found = cast(LabellingNetwork, network).total_loss(segment, None if segment.fresh else state)
-        return found.total, found.state if self._in_turns else None, None
+        turns = segment.turns if isinstance(segment, Turns) else (segment,)
+        self._hold_vectors(turns[0].epoch)
+        return *self._total(cast(LabellingNetwork, network), turns, state), None
+
+    def _total(
+        self, network: LabellingNetwork, turns: Sequence[SequenceBatch], state: State | None
+    ) -> tuple[Tensor, State | None]:
+        """The summed loss over turns, through which the state goes on."""
+        totals = []
+        for turn in turns:
+            found = network.total_loss(turn, None if turn.fresh else state)
+            state = found.state if self._in_turns else None
+            totals.append(found.total)
+        return torch.stack(totals).sum(), state
 
     def _hold_vectors(self, epoch: int) -> None:
         """Pretrained vectors may be tuned from some pass on."""
@@ -97,11 +109,11 @@ class LabellingObjective:
         state: State | None = None
         with evaluating(self._network):
             for number in range(len(self._valid_feed)):
-                batch = self._valid_feed.window(number, number, 0)[0].to(device)
-                found = self._network.total_loss(batch, None if batch.fresh else state)
-                state = found.state if self._in_turns else None
-                total += float(found.total)
-                count += batch.count
+                segment = self._valid_feed.window(number, number, 0)[0].to(device)
+                turns = segment.turns if isinstance(segment, Turns) else (segment,)
+                of_segment, state = self._total(self._network, turns, state)
+                total += float(of_segment)
+                count += segment.count
         return {"loss": total / max(1.0, count), **self.evaluate().main()}
 
     def evaluate(self, encoded: EncodedRows | None = None) -> LabelFigures:
@@ -265,6 +277,8 @@ def _prepare(
         if config.bidirectional:
             raise ConfigError("bidirectional: conversations are read as they come; give --no-bidirectional.")
         feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
+    elif config.turns_together != config.default_of("turns_together"):
+        raise ConfigError("turns_together: is of conversations, and the rows are none; leave it out.")
     else:
         feed = RowFeed(
             EncodedRows(corpus.train, corpus.symbols, config.max_words),
