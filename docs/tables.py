@@ -153,13 +153,27 @@ def uses() -> str:
     return _table(["use", "unit", "recurra a second", "peer", "peer a second", "ratio"], table, text=2)
 
 
+def labelling() -> str:
+    """Sentences a second of a tagger in training, and how long one answer takes."""
+    table = [
+        [
+            row["task"],
+            str(row["threads"]),
+            row["model"],
+            f"{row['sentences_per_s']:,}",
+            f"{row['ms']:.2f}",
+            _times(row["ratio"]) if row["model"] != "recurra" else "",
+        ]
+        for row in _rows("labelling")
+    ]
+    return _table(["task", "threads", "model", "sentences/s", "ms", "ratio"], table, text=3)
+
+
 def machine(name: str) -> str:
     """What a benchmark ran on, in one sentence."""
-    found = _results(name).get("machine", {})
+    told = [(fact, value) for fact, value in _results(name).get("machine", {}).items() if value != {}]
     return (
-        "Measured on: "
-        + ", ".join(f"{fact.replace('_', ' ')} {_fact(value)}" for fact, value in found.items())
-        + "."
+        "Measured on: " + ", ".join(f"{fact.replace('_', ' ')} {_fact(value)}" for fact, value in told) + "."
     )
 
 
@@ -198,7 +212,16 @@ def _table(columns: list[str], rows: list[list[str]], text: int) -> str:
 
 TABLES: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (layers, torchrecurrent, output_layer, language_model, streaming, uses, machine)
+    for function in (
+        layers,
+        torchrecurrent,
+        output_layer,
+        language_model,
+        labelling,
+        streaming,
+        uses,
+        machine,
+    )
 }
 
 if __name__ == "__main__":

@@ -135,6 +135,91 @@ def test_padded_arrays_are_cut_to_their_lengths(tmp_path):
         tagger.rows_of(tmp_path / "wrong.npz")
 
 
+def test_files_beside_classes_or_in_step_are_no_rows(folder, tmp_path):
+    (tmp_path / "classes" / "good").mkdir(parents=True)
+    (tmp_path / "classes" / "good" / "a.txt").write_text("so fine\n")
+    (tmp_path / "classes" / "README").write_text("two classes\n")
+    for options in ([], ["--format", "folder"]):
+        (told,) = say("predict", folder / "texts", tmp_path / "classes", "--json", *options)
+        assert json.loads(told)["text"] == "so fine"
+    (tmp_path / "step").mkdir()
+    for name, line in (("seq.in", "so fine\n"), ("seq.out", "O O\n"), ("label", "good\n")):
+        (tmp_path / "step" / name).write_text(line)
+    for options in ([], ["--format", "parallel"]):
+        (told,) = say("predict", folder / "texts", tmp_path / "step", "--json", *options)
+        assert json.loads(told)["text"] == "so fine"
+    (folder / "clips" / "light" / "notes.txt").write_text("eight pixels\n")
+    assert say("predict", folder / "frames", folder / "clips" / "light") == ["light"] * 4
+    assert refusal("predict", folder / "frames", folder / "none.npy").endswith(
+        "there is no such file; check the path."
+    )
+
+
+def test_a_column_without_a_name_is_nobodys(folder, tmp_path):
+    (tmp_path / "x.csv").write_text(",review\n0,fine\n")
+    assert len(say("predict", folder / "texts", tmp_path / "x.csv")) == 1
+
+
+def test_columns_of_words_alone_are_answered(folder, tmp_path):
+    (tmp_path / "x.conll").write_text("so\nfine\n\nhow\ndull\n")
+    told = [
+        json.loads(line)["text"]
+        for line in say("predict", folder / "texts", tmp_path / "x.conll", "--json", "--text-column", 1)
+    ]
+    assert told == ["so fine", "how dull"]
+
+
+def test_second_texts_are_of_pairs(folder, tmp_path):
+    (tmp_path / "some.jsonl").write_text('{"review": "so fine", "text2": "indeed"}\n{"review": "how dull"}\n')
+    assert len(say("predict", folder / "texts", tmp_path / "some.jsonl")) == 2
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("text\ttext2\tlabel\n" + "a b\ta b\tsame\na b\tc d\tother\n" * 4)
+    rc.PairClassifier.train(pairs, out=tmp_path / "pairs", word_size=4, **SMALL)
+    told = refusal("predict", tmp_path / "pairs", tmp_path / "some.jsonl", "--text-column", "review")
+    assert "some.jsonl:2: has no second text; see --second-column" in told
+    one = json.loads(say("predict", tmp_path / "pairs", pairs, "--json")[0])
+    assert one["text"] == ["a b", "a b"]
+
+
+def test_a_model_of_single_rows_carries_nothing(folder, tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"review": "so fine", "conversation": "a"}\n' * 2)
+    first, second = say("predict", folder / "texts", tmp_path / "x.jsonl", "--json")
+    assert json.loads(first)["probabilities"] == json.loads(second)["probabilities"]
+    assert "turns: are of models that were trained on conversations" in refusal(
+        "predict", folder / "texts", "--turns", typed="so fine\n"
+    )
+
+
+def test_another_reading_leaves_the_held_out_rows_alone(folder):
+    model = rc.load(folder / "texts")
+    assert model.reading(text_column="mood").evaluate().rows == model.evaluate().rows
+    assert model.reading(quoted="false").config.quoted is False
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"lengths": np.int64(5)}, r"has lengths of shape \(\), expected one for each row"),
+        ({"lengths": np.array(["5", "x"])}, "has lengths of <U1, expected whole numbers"),
+        ({"lengths": np.array([2.7, 1.0])}, "has lengths of float64, expected whole numbers"),
+        ({"label": np.array("x")}, r"has label of shape \(\), expected one for each row"),
+    ],
+)
+def test_arrays_that_are_none_of_rows(tmp_path, arrays, told):
+    np.savez(tmp_path / "x.npz", vectors=np.zeros((2, 5, 3)), **arrays)
+    with pytest.raises(DataError, match=told):
+        rc.Classifier.train(tmp_path / "x.npz", out=tmp_path / "run")
+
+
+def test_padded_rows_of_one_step_each(tmp_path):
+    np.savez(
+        tmp_path / "x.npz", vectors=np.zeros((3, 5, 3)), lengths=np.ones(3, dtype=int), label=["a", "b", "a"]
+    )
+    options = SMALL | {"valid": str(tmp_path / "x.npz")}
+    model = rc.Classifier.train(tmp_path / "x.npz", out=tmp_path / "run", **options)
+    assert [len(row) for row in model.rows_of(tmp_path / "x.npz")] == [1, 1, 1]
+
+
 def test_words_may_be_given_as_a_list(folder):
     model = rc.load(folder / "texts")
     assert model.predict(["so", "fine"]).probabilities == model.predict("so fine").probabilities

@@ -474,7 +474,7 @@ def test_long_conversations_go_on_in_the_next_segment(tmp_path):
     for together in (2, 16):
         assert [turn.rows for turn in turns[together]] == [turn.rows for turn in turns[1]]
         assert [turn.fresh for turn in turns[together]] == [turn.fresh for turn in turns[1]]
-    with pytest.raises(ConfigError, match="turns_together: is of conversations, and the rows are none"):
+    with pytest.raises(ConfigError, match="turns_together: is of conversations that a rec"):
         rc.Tagger.train(flights(tmp_path / "f.iob", 20), out=tmp_path / "run", turns_together=2)
 
 
@@ -580,7 +580,7 @@ def test_a_window_answers_an_empty_text_and_softmax_has_no_n_best(tmp_path):
     assert tagger.predict("").words == ()
     with pytest.raises(ConfigError, match="n_best: is of taggers with a conditional random field"):
         tagger.predict("leave boston", n_best=2)
-    with pytest.raises(ConfigError, match="turns: are of recurrent models that read one way"):
+    with pytest.raises(ConfigError, match="turns: are of models that were trained on conversations"):
         next(tagger.predict_turns(["leave boston"]))
 
 

@@ -18,7 +18,6 @@ _NEAR = 80.0
 _SCALED = (
     4  # steps; e to the power of 4 * 80 and as much again for what is small beside it are far from too large
 )
-_LEAST = torch.finfo(torch.float64).min
 
 
 class Scores(NamedTuple):
@@ -68,11 +67,11 @@ class Chain(NamedTuple):
         total = scores.emissions.new_zeros(B)
         if T == 0:
             return cls(scores, scores.emissions, scores.emissions, total)
-        alpha, beta = (_sums_by_exponentials if scores.are_near() else _sums_by_logarithms)(scores)
-        of_rows = (alpha[:, 0] + beta[:, 0]).logsumexp(1)
-        if of_rows.isnan().any():  # what could go on was lost beside what could not, or nothing can
+        near = scores.are_near()
+        alpha, beta = (_sums_by_exponentials if near else _sums_by_logarithms)(scores)
+        if near and not _agree(alpha, beta, scores):
             alpha, beta = _sums_by_logarithms(scores)
-            of_rows = (alpha[:, 0] + beta[:, 0]).logsumexp(1)
+        of_rows = (alpha[:, 0] + beta[:, 0]).logsumexp(1)
         return cls(scores, alpha, beta, torch.where(scores.steps > 0, of_rows, total))
 
     def marginals(self) -> Tensor:
@@ -90,15 +89,32 @@ class Chain(NamedTuple):
         ends = self.scores.emissions[:, 1:] + self.beta[:, 1:] - self.log_partition.view(-1, 1, 1)
         begins = self.alpha[:, :-1]
         weights = of_rows.view(-1, 1, 1) * real
-        if not self.scores.are_near():
-            ends = ends.masked_fill(~real, NEVER)  # what is in the padding may be too large for exp
-            shares = zip(begins.flatten(0, 1), ends.flatten(0, 1), weights.flatten(), strict=True)
-            together = ((b.unsqueeze(1) + transitions + e).exp() * w for b, e, w in shares)
-            return sum(together, torch.zeros_like(transitions))
-        # exp(α_{t-1}[i] - m) · exp(A[i, j]) · exp(e_t[j] + β_t[j] - log Z + m), m the largest of α_{t-1}
-        largest = begins.amax(2, keepdim=True)
-        left, right = (begins - largest).exp(), (ends + largest).masked_fill(~real, NEVER).exp() * weights
-        return transitions.exp() * (left.flatten(0, 1).T @ right.flatten(0, 1))
+        # What is in the padding may be too large for exp, or be nothing at all.
+        begins, ends = begins.masked_fill(~real, 0.0), ends.masked_fill(~real, NEVER)
+        if self.scores.are_near():
+            # exp(α_{t-1}[i] - m) · exp(A[i, j] - a) · exp(e_t[j] + β_t[j] - log Z + m + a), m the largest of
+            # α_{t-1}, a that of A
+            largest, highest = begins.amax(2, keepdim=True), _offset(transitions)
+            left, right = (begins - largest).exp(), (ends + largest + highest).exp() * weights
+            found = (transitions - highest).exp() * (left.flatten(0, 1).T @ right.flatten(0, 1))
+            if found.isfinite().all():
+                return found
+        shares = zip(begins.flatten(0, 1), ends.flatten(0, 1), weights.flatten(), strict=True)
+        together = ((b.unsqueeze(1) + transitions + e).exp() * w for b, e, w in shares)
+        return sum(together, torch.zeros_like(transitions))
+
+
+def _agree(alpha: Tensor, beta: Tensor, scores: Scores) -> bool:
+    """Whether the sum over all sequences is the same at each step: no part of it was lost on the way."""
+    at_steps = (alpha + beta).logsumexp(2)
+    first = at_steps[:, :1]
+    near = (at_steps - first).abs() <= 1e-6 * (1.0 + first.abs())
+    return bool((near | ~scores.real()).all())
+
+
+def _offset(scores: Tensor) -> Tensor:
+    """The largest of some scores, for exponentials beside it; 0 where all rule out."""
+    return scores.amax().nan_to_num(neginf=0.0)
 
 
 def _sums_by_logarithms(scores: Scores) -> tuple[Tensor, Tensor]:
@@ -134,8 +150,9 @@ def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
     of_rows = turned.unsqueeze(2)
     both = torch.stack([near, near.gather(1, of_rows.expand(B, T, K))])
     factors = both.exp_().permute(2, 0, 1, 3).contiguous()
-    weights = torch.stack([transitions, transitions.T]).exp_()
-    offsets = torch.stack([first, last]).amax(1).clamp(min=_LEAST).view(2, 1, 1)
+    top = _offset(transitions)
+    weights = (torch.stack([transitions, transitions.T]) - top).exp_()
+    offsets = torch.stack([first, last]).amax(1).nan_to_num(neginf=0.0).view(2, 1, 1)
 
     vectors, scales = torch.empty_like(factors), factors.new_ones(T, 2, B, 1)
     torch.mul((torch.stack([first, last]).unsqueeze(1) - offsets).exp_(), factors[0], out=vectors[0])
@@ -149,9 +166,9 @@ def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
         before = vector
 
     logs = vectors.log().permute(1, 2, 0, 3)
-    left_out = (scales.log().permute(1, 2, 0, 3) + torch.stack([highest, highest.gather(1, of_rows)])).cumsum(
-        2
-    )
+    of_steps = torch.stack([highest, highest.gather(1, of_rows)])
+    left_out = (scales.log().permute(1, 2, 0, 3) + of_steps).cumsum(2)
+    left_out += top * torch.arange(T, device=steps.device).unsqueeze(1)
     alpha, onward = logs + left_out + offsets.unsqueeze(3)
     return alpha, onward.gather(1, of_rows.expand(B, T, K)) - emissions
 
@@ -185,7 +202,7 @@ class LogPartition(torch.autograd.Function):
 
 
 def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
-    """The best label at each step of each row (0 in the padding), and the scores of these sequences: Viterbi.
+    """The best label at each step of each row (any in the padding), and these sequences' scores: Viterbi.
 
     Each step keeps the best score that ends in each label; which label stood before is only asked for on the
     way back, of the labels on the way.

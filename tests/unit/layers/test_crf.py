@@ -162,6 +162,34 @@ def test_what_goes_on_is_not_lost_beside_what_does_not():
     (path,) = crf.best_paths(emissions)[0]
     assert path.labels == [0] * 12
     assert path.probability == pytest.approx(1.0)
+    torch.testing.assert_close(crf.marginals(emissions)[0, :, 0], torch.ones(12).double())
+    emissions.requires_grad_()
+    crf.losses(emissions, torch.zeros(1, 12).long(), None).sum().backward()
+    torch.testing.assert_close(emissions.grad, torch.zeros_like(emissions))
+    torch.testing.assert_close(crf.transitions.grad, torch.zeros(2, 2))
+
+
+def test_where_nothing_can_follow_padding_is_no_matter():
+    follows, last = torch.tensor([[False, True], [False, False]]), torch.ones(2).bool()
+    crf = ConditionalRandomField(2, Constraints(torch.ones(2).bool(), follows, last))
+    crf.losses(torch.zeros(2, 7, 2), torch.tensor([[0, 1] + [0] * 5, [0] * 7]), [2, 1]).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in crf.parameters())
+
+
+@pytest.mark.parametrize("size", [240.0, -250.0, 760.0])
+def test_only_differences_of_scores_matter(size):
+    """All parameters as much larger: all sequences are as likely as they were."""
+    plain, shifted = ConditionalRandomField(3), ConditionalRandomField(3)
+    with torch.no_grad():
+        for parameter in shifted.parameters():
+            parameter.fill_(size)
+    emissions = torch.randn(2, 6, 3, dtype=torch.float64, requires_grad=True)
+    targets, gradients = torch.zeros(2, 6).long(), []
+    for crf in (plain, shifted):
+        loss = crf.losses(emissions, targets, [6, 4])
+        gradients.append([loss, *torch.autograd.grad(loss.sum(), [emissions, *crf.parameters()])])
+    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(shifted.marginals(emissions), plain.marginals(emissions))
 
 
 def test_padding_reaches_nothing():

@@ -44,8 +44,9 @@ _BY_SUFFIX = {
     ".conll": "conll",
     ".bio": "conll",
     ".npz": "arrays",
+    ".npy": "arrays",
 }
-_TABLES = ("csv", "tsv", "jsonl")
+_WITH_COLUMNS = ("csv", "tsv", "jsonl", "conll")
 _OF_WHOLES = ("label-text", "trees")  # have no labels of words
 _LOOKED_AT = 400  # lines
 _NEARLY_ALL = 0.8
@@ -77,12 +78,15 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
     Raises: as `read_examples`.
     """
-    if is_without_classes(path):
+    if not path.exists() and not str(path).startswith(PREFIX):
+        raise DataError(f"{path}: there is no such file; check the path.")
+    in_step = (path / "seq.in").exists()
+    if config.format in ("auto", "folder") and not in_step and is_without_classes(path):
         return _some(read_without_classes(path, config, bad), str(path), bad)
     name = (
         guess_format(path) if config.format == "auto" and not str(path).startswith(PREFIX) else config.format
     )
-    without = dict.fromkeys(("label_column", "tags_column"), "") if name in _TABLES else {}
+    without = dict.fromkeys(("label_column", "tags_column"), "") if name in _WITH_COLUMNS else {}
     return read_examples(path, config.model_copy(update=without), bad)
 
 

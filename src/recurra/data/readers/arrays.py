@@ -1,7 +1,7 @@
 """A vector or a picture a step: arrays of numpy without pickles, and folders of frame images."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -94,12 +94,12 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     vectors = found["vectors"]
     if found["vectors"].ndim < 2:
         raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected two axes or more.")
-    given = found["lengths"].astype(np.int64) if "lengths" in found else None
-    real = None if given is not None and given.sum() == len(vectors) else _real(vectors, given)
+    given = _lengths(path, found)
+    real = _real(vectors, given)
     lengths = given if given is not None else np.full(len(vectors), vectors.shape[1])
     if real is not None:
         vectors = vectors[real]
-    if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(vectors):
+    if (lengths < 0).any() or lengths.sum() != len(vectors):
         raise DataError(
             f"{path}: has vectors of shape {found['vectors'].shape}, which do not fit {len(lengths)} lengths "
             f"that add up to {lengths.sum()}; expected that many steps, or (rows, steps, …)."
@@ -126,15 +126,28 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
             )
 
 
+def _lengths(path: Path, found: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64] | None:
+    """How many steps each row has, where that is said. Raises: DataError."""
+    for name in ("lengths", "label"):
+        if name in found and found[name].ndim != 1:
+            raise DataError(f"{path}: has {name} of shape {found[name].shape}, expected one for each row.")
+    if "lengths" not in found:
+        return None
+    if found["lengths"].dtype.kind not in "iu":
+        raise DataError(f"{path}: has lengths of {found['lengths'].dtype}, expected whole numbers.")
+    return found["lengths"].astype(np.int64)
+
+
 def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
-    """Which steps of (rows, steps, …) are within the lengths; None where the lengths are not of such rows.
+    """Which steps of (rows, steps, …) are within the lengths; None where steps are joined, or do not fit.
 
     Shapes: vectors (rows, steps, …); lengths (rows,); result (rows, steps).
     """
     rows, steps = vectors.shape[:2]
     if lengths is None:
         return np.ones((rows, steps), dtype=bool)
-    if vectors.ndim < 3 or lengths.shape != (rows,) or lengths.max(initial=0) > steps:
+    is_padded = vectors.ndim - 1 in _STEP_DIMENSIONS
+    if not is_padded or lengths.shape != (rows,) or lengths.max(initial=0) > steps:
         return None
     within: NDArray[np.bool_] = np.arange(steps) < lengths[:, None]
     return within

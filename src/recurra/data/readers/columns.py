@@ -40,17 +40,20 @@ def _column(name: str | None, default: int, option: str) -> int:
 
 
 def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Sentences of a CoNLL file; columns are apart by tabs if most lines have one, else by blanks.
+    """Sentences of a CoNLL file, without labels if `tags_column` is "".
+
+    Columns are apart by tabs if most lines have one, else by blanks.
 
     Raises: DataError; ConfigError for a column that is no number.
     """
     word_column = _column(config.text_column, 0, "text_column")
-    tag_column = _column(config.tags_column, -1, "tags_column")
+    tag_column = _column(config.tags_column or None, -1, "tags_column")
     sentences = list(_sentences(path))
     first_lines = [line for rows in sentences[:_LOOKED_AT] for _, line in rows]
     separator = "\t" if 2 * sum("\t" in line.rstrip() for line in first_lines) > len(first_lines) else None
     width = _usual_width(first_lines, separator)
-    if width < 2:
+    without_tags = config.tags_column == ""
+    if width < 2 and not without_tags:
         raise DataError(f"{path}: has one column, and words with labels need two; see --format.")
     if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
         raise ConfigError(
@@ -70,7 +73,7 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
         except BadRow as fault:  # one bad line spoils its sentence
             bad.refuse(f"{path}:{at}", str(fault))
             continue
-        yield Example(tuple(words), tuple(tags), file=str(path), line=rows[0][0])
+        yield Example(tuple(words), None if without_tags else tuple(tags), file=str(path), line=rows[0][0])
 
 
 def _usual_width(lines: Sequence[str], separator: str | None) -> int:

@@ -21,11 +21,14 @@ def is_class_folder(path: Path) -> bool:
 
 
 def is_without_classes(path: Path) -> bool:
-    """Whether a path is a row of vectors or frames, or a folder whose rows stand in it without classes."""
+    """Whether a path is a row of vectors or frames, or a folder whose rows stand in it without classes.
+
+    A folder with folders in it that are no clips has classes, and what files stand beside them are no rows.
+    """
     if not path.is_dir():
         return path.suffix == ".npy"
-    inner = _visible(path)
-    return any(not one.is_dir() for one in inner) or any(_is_clip(one) for one in inner)
+    folders = [one for one in _visible(path) if one.is_dir() and _visible(one)]
+    return all(map(_is_clip, folders)) and bool(_visible(path))
 
 
 def _is_clip(path: Path) -> bool:
@@ -33,8 +36,10 @@ def _is_clip(path: Path) -> bool:
 
 
 def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """One row, or those of a folder; see `is_without_classes`."""
+    """One row, or those of a folder; see `is_without_classes`. Files beside clips and arrays are no rows."""
     rows = [path] if _is_clip(path) or not path.is_dir() else _visible(path)
+    of_steps = [row for row in rows if row.suffix == ".npy" or _is_clip(row)]
+    rows = of_steps or rows
     for row in rows:
         with row_at(bad, row, 0):
             yield _row(row, None, config)
@@ -57,7 +62,10 @@ def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
 def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
     if row.is_dir() or row.suffix == ".npy":
-        return Example(label=label, vectors=read_steps(row), file=str(row))
+        try:
+            return Example(label=label, vectors=read_steps(row), file=str(row))
+        except BadRow as fault:
+            raise BadRow(str(fault).removeprefix(f"{row} ")) from fault
     if row.suffix.lower() in IMAGES:
         raise BadRow(f"is an image; a clip is a folder of them, as {row.parent / row.stem / row.name}")
     try:

@@ -48,6 +48,11 @@ class Columns:
         name: str | None = getattr(self._config, option)
         return _DEFAULTS[option] if name is None else name
 
+    def _of(self, row: Mapping[str, Any], option: str) -> Any:
+        """What a row has in a column; a column without a name, as of an index, is none of ours."""
+        name = self._name(option)
+        return row.get(name) if name else None
+
     def example(self, row: Mapping[str, Any], number: int) -> Example:
         """The example of a row. Raises: BadRow."""
         vectors = self._vectors(row)
@@ -55,7 +60,7 @@ class Columns:
         if words is None and vectors is None:
             raise BadRow(f"has no {self._name('text_column')!r}")
         labels = self._labels(row, len(words or ()) if vectors is None else len(vectors))
-        label = row.get(self._name("label_column"))
+        label = self._of(row, "label_column")
         if label is not None and str(label).strip() == "":
             raise BadRow(f"has an empty {self._name('label_column')!r}")
         return Example(
@@ -64,13 +69,13 @@ class Columns:
             None if label is None else str(label).strip(),
             self._words(row, "second_column"),
             vectors,
-            conversation=str(row.get(self._name("conversation_column")) or ""),
+            conversation=str(self._of(row, "conversation_column") or ""),
             file=str(self._source),
             line=number,
         )
 
     def _words(self, row: Mapping[str, Any], option: str) -> tuple[str, ...] | None:
-        given = row.get(self._name(option))
+        given = self._of(row, option)
         if given is None:
             return None
         if isinstance(given, list):
@@ -80,12 +85,12 @@ class Columns:
         return checked_words(words, repr(self._name(option)))
 
     def _vectors(self, row: Mapping[str, Any]) -> NDArray[np.generic] | None:
-        given = row.get(self._name("vectors_column"))
+        given = self._of(row, "vectors_column")
         return None if given is None else read_steps(Path(self._source).parent / str(given))
 
     def _labels(self, row: Mapping[str, Any], words: int) -> tuple[str, ...] | None:
         name = self._name("tags_column")
-        given = row.get(name)
+        given = self._of(row, "tags_column")
         claimed = [getattr(self._config, option) for option in _DEFAULTS if option != "tags_column"]
         if given is None or (self._config.tags_column is None and name in claimed):
             return None

@@ -16,7 +16,7 @@ from recurra.data.readers.trees import read_phrases
 from recurra.data.splits import stratified_folds, stratified_split
 from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.labelling.config import LabellingConfig, TagConfig
+from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
 from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
 from recurra.text.word_encoder import WordEncoder, WordForms
 
@@ -37,7 +37,8 @@ NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second 
 class Symbols:
     """What a model must know to read and to answer: words, labels of words, labels of rows.
 
-    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word.
+    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word; `in_turns`: the
+    state goes on from row to row of a conversation, as it did in training.
     """
 
     words: WordEncoder | None
@@ -45,6 +46,7 @@ class Symbols:
     classes: Vocabulary | None
     spans: bool = False
     vector_shape: tuple[int, ...] = ()
+    in_turns: bool = False
 
 
 @dataclass
@@ -225,7 +227,13 @@ def count_symbols(
             max_size=config.max_vocabulary_size,
             extra_words=extra_words,
         )
-    return Symbols(words, labels, classes, spans, shape)
+    in_turns = len(conversations(train)) < len(train) and carries_state(config)
+    return Symbols(words, labels, classes, spans, shape, in_turns)
+
+
+def carries_state(config: LabellingConfig) -> bool:
+    """Whether a model can carry its state from turn to turn: a recurrent one of single texts."""
+    return getattr(config, "model", "recurrent") == "recurrent" and not isinstance(config, PairConfig)
 
 
 def _step_shape(row: Example) -> tuple[int, ...]:

@@ -113,7 +113,7 @@ class Labeller:
             return rows
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no rows of its own; name a file.")
-        rows = build_corpus(self.task, self.config).valid
+        rows = build_corpus(self.task, training.config_of(self.run)[1]).valid
         known = self.run.read_settings()["data"]["valid"]
         if fingerprint(rows) != known["fingerprint"]:
             raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
@@ -126,8 +126,9 @@ class Labeller:
 
         Raises: ConfigError for an unknown option or value.
         """
-        build_config(ReaderPart, overrides=options)
-        return type(self)(self.network, self.symbols, self.config.model_copy(update=options), self.run)
+        checked = build_config(ReaderPart, overrides=options)
+        config = self.config.model_copy(update={name: getattr(checked, name) for name in options})
+        return type(self)(self.network, self.symbols, config, self.run)
 
     def predict_file(
         self, data: str | Path, bad: BadRows | None = None, *, n_best: int = 0
@@ -139,7 +140,7 @@ class Labeller:
         Raises: DataError if it cannot be used.
         """
         bad = BadRows(self.config.skip_bad) if bad is None else bad
-        rows = read_unlabelled(Path(data), self.config, bad)
+        rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
         check_steps(rows, self.symbols.vector_shape)
         for row, said in zip(rows, self.predict_rows(rows, n_best=n_best), strict=True):
             if row.vectors is not None:
@@ -149,6 +150,10 @@ class Labeller:
             text = first if self.task != PairClassifier.task else (first, second)
             found = answer(text, placed(row.words), said, spans=self.symbols.spans)
             yield replace(found, place=row.place)
+
+    def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
+        """Rows without a second text, which are of pairs."""
+        return [replace(row, second=None) for row in rows]
 
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
         """What the model says of rows, in their order."""
@@ -179,9 +184,9 @@ class Labeller:
 
         Raises: ConfigError for a model that carries no state.
         """
-        if not training.carries_state(self.config) or self.config.bidirectional:
+        if not self.symbols.in_turns:
             raise ConfigError(
-                "turns: are of recurrent models that read one way; train with --no-bidirectional."
+                "turns: are of models that were trained on conversations, whose turns the state goes through."
             )
         turns: list[Example] = []
         for text in texts:
@@ -256,6 +261,12 @@ class PairClassifier(Labeller):
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
         second = super()._words(text[1])
         return Example(tuple(w.text for w in words), second=tuple(w.text for w in second))
+
+    def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
+        for row in rows:
+            if row.second is None:
+                bad.refuse(row.place, "has no second text; see --second-column")
+        return [row for row in rows if row.second is not None]
 
 
 def _joined(text: Any) -> Any:

@@ -30,7 +30,7 @@ class EncodedRows:
         if symbols.words is not None:
             self._table = WordTable(symbols.words, (word for words in texts_of(rows) for word in words))
             self._words = [self._table.rows_of(row.words) for row in rows]
-            self._seconds = [self._table.rows_of(row.second) for row in rows if row.second is not None]
+            self._seconds = [self._table.rows_of(row.second or ()) for row in rows]
         self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
 
     def _label_ids(self, row: Example) -> NDArray[np.int64]:

@@ -85,7 +85,8 @@ class _Carried:
 
 def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, _Carried]]:
     """Rows that stand alone in batches near in length; turns of conversations one by one."""
-    groups = conversations(encoded.rows)
+    in_turns = encoded.symbols.in_turns
+    groups = conversations(encoded.rows) if in_turns else [[i] for i in range(len(encoded.rows))]
     alone = [group[0] for group in groups if len(group) == 1]
     order = BucketedOrder([encoded.lengths[i] for i in alone], _BATCH, 0, shuffle=False)
     for number in range(len(order)):

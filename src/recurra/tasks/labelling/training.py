@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from recurra.config import build_config
 from recurra.data.batches import SequenceBatch, Turns
-from recurra.data.examples import conversations
 from recurra.errors import ConfigError, RunError, VocabularyError
 from recurra.files import write_text
 from recurra.layers import State
 from recurra.models.sequence_encoder import RecurrentEncoder
 from recurra.runs import RunFolder
-from recurra.tasks.labelling.config import CONFIGS, LabellingConfig, PairConfig
+from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
 from recurra.tasks.labelling.corpus import LabelledCorpus, Symbols, build_corpus
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows, RowFeed
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
@@ -187,6 +186,10 @@ def resume(
     with named_memory_faults():
         fabric = make_fabric(config)
         corpus = build_corpus(task, config)
+        if corpus.symbols.in_turns and "turns_together" not in run.read_settings()["config"]:
+            raise RunError(
+                f"{out}: was begun by an earlier version, turn by turn; begin anew with --overwrite."
+            )
         if corpus.facts(config) != run.read_settings()["data"]:
             raise RunError(f"{out}: its rows have changed since it began; put them back, or begin anew.")
         trainer, objective = _prepare(config, corpus, run, fabric, listeners)
@@ -217,6 +220,7 @@ def save_symbols(folder: Path, symbols: Symbols) -> None:
         "classes": None if symbols.classes is None else symbols.classes.symbols,
         "spans": symbols.spans,
         "vector_shape": symbols.vector_shape,
+        "in_turns": symbols.in_turns,
     }
     write_text(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
@@ -233,16 +237,11 @@ def load_symbols(folder: Path) -> Symbols:
             None if content[name] is None else Vocabulary(content[name]) for name in ("labels", "classes")
         )
         shape = tuple(int(size) for size in content["vector_shape"])
-        spans = bool(content["spans"])
+        spans, in_turns = bool(content["spans"]), bool(content["in_turns"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VocabularyError(f"{path}: is missing or damaged; copy it from the run it came with.") from error
     words = None if shape else WordEncoder.load(folder / "words.json")
-    return Symbols(words, labels, classes, spans, shape)
-
-
-def carries_state(config: LabellingConfig) -> bool:
-    """Whether a conversation's state goes on from turn to turn: in recurrent networks of single rows."""
-    return getattr(config, "model", "") == "recurrent" and not isinstance(config, PairConfig)
+    return Symbols(words, labels, classes, spans, shape, in_turns)
 
 
 def vectors_of(network: LabellingNetwork) -> Tensor:
@@ -267,8 +266,7 @@ def _prepare(
         fabric, config.seed, lambda: build_network(config, corpus.symbols, corpus.train, corpus.vectors)
     )
     feed: RowFeed | ConversationFeed
-    every_turn = conversations(corpus.train)
-    in_turns = len(every_turn) < len(corpus.train) and carries_state(config)
+    in_turns = corpus.symbols.in_turns
     if processes > 1 and config.tune_after:
         raise ConfigError("tune_after: goes with one process; start it without torchrun, or leave it out.")
     if config.freeze_vectors:  # before the network is wrapped for several processes
@@ -278,7 +276,10 @@ def _prepare(
             raise ConfigError("bidirectional: conversations are read as they come; give --no-bidirectional.")
         feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
     elif config.turns_together != config.default_of("turns_together"):
-        raise ConfigError("turns_together: is of conversations, and the rows are none; leave it out.")
+        raise ConfigError(
+            "turns_together: is of conversations that a recurrent network of single texts reads; leave it "
+            "out."
+        )
     else:
         feed = RowFeed(
             EncodedRows(corpus.train, corpus.symbols, config.max_words),
