@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 NEVER = -math.inf
@@ -221,22 +222,24 @@ def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
         best = torch.where(going_on[:, t, None], reached, best) if ragged else reached
         kept.append(best)
     value, at = (best + last).max(1)
-    return _way_back(torch.stack(kept, 1), into, at, going_on), value
+    on_the_way = (part.cpu().numpy() for part in (torch.stack(kept, 1), into, at, going_on))
+    return torch.from_numpy(way_back(*on_the_way)), value
 
 
-def _way_back(kept: Tensor, into: Tensor, at: Tensor, real: Tensor) -> Tensor:
-    """The labels on the way to the last ones. In numpy, whose small operations cost less.
+def way_back(
+    kept: NDArray[np.float64], into: NDArray[np.float64], at: NDArray[np.int64], real: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The labels on the way to the last ones. In numpy, whose small operations cost less than torch's.
 
-    Shapes: kept (B, T, K); into (K, K), [after, before]; at (B,); real (B, T) bool; result (B, T) int64.
+    Shapes: kept (B, T, K); into (K, K), [after, before]; at (B,); real (B, T); result (B, T).
     """
-    of_steps, before, there = kept.cpu().numpy(), into.cpu().numpy(), real.cpu().numpy()
-    B, T, _ = of_steps.shape
+    B, T, _ = kept.shape
     labels = np.empty((B, T), dtype=np.int64)
-    labels[:, -1] = at.cpu().numpy()
+    labels[:, -1] = at
     for t in reversed(range(T - 1)):
-        best = (of_steps[:, t] + before[labels[:, t + 1]]).argmax(1)
-        labels[:, t] = np.where(there[:, t + 1], best, labels[:, t + 1])
-    return torch.from_numpy(labels)
+        best = (kept[:, t] + into[labels[:, t + 1]]).argmax(1)
+        labels[:, t] = np.where(real[:, t + 1], best, labels[:, t + 1])
+    return labels
 
 
 def n_best_sequences(scores: Scores, n: int) -> tuple[Tensor, Tensor]:

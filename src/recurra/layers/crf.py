@@ -10,6 +10,7 @@ from recurra.cells import shape_error
 from recurra.errors import ConfigError
 from recurra.layers.chain import NEVER, Chain, LogPartition, Scores, best_sequences, n_best_sequences
 from recurra.layers.lengths import checked_lengths
+from recurra.layers.small_chain import decode_small
 
 
 class Constraints(NamedTuple):
@@ -102,6 +103,11 @@ class ConditionalRandomField(nn.Module):
         steps = self._checked(emissions, lengths)
         with torch.no_grad():
             scores = self._scores(emissions, steps)
+            if n == 1 and (small := decode_small(scores)) is not None:
+                paths = _with_shares(
+                    small.labels.unsqueeze(1), small.value.unsqueeze(1), small.log_partition, steps
+                )
+                return paths, small.marginals.to(emissions.dtype)
             chain = Chain.of(scores)
             return _paths(chain, n), chain.marginals().to(emissions.dtype)
 
@@ -143,16 +149,23 @@ def _path_scores(scores: Scores, targets: Tensor) -> Tensor:
 def _paths(chain: Chain, n: int) -> list[list[LabelPath]]:
     """The n likeliest paths of each row."""
     scores = chain.scores
-    lengths = scores.steps.tolist()
     if scores.emissions.shape[1] == 0:
-        return [[LabelPath([], 1.0)] for _ in lengths]
+        return [[LabelPath([], 1.0)] for _ in scores.steps]
     if n == 1:
         best, value = best_sequences(scores)
         labels, values = best.unsqueeze(1), value.unsqueeze(1)
     else:
         labels, values = n_best_sequences(scores, n)
-    probabilities = (values - chain.log_partition.unsqueeze(1)).exp().tolist()
-    rows = zip(labels.tolist(), probabilities, (values > NEVER).tolist(), lengths, strict=True)
+    return _with_shares(labels, values, chain.log_partition, scores.steps)
+
+
+def _with_shares(labels: Tensor, values: Tensor, totals: Tensor, steps: Tensor) -> list[list[LabelPath]]:
+    """Paths with their probabilities, from their scores and the sums over all.
+
+    Shapes: labels (B, n, T); values (B, n); totals, steps (B,).
+    """
+    probabilities = (values - totals.unsqueeze(1)).exp().tolist()
+    rows = zip(labels.tolist(), probabilities, (values > NEVER).tolist(), steps.tolist(), strict=True)
     return [
         [LabelPath(path[:T], share) for path, share, there in zip(*row, strict=True) if there]
         if T

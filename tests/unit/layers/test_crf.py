@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recurra.errors import ShapeError
 from recurra.layers import ConditionalRandomField, Constraints
+from recurra.layers.small_chain import decode_small
 
 
 def score(crf: ConditionalRandomField, emissions: torch.Tensor, path: tuple[int, ...]) -> float:
@@ -66,6 +67,12 @@ def test_it_agrees_with_all_paths(K, T, constrained, seed):
     lengths = list(range(T + 1))
     wanted = [every_path(crf, emissions[b, :b], constraints) for b in lengths]
 
+    for b in lengths:
+        (alone,), shares = crf.decode(emissions[b : b + 1, :b])
+        torch.testing.assert_close(shares, crf.marginals(emissions[b : b + 1, :b]))
+        assert [(tuple(path.labels), path.probability) for path in alone] == [
+            (path, pytest.approx(p)) for path, p in sorted(wanted[b].items(), key=lambda item: -item[1])[:1]
+        ]
     marginals = crf.marginals(emissions, lengths)
     paths = crf.best_paths(emissions, lengths, n=5)
     for b, probabilities in enumerate(wanted):
@@ -80,6 +87,31 @@ def test_it_agrees_with_all_paths(K, T, constrained, seed):
             targets[b, :b] = torch.tensor(path)
             loss = crf.losses(emissions, targets, lengths)[b].detach()
             assert float(loss) == pytest.approx(-math.log(p), abs=1e-9)
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+def test_a_small_chain_is_decoded_alike(monkeypatch, constrained):
+    """In numpy and in torch; and where numpy cannot, as rows end early or scores are far, torch does."""
+    crf = a_field(5, some_constraints(5) if constrained else None)
+    emissions = torch.randn(3, 7, 5, dtype=torch.float64)
+    asked = []
+
+    def noted(scores):
+        asked.append(decode_small(scores))
+        return asked[-1]
+
+    monkeypatch.setattr("recurra.layers.crf.decode_small", noted)
+    here = crf.decode(emissions)
+    assert asked[-1] is not None
+    for others in ((emissions, [7, 3, 0]), (emissions * 1e3, None), (emissions[:, :0], None)):
+        crf.decode(*others)
+        assert asked[-1] is None
+    monkeypatch.setattr("recurra.layers.crf.decode_small", lambda scores: None)
+    there = crf.decode(emissions)
+    torch.testing.assert_close(here[1], there[1], rtol=1e-12, atol=1e-12)
+    for (one,), (other,) in zip(here[0], there[0], strict=True):
+        assert one.labels == other.labels
+        assert one.probability == pytest.approx(other.probability, rel=1e-10)
 
 
 def test_the_best_path_is_the_first_of_the_n_best():
