@@ -1,5 +1,6 @@
-"""From a model's logits to symbols: transforms, sampling, completion, and the best of several texts."""
+"""From a model's logits to symbols: transforms, sampling, completion, beams, the best of several texts."""
 
+from recurra.decoding.beam import BeamOptions, Hypothesis, LengthPenalty, SearchedModel, beam_search
 from recurra.decoding.completion import Completion, complete
 from recurra.decoding.edits import Edits, WordList, edit_distance
 from recurra.decoding.lattice import Alternative, Path, best_paths
@@ -8,12 +9,17 @@ from recurra.decoding.transforms import LogitsTransform, chain, forbid, temperat
 
 __all__ = [
     "Alternative",
+    "BeamOptions",
     "Completion",
     "Edits",
+    "Hypothesis",
+    "LengthPenalty",
     "LogitsTransform",
     "Path",
+    "SearchedModel",
     "Step",
     "WordList",
+    "beam_search",
     "best_paths",
     "chain",
     "complete",
