@@ -15,8 +15,8 @@ from torch import Tensor
 
 NEVER = -math.inf
 # Scores up to so many nats apart lose nothing as exponentials in double precision, over a few steps together.
-_NEAR = 80.0
-_SCALED = (
+NEAR = 80.0
+SCALED = (
     4  # steps; e to the power of 4 * 80 and as much again for what is small beside it are far from too large
 )
 
@@ -45,7 +45,7 @@ class Scores(NamedTuple):
         terms = torch.cat([self.transitions.flatten(), self.first, self.last])
         least, most = self.emissions.aminmax()
         lowest, highest = terms.masked_fill(terms.isinf(), 0.0).aminmax()
-        return bool(most - least + highest - lowest < _NEAR)
+        return bool(most - least + highest - lowest < NEAR)
 
 
 class Chain(NamedTuple):
@@ -161,7 +161,7 @@ def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
     for t, (vector, factor) in enumerate(zip(vectors, factors, strict=True)):
         if t:
             torch.bmm(before, weights, out=vector).mul_(factor)
-        if t % _SCALED == 0:
+        if t % SCALED == 0:
             torch.sum(vector, 2, keepdim=True, out=scales[t])
             vector.div_(scales[t])
         before = vector

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.layers.chain import Scores, way_back
+from recurra.layers.chain import NEAR, SCALED, Scores
 
+_Array = NDArray[np.float64]
 _LEAST = 1e-290
 _MOST = 8192  # products of a step: beyond, what is done costs more than that it is asked for
 
@@ -28,60 +29,68 @@ class Decoded(NamedTuple):
 def decode_small(scores: Scores) -> Decoded | None:
     """All of it for rows of one length; None where rows or scores are not such that it can be done here.
 
-    a_t = (a_{t-1} W) ∘ E_t and b_t = (b_{t+1} ∘ E_{t+1}) Wᵀ, each scaled to a sum of one, so that
-    P(y_t = k) is in proportion to a_t[k] b_t[k]; W = e^A, E_t = e^{e_t}.
+    a_t = (a_{t-1} W) ∘ E_t and, from the last step on, u_t = (u_{t+1} Wᵀ) ∘ E_t side by side, scaled to a sum
+    of one now and then; P(y_t = k) is in proportion to a_t[k] u_t[k] / E_t[k]. W = e^A, E_t = e^{e_t}.
     """
     B, T, K = scores.emissions.shape
     if not scores.emissions.is_cpu or T == 0 or B * K * K > _MOST or int(scores.steps.min()) < T:
         return None
-    if not scores.are_near():
-        return None
     emissions, transitions, first, last = (part.numpy() for part in scores[:4])
-    tops = [float(part.max()) for part in (first, transitions, last)]
-    if not np.isfinite(tops).all():
+    ends = np.stack([first, last])
+    tops = ends.max(axis=1)
+    top = transitions.max()
+    if not _are_near(emissions, transitions, ends) or not np.isfinite(tops).all() or not np.isfinite(top):
         return None
-    highest = emissions.max(axis=2, keepdims=True)
-    factors = np.exp(emissions - highest)
-    begin, weights, end = (np.exp(p - top) for p, top in zip((first, transitions, last), tops, strict=True))
-    forwards, backwards = np.empty_like(factors), np.empty_like(factors)
-    scales = np.empty((T, B))
-    vector = begin * factors[:, 0]
+    steps_first = np.ascontiguousarray(emissions.transpose(1, 0, 2))
+    highest = steps_first.max(axis=2, keepdims=True)
+    factors = np.exp(steps_first - highest)
+    both = np.stack([factors, factors[::-1]], axis=1)
+    weights = np.exp(np.stack([transitions, transitions.T]) - top)
+    vectors, scales = np.empty_like(both), []
+    vector = np.exp(ends - tops[:, None])[:, None] * both[0]
     for t in range(T):
         if t:
-            vector = vector @ weights * factors[:, t]
-        scales[t] = vector.sum(axis=1)
-        vector /= scales[t, :, None]
-        forwards[:, t] = vector
-    final = vector @ end
-    vector = np.broadcast_to(end, (B, K))
-    backwards[:, T - 1] = vector
-    for t in reversed(range(T - 1)):
-        vector = (vector * factors[:, t + 1]) @ weights.T
-        vector /= vector.sum(axis=1, keepdims=True)
-        backwards[:, t] = vector
-    together = forwards * backwards
-    sums = together.sum(axis=2, keepdims=True)
+            vector = np.matmul(vector, weights)
+            vector *= both[t]
+        if t % SCALED == 0:
+            scales.append(np.add.reduce(vector, 2, keepdims=True))
+            vector /= scales[-1]
+        vectors[t] = vector
+    together = vectors[:, 0] * vectors[::-1, 1] / factors
+    sums = np.add.reduce(together, 2, keepdims=True)
+    final = vector[0] @ np.exp(last - tops[1])
     if not (sums.min() > _LEAST and final.min() > _LEAST):  # what could go on was lost beside what could not
         return None
-    total = np.log(scales).sum(axis=0) + highest.sum(axis=(1, 2)) + np.log(final)
-    total += tops[0] + (T - 1) * tops[1] + tops[2]
-    labels, value = _best(emissions, transitions, first, last)
-    return Decoded(labels, value, torch.from_numpy(together / sums), torch.from_numpy(total))
+    total = np.log(np.stack(scales)[:, 0, :, 0]).sum(axis=0) + highest.sum(axis=(0, 2)) + np.log(final)
+    total += tops.sum() + (T - 1) * top
+    labels, value = _best(steps_first, transitions, first, last)
+    marginals = (together / sums).transpose(1, 0, 2)
+    return Decoded(labels, value, torch.from_numpy(marginals), torch.from_numpy(total))
 
 
-def _best(
-    emissions: NDArray[np.float64],
-    transitions: NDArray[np.float64],
-    first: NDArray[np.float64],
-    last: NDArray[np.float64],
-) -> tuple[Tensor, Tensor]:
-    """Viterbi. Shapes: emissions (B, T, K); result (B, T) and (B,)."""
+def _are_near(emissions: _Array, *terms: _Array) -> bool:
+    """As `Scores.are_near`."""
+    apart = emissions.max() - emissions.min()
+    known = np.concatenate([term.ravel() for term in terms])
+    known = known[np.isfinite(known)]
+    return bool(known.size and apart + known.max() - known.min() < NEAR)
+
+
+def _best(emissions: _Array, transitions: _Array, first: _Array, last: _Array) -> tuple[Tensor, Tensor]:
+    """Viterbi; which label stood before is asked on the way back. Shapes: emissions (T, B, K)."""
     into = np.ascontiguousarray(transitions.T)
+    T, B, _ = emissions.shape
     kept = np.empty_like(emissions)
-    kept[:, 0] = first + emissions[:, 0]
-    for t in range(1, emissions.shape[1]):
-        kept[:, t] = (kept[:, t - 1, None] + into).max(axis=2) + emissions[:, t]
-    ended = kept[:, -1] + last
-    at = ended.argmax(axis=1)
-    labels = way_back(kept, into, at, np.ones(emissions.shape[:2], dtype=bool))
-    return torch.from_numpy(labels), torch.from_numpy(ended.max(axis=1))
+    best = first + emissions[0]
+    for t in range(1, T):
+        kept[t - 1] = best
+        best = np.maximum.reduce(best[:, None] + into, 2)
+        best += emissions[t]
+    best = best + last
+    at = best.argmax(1)
+    labels = np.empty((B, T), dtype=np.int64)
+    labels[:, -1] = at
+    for t in range(T - 2, -1, -1):
+        at = (kept[t] + into[at]).argmax(1)
+        labels[:, t] = at
+    return torch.from_numpy(labels), torch.from_numpy(best.max(1))
