@@ -15,10 +15,9 @@ from torch import Tensor
 
 NEVER = -math.inf
 # Scores up to so many nats apart lose nothing as exponentials in double precision, over a few steps together.
-NEAR = 80.0
-SCALED = (
-    4  # steps; e to the power of 4 * 80 and as much again for what is small beside it are far from too large
-)
+_NEAR = 80.0
+# Steps between scalings: e^(4 * 80), and as much again for what is small beside it, is not too large.
+SCALED = 4
 
 
 class Scores(NamedTuple):
@@ -45,7 +44,7 @@ class Scores(NamedTuple):
         terms = torch.cat([self.transitions.flatten(), self.first, self.last])
         least, most = self.emissions.aminmax()
         lowest, highest = terms.masked_fill(terms.isinf(), 0.0).aminmax()
-        return bool(most - least + highest - lowest < NEAR)
+        return bool(most - least + highest - lowest < _NEAR)
 
 
 class Chain(NamedTuple):
@@ -223,10 +222,10 @@ def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
         kept.append(best)
     value, at = (best + last).max(1)
     on_the_way = (part.cpu().numpy() for part in (torch.stack(kept, 1), into, at, going_on))
-    return torch.from_numpy(way_back(*on_the_way)), value
+    return torch.from_numpy(_way_back(*on_the_way)), value
 
 
-def way_back(
+def _way_back(
     kept: NDArray[np.float64], into: NDArray[np.float64], at: NDArray[np.int64], real: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """The labels on the way to the last ones. In numpy, whose small operations cost less than torch's.

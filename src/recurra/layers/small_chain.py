@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.layers.chain import NEAR, SCALED, Scores
+from recurra.layers.chain import SCALED, Scores
 
 _Array = NDArray[np.float64]
 _LEAST = 1e-290
@@ -35,11 +35,13 @@ def decode_small(scores: Scores) -> Decoded | None:
     B, T, K = scores.emissions.shape
     if not scores.emissions.is_cpu or T == 0 or B * K * K > _MOST or int(scores.steps.min()) < T:
         return None
+    if not scores.are_near():
+        return None
     emissions, transitions, first, last = (part.numpy() for part in scores[:4])
     ends = np.stack([first, last])
     tops = ends.max(axis=1)
     top = transitions.max()
-    if not _are_near(emissions, transitions, ends) or not np.isfinite(tops).all() or not np.isfinite(top):
+    if not (np.isfinite(tops).all() and np.isfinite(top)):
         return None
     steps_first = np.ascontiguousarray(emissions.transpose(1, 0, 2))
     highest = steps_first.max(axis=2, keepdims=True)
@@ -66,14 +68,6 @@ def decode_small(scores: Scores) -> Decoded | None:
     labels, value = _best(steps_first, transitions, first, last)
     marginals = (together / sums).transpose(1, 0, 2)
     return Decoded(labels, value, torch.from_numpy(marginals), torch.from_numpy(total))
-
-
-def _are_near(emissions: _Array, *terms: _Array) -> bool:
-    """As `Scores.are_near`."""
-    apart = emissions.max() - emissions.min()
-    known = np.concatenate([term.ravel() for term in terms])
-    known = known[np.isfinite(known)]
-    return bool(known.size and apart + known.max() - known.min() < NEAR)
 
 
 def _best(emissions: _Array, transitions: _Array, first: _Array, last: _Array) -> tuple[Tensor, Tensor]:

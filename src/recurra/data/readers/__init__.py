@@ -78,14 +78,14 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
     Raises: as `read_examples`.
     """
-    if not path.exists() and not str(path).startswith(PREFIX):
+    if str(path).startswith(PREFIX):
+        return read_examples(path, config, bad)
+    if not path.exists():
         raise DataError(f"{path}: there is no such file; check the path.")
     in_step = (path / "seq.in").exists()
     if config.format in ("auto", "folder") and not in_step and is_without_classes(path):
         return _some(read_without_classes(path, config, bad), str(path), bad)
-    name = (
-        guess_format(path) if config.format == "auto" and not str(path).startswith(PREFIX) else config.format
-    )
+    name = guess_format(path) if config.format == "auto" else config.format
     without = dict.fromkeys(("label_column", "tags_column"), "") if name in _WITH_COLUMNS else {}
     return read_examples(path, config.model_copy(update=without), bad)
 

@@ -237,7 +237,7 @@ def load_symbols(folder: Path) -> Symbols:
             None if content[name] is None else Vocabulary(content[name]) for name in ("labels", "classes")
         )
         shape = tuple(int(size) for size in content["vector_shape"])
-        spans, in_turns = bool(content["spans"]), bool(content["in_turns"])
+        spans, in_turns = bool(content["spans"]), bool(content.get("in_turns", False))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VocabularyError(f"{path}: is missing or damaged; copy it from the run it came with.") from error
     words = None if shape else WordEncoder.load(folder / "words.json")
