@@ -25,7 +25,7 @@ def a_model(sentences: int, seed: int) -> tuple[SearchedModel, torch.Tensor, tor
         return table[sentence, before, symbols], torch.stack([sentence, symbols], dim=1)
 
     start = torch.stack([torch.arange(sentences), torch.full((sentences,), BEGIN)], dim=1)
-    return SearchedModel(step, lambda state, rows: state[rows], BEGIN, END), start, table
+    return SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], BEGIN, END), start, table
 
 
 def log_prob(table, sentence: int, symbols) -> float:
@@ -123,7 +123,7 @@ def test_a_sentence_stops_as_soon_as_nothing_can_beat_it():
         steps.append(len(symbols))
         return torch.tensor([[0.999, 0.001]]).log().expand(len(symbols), 2).double(), state
 
-    model = SearchedModel(step, lambda state, rows: state[rows], 1, END)
+    model = SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], 1, END)
     ((best,),) = beam_search(model, torch.zeros(1, 1), 1, BeamOptions(width=2, max_length=50))
     assert (best.symbols, best.ended, steps) == ((), True, [1])
 

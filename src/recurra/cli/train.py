@@ -13,6 +13,9 @@ _TASKS = {
     "tag": ("recurra.cli.train_labelling", "tag"),
     "classify": ("recurra.cli.train_labelling", "classify"),
     "pair": ("recurra.cli.train_labelling", "pair"),
+    "translate": ("recurra.cli.train_seq2seq", "translate"),
+    "chat": ("recurra.cli.train_seq2seq", "chat"),
+    "caption": ("recurra.cli.train_seq2seq", "caption"),
 }
 
 

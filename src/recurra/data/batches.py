@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra.text.word_table import WordTable
 
-Batch = TypeVar("Batch", "WordBatch", "SequenceBatch")
+Batch = TypeVar("Batch", "WordBatch", "SequenceBatch", "PairBatch")
 _POOL = 50  # batches that are sorted by length together
 
 
@@ -77,6 +77,43 @@ class Turns:
     def to(self, device: torch.device) -> "Turns":
         """The same on another device."""
         return Turns(tuple(turn.to(device) for turn in self.turns))
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Sources, of symbols or of numbers, and the targets that answer to them.
+
+    `end` is the symbol that ends a target, `count` the number of targets' symbols over all processes, their
+    ends among them; of a `blank` batch nothing is to be learnt.
+
+    Shapes: source (B, S) and target (B, T) ids, 0 in padding; their lengths (B,), on the CPU; vectors
+    (B, …).
+    """
+
+    source: Tensor | None
+    source_lengths: Tensor
+    target: Tensor
+    target_lengths: Tensor
+    end: int
+    vectors: Tensor | None = None
+    count: int = 1
+    epoch: int = 0
+    blank: bool = False
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """The same on another device; lengths stay where they are."""
+        return _moved(self, device, stay=("source_lengths", "target_lengths"))
+
+    def steps(self, start: int, ignored: int = -100) -> tuple[Tensor, Tensor]:
+        """What a decoder is fed, and what it should answer: the targets, behind `start`, and before the end.
+
+        Shapes: both (B, T + 1).
+        """
+        target, lengths = self.target, self.target_lengths.to(self.target.device).unsqueeze(1)
+        inputs = nn.functional.pad(target, (1, 0), value=start)
+        places = torch.arange(inputs.shape[1], device=target.device)
+        wanted = nn.functional.pad(target, (0, 1)).masked_fill(places == lengths, self.end)
+        return inputs, wanted.masked_fill((places > lengths) | self.blank, ignored)
 
 
 def _moved(batch: Batch, device: torch.device, stay: Sequence[str]) -> Batch:

@@ -90,7 +90,8 @@ class SearchedModel(Generic[StateT]):
     """What a search needs of a model.
 
     `step` takes the last symbol of each row (R,) and the state, and gives log-probabilities (R, V) and the
-    state after it; `rows` takes rows (R',) of a state, one as often as it is named.
+    state after it. Rows of a sentence stand together, of each sentence as many. `rows` takes rows (S', W') of
+    a state, those of S' sentences, one as often as it is named.
     """
 
     step: Callable[[Tensor, StateT], tuple[Tensor, StateT]]
@@ -107,19 +108,23 @@ def beam_search(
     options: BeamOptions | None = None,
     *,
     prefixes: Sequence[Sequence[int]] | None = None,
+    max_lengths: Sequence[int] | None = None,
     device: torch.device | None = None,
 ) -> list[list[Hypothesis]]:
     """The best hypotheses of each sentence, best first; `state` has a row for each sentence.
 
     A sentence is done when as many hypotheses as are asked for have ended, and none that goes on could still
-    beat the last of them. With `prefixes` each hypothesis of a sentence begins with its symbols.
+    beat the last of them. With `prefixes` each hypothesis of a sentence begins with its symbols; with
+    `max_lengths` each sentence has its own.
 
-    Raises: ConfigError where prefixes do not fit.
+    Raises: ConfigError where prefixes or lengths do not fit.
     """
     options = options or BeamOptions()
-    if prefixes is not None and len(prefixes) != sentences:
-        raise ConfigError(f"prefixes: got {len(prefixes)}, expected one for each of {sentences} sentences.")
-    search = _Search(model, options, sentences, prefixes, device)
+    for name, given in (("prefixes", prefixes), ("max_lengths", max_lengths)):
+        if given is not None and len(given) != sentences:
+            raise ConfigError(f"{name}: got {len(given)}, expected one for each of {sentences} sentences.")
+    longest = [options.max_length] * sentences if max_lengths is None else list(max_lengths)
+    search = _Search(model, options, longest, prefixes, device)
     while search.going_on:
         state = search.step(state)
     return [search.best(sentence) for sentence in range(sentences)]
@@ -135,11 +140,13 @@ class _Search(Generic[StateT]):
         self,
         model: SearchedModel[StateT],
         options: BeamOptions,
-        sentences: int,
+        longest: Sequence[int],
         prefixes: Sequence[Sequence[int]] | None,
         device: torch.device | None,
     ) -> None:
+        sentences = len(longest)
         self._model, self._options, self._prefixes = model, options, prefixes
+        self._longest = longest
         self._finished: list[list[Hypothesis]] = [[] for _ in range(sentences)]
         self._going: list[int] = list(range(sentences))
         self._scores = torch.zeros(sentences, 1, dtype=torch.float64, device=device)
@@ -160,16 +167,22 @@ class _Search(Generic[StateT]):
         last = self._symbols[..., -1] if t else self._scores.new_full((S, W), self._model.begin).long()
         log_probs, state = self._model.step(last.reshape(-1), state)
         V = log_probs.shape[-1]
-        totals = self._scores.unsqueeze(2) + self._allowed(log_probs.double().view(S, W, V))
-        scores, chosen = totals.flatten(1).topk(min(self._options.width, W * V), dim=1)
-        parents, symbols = chosen // V, chosen % V
+        width = self._options.width
+        # The best of all are among the best of each.
+        best, following = self._allowed(log_probs.view(S, W, V)).topk(min(width, V), dim=2)
+        totals = (self._scores.unsqueeze(2) + best.double()).flatten(1)
+        scores, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
+        parents, symbols = chosen // best.shape[2], following.flatten(1).gather(1, chosen)
         kept = self._symbols.gather(1, parents.unsqueeze(2).expand(-1, -1, t))
         self._symbols = torch.cat([kept, symbols.unsqueeze(2)], dim=2)
         self._scores = scores
         ended = (symbols == self._model.end) & (scores > -torch.inf)
         self._finish(ended, ended=True)
-        if t + 1 == self._options.max_length:
-            self._finish(self._scores > -torch.inf, ended=False)
+        cut = torch.tensor(
+            [self._longest[sentence] <= t + 1 for sentence in self._going], device=scores.device
+        )
+        if cut.any():
+            self._finish((self._scores > -torch.inf) & cut.unsqueeze(1), ended=False)
         rows = torch.arange(S, device=chosen.device).unsqueeze(1) * W + parents
         return self._drop_done(rows, state)
 
@@ -177,6 +190,8 @@ class _Search(Generic[StateT]):
         """Log-probabilities with minus infinity for what may not follow. Shapes: (S, W, V) in and out."""
         t = self._symbols.shape[2]
         options = self._options
+        if t < options.min_length or self._prefixes is not None:
+            log_probs = log_probs.clone()
         if t < options.min_length:
             log_probs[..., self._model.end] = -torch.inf
         n = options.block_ngrams
@@ -220,7 +235,7 @@ class _Search(Generic[StateT]):
             return state
         places = torch.tensor(going, device=rows.device)
         self._scores, self._symbols = self._scores[places], self._symbols[places]
-        return self._model.rows(state, rows[places].reshape(-1))
+        return self._model.rows(state, rows[places])
 
     def _is_done(self, sentence: int, best: float) -> bool:
         """Whether none that goes on, the best of which has this log-probability, can be among the best."""
@@ -231,4 +246,4 @@ class _Search(Generic[StateT]):
             return False
         least = sorted((one.score for one in found), reverse=True)[options.n_best - 1]
         length = self._symbols.shape[2]
-        return least >= options.length_penalty.best(best, length, options.max_length)
+        return least >= options.length_penalty.best(best, length, self._longest[sentence])

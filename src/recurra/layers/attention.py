@@ -65,6 +65,7 @@ class Attention(nn.Module):
         if coverage and scoring != "additive":
             raise ConfigError(f"coverage: goes with additive scores, not with {scoring}; leave it out.")
         self.query_size, self.value_size, self.scoring = query_size, value_size, scoring
+        self.has_coverage = coverage
         size = query_size if size is None else size
         if scoring == "additive":
             self.query = nn.Linear(query_size, size, bias=False)

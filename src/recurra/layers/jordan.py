@@ -128,7 +128,7 @@ class JordanRNN(RecurrentLayer):
             real = (torch.arange(T, device="cpu").unsqueeze(1) < lengths).to(x.device).unsqueeze(-1)
             x, targets = torch.where(real, x, 0.0), torch.where(real, targets, 0.0)
         before = torch.cat([start.to(targets.dtype), targets[:-1]])
-        weights = self._weights_of_call()[0][0]
+        weights = self.weights_of_call()[0][0]
         output: Tensor = self.equation.step(x.flatten(0, 1), before.flatten(0, 1), weights).unflatten(
             0, (T, B)
         )

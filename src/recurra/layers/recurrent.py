@@ -135,7 +135,7 @@ class RecurrentLayer(LayerStack):
             self.backend_used = backend
         if mixed:
             state = map_state(lambda part: part.to(batch.data.dtype), state)
-        ran = run_stack(backend, stack, batch, state, self._weights_of_call(), every_state)
+        ran = run_stack(backend, stack, batch, state, self.weights_of_call(), every_state)
         return ran._replace(final=self._in_weights_dtype(ran.final)) if mixed else ran
 
     def backend_for(self, x: Tensor, state: State, every_state: bool = False) -> str:
@@ -189,8 +189,8 @@ class RecurrentLayer(LayerStack):
         packing = packing_of(batch_sizes, sorted_indices)
         return (*results, map_state(lambda part: packing.padded(part, T, B), every))
 
-    def _weights_of_call(self) -> list[list[Any]]:
-        """The weights, some recurrent ones dropped where that is asked for."""
+    def weights_of_call(self) -> list[list[Any]]:
+        """Return the weights by [layer][direction], in training some recurrent ones dropped if so asked."""
         weights = self.weights()
         if not self.training or self.weight_drop == 0:
             return weights

@@ -1,5 +1,6 @@
 """From a batch of sequences to a vector at each step: what taggers, classifiers and pairs share."""
 
+import math
 from typing import NamedTuple, Protocol
 
 import torch
@@ -155,16 +156,22 @@ class FrameInput(nn.Module):
         channels, height, width = shape
         self.first = nn.Conv2d(channels, filters, 3, stride=2, padding=1)
         self.second = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
-        left = 2 * filters * (-(-height // 4)) * (-(-width // 4))
-        self.joined = nn.Linear(left, output_size)
+        self.grid_shape = (2 * filters, -(-height // 4), -(-width // 4))
+        self.joined = nn.Linear(math.prod(self.grid_shape), output_size)
         self.output_size = output_size
         for layer in (self.first, self.second, self.joined):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
+    def grid(self, pictures: Tensor) -> Tensor:
+        """What the convolutions make. Shapes: pictures (N, C, H, W); result (N, *grid_shape)."""
+        x = pictures.float() / 255.0
+        return torch.relu(self.second(torch.relu(self.first(x))))
+
+    def join(self, grid: Tensor) -> Tensor:
+        """A vector of each grid. Shapes: grid (N, *grid_shape); result (N, output_size)."""
+        return torch.relu(self.joined(grid.flatten(1)))
+
     def forward(self, pictures: Tensor) -> Tensor:
         """The pictures' vectors. Shapes: pictures (B, T, C, H, W); result (B, T, output_size)."""
         B, T = pictures.shape[:2]
-        x = pictures.flatten(0, 1).float() / 255.0
-        x = torch.relu(self.second(torch.relu(self.first(x))))
-        joined: Tensor = torch.relu(self.joined(x.flatten(1)))
-        return joined.view(B, T, -1)
+        return self.join(self.grid(pictures.flatten(0, 1))).view(B, T, -1)

@@ -31,14 +31,16 @@ def read_steps(path: Path) -> NDArray[np.generic]:
     Shapes: (T, F), or (T, C, H, W).
     Raises: BadRow where there is none or it holds something else.
     """
-    if path.is_dir():
-        return read_frames(path)
+    return read_frames(path) if path.is_dir() else checked_steps(read_one_array(path), str(path))
+
+
+def read_one_array(path: Path) -> NDArray[np.generic]:
+    """The array of a .npy file. Shapes: any. Raises: BadRow where there is none."""
     try:
         with path.open("rb") as file:
-            steps = _read(file, str(path))
+            return _read(file, str(path))
     except OSError as error:
         raise BadRow(f"{path} cannot be read ({error.strerror or error})") from error
-    return checked_steps(steps, str(path))
 
 
 def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
@@ -88,7 +90,7 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
     Raises: DataError for a file that is none or whose arrays do not fit each other.
     """
-    found = _members(path)
+    found = read_members(path)
     if "vectors" not in found:
         raise DataError(f"{path}: has no array 'vectors'; it has {', '.join(found) or 'none'}.")
     vectors = found["vectors"]
@@ -153,8 +155,11 @@ def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> ND
     return within
 
 
-def _members(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an .npz by name."""
+def read_members(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an .npz by name.
+
+    Shapes: any. Raises: DataError for a file that is none.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]

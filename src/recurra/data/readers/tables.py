@@ -106,16 +106,28 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
     Raises: DataError; ConfigError for a column that is not there.
     """
     quoted = config.quoted if config.quoted is not None else config.format == "csv"
+    rows = table_lines(path, bad, tabs=config.format != "csv", quoted=quoted)
+    _, head = next(rows, (0, []))
+    columns = Columns(path, config)
+    columns.check(head)
+    for number, fields in rows:
+        with row_at(bad, path, number):
+            yield columns.example(dict(zip(head, fields, strict=True)), number)
+
+
+def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a CSV or TSV file, each with its number; all have as many columns as the first.
+
+    Raises: DataError.
+    """
     lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape"))
     rows = csv.reader(
         lines,
-        delimiter="," if config.format == "csv" else "\t",
+        delimiter="\t" if tabs else ",",
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
     )
     csv.field_size_limit(1 << 27)  # a long document is one field
-    head = next(rows)
-    columns = Columns(path, config)
-    columns.check(head)
+    width = None
     while True:
         begins = rows.line_num + 1
         try:
@@ -129,10 +141,12 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
         with row_at(bad, path, begins):
             if not all(map(is_text, fields)):
                 raise BadRow("is not UTF-8")
-            if len(fields) != len(head):
+            if width is None:
+                width = len(fields)
+            if len(fields) != width:
                 hint = "; see --quoted" if not quoted else ""
-                raise BadRow(f"has {len(fields)} columns where the head line has {len(head)}{hint}")
-            yield columns.example(dict(zip(head, fields, strict=True)), begins)
+                raise BadRow(f"has {len(fields)} columns where the head line has {width}{hint}")
+            yield begins, fields
 
 
 def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
@@ -142,6 +156,19 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
     """
     columns = Columns(path, config)
     checked = False
+    for number, row in json_objects(path, bad):
+        with row_at(bad, path, number):
+            if not checked:
+                columns.check(list(row))
+                checked = True
+            yield columns.example(row, number)
+
+
+def json_objects(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file of JSON lines, each with the number of its line; blank lines are left out.
+
+    Raises: DataError.
+    """
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if not line.strip():
             continue
@@ -154,7 +181,4 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise BadRow("is no JSON object")
-            if not checked:
-                columns.check(list(row))
-                checked = True
-            yield columns.example(row, number)
+            yield number, row

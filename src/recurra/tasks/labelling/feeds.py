@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recurra.data.batches import BucketedOrder, SequenceBatch, Turns, WordBatch, pad, word_batch
+from recurra.data.batches import SequenceBatch, Turns, WordBatch, pad, word_batch
 from recurra.data.examples import Example, conversations
 from recurra.errors import ConfigError
 from recurra.models.tagger import ABSENT
@@ -69,6 +69,13 @@ class EncodedRows:
             return len(chosen)
         return max(1, sum(len(self.rows[i]) for i in chosen))
 
+    def blank(self, batch: SequenceBatch) -> SequenceBatch:
+        """A batch of which nothing is to be learnt."""
+        ignored = [
+            None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)
+        ]
+        return replace(batch, labels=ignored[0], label=ignored[1])
+
     def _batch_of(self, words: Sequence[NDArray[np.int64]], chosen: Sequence[int]) -> WordBatch | None:
         return None if self._table is None else word_batch(self._table, [words[i] for i in chosen])
 
@@ -80,36 +87,6 @@ def shortened(row: Example, most: int) -> Example:
         return words if len(words) <= most else words[: most - most // 2] + words[-(most // 2) :]
 
     return replace(row, words=cut(row.words), second=None if row.second is None else cut(row.second))
-
-
-class RowFeed:
-    """Batches of rows for the training loop: near in length, in another order in each pass."""
-
-    def __init__(
-        self, encoded: EncodedRows, config: LabellingConfig, *, rank: int = 0, processes: int = 1
-    ) -> None:
-        self._encoded, self._rank, self._processes = encoded, rank, processes
-        self._order = BucketedOrder(encoded.lengths, config.batch_size, config.seed)
-        self.batch_rows = config.batch_size // processes
-
-    def __len__(self) -> int:
-        """How many batches a pass has."""
-        return len(self._order)
-
-    def window(self, first: int, last: int, epoch: int) -> tuple[SequenceBatch, int]:
-        """Batch `last` of a pass; there is nothing to join."""
-        every = self._order.batch(last, epoch).tolist()
-        own = every[self._rank :: self._processes]
-        batch = self._encoded.batch(own or every[:1], count=self._encoded.targets(every))
-        if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
-            batch = without_targets(batch)
-        return replace(batch, epoch=epoch), 0
-
-
-def without_targets(batch: SequenceBatch) -> SequenceBatch:
-    """A batch of which nothing is to be learnt."""
-    blank = [None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)]
-    return replace(batch, labels=blank[0], label=blank[1])
 
 
 class ConversationFeed:

@@ -20,7 +20,7 @@ from recurra.models.sequence_encoder import RecurrentEncoder
 from recurra.runs import RunFolder
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
 from recurra.tasks.labelling.corpus import LabelledCorpus, Symbols, build_corpus
-from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows, RowFeed
+from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
@@ -33,6 +33,7 @@ from recurra.training import (
     make_fabric,
     named_memory_faults,
 )
+from recurra.training.rows import RowFeed
 from recurra.training.session import (
     all_listeners,
     first_network,
@@ -66,11 +67,11 @@ class LabellingObjective:
     ) -> None:
         self.network: nn.Module = network
         self._in_turns = in_turns
-        self._valid_feed: RowFeed | ConversationFeed
+        self._valid_feed: RowFeed[SequenceBatch] | ConversationFeed
         if in_turns:
             self._valid_feed = ConversationFeed(valid.rows, valid.symbols, config)
         else:
-            self._valid_feed = RowFeed(valid, config)
+            self._valid_feed = RowFeed(valid, config.batch_size, config.seed)
         self.max_words = config.max_words
         self._network, self._valid, self._config = network, valid, config
 
@@ -265,7 +266,7 @@ def _prepare(
     network = first_network(
         fabric, config.seed, lambda: build_network(config, corpus.symbols, corpus.train, corpus.vectors)
     )
-    feed: RowFeed | ConversationFeed
+    feed: RowFeed[SequenceBatch] | ConversationFeed
     in_turns = corpus.symbols.in_turns
     if processes > 1 and config.tune_after:
         raise ConfigError("tune_after: goes with one process; start it without torchrun, or leave it out.")
@@ -283,7 +284,8 @@ def _prepare(
     else:
         feed = RowFeed(
             EncodedRows(corpus.train, corpus.symbols, config.max_words),
-            config,
+            config.batch_size,
+            config.seed,
             rank=rank,
             processes=processes,
         )

@@ -1,0 +1,103 @@
+"""Pictures with captions: their vectors or pixels in an array, and JSON lines of what they show."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.examples import BadRow, BadRows, row_at
+from recurra.data.readers.arrays import IMAGES, read_frames, read_members, read_one_array
+from recurra.data.readers.pairs import Pair, texts
+from recurra.data.readers.tables import json_objects
+from recurra.errors import DataError
+
+_DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
+
+
+class Pictures:
+    """Pictures by their names, or where they have none by their numbers from 0.
+
+    Shapes: vectors (N, F), (N, R, F) or (N, C, H, W).
+    """
+
+    def __init__(self, path: Path, vectors: NDArray[np.generic], names: list[str] | None = None) -> None:
+        self.path, self.vectors = path, vectors
+        self.names = [str(number) for number in range(len(vectors))] if names is None else names
+        self._places = {name: place for place, name in enumerate(self.names)}
+
+    def of(self, name: str) -> NDArray[np.generic]:
+        """The picture of a name. Raises: BadRow if there is none."""
+        if name not in self._places:
+            raise BadRow(f"names the picture {name!r}, which {self.path} has not")
+        picture: NDArray[np.generic] = self.vectors[self._places[name]]
+        return picture
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def read_pictures(path: Path) -> Pictures:
+    """A `.npy` array, an `.npz` with `features` and perhaps `names`, or a folder of image files.
+
+    Raises: DataError for anything else, and for numbers that are not finite.
+    """
+    try:
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+            return Pictures(path, read_frames(path), [file.name for file in files])
+        if path.suffix == ".npz":
+            return _named(path, read_members(path))
+        return Pictures(path, _checked(read_one_array(path), path))
+    except BadRow as fault:
+        raise DataError(f"{fault}.") from fault
+
+
+def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
+    if "features" not in found:
+        raise DataError(f"{path}: has no array 'features'; it has {', '.join(found) or 'none'}.")
+    vectors = _checked(found["features"], path)
+    if "names" not in found:
+        return Pictures(path, vectors)
+    names = [str(name) for name in found["names"].ravel()]
+    if len(names) != len(vectors) or len(set(names)) < len(names):
+        raise DataError(
+            f"{path}: has {len(vectors)} features and {len(set(names))} different names; expected as many."
+        )
+    return Pictures(path, vectors, names)
+
+
+def _checked(vectors: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    if vectors.ndim not in _DIMENSIONS or vectors.dtype.kind not in "fiu" or not vectors.size:
+        raise DataError(
+            f"{path}: has shape {vectors.shape} of {vectors.dtype}, expected numbers (pictures, features), "
+            "(pictures, regions, features) or (pictures, channels, height, width)."
+        )
+    if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
+        raise DataError(f"{path}: has numbers that are not finite; mend them.")
+    return vectors if vectors.dtype == np.uint8 and vectors.ndim == 4 else vectors.astype(np.float32)
+
+
+def read_captions(pictures: Pictures, captions: Path, bad: BadRows) -> list[Pair]:
+    """Pictures with their captions: JSON lines {image, caption} or {image, captions: […]}, any number for a
+    picture; `image` is a name, or a number from 0.
+
+    Raises: DataError for files that cannot be used.
+    """
+    found: dict[str, list[str]] = {}
+    lines: dict[str, int] = {}
+    for number, row in json_objects(captions, bad):
+        with row_at(bad, captions, number):
+            name = row.get("image")
+            given = row.get("captions", row.get("caption"))
+            if not isinstance(name, str | int) or given is None:
+                raise BadRow("has not 'image', and 'caption' or 'captions'")
+            pictures.of(str(name))
+            found.setdefault(str(name), []).extend(texts(given))
+            lines.setdefault(str(name), number)
+    if not found:
+        raise DataError(f"{captions}: has no captions that can be used ({len(bad)} left out).")
+    return [
+        Pair((name,), tuple(targets), pictures.of(name), str(captions), lines[name])
+        for name, targets in found.items()
+    ]

@@ -1,0 +1,115 @@
+"""A recurrent layer that attends at each step, and is told at the next what it attended to."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from recurra.cells import State, hidden_of, map_state, shape_error
+from recurra.errors import ConfigError
+from recurra.layers.attention import Attention, Memory
+from recurra.layers.recurrent import RecurrentLayer
+from recurra.layers.state import rows_of_state
+
+
+class AttentiveState(NamedTuple):
+    """What the layer knows after a step; `covered` is how much of each source step was attended to so far.
+
+    Shapes: cell (1, R, H), a pair of them for the LSTM; feed (R, F); covered (R, S).
+    """
+
+    cell: State
+    feed: Tensor
+    covered: Tensor
+
+    def rows(self, rows: Tensor) -> "AttentiveState":
+        """The state of some rows, one as often as it is named. Shapes: rows (R',)."""
+        return AttentiveState(rows_of_state(self.cell, rows), self.feed[rows], self.covered[rows])
+
+
+class Attentive(NamedTuple):
+    """What the layer gives. Shapes: output (R, T, F); weights (R, T, S)."""
+
+    output: Tensor
+    weights: Tensor
+    state: AttentiveState
+
+
+class AttentiveLayer(nn.Module):
+    """One recurrent layer with attention and input feeding:
+
+        h_t = cell([x_t; f_{t-1}], h_{t-1})
+        c_t = Σ_s w_ts v_s,   w_t = softmax over s of score(h_t, v_s)
+        f_t = tanh(W [h_t; c_t] + b)
+
+    The attention reads the state after the step, as Luong's does, whatever the score; in Bahdanau's model
+    it reads the one before, and f_{t-1} carries here what the context of t - 1 told.
+
+    A memory of B rows serves R = kB rows of states, the first k of them its first row: the hypotheses of a
+    search share what was read.
+
+    Shapes: x (R, T, I); output (R, T, F); see AttentiveState and Memory.
+    Raises: ConfigError for a layer that cannot be used; ShapeError where rows do not fit.
+    Source: M.-T. Luong et al., Effective approaches to attention-based neural machine translation (2015).
+    """
+
+    def __init__(
+        self, recurrent: RecurrentLayer, attention: Attention, feed_size: int, *, backend: str = "auto"
+    ) -> None:
+        super().__init__()
+        self.backend = backend
+        if recurrent.num_layers != 1 or recurrent.bidirectional:
+            raise ConfigError("recurrent: attention needs one layer that runs forwards; stack others below.")
+        if attention.query_size != recurrent.output_size:
+            raise ConfigError(
+                f"attention: its queries have {attention.query_size} numbers, the layer's states "
+                f"{recurrent.output_size}; they must be as many."
+            )
+        self.recurrent, self.attention = recurrent, attention
+        self.feed_size = feed_size
+        self.input_size = recurrent.input_size - feed_size
+        self.combine = nn.Linear(attention.query_size + attention.value_size, feed_size)
+
+    def initial_state(self, cell: State, memory: Memory) -> AttentiveState:
+        """Before the first step: nothing was attended to. Shapes: cell (1, R, H)."""
+        hidden = hidden_of(cell)
+        R = hidden.shape[1]
+        feed = hidden.new_zeros(R, self.feed_size)
+        return AttentiveState(cell, feed, hidden.new_zeros(R, memory.values.shape[1]))
+
+    def forward(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
+        """Take T steps. Shapes: x (R, T, I); output (R, T, F); weights (R, T, S)."""
+        R, B = len(x), len(memory.values)
+        if x.dim() != 3 or x.shape[-1] != self.input_size:
+            wanted = f"(rows, steps, {self.input_size})"
+            raise shape_error("x", f"shape {tuple(x.shape)}", wanted, "pass a decoder's inputs")
+        if len(state.feed) != R or (R % B if B else R):
+            raise shape_error("x", f"{R} rows", f"those of the state, a multiple of {B}", "see rows()")
+        return self._steps(x, memory, state)
+
+    def _steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
+        """Step by step, each by the cell's own equation."""
+        equation, weights = self.recurrent.equation, self.recurrent.weights_of_call()[0][0]
+        cell = map_state(lambda part: part[0], state.cell)
+        feed, covered = state.feed, state.covered
+        outputs, attended = [], []
+        for t in range(x.shape[1]):
+            cell = equation.step(torch.cat([x[:, t], feed], dim=1), cell, weights)
+            hidden = hidden_of(cell)
+            context, w = self._attend(hidden, memory, covered)
+            feed = torch.tanh(self.combine(torch.cat([hidden, context], dim=1)))
+            covered = covered + w
+            outputs.append(feed)
+            attended.append(w)
+        after = AttentiveState(map_state(lambda part: part.unsqueeze(0), cell), feed, covered)
+        if not outputs:
+            return Attentive(x.new_zeros(len(x), 0, self.feed_size), covered.unsqueeze(1)[:, :0], after)
+        return Attentive(torch.stack(outputs, dim=1), torch.stack(attended, dim=1), after)
+
+    def _attend(self, hidden: Tensor, memory: Memory, covered: Tensor) -> tuple[Tensor, Tensor]:
+        """Context and weights of each row. Shapes: hidden (R, H); covered (R, S); context (R, V)."""
+        B, S = memory.real.shape
+        queries = hidden.view(B, -1, hidden.shape[1])
+        seen = covered.view(B, -1, S) if self.attention.has_coverage else None
+        context, weights = self.attention(queries, memory, seen)
+        return context.flatten(0, 1), weights.flatten(0, 1)

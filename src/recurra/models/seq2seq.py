@@ -1,0 +1,309 @@
+"""The encoder-decoder: reads a source, writes symbol after symbol, with or without attention."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from recurra.cells import State, map_state
+from recurra.data.batches import PairBatch
+from recurra.errors import ConfigError
+from recurra.layers import SequenceDropout, SoftmaxOutput, rows_of_state
+from recurra.layers.attention import Attention, Memory
+from recurra.layers.attentive import AttentiveLayer, AttentiveState
+from recurra.models.recurrent import build_recurrent
+from recurra.models.source import Bridge, EncoderDecoderConfig, ReadSource, SymbolSource, VectorSource
+
+IGNORED = -100
+
+
+class SourceKind(NamedTuple):
+    """What is read: so many symbols, the target's own or others, or numbers of a shape."""
+
+    symbols: int = 0
+    is_joint: bool = False
+    vector_shape: tuple[int, ...] = ()
+
+
+class DecoderState(NamedTuple):
+    """What a decoder knows before its next symbol; R = kB rows, the first k of them of the first source.
+
+    `below` is the state of the layers under the one that attends, `top` that one's; without attention
+    `below` is that of all layers.
+
+    Shapes: below (L, R, H); source (B, S), for copying.
+    """
+
+    memory: Memory
+    source: Tensor | None
+    below: State | None
+    top: AttentiveState | None
+
+
+class Written(NamedTuple):
+    """What the output layer reads at each step, and where the decoder looked.
+
+    Shapes: features (R, T, F); weights (R, T, S), None without attention.
+    """
+
+    features: Tensor
+    weights: Tensor | None
+    state: DecoderState
+
+
+class Seq2SeqNetwork(nn.Module):
+    """P(y | x) = Π_t P(y_t | y_<t, x):
+
+        v_1 … v_S, ends = encoder(x);    s_0 = bridge(ends)
+        without attention   f_t, s_t = recurrent(E[y_{t-1}], s_{t-1})
+        with attention      f_t, s_t = attentive(recurrent(E[y_{t-1}]), v, s_{t-1})
+        P(y_t | …) = softmax(W dropout(f_t) + b)
+
+    With `copying` P = g·softmax + (1 - g)·Σ_{s: x_s = y} w_ts, with g = σ(u·f_t + b) (See et al. 2017).
+
+    `tie_weights`: W is E; `share_vectors`: the source's symbols have E's vectors, too.
+
+    Shapes: see PairBatch and DecoderState.
+    Raises: ConfigError where options do not fit what is read.
+    Source: I. Sutskever et al., Sequence to sequence learning with neural networks (2014); K. Cho et al.
+    (2014); for the ties, O. Press & L. Wolf, Using the output embedding to improve language models (2017).
+    """
+
+    def __init__(
+        self, config: EncoderDecoderConfig, source: SourceKind, num_symbols: int, start: int
+    ) -> None:
+        super().__init__()
+        self._config, self.start = config, start
+        embedding_size = config.embedding_size or config.hidden_size
+        once = config.dropout_mask == "segment"
+        layers = config.decoder_layers or config.num_layers
+        self.embedding = nn.Embedding(num_symbols, embedding_size)
+        self.encoder: SymbolSource | VectorSource
+        if source.vector_shape:
+            self._refuse(config, ("copying", "share_vectors"), "is of sources that are text")
+            self.encoder = VectorSource(config, source.vector_shape)
+        else:
+            if not source.is_joint:
+                self._refuse(config, ("copying", "share_vectors"), "needs one vocabulary for both sides")
+            vectors = nn.Embedding(source.symbols, embedding_size)
+            self.encoder = SymbolSource(config, self.embedding if config.share_vectors else vectors)
+        H = config.hidden_size
+        if config.bridge == "copy" and (
+            source.vector_shape or config.bidirectional or layers != config.num_layers
+        ):
+            raise ConfigError(
+                "bridge: copy needs an encoder of text with as many layers as the decoder, forwards alone "
+                "(--no-bidirectional); use linear."
+            )
+        parts = 2 if config.cell == "lstm" else 1
+        self.bridge = Bridge(config.bridge, self.encoder.ends_size, H, layers, parts)
+        self.input_dropout = SequenceDropout(config.input_dropout, once=once)
+        self.below = None
+        self.attentive: AttentiveLayer | None = None
+        self.readout: nn.Linear | None = None
+        width = embedding_size if config.tie_weights else H
+        if config.attention == "none":
+            self._refuse(config, ("coverage", "copying"), "needs attention")
+            self.below = build_recurrent(config, embedding_size, H, layers)
+            if self.below.output_size != width:
+                self.readout = nn.Linear(self.below.output_size, width)
+        else:
+            under = embedding_size
+            if layers > 1:
+                self.below = build_recurrent(config, embedding_size, H, layers - 1)
+                between = config.dropout if config.layer_dropout is None else config.layer_dropout
+                self.between = SequenceDropout(between, once=once)
+                under = self.below.output_size
+            attention = Attention(
+                H,
+                self.encoder.output_size,
+                config.attention,
+                size=H,
+                coverage=config.coverage,
+            )
+            self.attentive = AttentiveLayer(
+                build_recurrent(config, under + width, H, 1), attention, width, backend=config.decoder_backend
+            )
+        self.copy_gate = nn.Linear(width, 1) if config.copying else None
+        self.dropout = SequenceDropout(config.dropout, once=once)
+        self.output = SoftmaxOutput(width, num_symbols)
+        self._draw(config)
+
+    @staticmethod
+    def _refuse(config: EncoderDecoderConfig, names: tuple[str, ...], why: str) -> None:
+        for name in names:
+            if getattr(config, name):
+                raise ConfigError(f"{name}: {why}; leave it out.")
+
+    def _draw(self, config: EncoderDecoderConfig) -> None:
+        """Tie weights, and draw first ones that torch.nn draws too large or from other than asked."""
+        if config.tie_weights:
+            self.output.weight = self.embedding.weight
+        vectors = [self.embedding]
+        if isinstance(self.encoder, SymbolSource):
+            vectors.append(self.encoder.embedding)
+        for embedding in vectors:
+            nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
+        if config.init_scale is not None:
+            for parameter in self.parameters():
+                nn.init.uniform_(parameter, -config.init_scale, config.init_scale)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and inputs belong."""
+        return self.embedding.weight.device
+
+    def read(self, batch: PairBatch) -> tuple[ReadSource, DecoderState]:
+        """Read the sources of a batch; with what was read, the state before the first symbol."""
+        given = batch.source if batch.vectors is None else batch.vectors
+        assert given is not None, "a pair has a source"
+        source: ReadSource = self.encoder(given, batch.source_lengths)
+        first = self.bridge(source)
+        symbols = batch.source if self.copy_gate is not None else None
+        if self.attentive is None:
+            return source, DecoderState(_unread(source), symbols, first, None)
+        memory = self.attentive.attention.remember(source.steps, source.lengths)
+        under = None if self.below is None else map_state(lambda part: part[:-1], first)
+        top = self.attentive.initial_state(map_state(lambda part: part[-1:], first), memory)
+        return source, DecoderState(memory, symbols, under, top)
+
+    def write(self, inputs: Tensor, state: DecoderState) -> Written:
+        """Go on with some symbols as read. Shapes: inputs (R, T)."""
+        x = self.input_dropout(self.embedding(inputs))
+        below = state.below
+        if self.below is not None:
+            x, below = self.below(x, below)
+        if self.attentive is None:
+            read = x if self.readout is None else self.readout(x)
+            return Written(self.dropout(read), None, state._replace(below=below))
+        if self.below is not None:
+            x = self.between(x)
+        assert state.top is not None, "an attentive decoder has a state of its own"
+        output, weights, top = self.attentive(x, state.memory, state.top)
+        return Written(self.dropout(output), weights, state._replace(below=below, top=top))
+
+    def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """log P of each next symbol after one more. Shapes: symbols (R,); result (R, V)."""
+        written = self.write(symbols.unsqueeze(1), state)
+        return self.log_probs(written)[:, 0], written.state
+
+    def log_probs(self, written: Written) -> Tensor:
+        """log P of each symbol at each step. Shapes: result (R, T, V)."""
+        log_probs: Tensor = self.output(written.features).float().log_softmax(2)
+        if self.copy_gate is None:
+            return log_probs
+        gate = self.copy_gate(written.features)
+        source, weights = _copied_from(written)
+        B, k = len(source), len(weights) // max(1, len(source))
+        places = source.unsqueeze(1).expand(B, k, -1).flatten(0, 1).unsqueeze(1).expand_as(weights)
+        copied = torch.zeros_like(log_probs).scatter_add_(2, places, weights.float())
+        from_source = nn.functional.logsigmoid(-gate) + copied.clamp(min=1e-30).log()
+        return torch.logaddexp(nn.functional.logsigmoid(gate) + log_probs, from_source)
+
+    def rows(self, state: DecoderState, rows: Tensor) -> DecoderState:
+        """The state of some rows, those of a source together. Shapes: rows (B', k')."""
+        per_source = self._rows_of(state) // max(1, len(state.memory.real))
+        kept = rows[:, 0] // max(1, per_source)
+        chosen = rows.reshape(-1)
+        memory = Memory(*(part[kept] for part in state.memory))
+        return DecoderState(
+            memory,
+            None if state.source is None else state.source[kept],
+            None if state.below is None else rows_of_state(state.below, chosen),
+            None if state.top is None else state.top.rows(chosen),
+        )
+
+    @staticmethod
+    def _rows_of(state: DecoderState) -> int:
+        if state.top is not None:
+            return len(state.top.feed)
+        below = state.below
+        assert below is not None, "a decoder has a state"
+        return (below if isinstance(below, Tensor) else below.hidden).shape[1]
+
+    def token_losses(self, batch: PairBatch, inputs: Tensor | None = None) -> Tensor:
+        """-log P of each symbol of the targets and of their ends, zero in padding.
+
+        `inputs` are what the decoder is fed, where that is not the targets (teacher forcing).
+
+        Shapes: inputs and result (B, T + 1).
+        """
+        written, targets = self._written(batch, inputs)
+        return self._losses(written, targets)
+
+    def total_loss(self, batch: PairBatch, sampled: float = 0.0, smoothing: float = 0.0) -> Tensor:
+        """The sum of `token_losses`; a share of each target smoothed over all symbols.
+
+        `sampled`: the chance that the decoder is fed its own symbol (scheduled sampling, Bengio et al. 2015).
+        What it is fed is drawn first, step by step and without gradients, so that all steps can then run at
+        once; dropout is drawn again.
+
+        Shapes: scalar.
+        """
+        written, targets = self._written(batch, self.sampled_inputs(batch, sampled) if sampled else None)
+        total = self._losses(written, targets, "sum")
+        if smoothing:
+            total = total + smoothing * self._smoothing(written.features, targets)
+        return total
+
+    def _written(self, batch: PairBatch, inputs: Tensor | None) -> tuple[Written, Tensor]:
+        forced, targets = batch.steps(self.start)
+        _, state = self.read(batch)
+        return self.write(forced if inputs is None else inputs, state), targets
+
+    def _losses(self, written: Written, targets: Tensor, reduction: str = "none") -> Tensor:
+        if self.copy_gate is None:
+            return self.output.losses(written.features, targets, IGNORED, reduction)
+        of_symbols = self.output.losses(written.features, targets, IGNORED)
+        gate = self.copy_gate(written.features).squeeze(2)
+        source, weights = _copied_from(written)
+        same = source.unsqueeze(1) == targets.unsqueeze(2)
+        copied = (weights * same).sum(2).clamp(min=1e-30).log()
+        logsigmoid = nn.functional.logsigmoid
+        losses = -torch.logaddexp(logsigmoid(gate) - of_symbols, logsigmoid(-gate) + copied)
+        losses = losses.masked_fill(targets == IGNORED, 0.0)
+        return losses.sum() if reduction == "sum" else losses
+
+    def _smoothing(self, features: Tensor, targets: Tensor) -> Tensor:
+        """What label smoothing adds, without any logits: Σ_t (z_t,y - mean over V of z_t), z = W f + b.
+
+        As -(1 - ε) log P(y) - ε/V Σ_v log P(v) = -log P(y) + ε (z_y - mean z).
+
+        Shapes: features (B, T, F); targets (B, T); scalar.
+        """
+        real = targets != IGNORED
+        read, y = features[real], targets[real]
+        weight, bias = self.output.weight, self.output.bias
+        differences = nn.functional.embedding(y, weight) - weight.mean(0)
+        return (read * differences).sum() + (bias[y] - bias.mean()).sum()
+
+    @torch.no_grad()
+    def sampled_inputs(self, batch: PairBatch, chance: float) -> Tensor:
+        """What the decoder is fed if each symbol after the first is with some chance one of its own.
+
+        Shapes: result (B, T + 1).
+        """
+        inputs, _ = batch.steps(self.start)
+        inputs = inputs.clone()
+        _, state = self.read(batch)
+        for t in range(1, inputs.shape[1]):
+            log_probs, state = self.step(inputs[:, t - 1], state)
+            own = log_probs.exp().multinomial(1).squeeze(1)
+            takes = torch.rand(len(own), device=own.device) < chance
+            inputs[:, t] = torch.where(takes, own, inputs[:, t])
+        return inputs
+
+
+def _copied_from(written: Written) -> tuple[Tensor, Tensor]:
+    """The symbols that were read, and how much each was attended to. Shapes: (B, S); (R, T, S)."""
+    source, weights = written.state.source, written.weights
+    assert source is not None, "what is copied was read"
+    assert weights is not None, "and attended to"
+    return source, weights
+
+
+def _unread(source: ReadSource) -> Memory:
+    """A memory of no steps, of a decoder that attends to nothing."""
+    B = len(source.lengths)
+    nothing = source.steps.new_zeros(B, 0, 0)
+    return Memory(nothing, nothing, torch.zeros(B, 0, dtype=torch.bool, device=nothing.device))

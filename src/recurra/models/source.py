@@ -1,0 +1,135 @@
+"""What an encoder-decoder reads: symbols, or the vector, regions or pixels of a picture."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from recurra.cells import State, map_state, state_from
+from recurra.config import EncoderDecoderPart, RecurrentNetworkConfig
+from recurra.layers import SequenceDropout, ends_of_state
+from recurra.models.recurrent import build_recurrent
+from recurra.models.sequence_encoder import FrameInput
+
+
+class ReadSource(NamedTuple):
+    """What was read: a vector at each step to attend to, and what a decoder begins with.
+
+    `ends` has a vector for each tensor of a decoder's state: what the encoder's last layer held at its ends.
+    `state` is the state of all its layers, where it has layers.
+
+    Shapes: steps (B, S, V); lengths (B,), on the CPU; each of ends (B, E); state (L*D, B, H).
+    """
+
+    steps: Tensor
+    lengths: Tensor
+    ends: tuple[Tensor, ...]
+    state: State | None
+
+
+class EncoderDecoderConfig(RecurrentNetworkConfig, EncoderDecoderPart):
+    """All that says what an encoder-decoder is."""
+
+
+class SymbolSource(nn.Module):
+    """Symbols' vectors through a recurrent stack, in one or both directions.
+
+    Shapes: symbols (B, S) ids; lengths (B,); steps (B, S, output_size).
+    """
+
+    def __init__(self, config: EncoderDecoderConfig, embedding: nn.Embedding) -> None:
+        super().__init__()
+        once = config.dropout_mask == "segment"
+        self.embedding = embedding
+        self.input_dropout = SequenceDropout(config.input_dropout, once=once)
+        self.recurrent = build_recurrent(
+            config,
+            embedding.embedding_dim,
+            config.hidden_size,
+            config.num_layers,
+            bidirectional=config.bidirectional,
+        )
+        self.dropout = SequenceDropout(config.dropout, once=once)
+        self.output_size = self.recurrent.output_size
+        # With skip="graves" the output is all layers', the ends are the last one's.
+        self.ends_size = config.hidden_size * self.recurrent.num_directions
+
+    def forward(self, symbols: Tensor, lengths: Tensor) -> ReadSource:
+        """Read a batch. Shapes: symbols (B, S); lengths (B,)."""
+        x = self.input_dropout(self.embedding(symbols))
+        steps, state = self.recurrent(x, lengths=lengths)
+        both = self.recurrent.bidirectional
+        parts = (state,) if isinstance(state, Tensor) else tuple(state)
+        ends = tuple(ends_of_state(part, bidirectional=both) for part in parts)
+        return ReadSource(self.dropout(steps), lengths, ends, state)
+
+
+class VectorSource(nn.Module):
+    """A picture: one vector (F,), regions with a vector each (R, F), or pixels (C, H, W).
+
+        vector    v = tanh(W x + b)
+        regions   v_r = tanh(W x_r + b);   ends: their mean
+        pixels    two convolutions to a grid, a region each, with its place learnt; ends: a map of all
+
+    Shapes: vectors (B, *shape); steps (B, S, H), S = 1, R, or the grid's.
+    """
+
+    def __init__(self, config: EncoderDecoderConfig, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.frames: FrameInput | None = None
+        self.place: nn.Parameter | None = None
+        size = config.hidden_size
+        if len(shape) == 3:
+            self.frames = FrameInput(shape, size)
+            channels, height, width = self.frames.grid_shape
+            self.inner = nn.Linear(channels, size)
+            self.place = nn.Parameter(torch.randn(height * width, size) * 0.1)
+        else:
+            self.inner = nn.Linear(shape[-1], size)
+        self.dropout = SequenceDropout(config.dropout)
+        self.output_size = self.ends_size = size
+        self._parts = 2 if config.cell == "lstm" else 1
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> ReadSource:
+        """Read a batch. Shapes: vectors (B, *shape); lengths (B,), not used: all pictures are as large."""
+        if self.frames is not None:
+            assert self.place is not None, "pixels have places"
+            grid = self.frames.grid(vectors)
+            steps = torch.tanh(self.inner(grid.flatten(2).transpose(1, 2)) + self.place)
+            end = self.frames.join(grid)
+        else:
+            steps = torch.tanh(self.inner(vectors if vectors.dim() == 3 else vectors.unsqueeze(1)))
+            end = steps.mean(1)
+        every = torch.full((len(vectors),), steps.shape[1], dtype=torch.int64, device="cpu")
+        return ReadSource(self.dropout(steps), every, (end,) * self._parts, None)
+
+
+class Bridge(nn.Module):
+    """From what was read to the state that the decoder begins with:
+
+        linear   s^n = tanh(W_n e + b_n), with e the encoder's ends, [→h_S; ←h_1]; so with an LSTM's cell
+        copy     the encoder's state, layer by layer
+        zeros    nothing
+
+    Shapes: ends (B, E); result (L, B, H), a pair of them for the LSTM.
+    """
+
+    def __init__(self, kind: str, ends_size: int, hidden_size: int, num_layers: int, parts: int) -> None:
+        super().__init__()
+        self.kind, self.num_layers, self.hidden_size = kind, num_layers, hidden_size
+        width = num_layers * hidden_size
+        maps = [nn.Linear(ends_size, width) for _ in range(parts if kind == "linear" else 0)]
+        self.maps = nn.ModuleList(maps)
+
+    def forward(self, source: ReadSource) -> State:
+        """The decoder's first state. Shapes: result (L, B, H)."""
+        if self.kind == "copy":
+            assert source.state is not None, "an encoder with layers has a state"
+            return source.state
+        ends = source.ends
+        L, B, H = self.num_layers, len(ends[0]), self.hidden_size
+        if self.kind == "zeros":
+            return state_from([end.new_zeros(L, B, H) for end in ends])
+        made = [torch.tanh(layer(end)) for layer, end in zip(self.maps, ends, strict=True)]
+        return map_state(lambda part: part.view(B, L, H).transpose(0, 1).contiguous(), state_from(made))

@@ -1,0 +1,53 @@
+"""How well an encoder-decoder does: the loss of the right answers, and the answers that it finds."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from recurra.data.batches import BucketedOrder
+from recurra.metrics.translation import TextFigures, count_texts
+from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.tasks.seq2seq.config import Seq2SeqConfig
+from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.searching import search
+
+
+@dataclass(frozen=True)
+class PairFigures:
+    """`loss`, the mean of -log P of a symbol of the right answers, their ends among them, in nats; and how
+    near to the right answers those are that were found."""
+
+    loss: float
+    symbols: int
+    texts: TextFigures
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the loss, infinite where it is too large."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.texts.sentence()}; perplexity {self.perplexity:,.3f} a symbol"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        found = {"loss": self.loss, "perplexity": self.perplexity, "symbols": self.symbols}
+        return found | self.texts.to_dict()
+
+
+def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig) -> PairFigures:
+    """The figures of a network on pairs, with the configuration's search."""
+    total, count = 0.0, 0
+    order = BucketedOrder(pairs.lengths, config.batch_size, 0, shuffle=False)
+    with torch.no_grad():
+        for number in range(len(order)):
+            batch = pairs.batch(order.batch(number).tolist()).to(network.device)
+            total += float(network.token_losses(batch).double().sum())
+            count += batch.count
+    answers = search(network, pairs, config)
+    texts = [pairs.symbols.target.decode(found[0].symbols) for found in answers]
+    figures = count_texts(texts, [pair.targets for pair in pairs.pairs])
+    return PairFigures(total / max(1, count), count, figures)
