@@ -103,18 +103,18 @@ void bind_recurrence(nb::module_& m) {
       });
 }
 
-// The same for the output layer: an address as a number, 0 is none.
-template <auto Field>
-std::uintptr_t address_of(const OutputLayer& call) {
+// The same for other calls: an address as a number, 0 is none.
+template <class Call, auto Field>
+std::uintptr_t address_of(const Call& call) {
   return reinterpret_cast<std::uintptr_t>(call.*Field);
 }
-template <auto Field>
-void set_address(OutputLayer& call, std::uintptr_t address) {
+template <class Call, auto Field>
+void set_address(Call& call, std::uintptr_t address) {
   call.*Field = reinterpret_cast<std::remove_reference_t<decltype(call.*Field)>>(address);
 }
+#define RECURRA_FIELD(Call, name) def_prop_rw(#name, address_of<Call, &Call::name>, set_address<Call, &Call::name>)
 
 void bind_output_layer(nb::module_& m) {
-#define RECURRA_FIELD(name) def_prop_rw(#name, address_of<&OutputLayer::name>, set_address<&OutputLayer::name>)
   nb::class_<OutputLayer>(m, "OutputLayer", "Linear layer and cross-entropy in one; native/output_layer.h says what each field is.")
       .def(nb::init<>())
       .def_rw("threads", &OutputLayer::threads)
@@ -123,22 +123,90 @@ void bind_output_layer(nb::module_& m) {
       .def_rw("H", &OutputLayer::H)
       .def_rw("V", &OutputLayer::V)
       .def_rw("ignore_index", &OutputLayer::ignore_index)
-      .RECURRA_FIELD(hidden)
-      .RECURRA_FIELD(weight)
-      .RECURRA_FIELD(bias)
-      .RECURRA_FIELD(targets)
-      .RECURRA_FIELD(losses)
-      .RECURRA_FIELD(normalisers)
-      .RECURRA_FIELD(dlosses)
-      .RECURRA_FIELD(dhidden)
-      .RECURRA_FIELD(dweight)
-      .RECURRA_FIELD(dbias)
+      .RECURRA_FIELD(OutputLayer, hidden)
+      .RECURRA_FIELD(OutputLayer, weight)
+      .RECURRA_FIELD(OutputLayer, bias)
+      .RECURRA_FIELD(OutputLayer, targets)
+      .RECURRA_FIELD(OutputLayer, losses)
+      .RECURRA_FIELD(OutputLayer, normalisers)
+      .RECURRA_FIELD(OutputLayer, dlosses)
+      .RECURRA_FIELD(OutputLayer, dhidden)
+      .RECURRA_FIELD(OutputLayer, dweight)
+      .RECURRA_FIELD(OutputLayer, dbias)
       .def_ro("counted", &OutputLayer::counted)
       .def_ro("bad_token", &OutputLayer::bad_token)
       .def_ro("workspace", &OutputLayer::workspace)
       .def("forward", [](OutputLayer& call) { kernels().output_layer_forward(call); }, nb::call_guard<nb::gil_scoped_release>())
       .def("backward", [](OutputLayer& call) { kernels().output_layer_backward(call); }, nb::call_guard<nb::gil_scoped_release>());
-#undef RECURRA_FIELD
+}
+
+void bind_attentive(nb::module_& m) {
+  nb::class_<Attentive>(m, "Attentive", "A layer with attention over all its steps; native/attentive.h says what each field is.")
+      .def(nb::init<>())
+      .def_prop_rw("cell", [](const Attentive& call) { return static_cast<int>(call.cell); },
+                   [](Attentive& call, int cell) { call.cell = static_cast<CellKind>(cell); })
+      .def_rw("additive", &Attentive::additive)
+      .def_rw("training", &Attentive::training)
+      .def_rw("threads", &Attentive::threads)
+      .def_rw("R", &Attentive::R)
+      .def_rw("B", &Attentive::B)
+      .def_rw("T", &Attentive::T)
+      .def_rw("S", &Attentive::S)
+      .def_rw("H", &Attentive::H)
+      .def_rw("F", &Attentive::F)
+      .def_rw("K", &Attentive::K)
+      .def_rw("V", &Attentive::V)
+      .RECURRA_FIELD(Attentive, lengths)
+      .RECURRA_FIELD(Attentive, weight_f)
+      .RECURRA_FIELD(Attentive, weight_h)
+      .RECURRA_FIELD(Attentive, bias_h)
+      .RECURRA_FIELD(Attentive, combine)
+      .RECURRA_FIELD(Attentive, combine_bias)
+      .RECURRA_FIELD(Attentive, query)
+      .RECURRA_FIELD(Attentive, score)
+      .RECURRA_FIELD(Attentive, cover)
+      .RECURRA_FIELD(Attentive, gx)
+      .RECURRA_FIELD(Attentive, values)
+      .RECURRA_FIELD(Attentive, keys)
+      .RECURRA_FIELD(Attentive, h0)
+      .RECURRA_FIELD(Attentive, c0)
+      .RECURRA_FIELD(Attentive, f0)
+      .RECURRA_FIELD(Attentive, covered0)
+      .RECURRA_FIELD(Attentive, hc)
+      .RECURRA_FIELD(Attentive, f)
+      .RECURRA_FIELD(Attentive, weights)
+      .RECURRA_FIELD(Attentive, covered)
+      .RECURRA_FIELD(Attentive, cT)
+      .RECURRA_FIELD(Attentive, gates)
+      .RECURRA_FIELD(Attentive, df)
+      .RECURRA_FIELD(Attentive, dweights)
+      .RECURRA_FIELD(Attentive, dhT)
+      .RECURRA_FIELD(Attentive, dcT)
+      .RECURRA_FIELD(Attentive, dfT)
+      .RECURRA_FIELD(Attentive, dcovered)
+      .RECURRA_FIELD(Attentive, dz)
+      .RECURRA_FIELD(Attentive, dhc)
+      .RECURRA_FIELD(Attentive, ds)
+      .RECURRA_FIELD(Attentive, da)
+      .RECURRA_FIELD(Attentive, da_h)
+      .RECURRA_FIELD(Attentive, dq)
+      .RECURRA_FIELD(Attentive, dkeys)
+      .RECURRA_FIELD(Attentive, dscore)
+      .RECURRA_FIELD(Attentive, dcover)
+      .RECURRA_FIELD(Attentive, dh0)
+      .RECURRA_FIELD(Attentive, dc0)
+      .RECURRA_FIELD(Attentive, df0)
+      .RECURRA_FIELD(Attentive, dcovered0)
+      .def("forward", [](const Attentive& call) { kernels().attentive_forward(call); }, nb::call_guard<nb::gil_scoped_release>())
+      .def("backward", [](const Attentive& call) { kernels().attentive_backward(call); }, nb::call_guard<nb::gil_scoped_release>())
+      .def("pack", [](const Attentive& call) { return kernels().attentive_pack(call); }, nb::rv_policy::take_ownership,
+           nb::call_guard<nb::gil_scoped_release>(), "The weights packed for many calls of forward; they are copied.");
+  nb::class_<PackedAttentive>(m, "PackedAttentive", "Packed weights of a layer with attention.")
+      .def("forward", [](const PackedAttentive& layer, const Attentive& call) {
+        if (!layer.fits(call)) throw nb::value_error("call: is not of the layer that was packed");
+        nb::gil_scoped_release release;
+        layer.forward(call);
+      });
 }
 
 using FloatsIn = nb::ndarray<const float, nb::numpy, nb::c_contig, nb::device::cpu>;
@@ -228,6 +296,7 @@ NB_MODULE(_native, m) {
         nb::call_guard<nb::gil_scoped_release>(), "Multiply-adds from registers on one core, operations a second.");
   bind_recurrence(m);
   bind_output_layer(m);
+  bind_attentive(m);
   bind_streaming(m);
   bind_pool(m);
   bind_threads(m);

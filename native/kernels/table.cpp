@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "attentive.h"
 #include "entry.h"
 #include "output_layer.h"
 
@@ -67,6 +68,9 @@ const Kernels kernels = {
     [](const Recurrence& call) { return entry_of(call).pack(call); },
     output_layer_forward,
     output_layer_backward,
+    attentive_forward,
+    attentive_backward,
+    attentive_pack,
     peak_flops,
 };
 

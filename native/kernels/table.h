@@ -1,6 +1,7 @@
 // The functions of one instruction set, as the rest of the native part sees them.
 #pragma once
 
+#include "../attentive.h"
 #include "../output_layer.h"
 #include "../packed.h"
 #include "../recurrence.h"
@@ -21,6 +22,9 @@ struct Kernels {
   void (*output_layer_forward)(OutputLayer&);
   void (*output_layer_backward)(OutputLayer&);
   // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
+  void (*attentive_forward)(const Attentive&);
+  void (*attentive_backward)(const Attentive&);
+  PackedAttentive* (*attentive_pack)(const Attentive&);  // the caller deletes it
   double (*peak_flops)(double seconds);
 };
 

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from recurra.config.part import Part, option
-from recurra.config.parts import Backend, Unit
+from recurra.config.parts import Unit
 
 PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues", "captions"]
 
@@ -73,7 +73,9 @@ class EncoderDecoderPart(Part):
         le=1,
     )
     label_smoothing: float = option(0.0, "share of a target that goes to all symbols alike", ge=0, lt=1)
-    decoder_backend: Backend = option("auto", "what computes the decoder with attention")
+    decoder_backend: Literal["auto", "native", "reference"] = option(
+        "auto", "what computes the decoder's layer that attends"
+    )
 
 
 class SearchPart(Part):

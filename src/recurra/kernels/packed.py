@@ -1,5 +1,6 @@
 """Weights packed for the native kernels, kept from call to call."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -72,6 +73,36 @@ class _Kept(NamedTuple):
             elif tensor is not None or mark is not None:
                 return False
         return self.instruction_set == instruction_set()
+
+
+class KeptPack:
+    """What was packed from some weights, for as long as they stay what they are; PackedWeights tells what is
+    seen and what is not. A copy, pickled or deep, begins empty."""
+
+    def __init__(self) -> None:
+        self._packed: Any = None
+        self._marks: tuple[_Mark | None, ...] = ()
+        self._kind: tuple[Any, ...] = ()
+
+    def of(self, weights: Sequence[Tensor | None], kind: tuple[Any, ...], pack: Callable[[], Any]) -> Any:
+        """Return what was packed from these weights, or what `pack` packs; `kind` tells of all else it needs.
+
+        Shapes: any.
+        """
+        now = (*kind, _optimizer_steps, instruction_set())
+        held = self._kind == now and all(
+            tensor is None if mark is None else tensor is not None and mark.holds(tensor)
+            for tensor, mark in zip(weights, self._marks, strict=True)
+        )
+        if not held:
+            if any(tensor is not None and tensor.is_inference() for tensor in weights):
+                return pack()  # nobody counts how often they are changed
+            self._marks = tuple(None if each is None else _Mark.of(each) for each in weights)
+            self._packed, self._kind = pack(), now
+        return self._packed
+
+    def __reduce__(self) -> tuple[type["KeptPack"], tuple[()]]:
+        return KeptPack, ()
 
 
 class PackedWeights:

@@ -66,12 +66,14 @@ class Attention(nn.Module):
             raise ConfigError(f"coverage: goes with additive scores, not with {scoring}; leave it out.")
         self.query_size, self.value_size, self.scoring = query_size, value_size, scoring
         self.has_coverage = coverage
+        self.covered: nn.Linear | None = None
         size = query_size if size is None else size
         if scoring == "additive":
             self.query = nn.Linear(query_size, size, bias=False)
             self.value = nn.Linear(value_size, size)
             self.score = nn.Linear(size, 1, bias=False)
-            self.covered = nn.Linear(1, size, bias=False) if coverage else None
+            if coverage:
+                self.covered = nn.Linear(1, size, bias=False)
         elif scoring == "general":
             self.value = nn.Linear(value_size, query_size, bias=False)
 

@@ -3,13 +3,19 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.cells import State, hidden_of, map_state, shape_error
-from recurra.errors import ConfigError
+from recurra.errors import BackendUnavailable, ConfigError
+from recurra.kernels import attentive
+from recurra.kernels.extension import has_wide_vectors
+from recurra.kernels.packed import KeptPack
 from recurra.layers.attention import Attention, Memory
 from recurra.layers.recurrent import RecurrentLayer
 from recurra.layers.state import rows_of_state
+
+_BACKENDS = ("auto", "native", "reference")
 
 
 class AttentiveState(NamedTuple):
@@ -57,7 +63,10 @@ class AttentiveLayer(nn.Module):
         self, recurrent: RecurrentLayer, attention: Attention, feed_size: int, *, backend: str = "auto"
     ) -> None:
         super().__init__()
-        self.backend = backend
+        if backend not in _BACKENDS:
+            raise ConfigError(f"backend: got {backend!r}, expected one of {', '.join(_BACKENDS)}.")
+        self.backend, self.backend_used = backend, ""
+        self._kept = KeptPack()
         if recurrent.num_layers != 1 or recurrent.bidirectional:
             raise ConfigError("recurrent: attention needs one layer that runs forwards; stack others below.")
         if attention.query_size != recurrent.output_size:
@@ -85,7 +94,50 @@ class AttentiveLayer(nn.Module):
             raise shape_error("x", f"shape {tuple(x.shape)}", wanted, "pass a decoder's inputs")
         if len(state.feed) != R or (R % B if B else R):
             raise shape_error("x", f"{R} rows", f"those of the state, a multiple of {B}", "see rows()")
-        return self._steps(x, memory, state)
+        blocked = self._blocked(x, memory)
+        if self.backend == "native" and blocked is not None:
+            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+        self.backend_used = "reference" if blocked is not None or self.backend == "reference" else "native"
+        if self.backend == "auto" and not has_wide_vectors():
+            self.backend_used = "reference"
+        steps = self._native_steps if self.backend_used == "native" else self._steps
+        return steps(x, memory, state)
+
+    def _blocked(self, x: Tensor, memory: Memory) -> str | None:
+        """Why the kernels cannot run a call."""
+        if x.numel() == 0 or memory.values.numel() == 0:
+            return "there is nothing to compute"
+        return attentive.reason(self.recurrent.equation, x)
+
+    def _native_steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
+        """All steps in one call of the kernels; the input's products in one before it."""
+        own = self.recurrent.weights_of_call()[0][0]
+        attention, I = self.attention, self.input_size
+        additive = attention.scoring == "additive"
+        weights = attentive.AttentiveWeights(
+            own.weight_ih[:, I:],
+            own.weight_hh,
+            own.bias_hh,
+            self.combine.weight,
+            self.combine.bias,
+            attention.query.weight if additive else None,
+            attention.score.weight[0] if additive else None,
+            None if attention.covered is None else attention.covered.weight[:, 0],
+        )
+        hidden, cell = (state.cell, None) if isinstance(state.cell, Tensor) else state.cell
+        inputs = attentive.AttentiveInputs(
+            F.linear(x, own.weight_ih[:, :I], own.bias_ih),
+            memory.values,
+            memory.keys,
+            memory.real.sum(1).cpu(),
+            hidden[0],
+            None if cell is None else cell[0],
+            state.feed,
+            state.covered,
+        )
+        found = attentive.run(self.recurrent.equation, inputs, weights, None if self.training else self._kept)
+        last = map_state(lambda part: part.unsqueeze(0), attentive.state_of(found))
+        return Attentive(found.fed, found.weights, AttentiveState(last, found.fed[:, -1], found.covered))
 
     def _steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
         """Step by step, each by the cell's own equation."""
