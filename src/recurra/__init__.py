@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.loading import load
+    from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,8 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Captioner",
+    "ChatBot",
     "Classifier",
     "GRUCell",
     "JordanCell",
@@ -36,6 +39,7 @@ __all__ = [
     "RecurraError",
     "StreamingStep",
     "Tagger",
+    "Translator",
     "__version__",
     "load",
     "parameter_summary",
@@ -60,6 +64,9 @@ __getattr__, __dir__ = lazy_names(
         "Classifier": "recurra.tasks.labelling.facade",
         "PairClassifier": "recurra.tasks.labelling.facade",
         "Tagger": "recurra.tasks.labelling.facade",
+        "Captioner": "recurra.tasks.seq2seq.facade",
+        "ChatBot": "recurra.tasks.seq2seq.facade",
+        "Translator": "recurra.tasks.seq2seq.facade",
         "load": "recurra.tasks.loading",
     },
 )

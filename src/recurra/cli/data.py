@@ -12,6 +12,8 @@ _WHAT = {
     "names": "sentences",
     "dialogues": "dialogues",
     "shapes": "clips",
+    "dates": "dates",
+    "pictures": "pictures",
 }
 
 app = typer.Typer(help="Data to train on.", no_args_is_help=True)
@@ -25,17 +27,21 @@ def _data() -> None:
 @app.command("make")
 def make(
     name: Annotated[
-        Literal["kinematics", "flights", "reviews", "names", "dialogues", "shapes"],
+        Literal["kinematics", "flights", "reviews", "names", "dialogues", "shapes", "dates", "pictures"],
         typer.Argument(
             help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
             "restaurants, with negations; names: sentences about people and companies; dialogues: turns "
             "with slots, by conversation (.jsonl); "
-            "shapes: clips of moving shapes (.npz)."
+            "shapes: clips of moving shapes (.npz); dates: as people write them, and in ISO 8601 (.tsv); "
+            "pictures: of two shapes, their vectors (.npz), and beside them pixels and captions."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     count: Annotated[
-        int, typer.Option(min=1, help="How many problems, sentences, reviews, dialogues or clips.")
+        int,
+        typer.Option(
+            min=1, help="How many problems, sentences, reviews, dialogues, clips, dates or pictures."
+        ),
     ] = 5000,
     seed: Annotated[int, typer.Option(min=0, help="One seed, one file.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that exists.")] = False,

@@ -8,11 +8,11 @@ import typer
 
 def demo(
     name: Annotated[
-        Literal["kinematics", "dogs", "slots", "sentiment", "names"],
+        Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate"],
         typer.Argument(
             help="kinematics: learning to write physics problems; dogs: the smallest example; slots and "
             "sentiment: what a network without memory cannot tell; names: what one without vectors of words "
-            "cannot."
+            "cannot; translate: dates as people write them to ISO 8601, with a picture of the attention."
         ),
     ] = "kinematics",
     out: Annotated[
@@ -38,6 +38,10 @@ def demo(
         from recurra.demos import names
 
         names.run(out or Path("runs/names"), overwrite=overwrite, seed=seed)
+    elif name == "translate":
+        from recurra.demos import translate
+
+        translate.run(out or Path("runs/translate"), overwrite=overwrite, seed=seed)
     else:
         from recurra.demos import kinematics
 

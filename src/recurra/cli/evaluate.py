@@ -10,6 +10,7 @@ import typer
 from recurra.cli.options import config_options
 from recurra.config import ReaderPart
 
+_PAIR_MODELS = "Translators, chat-bots, captioners"
 _LABELLERS = "Taggers and classifiers"
 
 
@@ -69,6 +70,24 @@ def evaluate(
             rich_help_panel=_LABELLERS,
         ),
     ] = False,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            help="The other side of --data, or of pictures their captions.", rich_help_panel=_PAIR_MODELS
+        ),
+    ] = None,
+    by_length: Annotated[
+        bool,
+        typer.Option("--by-length", help="BLEU by the words of a source.", rich_help_panel=_PAIR_MODELS),
+    ] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option(help="Another run, whose figures stand beside them.", rich_help_panel=_PAIR_MODELS),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Draw BLEU by length into this PNG.", rich_help_panel=_PAIR_MODELS),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     *,
     options: dict[str, Any],
@@ -78,16 +97,37 @@ def evaluate(
     Rows are read as those that were trained on, unless the options of reading say otherwise.
     """
     from recurra.cli.label_tables import show_figures
+    from recurra.cli.pair_figures import show_pair_figures
     from recurra.errors import ConfigError
     from recurra.tasks.labelling.facade import Labeller
     from recurra.tasks.language_modeling.adaptation import CacheOptions, DynamicOptions
     from recurra.tasks.loading import load
+    from recurra.tasks.seq2seq.facade import PairModel
 
     of_cache = _given("--cache-size", cache_size, sharpness=cache_sharpness, weight=cache_weight)
     cache = None if cache_size is None else CacheOptions(cache_size, **of_cache)
     of_dynamic = _given("--dynamic-rate", dynamic_rate, decay=dynamic_decay, steps=dynamic_steps)
     dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, **of_dynamic)
     model = load(run)
+    of_pairs = target is not None or by_length or beside is not None or picture is not None
+    if isinstance(model, PairModel):
+        if cache or dynamic or streams > 1 or mistakes or options:
+            raise ConfigError(f"{run}: is no language model and labels nothing; see --help for its options.")
+        show_pair_figures(
+            model,
+            data,
+            target,
+            by_length=by_length,
+            beside=beside,
+            picture=picture,
+            skip_bad=skip_bad,
+            as_json=as_json,
+        )
+        return
+    if of_pairs:
+        raise ConfigError(
+            f"{run}: answers no pairs; --target, --by-length, --beside and --picture have no use."
+        )
     if isinstance(model, Labeller):
         if cache or dynamic or streams > 1:
             raise ConfigError(f"{run}: labels rows; --streams, --cache-… and --dynamic-… have no use.")

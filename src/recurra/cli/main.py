@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from recurra.cli import (
+    beam_errors,
+    chat,
     compare,
     complete,
     data,
@@ -23,6 +25,7 @@ from recurra.cli import (
     score,
     spell,
     train,
+    translate,
 )
 from recurra.errors import Interrupted, RecurraError, memory_fault
 
@@ -41,6 +44,10 @@ class _Commands(TyperGroup):
         "complete",
         "spell",
         "fill",
+        "translate",
+        "caption",
+        "chat",
+        "beam-errors",
         "compare",
         "report",
         "export",
@@ -78,6 +85,10 @@ app.command("score")(score.score)
 app.command("complete")(complete.complete)
 app.command("spell")(spell.spell)
 app.command("fill")(fill.fill)
+app.command("translate")(translate.translate)
+app.command("caption")(translate.caption)
+app.command("chat")(chat.chat)
+app.command("beam-errors")(beam_errors.beam_errors)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)

@@ -22,12 +22,17 @@ def make_report(run: Path) -> Path:
     """The page of a run; returns its path."""
     from recurra.tasks.labelling.facade import Labeller
     from recurra.tasks.loading import load
+    from recurra.tasks.seq2seq.facade import PairModel
 
     model = load(run)
     if isinstance(model, Labeller):
         from recurra.tasks.labelling.report import write_page
 
         return write_page(model, run)
+    if isinstance(model, PairModel):
+        from recurra.tasks.seq2seq.report import write_page as write_pairs_page
+
+        return write_pairs_page(model, run)
     return _language_model_page(model, run)
 
 

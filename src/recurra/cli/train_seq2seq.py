@@ -127,5 +127,8 @@ def _report_end(task: str, result: "Seq2SeqResult") -> None:
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")
     typer.echo(f"signature: {result.validation.texts.bleu_signature}")
+    from recurra.cli.report import make_report
+
+    typer.echo(f"report: {make_report(run)}")
     verbs = {"translate": "translate {run} FILE", "chat": "chat {run}", "caption": "caption {run} FILE"}
     typer.echo(f"go on with:  recurra evaluate {run}   recurra {verbs[task].format(run=run)}")

@@ -90,6 +90,10 @@ class SearchPart(Part):
     length_form: Literal["power", "google"] = option(
         "power", "T^alpha, or ((5 + T)/6)^alpha as in Google's system"
     )
+    beam_groups: int = option(
+        1, "diverse beams: cut the beam into so many groups that avoid each other's symbols", ge=1, le=1000
+    )
+    diversity: float = option(0.5, "diverse beams: nats off a symbol that another group took", ge=0)
     coverage_penalty: float = option(0.0, "beta: what it costs to leave source steps unattended", ge=0)
     min_length: int = option(0, "symbols of an answer at least", unit="symbols", ge=0)
     max_length: int | None = option(

@@ -1,6 +1,13 @@
 """From a model's logits to symbols: transforms, sampling, completion, beams, the best of several texts."""
 
-from recurra.decoding.beam import BeamOptions, Hypothesis, LengthPenalty, SearchedModel, beam_search
+from recurra.decoding.beam import (
+    BeamOptions,
+    Hypothesis,
+    LengthPenalty,
+    SearchedModel,
+    beam_search,
+    stream_search,
+)
 from recurra.decoding.completion import Completion, complete
 from recurra.decoding.edits import Edits, WordList, edit_distance
 from recurra.decoding.lattice import Alternative, Path, best_paths
@@ -26,6 +33,7 @@ __all__ = [
     "edit_distance",
     "forbid",
     "sample_ids",
+    "stream_search",
     "temperature",
     "top_k",
     "top_p",

@@ -62,6 +62,28 @@ def count_texts(found: Sequence[str], right: Sequence[Sequence[str]]) -> TextFig
     )
 
 
+def bleu_by_length(
+    sources: Sequence[str],
+    found: Sequence[str],
+    right: Sequence[Sequence[str]],
+    ends: Sequence[int] = (5, 10, 15, 20, 25),
+) -> list[tuple[str, float, int]]:
+    """BLEU of the texts whose sources have so many words: lengths, BLEU and how many, for each stretch of
+    lengths up to one of `ends`, and beyond, that has texts."""
+    stretches: dict[str, list[int]] = {}
+    lengths = [len(source.split()) for source in sources]
+    bounds = [(first + 1, last) for first, last in zip((0, *ends), ends, strict=False)]
+    for low, high in [*bounds, (ends[-1] + 1, max([*lengths, ends[-1] + 1]))]:
+        name = f"{low} to {high}" if high <= ends[-1] else f"{low} and more"
+        chosen = [i for i, length in enumerate(lengths) if low <= length <= high]
+        if chosen:
+            stretches[name] = chosen
+    return [
+        (name, count_texts([found[i] for i in chosen], [right[i] for i in chosen]).bleu, len(chosen))
+        for name, chosen in stretches.items()
+    ]
+
+
 def distinct(texts: Sequence[str], n: int) -> float:
     """Different n-grams of words over all n-grams of words; 0 where there are none."""
     every = [tuple(words[i : i + n]) for words in map(str.split, texts) for i in range(len(words) - n + 1)]

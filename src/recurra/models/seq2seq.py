@@ -213,6 +213,17 @@ class Seq2SeqNetwork(nn.Module):
             None if state.top is None else state.top.rows(chosen),
         )
 
+    def unattended(self, state: DecoderState) -> Tensor:
+        """Σ_s log min(κ_s, 1) over a source's steps, κ_s how much of each was attended to so far.
+
+        Shapes: result (R,).
+        """
+        assert state.top is not None, "asked for with attention"
+        covered = state.top.covered
+        B, S = state.memory.real.shape
+        logs = covered.clamp(1e-10, 1.0).log().view(B, -1, S)
+        return (logs * state.memory.real.unsqueeze(1)).sum(2).flatten()
+
     @staticmethod
     def _rows_of(state: DecoderState) -> int:
         if state.top is not None:
@@ -230,6 +241,14 @@ class Seq2SeqNetwork(nn.Module):
         """
         written, targets = self._written(batch, inputs)
         return self._losses(written, targets)
+
+    def losses_and_state(self, batch: PairBatch) -> tuple[Tensor, DecoderState]:
+        """`token_losses` of the targets, and the state after the last step, of padding too.
+
+        Shapes: losses (B, T + 1).
+        """
+        written, targets = self._written(batch, None)
+        return self._losses(written, targets), written.state
 
     def total_loss(self, batch: PairBatch, sampled: float = 0.0, smoothing: float = 0.0) -> Tensor:
         """The sum of `token_losses`; a share of each target smoothed over all symbols.

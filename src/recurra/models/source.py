@@ -68,8 +68,8 @@ class VectorSource(nn.Module):
     """A picture: one vector (F,), regions with a vector each (R, F), or pixels (C, H, W).
 
         vector    v = tanh(W x + b)
-        regions   v_r = tanh(W x_r + b);   ends: their mean
-        pixels    two convolutions to a grid, a region each, with its place learnt; ends: a map of all
+        regions   v_r = tanh(W x_r + b + p_r), p_r learnt for each place;   ends: their mean
+        pixels    two convolutions to a grid, whose places are regions;   ends: a map of all of it
 
     Shapes: vectors (B, *shape); steps (B, S, H), S = 1, R, or the grid's.
     """
@@ -84,9 +84,12 @@ class VectorSource(nn.Module):
             self.frames = FrameInput(shape, size)
             channels, height, width = self.frames.grid_shape
             self.inner = nn.Linear(channels, size)
-            self.place = nn.Parameter(torch.randn(height * width, size) * 0.1)
+            regions = height * width
         else:
             self.inner = nn.Linear(shape[-1], size)
+            regions = shape[0] if len(shape) == 2 else 0
+        if regions:
+            self.place = nn.Parameter(torch.randn(regions, size) * 0.1)
         self.dropout = SequenceDropout(config.dropout)
         self.output_size = self.ends_size = size
         self._parts = 2 if config.cell == "lstm" else 1
@@ -94,13 +97,13 @@ class VectorSource(nn.Module):
     def forward(self, vectors: Tensor, lengths: Tensor) -> ReadSource:
         """Read a batch. Shapes: vectors (B, *shape); lengths (B,), not used: all pictures are as large."""
         if self.frames is not None:
-            assert self.place is not None, "pixels have places"
             grid = self.frames.grid(vectors)
-            steps = torch.tanh(self.inner(grid.flatten(2).transpose(1, 2)) + self.place)
-            end = self.frames.join(grid)
+            regions = grid.flatten(2).transpose(1, 2)
         else:
-            steps = torch.tanh(self.inner(vectors if vectors.dim() == 3 else vectors.unsqueeze(1)))
-            end = steps.mean(1)
+            regions = vectors if vectors.dim() == 3 else vectors.unsqueeze(1)
+        inner = self.inner(regions)
+        steps = torch.tanh(inner if self.place is None else inner + self.place)
+        end = steps.mean(1) if self.frames is None else self.frames.join(grid)
         every = torch.full((len(vectors),), steps.shape[1], dtype=torch.int64, device="cpu")
         return ReadSource(self.dropout(steps), every, (end,) * self._parts, None)
 

@@ -8,7 +8,7 @@ from typing import Any
 from recurra.errors import RunError
 
 # One seed for the ids inside a picture: the same run gives the same bytes.
-_STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
+STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
 
 
 def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
@@ -23,7 +23,7 @@ def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
     import matplotlib
 
     matplotlib.use("svg")
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         return _draw(training, validation, unit)
 
 
@@ -37,7 +37,7 @@ def curves_together(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     matplotlib.use("svg")
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.2), layout="constrained")
         axes = figure.subplots()
         for name, records in runs.items():
@@ -54,7 +54,7 @@ def curves_together(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         axes.set_ylabel("validation, bits per character")
         axes.legend(frameon=False)
         axes.grid(alpha=0.25)
-        return _svg_of(figure)
+        return svg_of(figure)
 
 
 def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
@@ -67,7 +67,7 @@ def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
     filled = [(count, said, right) for count, said, right in bins if count]
     if not filled:
         return ""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.2, 4.2), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--")
@@ -79,7 +79,7 @@ def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)
         axes.grid(alpha=0.25)
-        return _svg_of(figure)
+        return svg_of(figure)
 
 
 def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], unit: str) -> str:
@@ -108,10 +108,10 @@ def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[st
     rate = bottom.twinx()
     rate.plot(steps, [record["learning_rate"] for record in training], color="#2a9d5c", lw=0.8)
     rate.set_ylabel("learning rate", color="#2a9d5c")
-    return _svg_of(figure)
+    return svg_of(figure)
 
 
-def _svg_of(figure: Any) -> str:
+def svg_of(figure: Any) -> str:
     """A figure as an element that a page can hold."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -64,6 +64,8 @@ class LanguageModel:
     `network` is the torch module inside, `tokenizer` its symbols, `config` what it was trained with. Its
     recurrent layers keep packed weights (`RecurrentLayer.keep_packed`), as searches make many short calls.
     """
+
+    task: ClassVar[str] = "lm"
 
     def __init__(
         self,

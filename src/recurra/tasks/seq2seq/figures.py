@@ -17,11 +17,12 @@ from recurra.tasks.seq2seq.searching import search
 @dataclass(frozen=True)
 class PairFigures:
     """`loss`, the mean of -log P of a symbol of the right answers, their ends among them, in nats; and how
-    near to the right answers those are that were found."""
+    near to the right answers those are that were found, `answers`."""
 
     loss: float
     symbols: int
     texts: TextFigures
+    answers: tuple[str, ...] = ()
 
     @property
     def perplexity(self) -> float:
@@ -48,6 +49,6 @@ def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig)
             total += float(network.token_losses(batch).double().sum())
             count += batch.count
     answers = search(network, pairs, config)
-    texts = [pairs.symbols.target.decode(found[0].symbols) for found in answers]
+    texts = tuple(pairs.symbols.target.decode(found[0].symbols).strip() for found in answers)
     figures = count_texts(texts, [pair.targets for pair in pairs.pairs])
-    return PairFigures(total / max(1, count), count, figures)
+    return PairFigures(total / max(1, count), count, figures, texts)

@@ -1,12 +1,21 @@
 """From sources to answers: a search over a network, in batches, in the order that was asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from recurra.config import SearchPart
-from recurra.decoding import BeamOptions, Hypothesis, LengthPenalty, SearchedModel, beam_search
+from recurra.decoding import (
+    BeamOptions,
+    Hypothesis,
+    LengthPenalty,
+    LogitsTransform,
+    SearchedModel,
+    beam_search,
+    stream_search,
+)
 from recurra.models.seq2seq import DecoderState, Seq2SeqNetwork
 from recurra.tasks.seq2seq.corpus import PairSymbols
 from recurra.tasks.seq2seq.feeds import EncodedPairs
@@ -17,9 +26,11 @@ _OF_PICTURES = 100  # symbols of a caption at most
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of a search beside its options."""
+    """What is asked of a search beside its options; prefix and phrases, as ids, are those of all sources."""
 
     n_best: int = 1
+    prefix: tuple[int, ...] = ()
+    phrases: tuple[tuple[int, ...], ...] = ()
     at_once: int = _AT_ONCE
 
 
@@ -29,12 +40,15 @@ def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
     Raises: ConfigError for numbers that cannot be.
     """
     return BeamOptions(
-        width=max(part.beam_width, n_best),
+        width=part.beam_width,
         n_best=n_best,
         max_length=part.max_length or 100_000,
         min_length=part.min_length,
         length_penalty=LengthPenalty(part.length_penalty, part.length_form),
         block_ngrams=part.block_ngrams,
+        coverage_penalty=part.coverage_penalty,
+        groups=part.beam_groups,
+        diversity=part.diversity,
     )
 
 
@@ -45,34 +59,118 @@ def longest_answer(part: SearchPart, source: int | None) -> int:
     return _OF_PICTURES if source is None else 2 * source + 20
 
 
+def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
+    """A network as a search takes it."""
+    unattended = None if network.attentive is None else network.unattended
+    return SearchedModel(network.step, network.rows, symbols.end, symbols.end, unattended)
+
+
 def search(
     network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart, asked: Asked | None = None
 ) -> list[list[Hypothesis]]:
-    """The best answers to the source of each pair, in order."""
+    """The best answers to the source of each pair, in order; sources of like length go together."""
     asked = asked or Asked()
+    options = beam_options(part, asked.n_best)
+    model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}
-    for chosen, answers in searches(network, pairs, part, asked):
+    for chosen, state in _read(network, pairs, asked.at_once):
+        answers = beam_search(
+            model,
+            state,
+            len(chosen),
+            options,
+            prefixes=[asked.prefix] * len(chosen) if asked.prefix else None,
+            phrases=[asked.phrases] * len(chosen) if asked.phrases else None,
+            max_lengths=_longest(pairs, part, chosen),
+            device=network.device,
+        )
         found.update(zip(chosen, answers, strict=True))
     return [found[i] for i in range(len(pairs.pairs))]
 
 
-def searches(
-    network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart, asked: Asked
-) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
-    """The same batch by batch, sources of like length together, long ones first."""
-    options = beam_options(part, asked.n_best)
+def stream(network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart) -> Iterator[int]:
+    """The symbols of the best answer to the only pair's source, as soon as they are settled."""
+    ((chosen, state),) = _read(network, pairs, 1)
+    (longest,) = _longest(pairs, part, chosen)
+    return stream_search(
+        searched(network, pairs.symbols),
+        state,
+        beam_options(part),
+        max_length=longest,
+        device=network.device,
+    )
+
+
+@torch.no_grad()
+def sample(
+    network: Seq2SeqNetwork,
+    pairs: EncodedPairs,
+    part: SearchPart,
+    transform: LogitsTransform,
+    *,
+    seed: int,
+    count: int = 1,
+) -> list[list[Hypothesis]]:
+    """Answers that are drawn, symbol by symbol, `count` for each pair's source.
+
+    What is drawn for a source hangs on the seed and on its place, not on what it is drawn beside.
+    """
     model = searched(network, pairs.symbols)
+    found: dict[int, list[Hypothesis]] = {}
+    for chosen, state in _read(network, pairs, _AT_ONCE):
+        rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count)
+        state = model.rows(state, rows.to(network.device))
+        longest = np.repeat(_longest(pairs, part, chosen), count)
+        drawers = [np.random.default_rng([seed, i, n]) for i in chosen for n in range(count)]
+        last = torch.full((len(drawers),), model.begin, device=network.device)
+        symbols: list[list[int]] = [[] for _ in drawers]
+        totals, ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
+        for t in range(int(longest.max(initial=0))):
+            log_probs, state = model.step(last, state)
+            if t < part.min_length:
+                log_probs[:, model.end] = -torch.inf
+            shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
+            points = torch.tensor([[drawer.random()] for drawer in drawers], dtype=torch.float64)
+            last = torch.searchsorted(shares, points * shares[:, -1:], right=True).squeeze(1)
+            last = last.clamp(max=shares.shape[1] - 1).to(network.device)
+            gained = log_probs.gather(1, last.unsqueeze(1)).squeeze(1).tolist()
+            for row, symbol in enumerate(last.tolist()):
+                if ended[row] or t >= longest[row]:
+                    continue
+                totals[row] += gained[row]
+                if symbol == model.end:
+                    ended[row] = True
+                else:
+                    symbols[row].append(symbol)
+            if all(ended | (longest <= t + 1)):
+                break
+        penalty = beam_options(part).length_penalty
+        for place, i in enumerate(chosen):
+            own = range(place * count, (place + 1) * count)
+            found[i] = [
+                Hypothesis(
+                    tuple(symbols[row]),
+                    float(totals[row]),
+                    float(totals[row]) / penalty.divisor(len(symbols[row]) + int(ended[row])),
+                    bool(ended[row]),
+                )
+                for row in own
+            ]
+    return [found[i] for i in range(len(pairs.pairs))]
+
+
+def _read(
+    network: Seq2SeqNetwork, pairs: EncodedPairs, at_once: int
+) -> Iterator[tuple[list[int], DecoderState]]:
+    """The pairs of each batch, sources of like length together, and what the network has read of them."""
     order = sorted(range(len(pairs.pairs)), key=lambda i: -len(pairs.sources[i]))
-    for at in range(0, len(order), asked.at_once):
-        chosen = order[at : at + asked.at_once]
+    for at in range(0, len(order), at_once):
+        chosen = order[at : at + at_once]
         with torch.no_grad():
             _, state = network.read(pairs.sources_of(chosen).to(network.device))
-        of_text = pairs.symbols.source is not None
-        longest = [longest_answer(part, len(pairs.sources[i]) if of_text else None) for i in chosen]
-        found = beam_search(model, state, len(chosen), options, max_lengths=longest, device=network.device)
-        yield chosen, found
+        yield chosen, state
 
 
-def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
-    """A network as a search takes it."""
-    return SearchedModel(network.step, network.rows, symbols.end, symbols.end)
+def _longest(pairs: EncodedPairs, part: SearchPart, chosen: Sequence[int]) -> list[int]:
+    of_text = pairs.symbols.source is not None
+    return [longest_answer(part, len(pairs.sources[i]) if of_text else None) for i in chosen]

@@ -15,7 +15,7 @@ from recurra.config import build_config
 from recurra.data.batches import PairBatch
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.layers import State
-from recurra.metrics.translation import TextFigures, count_texts
+from recurra.metrics.translation import count_texts
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.seq2seq.config import CONFIGS, Seq2SeqConfig
@@ -85,7 +85,7 @@ class Seq2SeqObjective:
         if self._decoded is not None:
             greedy = self._config.model_copy(update={"beam_width": 1})
             found = search(self._network, self._decoded, greedy)
-            texts = [self._valid.symbols.target.decode(answers[0].symbols) for answers in found]
+            texts = [self._valid.symbols.target.decode(answers[0].symbols).strip() for answers in found]
             scores = count_texts(texts, [pair.targets for pair in self._decoded.pairs])
             figures |= {"bleu": scores.bleu, "exact": scores.exact}
         return figures
@@ -222,6 +222,3 @@ def _fit(
     if is_main_process:
         log_final(run, outcome, {"final": validation, "test": test})
     return Seq2SeqResult(run.path, outcome, validation, test, is_main_process)
-
-
-__all__ = ["OnReady", "Seq2SeqResult", "TextFigures", "config_of", "resume", "symbols_of", "train"]

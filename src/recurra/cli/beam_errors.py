@@ -1,0 +1,95 @@
+"""`recurra beam-errors RUN`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recurra.cli.options import config_options
+from recurra.config import SearchPart
+
+if TYPE_CHECKING:
+    from recurra.tasks.seq2seq.beam_doctor import Diagnosis, Tried
+
+
+@config_options(SearchPart)
+def beam_errors(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained translator, chat-bot or captioner.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Sources; without it, the pairs held out in training.")
+    ] = None,
+    target: Annotated[Path | None, typer.Option(help="The right answers, or captions, of --data.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Look at the first so many pairs.")] = 500,
+    widths: Annotated[str, typer.Option(help="Widths to try, with commas between.")] = "1,2,5,10",
+    alphas: Annotated[str, typer.Option(help="Length penalties to try.")] = "0,0.6,1",
+    shown: Annotated[int, typer.Option(min=0, help="Answers to show in the table.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Was it the beam or the model? Whose fault each wrong answer is, what other beams give, what to change.
+
+    recurra beam-errors runs/en-de --data val.en --target val.de
+    """
+    from recurra.tasks.loading import load_pair_model
+    from recurra.tasks.seq2seq import beam_doctor
+    from recurra.tasks.seq2seq.facade import PairModel
+
+    every_width = _numbers("widths", widths, int, 1)
+    every_alpha = _numbers("alphas", alphas, float, 0.0)
+    model = load_pair_model(run, PairModel).searching(**options)
+    pairs = model.pairs_of(data, target)[:rows]
+    diagnoses = beam_doctor.diagnose(model, pairs)
+    shares = beam_doctor.shares_of(diagnoses)
+    width, alpha = model.config.beam_width, model.config.length_penalty
+    if not as_json:
+        _show_table(diagnoses, shown)
+        typer.echo(
+            f"\nwidth {width}, alpha {alpha:g}: {shares.none:,} of {len(pairs):,} right to the letter; of "
+            f"the other {shares.wrong:,} the beam is at fault for {shares.beam:,} "
+            f"({shares.share('beam'):.1%}), the model for {shares.model:,} ({shares.share('model'):.1%})\n"
+        )
+        typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'beam at fault':>15}")
+    tried: list[Tried] = []
+    for one in beam_doctor.sweep(model, pairs, sorted({*every_width, width}), sorted({*every_alpha, alpha})):
+        tried.append(one)
+        if not as_json:
+            typer.echo(
+                f"{one.width:>6}{one.alpha:>7g}{one.bleu:>8.2f}{one.seconds:>9.1f}{one.beam_share:>15.1%}"
+            )
+    told = beam_doctor.advice(shares, tried, width, alpha)
+    if as_json:
+        found = {
+            "right": shares.none,
+            "beam": shares.beam,
+            "model": shares.model,
+            "tried": [vars(one) for one in tried],
+            "advice": told,
+            "answers": [one.to_dict() for one in diagnoses],
+        }
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        typer.echo(f"\n{told}")
+
+
+def _show_table(diagnoses: list["Diagnosis"], shown: int) -> None:
+    for one in diagnoses[:shown]:
+        typer.echo(
+            f"read   {one.source}\n"
+            f"right  {one.right_score:9.4f}  {one.right}\n"
+            f"found  {one.found_score:9.4f}  {one.found}\n"
+            f"fault  {one.fault}\n"
+        )
+
+
+def _numbers(name: str, text: str, kind: Any, least: float) -> list[Any]:
+    from recurra.errors import ConfigError
+
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < least:
+        raise ConfigError(f"--{name}: got {text!r}, expected numbers >= {least:g} with commas between.")
+    return found

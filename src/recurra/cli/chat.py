@@ -1,0 +1,75 @@
+"""`recurra chat RUN`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recurra.cli.options import config_options
+from recurra.config import SearchPart
+
+if TYPE_CHECKING:
+    from recurra.tasks.seq2seq.facade import Conversation
+
+_HELP = "/reset forgets what was said, /why shows what the last answer was made from, /quit ends"
+
+
+@config_options(SearchPart)
+def chat(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained chat-bot.")],
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Talk with a chat-bot, which remembers the last turns: a line in, an answer out.
+
+    /reset forgets what was said, /why shows what the last answer was made from, /quit ends.
+    """
+    from recurra.cli.text_lines import lines_of
+    from recurra.tasks.loading import load_pair_model
+    from recurra.tasks.seq2seq.facade import ChatBot
+
+    talk = load_pair_model(run, ChatBot).searching(**options).conversation()
+    is_person = sys.stdin.isatty()
+    if is_person:
+        typer.echo(_HELP, err=True)
+        typer.echo("> ", nl=False, err=True)
+    for line in lines_of("-"):
+        text = line.strip()
+        if text == "/quit":
+            return
+        if text == "/reset":
+            talk.reset()
+        elif text == "/why":
+            _tell_why(talk)
+        elif text.startswith("/"):
+            typer.echo(f"there is no {text.split()[0]}; {_HELP}", err=True)
+        elif text:
+            for piece in talk.stream(text):
+                typer.echo(piece, nl=False)
+                sys.stdout.flush()
+            typer.echo()
+        if is_person:
+            typer.echo("> ", nl=False, err=True)
+
+
+def _tell_why(talk: "Conversation") -> None:
+    """For each symbol of the last answer, the three that it was made from most."""
+    from recurra.errors import ConfigError
+
+    try:
+        found = talk.why()
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        return
+    if found is None:
+        typer.echo("nothing was said yet", err=True)
+        return
+    for target, weights in zip(found.target, found.weights, strict=True):
+        best = sorted(range(len(weights)), key=lambda s: -weights[s])[:3]
+        looked = "   ".join(f"{_shown(found.source[s])} {weights[s]:.0%}" for s in best)
+        typer.echo(f"{_shown(target):>14}  {looked}")
+
+
+def _shown(symbol: str) -> str:
+    return {"": "(end)", "\n": "(turn)"}.get(symbol, symbol.strip() or "(blank)")

@@ -1,0 +1,87 @@
+"""Pictures of what an encoder-decoder does: where it looked, how well it does by the length of a source."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra.files import written_whole
+from recurra.reports.curves import STYLE, svg_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST = 60  # names on a side: more could not be read
+_CELL = 0.3  # inches
+_COLOURS = ("#2c6fbb", "#c0392b", "#2a9d5c", "#b9770e")
+
+
+def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "Figure":
+    """Weights from 0 to 1, dark for much; of more than 60 rows or columns the first ones.
+
+    Shapes: weights (rows, columns).
+    """
+    from matplotlib.figure import Figure
+
+    weights = weights[:_MOST, :_MOST]
+    T, S = weights.shape
+    down, across = ([_shown(name) for name in side[:_MOST]] for side in (rows, columns))
+    longest = [max(map(len, side), default=1) for side in (down, across)]
+    size = (0.4 + S * _CELL + 0.085 * longest[0], 0.4 + T * _CELL + 0.085 * longest[1])
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(weights, cmap="Greys", vmin=0.0, vmax=1.0, aspect="auto")
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(S), across, rotation=90)
+    axes.set_yticks(range(T), down)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_color("#9aa5b1")
+    return figure
+
+
+def bleu_by_length(series: Mapping[str, Sequence[tuple[str, float, int]]]) -> "Figure":
+    """BLEU over the words of a source, a line for each model; a point is (lengths, BLEU, how many texts)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    for colour, (name, points) in zip(_COLOURS * len(series), series.items(), strict=False):
+        axes.plot(range(len(points)), [bleu for _, bleu, _ in points], marker="o", color=colour, label=name)
+    points = next(iter(series.values()), ())
+    axes.set_xticks(range(len(points)), [f"{lengths}\n({count})" for lengths, _, count in points])
+    axes.set_xlabel("words of the source (how many texts)")
+    axes.set_ylabel("BLEU")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
+
+
+def as_svg(draw: Any, *given: Any, **named: Any) -> str:
+    """A picture of `draw` as an element that a page can hold."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        return svg_of(draw(*given, **named))
+
+
+def write_png(path: Path, draw: Any, *given: Any, **named: Any) -> None:
+    """Write a picture of `draw` as PNG.
+
+    Raises: StorageError if it cannot be written.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = draw(*given, **named)
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png", dpi=110)
+    with written_whole(path) as file:
+        file.write(buffer.getvalue())
+
+
+def _shown(name: str) -> str:
+    """A name that can be seen; $ would begin a formula."""
+    shown = {"": "(end)", "\n": "(line)"}.get(name, name.strip() or "(blank)")
+    return shown.replace("$", r"\$")

@@ -1,0 +1,150 @@
+"""Beam error analysis: whose fault each wrong answer is, what other beams give, what to change."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from recurra.data.readers.pairs import Pair
+from recurra.decoding.beam_errors import Fault, FaultShares, fault_of
+from recurra.metrics.translation import count_texts
+from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.pair_model import PairModel
+from recurra.tasks.seq2seq.searching import beam_options
+
+_AT_ONCE = 64
+_GAIN = 0.2  # BLEU: less is no reason to change anything
+_MUCH = 0.2  # of the faults
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One source, the right answer nearest to the model's heart, what was found, and whose fault it is."""
+
+    source: str
+    right: str
+    found: str
+    right_score: float
+    found_score: float
+    fault: Fault
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a width and a length penalty gave."""
+
+    width: int
+    alpha: float
+    bleu: float
+    seconds: float
+    beam_share: float
+
+
+def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, float]]:
+    """Of each pair the target that the model likes best, and the score that a search would give it.
+
+    score = log P(y|x) / divisor(|y|) + β Σ_s log min(κ_s, 1)
+    """
+    options = beam_options(model.config)
+    encoded = EncodedPairs(pairs, model.symbols)
+    order = sorted(range(len(encoded.pair_of)), key=lambda i: encoded.lengths[i])
+    of_row = dict.fromkeys(order, 0.0)
+    with torch.no_grad():
+        for at in range(0, len(order), _AT_ONCE):
+            chosen = order[at : at + _AT_ONCE]
+            # Rows one by one where coverage counts: padding would be attended to.
+            groups = [chosen] if not options.coverage_penalty else [[i] for i in chosen]
+            for group in groups:
+                batch = encoded.batch(group).to(model.network.device)
+                losses, state = model.network.losses_and_state(batch)
+                sums = (-losses.double().sum(1)).tolist()
+                bonus = [0.0] * len(group)
+                if options.coverage_penalty:
+                    bonus = (options.coverage_penalty * model.network.unattended(state)).tolist()
+                lengths = (batch.target_lengths + 1).tolist()
+                for i, log_prob, length, more in zip(group, sums, lengths, bonus, strict=True):
+                    of_row[i] = log_prob / options.length_penalty.divisor(int(length)) + more
+    scores = [of_row[i] for i in range(len(encoded.pair_of))]
+    best: dict[int, tuple[str, float]] = {}
+    targets = [target for pair in pairs for target in pair.targets]
+    for pair, target, score in zip(encoded.pair_of, targets, scores, strict=True):
+        if pair not in best or score > best[pair][1]:
+            best[pair] = (target, score)
+    return [best[i] for i in range(len(pairs))]
+
+
+def diagnose(model: PairModel, pairs: Sequence[Pair]) -> list[Diagnosis]:
+    """Whose fault each wrong answer is."""
+    found = [answers[0] for answers in model.answers(pairs)]
+    return [
+        Diagnosis(
+            " / ".join(pair.source),
+            right,
+            answer.text,
+            score,
+            answer.score,
+            fault_of(score, answer.score, same=answer.text in pair.targets),
+        )
+        for pair, (right, score), answer in zip(pairs, right_scores(model, pairs), found, strict=True)
+    ]
+
+
+def shares_of(diagnoses: Sequence[Diagnosis]) -> FaultShares:
+    """How many answers were right, and whose fault the others were."""
+    return FaultShares.count(one.fault for one in diagnoses)
+
+
+def sweep(
+    model: PairModel, pairs: Sequence[Pair], widths: Sequence[int], alphas: Sequence[float]
+) -> Iterator[Tried]:
+    """What each width gives with each length penalty: BLEU, time, and the beam's share of the faults."""
+    for alpha in alphas:
+        for width in widths:
+            other = model.searching(beam_width=width, length_penalty=alpha, beam_groups=1)
+            began = time.perf_counter()
+            diagnoses = diagnose(other, pairs)
+            seconds = time.perf_counter() - began
+            bleu = count_texts([one.found for one in diagnoses], [pair.targets for pair in pairs]).bleu
+            yield Tried(width, alpha, bleu, seconds, shares_of(diagnoses).share("beam"))
+
+
+def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float) -> str:
+    """What to change, in a sentence or two."""
+    if not shares.wrong:
+        return "Every answer is right: nothing is to be changed."
+    parts = []
+    now = next((one for one in tried if (one.width, one.alpha) == (width, alpha)), None)
+    best = max(tried, key=lambda one: one.bleu, default=None)
+    if now is not None and best is not None:
+        # The quickest of those that are as good as the best, or nearly.
+        best = min((one for one in tried if one.bleu >= best.bleu - _GAIN / 2), key=lambda one: one.seconds)
+        if best.bleu > now.bleu + _GAIN:
+            parts.append(
+                f"Search with --beam-width {best.width} --length-penalty {best.alpha:g}: BLEU "
+                f"{best.bleu:.2f} in place of {now.bleu:.2f}, in {best.seconds:.1f} s in place of "
+                f"{now.seconds:.1f}."
+            )
+        elif best.seconds < 0.8 * now.seconds and best.bleu >= now.bleu - _GAIN / 2:
+            parts.append(
+                f"--beam-width {best.width} --length-penalty {best.alpha:g} is as good (BLEU "
+                f"{best.bleu:.2f}) in {best.seconds:.1f} s in place of {now.seconds:.1f}."
+            )
+        else:
+            parts.append("No beam that was tried does better: leave the search as it is.")
+    if shares.share("beam") >= _MUCH:
+        parts.append(
+            f"The beam is at fault for {shares.share('beam'):.0%}: a wider one finds more of what the model "
+            "likes, which need not be better texts; the figures above tell."
+        )
+    if shares.share("model") > 1 - _MUCH:
+        parts.append(
+            f"The model is at fault for {shares.share('model'):.0%}: more or better pairs, a longer or "
+            "larger training, or other regularisation would help, a wider beam hardly."
+        )
+    return " ".join(parts)

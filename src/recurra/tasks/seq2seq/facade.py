@@ -1,0 +1,146 @@
+"""Translators, chat-bots and captioners that a person holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.readers.pairs import Pair
+from recurra.data.readers.pictures import Pictures, read_pictures
+from recurra.tasks.seq2seq.config import ChatConfig
+from recurra.tasks.seq2seq.pair_model import Answer, AttentionMap, PairModel
+
+__all__ = [
+    "PAIR_MODELS",
+    "Answer",
+    "AttentionMap",
+    "Captioner",
+    "ChatBot",
+    "Conversation",
+    "PairModel",
+    "Translator",
+]
+
+
+class Translator(PairModel):
+    """From a text to another.
+
+    translator = recurra.Translator.train("train.en", "train.de", out="runs/en-de")
+    translator.translate("A dog runs.")
+    """
+
+    task = "translate"
+
+    def translate(self, text: str | Sequence[str]) -> Any:
+        """The best translation of a text, or of each of several."""
+        if isinstance(text, str):
+            return self.translations(text)[0].text
+        return [found[0].text for found in self.answers([Pair((one,)) for one in text])]
+
+    def translations(
+        self, text: str, n_best: int = 1, *, prefix: str = "", phrases: Sequence[str] = ()
+    ) -> list[Answer]:
+        """The `n_best` best translations of a text, best first."""
+        return self.answers([Pair((text,))], n_best=n_best, prefix=prefix, phrases=phrases)[0]
+
+    def translate_stream(
+        self, texts: Iterable[str], *, n_best: int = 1, at_once: int = 64, **asked: Any
+    ) -> Iterator[list[Answer]]:
+        """Translations of texts one after the other as they come, `at_once` of them together."""
+        texts = iter(texts)
+        while some := list(islice(texts, at_once)):
+            yield from self.answers([Pair((text,)) for text in some], n_best=n_best, **asked)
+
+
+class ChatBot(PairModel):
+    """From what was said last to an answer.
+
+    bot = recurra.ChatBot.train("dialogues.jsonl", out="runs/chat")
+    talk = bot.conversation()
+    talk.say("Have you seen any good films?")
+    """
+
+    task = "chat"
+
+    def conversation(self) -> "Conversation":
+        """A new conversation, of which nothing was said yet."""
+        return Conversation(self)
+
+    @property
+    def memory_turns(self) -> int:
+        """How many turns an answer is made from."""
+        assert isinstance(self.config, ChatConfig), "a chat-bot's configuration"
+        return self.config.memory_turns
+
+
+class Conversation:
+    """Turns that were said, of which a bot remembers the last."""
+
+    def __init__(self, bot: ChatBot) -> None:
+        self.bot = bot
+        self.turns: list[str] = []
+        self._last: Pair | None = None
+
+    def say(self, text: str) -> str:
+        """The bot's answer; both turns are remembered."""
+        return "".join(self.stream(text))
+
+    def stream(self, text: str) -> Iterator[str]:
+        """The bot's answer piece by piece; both turns are remembered once it is whole."""
+        before = (*self.turns, text)[-self.bot.memory_turns :]
+        pieces = []
+        for piece in self.bot.streamed(Pair(before)):
+            pieces.append(piece)
+            yield piece
+        answer = "".join(pieces).strip()
+        self._last = Pair(before, (answer,))
+        self.turns += [text, answer]
+
+    def why(self) -> AttentionMap | None:
+        """Where the bot looked while it wrote its last answer; None before there is one.
+
+        Raises: ConfigError for a model without attention.
+        """
+        return None if self._last is None else self.bot.attention(self._last)
+
+    def reset(self) -> None:
+        """Forget all that was said."""
+        self.turns, self._last = [], None
+
+
+class Captioner(PairModel):
+    """From a picture, or the numbers of one, to a sentence.
+
+    captioner = recurra.Captioner.train("features.npz", "captions.jsonl", out="runs/captions")
+    captioner.caption("new.npz")
+    """
+
+    task = "caption"
+
+    def caption(self, pictures: str | Path | NDArray[Any]) -> list[str]:
+        """The best caption of each picture of a file, a folder or an array.
+
+        Shapes: an array (N, F), (N, R, F) or (N, C, H, W), as the pictures that were learnt from.
+        Raises: DataError for pictures of other shapes, or a file that cannot be used.
+        """
+        read = Pictures(Path("array"), pictures) if isinstance(pictures, np.ndarray) else None
+        pairs = self.pairs_of_pictures(read or read_pictures(Path(str(pictures))))
+        return [found[0].text for found in self.answers(pairs)]
+
+    def pairs_of_pictures(self, pictures: Pictures) -> list[Pair]:
+        """Pictures as pairs that have no captions yet.
+
+        Raises: DataError for pictures of other shapes than those that were learnt from.
+        """
+        pairs = [
+            Pair((name,), (), pictures.of(name), str(pictures.path), number)
+            for number, name in enumerate(pictures.names, start=1)
+        ]
+        self.check_shapes(pairs[:1])
+        return pairs
+
+
+PAIR_MODELS: dict[str, type[PairModel]] = {kind.task: kind for kind in (Translator, ChatBot, Captioner)}

@@ -1,0 +1,286 @@
+"""What translators, chat-bots and captioners have in common: train, evaluate, answer."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recurra.config import SearchPart, build_config
+from recurra.data.examples import BadRows
+from recurra.data.readers.pairs import Pair
+from recurra.decoding import Hypothesis, LogitsTransform, chain, temperature, top_k, top_p
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.layers import RecurrentLayer
+from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.runs import RunFolder
+from recurra.tasks.seq2seq import training
+from recurra.tasks.seq2seq.config import CONFIGS, Seq2SeqConfig
+from recurra.tasks.seq2seq.corpus import PairSymbols, build_corpus, fingerprint, read_files
+from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.figures import PairFigures, measure
+from recurra.tasks.seq2seq.networks import build_network
+from recurra.tasks.seq2seq.searching import Asked, sample, search, stream
+from recurra.training import Listener, named_memory_faults
+from recurra.training.snapshot import restore_weights
+
+_MOST_TRIES = 3  # for so many different texts as are asked for, the search is widened at most so often
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text that was found: log P of it, what it was ranked by, and whether it came to an end."""
+
+    text: str
+    log_prob: float
+    score: float
+    ended: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """Where a decoder looked at each symbol that it wrote; the last row is of the end.
+
+    Shapes: weights (T, S), each row sums to 1.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: NDArray[np.float32]
+
+
+class PairModel:
+    """What translators, chat-bots and captioners have in common; see `Translator`, `ChatBot`, `Captioner`."""
+
+    task: ClassVar[str]
+
+    def __init__(
+        self,
+        network: Seq2SeqNetwork,
+        symbols: PairSymbols,
+        config: Seq2SeqConfig,
+        run: RunFolder | None = None,
+    ) -> None:
+        self.network = network.eval()
+        for module in network.modules():
+            if isinstance(module, RecurrentLayer):
+                module.keep_packed = True
+        self.symbols, self.config, self.run = symbols, config, run
+
+    @classmethod
+    def train(
+        cls,
+        data: str | Path,
+        target: str | Path | None = None,
+        *,
+        out: str | Path,
+        overwrite: bool = False,
+        listeners: Sequence[Listener] = (),
+        **options: Any,
+    ) -> Self:
+        """Train on the pairs of a file, or of two in step, into the run folder `out`; `options` are those of
+        `recurra train`.
+
+        Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
+        if `out` is in the way.
+        """
+        beside = "captions" if cls.task == "caption" else "target"
+        files = {"data": data, beside: target} | {
+            name: options[name]
+            for name in ("valid", "test", f"valid_{beside}", f"test_{beside}")
+            if name in options
+        }
+        for name, file in files.items():
+            if not isinstance(file, str | Path | None):
+                raise ConfigError(f"{name}: got {type(file).__name__}, expected the path of a file.")
+        options |= {name: str(file) for name, file in files.items() if file is not None}
+        config = build_config(CONFIGS[cls.task], overrides=options)
+        training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
+        return cls.load(out)
+
+    @classmethod
+    def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
+        """The model that lies in a run folder, with its best weights.
+
+        Raises: RunError if there is none, it is damaged or of another task.
+        """
+        folder = RunFolder.open(Path(run))
+        task, config = training.config_of(folder)
+        if task != cls.task:
+            raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
+        symbols = training.symbols_of(folder)
+        weights = folder.read_weights()
+        with named_memory_faults("use a machine with more memory"):
+            network = build_network(config, symbols)
+            restore_weights(network, weights, source=str(folder.weights))
+        return cls(network.to(device), symbols, config, folder)
+
+    def searching(self, **options: Any) -> Self:
+        """The same model, which searches otherwise than it was trained to.
+
+        model.searching(beam_width=10, length_penalty=0.6).translate("A dog runs.")
+
+        Raises: ConfigError for an unknown option or value.
+        """
+        checked = build_config(SearchPart, overrides=options)
+        if checked.coverage_penalty and self.network.attentive is None:
+            raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
+        config = self.config.model_copy(update={name: getattr(checked, name) for name in options})
+        longest = config.max_length
+        if longest is not None and config.min_length > longest:
+            raise ConfigError(f"min_length: got {config.min_length}, more than max_length, {longest}.")
+        return type(self)(self.network, self.symbols, config, self.run)
+
+    def evaluate(
+        self, data: str | Path | None = None, target: str | Path | None = None, *, skip_bad: bool = False
+    ) -> PairFigures:
+        """How well the model answers the pairs of a file, or without one those held out in training.
+
+        Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
+        """
+        return self.measure(self.pairs_of(data, target, BadRows(skip_bad or self.config.skip_bad)))
+
+    def measure(self, pairs: Sequence[Pair]) -> PairFigures:
+        """How well the model answers some pairs."""
+        return measure(self.network, EncodedPairs(pairs, self.symbols), self.config)
+
+    def pairs_of(
+        self,
+        data: str | Path | None = None,
+        target: str | Path | None = None,
+        bad: BadRows | None = None,
+    ) -> list[Pair]:
+        """The pairs of a file, or without one those held out in training.
+
+        Raises: as `evaluate`, and DataError if the held-out pairs are no longer what they were.
+        """
+        if data is not None:
+            bad = BadRows(self.config.skip_bad) if bad is None else bad
+            beside = None if target is None else Path(target)
+            pairs = [pair for pair in read_files(self.config, Path(data), beside, bad) if any(pair.targets)]
+            if not pairs:
+                raise DataError(f"{data}: has no pair with a target; check the files.")
+            self.check_shapes(pairs)
+            return pairs
+        if self.run is None:
+            raise ConfigError("data: the model is of no run, so it has no pairs of its own; name a file.")
+        pairs = build_corpus(training.config_of(self.run)[1]).valid
+        known = self.run.read_settings()["data"]["valid"]
+        if fingerprint(pairs) != known["fingerprint"]:
+            raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
+        return pairs
+
+    def check_shapes(self, pairs: Iterable[Pair]) -> None:
+        """Refuse pairs with other numbers than were learnt from. Raises: DataError naming the first."""
+        for pair in pairs:
+            shape = () if pair.vectors is None else pair.vectors.shape
+            if shape != self.symbols.vector_shape:
+                raise DataError(
+                    f"{pair.place}: has numbers of shape {shape}, expected {self.symbols.vector_shape}."
+                )
+
+    def answers(
+        self, pairs: Sequence[Pair], *, n_best: int = 1, prefix: str = "", phrases: Sequence[str] = ()
+    ) -> list[list[Answer]]:
+        """The `n_best` best answers to the source of each pair, best first, no text twice; of an empty source
+        the empty text.
+
+        With `prefix` each begins with it, with `phrases` each has them somewhere in it.
+
+        Raises: ConfigError for fewer than one.
+        """
+        found: list[list[Answer]] = [[Answer("", 0.0, 0.0)] for _ in pairs]
+        wanted = [
+            i for i, pair in enumerate(pairs) if pair.vectors is not None or any(map(str.split, pair.source))
+        ]
+        ids = tuple(tuple(self._within(phrase)) for phrase in phrases)
+        asked = n_best
+        for attempt in range(_MOST_TRIES):
+            encoded = EncodedPairs([pairs[i] for i in wanted], self.symbols)
+            how = Asked(asked, tuple(self._beginning(prefix)), ids)
+            for i, hypotheses in zip(wanted, search(self.network, encoded, self.config, how), strict=True):
+                found[i] = self._different(hypotheses)[:n_best]
+            asked *= 2  # of hypotheses that are written alike one alone counts
+            wanted = [i for i in wanted if len(found[i]) < n_best]
+            if n_best == 1 or not wanted or attempt + 1 == _MOST_TRIES:
+                break
+        return found
+
+    def sampled(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        count: int = 1,
+        warmth: float = 1.0,
+        k: int | None = None,
+        p: float | None = None,
+        seed: int = 0,
+    ) -> list[list[Answer]]:
+        """`count` answers to the source of each pair that are drawn: `warmth` is the temperature, `k` and `p`
+        keep the likeliest symbols alone.
+
+        Raises: ConfigError for values that cannot be.
+        """
+        transforms: list[LogitsTransform] = [temperature(warmth)]
+        transforms += [] if k is None else [top_k(k)]
+        transforms += [] if p is None else [top_p(p)]
+        encoded = EncodedPairs(pairs, self.symbols)
+        drawn = sample(self.network, encoded, self.config, chain(transforms), seed=seed, count=count)
+        return [[self._answer(one) for one in hypotheses] for hypotheses in drawn]
+
+    def streamed(self, pair: Pair) -> Iterator[str]:
+        """The text of the best answer to a pair's source, piece by piece as soon as it is settled."""
+        if pair.vectors is None and not any(map(str.split, pair.source)):
+            return iter(())
+        ids = stream(self.network, EncodedPairs([pair], self.symbols), self.config)
+        return self.symbols.target.stream(ids)
+
+    @torch.no_grad()
+    def attention(self, pair: Pair) -> AttentionMap:
+        """Where the decoder looks while it writes the pair's first target.
+
+        Raises: ConfigError for a model without attention.
+        """
+        if self.network.attentive is None:
+            raise ConfigError("attention: the model has none; train one with --attention general.")
+        encoded = EncodedPairs([pair], self.symbols)
+        batch = encoded.batch([0]).to(self.network.device)
+        _, state = self.network.read(batch)
+        written = self.network.write(batch.steps(self.network.start)[0], state)
+        assert written.weights is not None, "it has attention"
+        tokenizer = self.symbols.source
+        if tokenizer is None:
+            source = tuple(str(step) for step in range(written.weights.shape[2]))
+        else:
+            source = tuple(tokenizer.decode([i]) for i in encoded.sources[0].tolist())
+        target = tuple(self.symbols.target.decode([i]) for i in batch.target[0].tolist())
+        return AttentionMap(source, (*target, ""), written.weights[0].float().cpu().numpy())
+
+    def _answer(self, hypothesis: Hypothesis) -> Answer:
+        text = self.symbols.target.decode(hypothesis.symbols).strip()
+        return Answer(text, hypothesis.log_prob, hypothesis.score, hypothesis.ended)
+
+    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[Answer]:
+        """The answers, each text once: subwords may be put together to one in several ways."""
+        found: dict[str, Answer] = {}
+        for one in map(self._answer, hypotheses):
+            found.setdefault(one.text, one)
+        return list(found.values())
+
+    def _beginning(self, text: str) -> list[int]:
+        return self.symbols.encode_target(text) if text else []
+
+    def _within(self, phrase: str) -> list[int]:
+        """The symbols of a phrase as it stands within a text: subwords have the blank before it."""
+        blank = " " if self.symbols.target.unit == "subword" else ""
+        ids = self.symbols.encode_target(blank + phrase.strip())
+        if not ids:
+            raise ConfigError(f"phrases: {phrase!r} is empty; leave it out.")
+        return ids
