@@ -209,6 +209,19 @@ void bind_attentive(nb::module_& m) {
       });
 }
 
+void bind_best_symbols(nb::module_& m) {
+  nb::class_<BestSymbols>(m, "BestSymbols", "The best symbols of rows of scores; native/best_symbols.h says what each field is.")
+      .def(nb::init<>())
+      .def_rw("threads", &BestSymbols::threads)
+      .def_rw("R", &BestSymbols::R)
+      .def_rw("V", &BestSymbols::V)
+      .def_rw("k", &BestSymbols::k)
+      .RECURRA_FIELD(BestSymbols, scores)
+      .RECURRA_FIELD(BestSymbols, log_probs)
+      .RECURRA_FIELD(BestSymbols, symbols)
+      .def("run", [](const BestSymbols& call) { kernels().best_symbols(call); }, nb::call_guard<nb::gil_scoped_release>());
+}
+
 using FloatsIn = nb::ndarray<const float, nb::numpy, nb::c_contig, nb::device::cpu>;
 using FloatsOut = nb::ndarray<float, nb::numpy, nb::c_contig, nb::device::cpu>;
 
@@ -297,6 +310,7 @@ NB_MODULE(_native, m) {
   bind_recurrence(m);
   bind_output_layer(m);
   bind_attentive(m);
+  bind_best_symbols(m);
   bind_streaming(m);
   bind_pool(m);
   bind_threads(m);

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "attentive.h"
+#include "best_symbols.h"
 #include "entry.h"
 #include "output_layer.h"
 
@@ -71,6 +72,7 @@ const Kernels kernels = {
     attentive_forward,
     attentive_backward,
     attentive_pack,
+    best_symbols,
     peak_flops,
 };
 

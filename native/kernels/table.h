@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../attentive.h"
+#include "../best_symbols.h"
 #include "../output_layer.h"
 #include "../packed.h"
 #include "../recurrence.h"
@@ -21,10 +22,11 @@ struct Kernels {
   PackedLayer* (*pack)(const Recurrence&);
   void (*output_layer_forward)(OutputLayer&);
   void (*output_layer_backward)(OutputLayer&);
-  // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
   void (*attentive_forward)(const Attentive&);
   void (*attentive_backward)(const Attentive&);
   PackedAttentive* (*attentive_pack)(const Attentive&);  // the caller deletes it
+  void (*best_symbols)(const BestSymbols&);
+  // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
   double (*peak_flops)(double seconds);
 };
 

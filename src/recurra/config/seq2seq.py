@@ -98,8 +98,8 @@ class SearchPart(Part):
     min_length: int = option(0, "symbols of an answer at least", unit="symbols", ge=0)
     max_length: int | None = option(
         None,
-        "symbols of an answer at most, its end among them; if not given, 20 and twice those of the source, "
-        "of pictures 100",
+        "symbols of an answer at most, its end among them; if not given, 10 and one and a half times those "
+        "of the source, of pictures 100",
         unit="symbols",
         ge=1,
         le=100_000,

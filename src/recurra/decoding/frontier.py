@@ -10,6 +10,7 @@ from torch import Tensor
 
 from recurra.decoding.constraints import Candidate, choose_with_phrases, has_phrases
 from recurra.errors import ConfigError
+from recurra.kernels.best_symbols import best_symbols
 
 StateT = TypeVar("StateT")
 
@@ -98,10 +99,10 @@ class Hypothesis(NamedTuple):
 class SearchedModel(Generic[StateT]):
     """What a search needs of a model.
 
-    `step` takes the last symbol of each row (R,) and the state, and gives log-probabilities (R, V) and the
-    state after it. Rows of a sentence stand together, of each sentence as many. `rows` takes rows (S', W') of
-    a state, those of S' sentences, one as often as it is named. `unattended` gives Σ_s log min(κ_s, 1) of
-    each row (R,), for the coverage penalty.
+    `step` takes the last symbol of each row (R,) and the state, and gives scores (R, V), whose log-softmax
+    are the log-probabilities, and the state after it. Rows of a sentence stand together, of each sentence as
+    many. `rows` takes rows (S', W') of a state, those of S' sentences, one as often as it is named.
+    `unattended` gives Σ_s log min(κ_s, 1) of each row (R,), for the coverage penalty.
     """
 
     step: Callable[[Tensor, StateT], tuple[Tensor, StateT]]
@@ -155,9 +156,8 @@ class Frontier(Generic[StateT]):
         """One symbol more for each hypothesis; the state after it, of those that go on."""
         S, W, t = self._symbols.shape
         last = self._symbols[..., -1] if t else self._scores.new_full((S, W), self._model.begin).long()
-        log_probs, state = self._model.step(last.reshape(-1), state)
-        allowed = self._allowed(log_probs.view(S, W, -1))
-        scores, parents, symbols = self._diverse(allowed) if self._options.groups > 1 else self._best(allowed)
+        given, state = self._model.step(last.reshape(-1), state)
+        scores, parents, symbols = self._chosen(given.view(S, W, -1))
         self._keep_what_cannot_go_on(scores)
         kept = self._symbols.gather(1, parents.unsqueeze(2).expand(-1, -1, t))
         self._symbols = torch.cat([kept, symbols.unsqueeze(2)], dim=2)
@@ -194,21 +194,37 @@ class Frontier(Generic[StateT]):
             length += 1
         return lines[0][:length]
 
-    def _best(self, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The best continuations of each sentence: scores, the rows that they go on from, symbols.
+    def _chosen(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The continuations that are kept: scores, the rows that they go on from, symbols.
 
-        Shapes: log_probs (S, W, V); results (S, W').
+        Shapes: given (S, W, V); results (S, W').
         """
-        width, (_, _, V) = self._options.width, log_probs.shape
-        # The best of all are among the best of each.
-        best, following = log_probs.topk(min(width, V), dim=2)
-        totals = (self._scores.unsqueeze(2) + best.double()).flatten(1)
-        scores, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
-        found = scores, chosen // best.shape[2], following.flatten(1).gather(1, chosen)
+        S, W, V = given.shape
+        width = self._options.width
+        if self._is_free:
+            best, following = best_symbols(given.flatten(0, 1), width)
+            return self._best(best.view(S, W, -1), following.view(S, W, -1))
+        log_probs = self._allowed(given.log_softmax(2))
+        if self._options.groups > 1:
+            return self._diverse(log_probs)
+        found = self._best(*log_probs.topk(min(width, V), dim=2))
         return found if self._asked.phrases is None else self._with_phrases(log_probs, found)
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether any symbol may follow, and the best are taken."""
+        asked, options, t = self._asked, self._options, self._symbols.shape[2]
+        bound = options.block_ngrams or options.groups > 1 or t < options.min_length
+        return not (bound or asked.phrases is not None or asked.prefixes is not None)
+
+    def _best(self, best: Tensor, following: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the best of each hypothesis those of all. Shapes: best, following (S, W, k)."""
+        totals = (self._scores.unsqueeze(2) + best.double()).flatten(1)
+        scores, chosen = totals.topk(min(self._options.width, totals.shape[1]), dim=1)
+        return scores, chosen // best.shape[2], following.flatten(1).gather(1, chosen)
+
     def _diverse(self, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, group by group. Shapes: as `_best`."""
+        """The same, group by group. Shapes: log_probs (S, W, V)."""
         S, W, V = log_probs.shape
         groups, width = self._options.groups, self._options.width // self._options.groups
         # So many, that what earlier groups took can be passed over.
@@ -282,12 +298,15 @@ class Frontier(Generic[StateT]):
         """Take hypotheses out of those that go on. Shapes: which (S, W) bool; bonus (S, W)."""
         penalty = self._options.length_penalty
         length = self._symbols.shape[2]
-        for place, row in which.nonzero().tolist():
-            symbols = self._symbols[place, row].tolist()
-            log_prob = float(self._scores[place, row])
-            score = log_prob / penalty.divisor(length)
-            if bonus is not None:
-                score += float(bonus[place, row])
+        places = which.nonzero()
+        if not len(places):
+            return
+        lines, log_probs = self._symbols[which].tolist(), self._scores[which].tolist()
+        bonuses = [0.0] * len(lines) if bonus is None else bonus[which].tolist()
+        for place, symbols, log_prob, more in zip(
+            places[:, 0].tolist(), lines, log_probs, bonuses, strict=True
+        ):
+            score = log_prob / penalty.divisor(length) + more
             found = Hypothesis(tuple(symbols[:-1] if ended else symbols), log_prob, score, ended)
             finished = self._finished[self._going[place]]
             # Groups of a diverse beam may come to the same.
@@ -296,37 +315,55 @@ class Frontier(Generic[StateT]):
         self._scores = self._scores.masked_fill(which, -torch.inf)
 
     def _drop_done(self, rows: Tensor, state: StateT) -> StateT:
-        """Leave out the sentences that are done, and give the state of the others. Shapes: rows (S, W)."""
-        bests = self._scores.amax(1).tolist()
-        going = [place for place, best in enumerate(bests) if not self._is_done(self._going[place], best)]
+        """Leave out what cannot be among the best any more, and sentences of which nothing is left; give the
+        state of the others. Shapes: rows (S, W)."""
+        hopeful = [self._hopeful(*each) for each in zip(self._going, self._scores.tolist(), strict=True)]
+        going = [place for place, columns in enumerate(hopeful) if columns]
         for place, sentence in enumerate(self._going):
-            if place not in going:
+            if not hopeful[place]:
                 self._finished[sentence].sort(key=partial(self._rank, sentence))
         self._going = [self._going[place] for place in going]
         if not going:
             return state
-        places = torch.tensor(going, device=rows.device)
-        self._scores, self._symbols = self._scores[places], self._symbols[places]
-        return self._model.rows(state, rows[places])
+        W = max(map(len, hopeful))
+        if len(going) == len(rows) and rows.shape[1] == W:
+            return self._model.rows(state, rows)
+        # Of a sentence with fewer the rest is filled up with its first, at no probability.
+        columns = [hopeful[place] + [0] * (W - len(hopeful[place])) for place in going]
+        places = torch.tensor(going, device=rows.device).unsqueeze(1)
+        chosen = torch.tensor(columns, device=rows.device)
+        real = torch.tensor([[w < len(hopeful[place]) for w in range(W)] for place in going])
+        self._scores = self._scores[places, chosen].masked_fill(~real.to(rows.device), -torch.inf)
+        self._symbols = self._symbols[places, chosen]
+        return self._model.rows(state, rows[places, chosen])
+
+    def _hopeful(self, sentence: int, scores: list[float]) -> list[int]:
+        """Which hypotheses that go on, by their log-probabilities, can still be among the best.
+
+        What a hopeless one could go on to is less likely than what any other could: it takes nobody's place.
+        So it can be left out, but where places are shared out over groups or phrases.
+        """
+        alive = [row for row, score in enumerate(scores) if score > -torch.inf]
+        least = self._least(sentence)
+        length, longest = self._symbols.shape[2], self._asked.longest[sentence]
+        best = self._options.length_penalty.best
+        kept = [row for row in alive if best(scores[row], length, longest) > least]
+        shared = self._options.groups > 1 or self._asked.phrases is not None
+        return list(range(len(scores))) if kept and shared else kept
+
+    def _least(self, sentence: int) -> float:
+        """The score that a hypothesis must beat to be among the best."""
+        found = self._finished[sentence]
+        if self._asked.phrases is not None:  # one that was cut may lack them
+            phrases = self._asked.phrases[sentence]
+            found = [one for one in found if has_phrases(one.symbols, phrases)]
+        n = self._options.n_best
+        return -torch.inf if len(found) < n else sorted((one.score for one in found), reverse=True)[n - 1]
 
     def _rank(self, sentence: int, found: Hypothesis) -> tuple[bool, float]:
         """What the best has least of: first it has its phrases."""
         phrases = self._asked.phrases
         return phrases is not None and not has_phrases(found.symbols, phrases[sentence]), -found.score
-
-    def _is_done(self, sentence: int, best: float) -> bool:
-        """Whether none that goes on, the best of which has this log-probability, can be among the best."""
-        if best == -torch.inf:
-            return True
-        options, found = self._options, self._finished[sentence]
-        if self._asked.phrases is not None:  # a hypothesis that was cut may lack them
-            whole = [one for one in found if has_phrases(one.symbols, self._asked.phrases[sentence])]
-            found = whole
-        if len(found) < options.n_best:
-            return False
-        least = sorted((one.score for one in found), reverse=True)[options.n_best - 1]
-        length = self._symbols.shape[2]
-        return least >= options.length_penalty.best(best, length, self._asked.longest[sentence])
 
 
 def _all_of(ranked: Tensor) -> Tensor:

@@ -98,9 +98,10 @@ def run(
     ready = _Ready(code.cell, inputs, weights)
     outputs = ready.outputs(training=False)
     if kept is None:
-        ready.call.forward()
+        ready.with_weights().forward()
     else:
-        kept.of(weights, (code.cell, inputs.keys.shape[2]), ready.call.pack).forward(ready.call)
+        packed = kept.of(weights, (code.cell, inputs.keys.shape[2]), lambda: ready.with_weights().pack())
+        packed.forward(ready.call)
     return ready.steps(outputs)
 
 
@@ -122,24 +123,23 @@ class _Ready:
 
     def __init__(self, cell: int, inputs: AttentiveInputs, weights: AttentiveWeights) -> None:
         self.inputs = AttentiveInputs._make(map(_contiguous, inputs))
-        self.weights = AttentiveWeights._make(map(_contiguous, weights))
+        self.weights = weights
         self.call = call = extension().Attentive()
         call.cell, call.threads = cell, torch.get_num_threads()
         call.additive = weights.query is not None
         (call.R, call.T, GH), (call.B, call.S, call.V) = inputs.from_input.shape, inputs.values.shape
         call.H, call.F, call.K = inputs.h0.shape[1], inputs.f0.shape[1], inputs.keys.shape[2]
         self.gates = GH // call.H
-        given: dict[str, Tensor | None] = {
-            "gx": self.inputs.from_input,
-            **{name: getattr(self.inputs, name) for name in ("values", "keys", "lengths")},
-            **{name: getattr(self.inputs, name) for name in ("h0", "c0", "f0", "covered0")},
-            "weight_f": self.weights.feed,
-            "weight_h": self.weights.hidden,
-            "bias_h": self.weights.hidden_bias,
-            **{name: getattr(self.weights, name) for name in ("combine", "combine_bias")},
-            **{name: getattr(self.weights, name) for name in ("query", "score", "cover")},
-        }
-        self.set(given)
+        self.set(
+            {"gx" if name == "from_input" else name: each for name, each in self.inputs._asdict().items()}
+        )
+
+    def with_weights(self) -> Any:
+        """The call with its weights set, too."""
+        self.weights = AttentiveWeights._make(map(_contiguous, self.weights))
+        names = {"feed": "weight_f", "hidden": "weight_h", "hidden_bias": "bias_h"}
+        self.set({names.get(name, name): each for name, each in self.weights._asdict().items()})
+        return self.call
 
     def set(self, tensors: Mapping[str, Tensor | None]) -> None:
         """Hand tensors over by their addresses."""
@@ -178,7 +178,7 @@ class _Attentive(torch.autograd.Function):
     def forward(ctx: Any, cell: int, *given: Any) -> Any:
         ready = _Ready(cell, AttentiveInputs(*given[:_INPUTS]), AttentiveWeights(*given[_INPUTS:]))
         found = ready.outputs(training=True)
-        ready.call.forward()
+        ready.with_weights().forward()
         ctx.cell = cell
         ctx.save_for_backward(*ready.inputs, *ready.weights, *found)
         ctx.set_materialize_grads(False)
@@ -201,7 +201,7 @@ class _Attentive(torch.autograd.Function):
         }
         ready.set(there)
         made = _gradients(ready)
-        ready.call.backward()
+        ready.with_weights().backward()
         return (None, *_products(inputs, weights, found, made))
 
 

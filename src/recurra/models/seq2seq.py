@@ -183,13 +183,22 @@ class Seq2SeqNetwork(nn.Module):
         return Written(self.dropout(output), weights, state._replace(below=below, top=top))
 
     def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """log P of each next symbol after one more. Shapes: symbols (R,); result (R, V)."""
+        """Scores of each next symbol after one more, whose log-softmax is log P.
+
+        Shapes: symbols (R,); result (R, V).
+        """
         written = self.write(symbols.unsqueeze(1), state)
+        if self.copy_gate is None:
+            scores: Tensor = self.output(written.features[:, 0])
+            return scores.float() if scores.dtype in (
+                torch.float16,
+                torch.bfloat16,
+            ) else scores, written.state
         return self.log_probs(written)[:, 0], written.state
 
     def log_probs(self, written: Written) -> Tensor:
         """log P of each symbol at each step. Shapes: result (R, T, V)."""
-        log_probs: Tensor = self.output(written.features).float().log_softmax(2)
+        log_probs: Tensor = self.output(written.features).log_softmax(2)
         if self.copy_gate is None:
             return log_probs
         gate = self.copy_gate(written.features)
@@ -202,13 +211,15 @@ class Seq2SeqNetwork(nn.Module):
 
     def rows(self, state: DecoderState, rows: Tensor) -> DecoderState:
         """The state of some rows, those of a source together. Shapes: rows (B', k')."""
-        per_source = self._rows_of(state) // max(1, len(state.memory.real))
-        kept = rows[:, 0] // max(1, per_source)
-        chosen = rows.reshape(-1)
-        memory = Memory(*(part[kept] for part in state.memory))
+        B = len(state.memory.real)
+        kept, chosen = rows[:, 0] // max(1, self._rows_of(state) // max(1, B)), rows.reshape(-1)
+        memory, source = state.memory, state.source
+        if len(rows) < B:  # sources come in order, so that of all none is missing
+            memory = Memory(*(part[kept] for part in memory))
+            source = None if source is None else source[kept]
         return DecoderState(
             memory,
-            None if state.source is None else state.source[kept],
+            source,
             None if state.below is None else rows_of_state(state.below, chosen),
             None if state.top is None else state.top.rows(chosen),
         )
@@ -306,8 +317,8 @@ class Seq2SeqNetwork(nn.Module):
         inputs = inputs.clone()
         _, state = self.read(batch)
         for t in range(1, inputs.shape[1]):
-            log_probs, state = self.step(inputs[:, t - 1], state)
-            own = log_probs.exp().multinomial(1).squeeze(1)
+            scores, state = self.step(inputs[:, t - 1], state)
+            own = scores.softmax(1).multinomial(1).squeeze(1)
             takes = torch.rand(len(own), device=own.device) < chance
             inputs[:, t] = torch.where(takes, own, inputs[:, t])
         return inputs

@@ -56,7 +56,7 @@ def longest_answer(part: SearchPart, source: int | None) -> int:
     """Symbols of an answer at most, for a source of so many, or for a picture."""
     if part.max_length is not None:
         return part.max_length
-    return _OF_PICTURES if source is None else 2 * source + 20
+    return _OF_PICTURES if source is None else 3 * source // 2 + 10
 
 
 def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
@@ -126,7 +126,8 @@ def sample(
         symbols: list[list[int]] = [[] for _ in drawers]
         totals, ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
         for t in range(int(longest.max(initial=0))):
-            log_probs, state = model.step(last, state)
+            scores, state = model.step(last, state)
+            log_probs = scores.log_softmax(1)
             if t < part.min_length:
                 log_probs[:, model.end] = -torch.inf
             shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()

@@ -1,0 +1,99 @@
+#include "best_symbols.h"
+
+#include <cmath>
+#include <limits>
+
+#include "layout.h"
+
+namespace recurra::RECURRA_ISA_NAMESPACE {
+namespace {
+
+constexpr long kStretch = 1024;  // long sums have two levels
+
+float largest_of(const float* scores, long V) {
+  const float least = -std::numeric_limits<float>::infinity();
+  Vector largest = broadcast(least);
+  long v = 0;
+  for (; v + kLanes <= V; v += kLanes) {
+    const Vector each = load(scores + v);
+    largest = select(each > largest, each, largest);
+  }
+  float best = least;
+  for (int lane = 0; lane < kLanes; ++lane) best = std::max(best, static_cast<float>(largest[lane]));
+  for (; v < V; ++v) best = std::max(best, scores[v]);
+  return best;
+}
+
+double log_of_sum(const float* scores, long V, float largest) {
+  double total = 0.0;
+  for (long first = 0; first < V; first += kStretch) {
+    const long last = std::min(V, first + kStretch);
+    Vector some{};
+    long v = first;
+    for (; v + kLanes <= last; v += kLanes) some += exp(load(scores + v) - largest);
+    total += static_cast<double>(sum(some));
+    for (; v < last; ++v) total += std::exp(static_cast<double>(scores[v]) - static_cast<double>(largest));
+  }
+  return std::log(total);
+}
+
+// The best so far, in order; what is not larger than the last of k does not enter.
+class Best {
+ public:
+  Best(float* scores, std::int64_t* symbols, long k) : scores_(scores), symbols_(symbols), k_(k) {}
+  float least() const { return count_ < k_ ? -std::numeric_limits<float>::infinity() : scores_[k_ - 1]; }
+  void offer(float score, long symbol) {
+    if (count_ == k_ && !(score > scores_[k_ - 1])) return;
+    long at = count_ < k_ ? count_++ : k_ - 1;
+    for (; at > 0 && score > scores_[at - 1]; --at) {
+      scores_[at] = scores_[at - 1];
+      symbols_[at] = symbols_[at - 1];
+    }
+    scores_[at] = score;
+    symbols_[at] = symbol;
+  }
+  bool full() const { return count_ == k_; }
+
+ private:
+  float* scores_;
+  std::int64_t* symbols_;
+  long k_, count_ = 0;
+};
+
+void best_of_row(const float* scores, long V, long k, float* log_probs, std::int64_t* symbols) {
+  Best best(log_probs, symbols, k);
+  long v = 0;
+  for (; v < V && !best.full(); ++v) best.offer(scores[v], v);
+  for (; v + 4 * kLanes <= V; v += 4 * kLanes) {
+    const Vector least = broadcast(best.least());
+    Integers above = load(scores + v) > least;
+    for (int part = 1; part < 4; ++part) above |= load(scores + v + part * kLanes) > least;
+    int any = 0;
+    for (int lane = 0; lane < kLanes; ++lane) any |= above[lane];
+    if (!any) continue;
+    for (long each = v; each < v + 4 * kLanes; ++each) best.offer(scores[each], each);
+  }
+  for (; v < V; ++v) best.offer(scores[v], v);
+  const float largest = largest_of(scores, V);
+  const double normaliser = log_of_sum(scores, V, largest);
+  for (long place = 0; place < k; ++place) {
+    log_probs[place] = static_cast<float>(static_cast<double>(log_probs[place]) - static_cast<double>(largest) - normaliser);
+  }
+}
+
+}  // namespace
+
+void best_symbols(const BestSymbols& call) {
+  const double work = 8.0 * static_cast<double>(call.R) * static_cast<double>(call.V);
+  const long worth = static_cast<long>(work / (RECURRA_WORTH_A_THREAD));
+  const long threads = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
+  run_team(static_cast<int>(threads), [](void* data, const Team& team) {
+    const BestSymbols& given = *static_cast<const BestSymbols*>(data);
+    const Range rows = part_of(given.R, team.rank, team.size);
+    for (long r = rows.first; r < rows.last; ++r) {
+      best_of_row(given.scores + r * given.V, given.V, given.k, given.log_probs + r * given.k, given.symbols + r * given.k);
+    }
+  }, const_cast<BestSymbols*>(&call));
+}
+
+}  // namespace recurra::RECURRA_ISA_NAMESPACE
