@@ -216,10 +216,22 @@ void bind_best_symbols(nb::module_& m) {
       .def_rw("R", &BestSymbols::R)
       .def_rw("V", &BestSymbols::V)
       .def_rw("k", &BestSymbols::k)
+      .def_rw("H", &BestSymbols::H)
       .RECURRA_FIELD(BestSymbols, scores)
+      .RECURRA_FIELD(BestSymbols, hidden)
       .RECURRA_FIELD(BestSymbols, log_probs)
       .RECURRA_FIELD(BestSymbols, symbols)
       .def("run", [](const BestSymbols& call) { kernels().best_symbols(call); }, nb::call_guard<nb::gil_scoped_release>());
+  nb::class_<PackedVocabulary>(m, "PackedVocabulary", "The packed weights of an output layer.")
+      .def("best", [](const PackedVocabulary& packed, const BestSymbols& call) {
+        if (call.V != packed.V || call.H != packed.H) throw nb::value_error("call: is not of the layer that was packed");
+        nb::gil_scoped_release release;
+        packed.best(call);
+      });
+  m.def("pack_vocabulary", [](std::uintptr_t weight, std::uintptr_t bias, std::int64_t V, std::int64_t H) {
+    return kernels().pack_vocabulary(reinterpret_cast<const float*>(weight), reinterpret_cast<const float*>(bias), V, H);
+  }, nb::rv_policy::take_ownership, nb::call_guard<nb::gil_scoped_release>(), nb::arg("weight"), nb::arg("bias"), nb::arg("V"),
+        nb::arg("H"), "The weights [V,H] and biases [V] of an output layer packed, by their addresses; they are copied.");
 }
 
 using FloatsIn = nb::ndarray<const float, nb::numpy, nb::c_contig, nb::device::cpu>;

@@ -81,7 +81,101 @@ void best_of_row(const float* scores, long V, long k, float* log_probs, std::int
   }
 }
 
+// A row's normaliser, as its scores come: the largest so far, and the sum of exp(score - largest) lane by lane.
+struct Normaliser {
+  float largest = -std::numeric_limits<float>::infinity();
+  Vector sums{};
+  void add(const Vector* scores, int count) {
+    Vector most = scores[0];
+    for (int v = 1; v < count; ++v) most = select(scores[v] > most, scores[v], most);
+    float best = most[0];
+    for (int lane = 1; lane < kLanes; ++lane) best = std::max(best, static_cast<float>(most[lane]));
+    if (best > largest) {
+      sums *= std::exp(largest - best);
+      largest = best;
+    }
+    for (int v = 0; v < count; ++v) sums += exp(scores[v] - largest);
+  }
+};
+
+class Vocabulary final : public PackedVocabulary {
+ public:
+  Vocabulary(const float* weight, const float* bias, long V, long H) : PackedVocabulary(V, H), vectors_(vectors_for(V)) {
+    float* data = workspace_.take(Panels::floats(H, vectors_));
+    for (long v = 0; v < vectors_; ++v) {
+      const PanelPlace place = place_in_panels(data, H, vectors_, v);
+      pack_rows_as_vector(place.first, place.stride, weight + v * kLanes * H, H, V - v * kLanes, H);
+    }
+    panels_ = Panels{data, H, vectors_};
+    float* padded = workspace_.take(vectors_ * kLanes);
+    // Symbols past the last are impossible.
+    for (long v = 0; v < vectors_ * kLanes; ++v) padded[v] = v < V ? (bias ? bias[v] : 0.0f) : kNever;
+    bias_ = padded;
+  }
+
+  void best(const BestSymbols& call) const override {
+    const double work = 2.0 * static_cast<double>(call.R) * static_cast<double>(V) * static_cast<double>(H);
+    const long worth = static_cast<long>(work / (RECURRA_WORTH_A_THREAD));
+    const long threads = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
+    struct Given {
+      const Vocabulary& vocabulary;
+      const BestSymbols& call;
+    } given{*this, call};
+    run_team(static_cast<int>(threads), [](void* data, const Team& team) {
+      const Given& own = *static_cast<const Given*>(data);
+      const Range rows = part_of(own.call.R, team.rank, team.size);
+      if (rows.count()) own.vocabulary.best_of_rows(own.call, rows);
+    }, &given);
+  }
+
+ private:
+  static constexpr float kNever = -1e30f;
+
+  void best_of_rows(const BestSymbols& call, Range rows) const {
+    std::vector<Best> best;
+    std::vector<Normaliser> normalisers(static_cast<std::size_t>(rows.count()));
+    for (long r = rows.first; r < rows.last; ++r) best.emplace_back(call.log_probs + r * call.k, call.symbols + r * call.k, call.k);
+    multiply_then(call.hidden + rows.first * H, H, rows.count(), panels_,
+                  [&](long first, long count, long vector, int width, const float* sums, long row) {
+      for (long r = 0; r < count; ++r) {
+        Vector scores[kMostVectors];
+        Best& own = best[static_cast<std::size_t>(first + r)];
+        const Vector least = broadcast(own.least());
+        Integers above{};
+        for (int v = 0; v < width; ++v) {
+          scores[v] = load(sums + r * row + v * kLanes) + load(bias_ + (vector + v) * kLanes);
+          above |= scores[v] > least;
+        }
+        normalisers[static_cast<std::size_t>(first + r)].add(scores, width);
+        int any = 0;
+        for (int lane = 0; lane < kLanes; ++lane) any |= above[lane];
+        if (!any) continue;
+        for (int v = 0; v < width; ++v) {
+          for (int lane = 0; lane < kLanes; ++lane) own.offer(scores[v][lane], (vector + v) * kLanes + lane);
+        }
+      }
+    });
+    for (long r = rows.first; r < rows.last; ++r) {
+      const Normaliser& own = normalisers[static_cast<std::size_t>(r - rows.first)];
+      const double normaliser = static_cast<double>(own.largest) + std::log(static_cast<double>(sum(own.sums)));
+      for (long place = 0; place < call.k; ++place) {
+        float& at = call.log_probs[r * call.k + place];
+        at = static_cast<float>(static_cast<double>(at) - normaliser);
+      }
+    }
+  }
+
+  Workspace workspace_{true};
+  const long vectors_;
+  Panels panels_;
+  const float* bias_;
+};
+
 }  // namespace
+
+PackedVocabulary* pack_vocabulary(const float* weight, const float* bias, std::int64_t V, std::int64_t H) {
+  return new Vocabulary(weight, bias, V, H);
+}
 
 void best_symbols(const BestSymbols& call) {
   const double work = 8.0 * static_cast<double>(call.R) * static_cast<double>(call.V);

@@ -6,5 +6,7 @@
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
 void best_symbols(const BestSymbols& call);
+// weight [V,H]; bias [V] or null. The caller deletes it.
+PackedVocabulary* pack_vocabulary(const float* weight, const float* bias, std::int64_t V, std::int64_t H);
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

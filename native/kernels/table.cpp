@@ -73,6 +73,7 @@ const Kernels kernels = {
     attentive_backward,
     attentive_pack,
     best_symbols,
+    pack_vocabulary,
     peak_flops,
 };
 

@@ -26,6 +26,7 @@ struct Kernels {
   void (*attentive_backward)(const Attentive&);
   PackedAttentive* (*attentive_pack)(const Attentive&);  // the caller deletes it
   void (*best_symbols)(const BestSymbols&);
+  PackedVocabulary* (*pack_vocabulary)(const float* weight, const float* bias, std::int64_t V, std::int64_t H);
   // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
   double (*peak_flops)(double seconds);
 };

@@ -2,14 +2,19 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.decoding.beam import BeamOptions, LengthPenalty, SearchedModel, beam_search
+from recurra.decoding.beam import BeamOptions, LengthPenalty, SearchedModel, beam_search, stream_search
+from recurra.decoding.constraints import has_phrases
 from recurra.errors import ConfigError
+from recurra.kernels.best_symbols import best_symbols
+from recurra.layers import SoftmaxOutput
+from recurra.layers.output import OutputScores
 
 END, BEGIN = 0, 4
 SYMBOLS = 4  # the end among them
@@ -162,3 +167,152 @@ def test_prefixes_are_kept_and_paid_for():
 def test_options_that_cannot_be_are_named(options, told):
     with pytest.raises(ConfigError, match=told):
         BeamOptions(**options)
+
+
+class TestOptions:
+    """What narrows or widens a search."""
+
+    def test_a_stream_is_what_the_search_finds(self):
+        model, start, _ = a_model(30, 5)
+        options = BeamOptions(width=4, max_length=12, length_penalty=LengthPenalty(0.7))
+        found = beam_search(model, start, 30, options)
+        for sentence, (one,) in enumerate(found):
+            streamed = tuple(stream_search(model, start[sentence : sentence + 1], options))
+            assert streamed == one.symbols
+
+    def test_a_stream_tells_symbols_before_the_end(self):
+        """All hypotheses begin alike: what is settled is told while the search goes on."""
+        taken = []
+
+        def step(symbols, state):
+            taken.append(len(taken))
+            sure = torch.full((len(symbols), 3), -9.0, dtype=torch.float64)
+            sure[:, 1 if len(taken) < 6 else END] = 9.0
+            return sure, state
+
+        model = SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], 2, END)
+        stream = stream_search(model, torch.zeros(1, 1), BeamOptions(width=1, max_length=9))
+        assert [(symbol, len(taken)) for symbol, _ in zip(stream, range(3), strict=False)] == [
+            (1, 1),
+            (1, 2),
+            (1, 3),
+        ]
+
+    @settings(max_examples=20, deadline=None)
+    @given(seed=st.integers(0, 999), alpha=st.sampled_from([0.0, 1.0]))
+    def test_with_phrases_a_wide_beam_finds_the_best_that_has_them(self, seed, alpha):
+        model, start, table = a_model(2, seed)
+        options = BeamOptions(width=300, max_length=4, length_penalty=LengthPenalty(alpha))
+        phrases = [[[1, 2]], [[3], [2]]]
+        found = beam_search(model, start, 2, options, phrases=phrases)
+        for sentence in range(2):
+            with_them = [
+                (symbols, score)
+                for symbols, score in exhaustive(table, sentence, options)
+                if has_phrases(symbols, phrases[sentence])
+            ]
+            ended = [one for one in with_them if len(one[0]) < 4]
+            best = found[sentence][0]
+            assert has_phrases(best.symbols, phrases[sentence])
+            assert best.score == pytest.approx((with_them if not best.ended else ended)[0][1])
+
+    def test_phrases_come_in_with_a_narrow_beam_too(self):
+        model, start, _ = a_model(40, 8)
+        phrases = [[[2, 3], [1]]] * 40
+        options = BeamOptions(width=4, n_best=2, max_length=15)
+        for hypotheses in beam_search(model, start, 40, options, phrases=phrases):
+            assert has_phrases(hypotheses[0].symbols, phrases[0])
+
+    @pytest.mark.parametrize("groups", [2, 4])
+    def test_groups_of_a_diverse_beam_find_other_symbols_and_nothing_twice(self, groups):
+        """The likeliest first symbol is so likely that a plain beam goes on with it alone."""
+
+        def step(symbols, state):
+            scores = torch.zeros(len(symbols), 8, dtype=torch.float64)
+            scores[:, END] = -20.0
+            scores[state[:, 0] == 0, 1] = 4.0
+            return scores, state + 1
+
+        model = SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], 7, END)
+        options = BeamOptions(width=4, n_best=4, max_length=3)
+        (plain,) = beam_search(model, torch.zeros(1, 1), 1, options)
+        diverse = replace(options, groups=groups, diversity=9.0)
+        (found,) = beam_search(model, torch.zeros(1, 1), 1, diverse)
+        assert {one.symbols[0] for one in plain} == {1}
+        assert len({one.symbols[0] for one in found}) >= groups
+        assert len({one.symbols for one in found}) == len(found) == 4
+
+    def test_one_group_or_no_diversity_is_the_plain_search(self):
+        model, start, _ = a_model(20, 10)
+        options = BeamOptions(width=3, max_length=8)
+        plain = beam_search(model, start, 20, options)
+        assert beam_search(model, start, 20, replace(options, groups=1, diversity=5.0)) == plain
+
+    def test_each_sentence_has_its_own_longest(self):
+        model, start, _ = a_model(20, 11)
+        longest = [1 + i % 5 for i in range(20)]
+        options = BeamOptions(width=3, max_length=99)
+        together = beam_search(model, start, 20, options, max_lengths=longest)
+        for sentence, found in enumerate(together):
+            alone = replace(options, max_length=longest[sentence])
+            assert found == beam_search(model, start[sentence : sentence + 1], 1, alone)[0]
+
+    def test_the_coverage_penalty_counts_and_the_search_stays_exact(self, monkeypatch):
+        model, start, _ = a_model(30, 12)
+
+        # The more different symbols, the more is attended to.
+        def unattended(state):
+            return -(state[:, 1] == 2).double() * 3
+
+        covering = replace(model, unattended=unattended)
+        options = BeamOptions(width=4, n_best=2, max_length=8, coverage_penalty=0.7)
+        early = beam_search(covering, start, 30, options)
+        assert early != beam_search(model, start, 30, replace(options, coverage_penalty=0.0))
+        monkeypatch.setattr(LengthPenalty, "best", lambda *given: math.inf)
+        assert beam_search(covering, start, 30, options) == early
+        with pytest.raises(ConfigError, match="coverage_penalty: needs a model with attention"):
+            beam_search(model, start, 30, options)
+
+    def test_where_nothing_may_follow_what_there_is_is_cut(self):
+        """Bigrams must not repeat and there is one symbol: after two nothing is possible but by the end."""
+
+        def step(symbols, state):
+            scores = torch.full((len(symbols), 2), -torch.inf, dtype=torch.float64)
+            scores[:, 1] = 0.0
+            return scores, state
+
+        model = SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], 1, END)
+        options = BeamOptions(width=2, max_length=9, block_ngrams=1)
+        ((one,),) = beam_search(model, torch.zeros(1, 1), 1, options)
+        assert (one.symbols, one.ended) == ((1,), False)
+
+    def test_what_does_not_fit_is_named(self):
+        model, start, _ = a_model(2, 1)
+        with pytest.raises(ConfigError, match="groups: got 3, expected a divisor of the width, 5"):
+            BeamOptions(width=5, groups=3)
+        with pytest.raises(ConfigError, match="phrases: got 1, expected one for each of 2"):
+            beam_search(model, start, 2, phrases=[[[1]]])
+        with pytest.raises(ConfigError, match="phrases: do not go with diverse beams"):
+            beam_search(model, start, 2, BeamOptions(width=4, groups=2), phrases=[[[1]], [[1]]])
+
+
+@pytest.mark.parametrize(("rows", "symbols", "k"), [(3, 7, 7), (5, 6001, 5), (2, 100, 1), (1, 64, 12)])
+def test_the_best_symbols_are_those_of_log_softmax(rows, symbols, k):
+    torch.manual_seed(rows)
+    output, hidden = SoftmaxOutput(33, symbols), torch.randn(rows, 33) * 3
+    exact = torch.nn.functional.linear(hidden.double(), output.weight.double(), output.bias.double())
+    wanted = exact.log_softmax(1).topk(k, dim=1)
+    with torch.no_grad():
+        scores = output(hidden)
+        for log_probs, found in (best_symbols(scores, k), OutputScores(output, hidden).best(k)):
+            assert torch.equal(found, wanted.indices)
+            assert torch.allclose(log_probs.double(), wanted.values, atol=2e-5)
+
+
+def test_what_is_kept_of_an_output_layer_follows_its_weights():
+    output, hidden = SoftmaxOutput(16, 40), torch.randn(2, 16)
+    with torch.no_grad():
+        OutputScores(output, hidden).best(3)
+        output.weight.mul_(-1.0)
+        _, found = OutputScores(output, hidden).best(3)
+        assert torch.equal(found, output(hidden).topk(3, dim=1).indices)

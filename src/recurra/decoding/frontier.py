@@ -11,6 +11,7 @@ from torch import Tensor
 from recurra.decoding.constraints import Candidate, choose_with_phrases, has_phrases
 from recurra.errors import ConfigError
 from recurra.kernels.best_symbols import best_symbols
+from recurra.layers.output import OutputScores
 
 StateT = TypeVar("StateT")
 
@@ -99,13 +100,13 @@ class Hypothesis(NamedTuple):
 class SearchedModel(Generic[StateT]):
     """What a search needs of a model.
 
-    `step` takes the last symbol of each row (R,) and the state, and gives scores (R, V), whose log-softmax
-    are the log-probabilities, and the state after it. Rows of a sentence stand together, of each sentence as
-    many. `rows` takes rows (S', W') of a state, those of S' sentences, one as often as it is named.
-    `unattended` gives Σ_s log min(κ_s, 1) of each row (R,), for the coverage penalty.
+    `step` takes the last symbol of each row (R,) and the state, and gives scores (R, V), or what computes
+    them, whose log-softmax are the log-probabilities, and the state after it. Rows of a sentence stand
+    together, of each sentence as many. `rows` takes rows (S', W') of a state, those of S' sentences, one as
+    often as it is named. `unattended` gives Σ_s log min(κ_s, 1) of each row (R,), for the coverage penalty.
     """
 
-    step: Callable[[Tensor, StateT], tuple[Tensor, StateT]]
+    step: Callable[[Tensor, StateT], tuple[Tensor | OutputScores, StateT]]
     rows: Callable[[StateT, Tensor], StateT]
     begin: int
     end: int
@@ -157,7 +158,7 @@ class Frontier(Generic[StateT]):
         S, W, t = self._symbols.shape
         last = self._symbols[..., -1] if t else self._scores.new_full((S, W), self._model.begin).long()
         given, state = self._model.step(last.reshape(-1), state)
-        scores, parents, symbols = self._chosen(given.view(S, W, -1))
+        scores, parents, symbols = self._chosen(given)
         self._keep_what_cannot_go_on(scores)
         kept = self._symbols.gather(1, parents.unsqueeze(2).expand(-1, -1, t))
         self._symbols = torch.cat([kept, symbols.unsqueeze(2)], dim=2)
@@ -194,20 +195,21 @@ class Frontier(Generic[StateT]):
             length += 1
         return lines[0][:length]
 
-    def _chosen(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _chosen(self, given: Tensor | OutputScores) -> tuple[Tensor, Tensor, Tensor]:
         """The continuations that are kept: scores, the rows that they go on from, symbols.
 
-        Shapes: given (S, W, V); results (S, W').
+        Shapes: given (S*W, V); results (S, W').
         """
-        S, W, V = given.shape
+        S, W = self._scores.shape
         width = self._options.width
         if self._is_free:
-            best, following = best_symbols(given.flatten(0, 1), width)
+            best, following = best_symbols(given, width) if isinstance(given, Tensor) else given.best(width)
             return self._best(best.view(S, W, -1), following.view(S, W, -1))
-        log_probs = self._allowed(given.log_softmax(2))
+        every = given if isinstance(given, Tensor) else given.all()
+        log_probs = self._allowed(every.log_softmax(1).view(S, W, -1))
         if self._options.groups > 1:
             return self._diverse(log_probs)
-        found = self._best(*log_probs.topk(min(width, V), dim=2))
+        found = self._best(*log_probs.topk(min(width, log_probs.shape[2]), dim=2))
         return found if self._asked.phrases is None else self._with_phrases(log_probs, found)
 
     @property

@@ -1,11 +1,28 @@
 """Of rows of scores the k best symbols with their log-probabilities: natively in one pass, or by torch."""
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.kernels.extension import extension, has_wide_vectors, unavailable
+from recurra.kernels.packed import KeptPack
 
 _MOST = 64  # of more, torch's sort is as quick
+
+
+def _runs_natively(given: Tensor, k: int) -> bool:
+    return (
+        given.dtype == torch.float32
+        and given.device.type == "cpu"
+        and 0 < k <= _MOST
+        and len(given) > 0
+        and not (torch.is_grad_enabled() and given.requires_grad)
+        and unavailable() is None
+        and has_wide_vectors()
+        and not torch.compiler.is_compiling()
+    )
 
 
 def best_symbols(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -13,24 +30,45 @@ def best_symbols(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     Shapes: scores (R, V); both results (R, min(k, V)).
     """
-    R, V = scores.shape
-    k = min(k, V)
-    native = (
-        scores.dtype == torch.float32
-        and scores.device.type == "cpu"
-        and k <= _MOST
-        and not scores.requires_grad
-        and unavailable() is None
-        and has_wide_vectors()
-        and not torch.compiler.is_compiling()
-    )
-    if not native or R == 0:
+    k = min(k, scores.shape[1])
+    if not _runs_natively(scores, k):
         best = scores.log_softmax(1).topk(k, dim=1)
         return best.values, best.indices
     scores = scores.contiguous()
-    call = extension().BestSymbols()
-    call.R, call.V, call.k, call.threads = R, V, k, torch.get_num_threads()
-    log_probs, symbols = scores.new_empty(R, k), scores.new_empty(R, k, dtype=torch.int64)
-    call.scores, call.log_probs, call.symbols = scores.data_ptr(), log_probs.data_ptr(), symbols.data_ptr()
+    call, found = _call(scores, scores.shape[1], k)
+    call.scores = scores.data_ptr()
     call.run()
-    return log_probs, symbols
+    return found
+
+
+def best_of_output(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int, kept: KeptPack
+) -> tuple[Tensor, Tensor]:
+    """The same of scores = W h + b, which are never held. `kept` is where packed weights may lie.
+
+    Shapes: hidden (R, H); weight (V, H); bias (V,) or None; both results (R, min(k, V)).
+    """
+    V, H = weight.shape
+    k = min(k, V)
+    if not _runs_natively(hidden, k) or weight.dtype != torch.float32 or torch.is_grad_enabled():
+        return best_symbols(F.linear(hidden, weight, bias), k)
+    hidden = hidden.contiguous()
+    call, found = _call(hidden, V, k)
+    call.H, call.hidden = H, hidden.data_ptr()
+
+    def pack() -> Any:
+        w, b = weight.detach().contiguous(), None if bias is None else bias.detach().contiguous()
+        return extension().pack_vocabulary(w.data_ptr(), 0 if b is None else b.data_ptr(), V, H)
+
+    kept.of((weight, bias), (), pack).best(call)
+    return found
+
+
+def _call(given: Tensor, V: int, k: int) -> tuple[Any, tuple[Tensor, Tensor]]:
+    """A native call with room for what it finds."""
+    call = extension().BestSymbols()
+    call.R, call.V, call.k, call.threads = len(given), V, k, torch.get_num_threads()
+    log_probs = given.new_empty(len(given), k)
+    symbols = given.new_empty(len(given), k, dtype=torch.int64)
+    call.log_probs, call.symbols = log_probs.data_ptr(), symbols.data_ptr()
+    return call, (log_probs, symbols)

@@ -7,7 +7,9 @@ from recurra.cells import shape_error
 from recurra.cells.checks import check_options
 from recurra.errors import BackendUnavailable, ConfigError
 from recurra.kernels import output_operators
+from recurra.kernels.best_symbols import best_of_output
 from recurra.kernels.extension import has_wide_vectors
+from recurra.kernels.packed import KeptPack
 
 BACKENDS = ("auto", "native", "torch")
 REDUCTIONS = ("none", "sum", "mean")
@@ -19,12 +21,36 @@ class SoftmaxOutput(nn.Linear):
     Shapes: h (…, H); logits (…, V).
     """
 
+    def __init__(self, in_features: int, vocabulary_size: int) -> None:
+        super().__init__(in_features, vocabulary_size)
+        self.kept = KeptPack()
+
     def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
         """-log P of each target, or their sum or mean: `linear_cross_entropy`.
 
         Shapes: hidden (…, H); targets (…); losses as the targets, or () where reduced.
         """
         return linear_cross_entropy(hidden, self.weight, self.bias, targets, ignore_index, reduction)
+
+
+class OutputScores:
+    """The scores of an output layer, which are computed only as far as they are asked for.
+
+    Shapes: hidden (R, H).
+    """
+
+    def __init__(self, output: SoftmaxOutput, hidden: Tensor) -> None:
+        self._output, self._hidden = output, hidden
+
+    def best(self, k: int) -> tuple[Tensor, Tensor]:
+        """The k best symbols of each row: their log P, and which they are. Shapes: both (R, min(k, V))."""
+        output = self._output
+        return best_of_output(self._hidden, output.weight, output.bias, k, output.kept)
+
+    def all(self) -> Tensor:
+        """All scores, in single precision at least. Shapes: result (R, V)."""
+        scores: Tensor = self._output(self._hidden)
+        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
 class AdaptiveSoftmaxOutput(nn.Module):

@@ -11,6 +11,7 @@ from recurra.errors import ConfigError
 from recurra.layers import SequenceDropout, SoftmaxOutput, rows_of_state
 from recurra.layers.attention import Attention, Memory
 from recurra.layers.attentive import AttentiveLayer, AttentiveState
+from recurra.layers.output import OutputScores
 from recurra.models.recurrent import build_recurrent
 from recurra.models.source import Bridge, EncoderDecoderConfig, ReadSource, SymbolSource, VectorSource
 
@@ -182,19 +183,15 @@ class Seq2SeqNetwork(nn.Module):
         output, weights, top = self.attentive(x, state.memory, state.top)
         return Written(self.dropout(output), weights, state._replace(below=below, top=top))
 
-    def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+    def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor | OutputScores, DecoderState]:
         """Scores of each next symbol after one more, whose log-softmax is log P.
 
-        Shapes: symbols (R,); result (R, V).
+        Shapes: symbols (R,); scores (R, V).
         """
         written = self.write(symbols.unsqueeze(1), state)
-        if self.copy_gate is None:
-            scores: Tensor = self.output(written.features[:, 0])
-            return scores.float() if scores.dtype in (
-                torch.float16,
-                torch.bfloat16,
-            ) else scores, written.state
-        return self.log_probs(written)[:, 0], written.state
+        if self.copy_gate is not None:
+            return self.log_probs(written)[:, 0], written.state
+        return OutputScores(self.output, written.features[:, 0]), written.state
 
     def log_probs(self, written: Written) -> Tensor:
         """log P of each symbol at each step. Shapes: result (R, T, V)."""
@@ -317,8 +314,9 @@ class Seq2SeqNetwork(nn.Module):
         inputs = inputs.clone()
         _, state = self.read(batch)
         for t in range(1, inputs.shape[1]):
-            scores, state = self.step(inputs[:, t - 1], state)
-            own = scores.softmax(1).multinomial(1).squeeze(1)
+            written = self.write(inputs[:, t - 1 : t], state)
+            state = written.state
+            own = self.log_probs(written)[:, 0].exp().multinomial(1).squeeze(1)
             takes = torch.rand(len(own), device=own.device) < chance
             inputs[:, t] = torch.where(takes, own, inputs[:, t])
         return inputs

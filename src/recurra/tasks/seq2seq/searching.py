@@ -127,7 +127,7 @@ def sample(
         totals, ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
         for t in range(int(longest.max(initial=0))):
             scores, state = model.step(last, state)
-            log_probs = scores.log_softmax(1)
+            log_probs = (scores if isinstance(scores, torch.Tensor) else scores.all()).log_softmax(1)
             if t < part.min_length:
                 log_probs[:, model.end] = -torch.inf
             shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
