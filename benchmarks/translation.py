@@ -6,8 +6,8 @@ Sources and targets of 8 to 24 symbols, 6,000 of them, vectors of 256, a bidirec
 direction, a GRU with attention (general) and input feeding, 64 pairs a batch, Adam. The plain one packs its
 sources and steps through its targets with torch.nn.GRUCell; its beam, of width 5, is batched over 32
 sentences, with the stopping rule of ours, and finds the same (checked). Both start from equal weights; their
-losses are compared before they are timed. Without --run, what is decoded has 20 symbols, as weights that were
-not trained never end; with it, a run's held-out sources are translated by its weights, too (a GRU, one layer).
+losses are compared before they are timed. Without --run, what is decoded has 20 symbols, as weights that
+were not trained never end; with it, a run's held-out sources are translated, too (a GRU, one layer).
 """
 
 from pathlib import Path

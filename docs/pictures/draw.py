@@ -26,6 +26,8 @@ NAMES = (
     "dropout",
     "lattice",
     "crf",
+    "attention",
+    "beam",
     "clip",
     "kernels",
     "benchmarks",

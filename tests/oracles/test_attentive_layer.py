@@ -1,4 +1,4 @@
-"""The layer with attention: its kernels against float64, its equation against torch.nn and finite differences."""
+"""The layer with attention: kernels against float64, equation against torch.nn and finite differences."""
 
 import pytest
 import torch

@@ -131,7 +131,7 @@ def write_answers(
         for pair, answers in zip(some, found, strict=True):
             number += 1
             typer.echo(_said(pair, answers, number, as_json=as_json, named=named))
-            if maps is not None:
+            if maps is not None and (pair.vectors is not None or pair.source[0].strip()):
                 _write_map(model, pair, answers[0], maps / f"{number}.png")
 
 

@@ -162,6 +162,6 @@ class AttentiveLayer(nn.Module):
         """Context and weights of each row. Shapes: hidden (R, H); covered (R, S); context (R, V)."""
         B, S = memory.real.shape
         queries = hidden.view(B, -1, hidden.shape[1])
-        seen = covered.view(B, -1, S) if self.attention.has_coverage else None
+        seen = covered.view(B, queries.shape[1], S) if self.attention.has_coverage else None
         context, weights = self.attention(queries, memory, seen)
         return context.flatten(0, 1), weights.flatten(0, 1)

@@ -105,13 +105,16 @@ class Seq2SeqNetwork(nn.Module):
         width = embedding_size if config.tie_weights else H
         if config.attention == "none":
             self._refuse(config, ("coverage", "copying"), "needs attention")
-            self.below = build_recurrent(config, embedding_size, H, layers)
+            skip = config.skip if layers > 1 else "none"
+            self.below = build_recurrent(config.model_copy(update={"skip": skip}), embedding_size, H, layers)
             if self.below.output_size != width:
                 self.readout = nn.Linear(self.below.output_size, width)
         else:
             under = embedding_size
+            alone = config.model_copy(update={"skip": "none"})  # a layer alone passes by no other
             if layers > 1:
-                self.below = build_recurrent(config, embedding_size, H, layers - 1)
+                stacked = config if layers > 2 else alone
+                self.below = build_recurrent(stacked, embedding_size, H, layers - 1)
                 between = config.dropout if config.layer_dropout is None else config.layer_dropout
                 self.between = SequenceDropout(between, once=once)
                 under = self.below.output_size
@@ -123,7 +126,7 @@ class Seq2SeqNetwork(nn.Module):
                 coverage=config.coverage,
             )
             self.attentive = AttentiveLayer(
-                build_recurrent(config, under + width, H, 1), attention, width, backend=config.decoder_backend
+                build_recurrent(alone, under + width, H, 1), attention, width, backend=config.decoder_backend
             )
         self.copy_gate = nn.Linear(width, 1) if config.copying else None
         self.dropout = SequenceDropout(config.dropout, once=once)
@@ -229,7 +232,7 @@ class Seq2SeqNetwork(nn.Module):
         assert state.top is not None, "asked for with attention"
         covered = state.top.covered
         B, S = state.memory.real.shape
-        logs = covered.clamp(1e-10, 1.0).log().view(B, -1, S)
+        logs = covered.clamp(1e-10, 1.0).log().view(B, len(covered) // max(1, B), S)
         return (logs * state.memory.real.unsqueeze(1)).sum(2).flatten()
 
     @staticmethod

@@ -69,7 +69,8 @@ class VectorSource(nn.Module):
 
         vector    v = tanh(W x + b)
         regions   v_r = tanh(W x_r + b + p_r), p_r learnt for each place;   ends: their mean
-        pixels    two convolutions to a grid, whose places are regions;   ends: a map of all of it
+        pixels    two convolutions to a grid, whose places are regions;   ends: a map of all of it,
+                  which without attention is all there is
 
     Shapes: vectors (B, *shape); steps (B, S, H), S = 1, R, or the grid's.
     """
@@ -78,32 +79,35 @@ class VectorSource(nn.Module):
         super().__init__()
         self.shape = shape
         self.frames: FrameInput | None = None
+        self.inner: nn.Linear | None = None
         self.place: nn.Parameter | None = None
         size = config.hidden_size
+        regions = shape[0] if len(shape) == 2 else 0
+        width = shape[-1]
         if len(shape) == 3:
             self.frames = FrameInput(shape, size)
-            channels, height, width = self.frames.grid_shape
-            self.inner = nn.Linear(channels, size)
-            regions = height * width
-        else:
-            self.inner = nn.Linear(shape[-1], size)
-            regions = shape[0] if len(shape) == 2 else 0
-        if regions:
-            self.place = nn.Parameter(torch.randn(regions, size) * 0.1)
+            width, height, across = self.frames.grid_shape
+            regions = height * across
+        if self.frames is None or config.attention != "none":
+            self.inner = nn.Linear(width, size)
+            if regions:
+                self.place = nn.Parameter(torch.randn(regions, size) * 0.1)
         self.dropout = SequenceDropout(config.dropout)
         self.output_size = self.ends_size = size
         self._parts = 2 if config.cell == "lstm" else 1
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> ReadSource:
         """Read a batch. Shapes: vectors (B, *shape); lengths (B,), not used: all pictures are as large."""
-        if self.frames is not None:
-            grid = self.frames.grid(vectors)
-            regions = grid.flatten(2).transpose(1, 2)
+        grid = None if self.frames is None else self.frames.grid(vectors)
+        end = None if self.frames is None or grid is None else self.frames.join(grid)
+        if self.inner is None:
+            assert end is not None, "pixels without attention"
+            steps = end.unsqueeze(1)
         else:
             regions = vectors if vectors.dim() == 3 else vectors.unsqueeze(1)
-        inner = self.inner(regions)
-        steps = torch.tanh(inner if self.place is None else inner + self.place)
-        end = steps.mean(1) if self.frames is None else self.frames.join(grid)
+            inner = self.inner(regions if grid is None else grid.flatten(2).transpose(1, 2))
+            steps = torch.tanh(inner if self.place is None else inner + self.place)
+        end = steps.mean(1) if end is None else end
         every = torch.full((len(vectors),), steps.shape[1], dtype=torch.int64, device="cpu")
         return ReadSource(self.dropout(steps), every, (end,) * self._parts, None)
 

@@ -1,8 +1,8 @@
 """Pictures of two coloured shapes, and what they show: "a red square to the left of a blue disc".
 
 Each picture has two captions, one from either shape's side, of which any is right. It comes as pixels and as
-a vector that is computed from them: of each of nine fields its mean colour, and how well each shape's outline
-fits.
+nine vectors that are computed from them, one for each field: its mean colour, and how well the outline of
+each shape fits.
 """
 
 import json
@@ -74,14 +74,15 @@ def make_picture(rng: np.random.Generator) -> Picture:
 def features_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Of each field the mean of each colour, and how well each outline fits what is bright in it.
 
-    Shapes: pixels (N, 3, SIZE, SIZE); result (N, 63).
+    Shapes: pixels (N, 3, SIZE, SIZE); result (N, 9, 7).
     """
     fields = pixels.reshape(-1, 3, 3, _FIELD, 3, _FIELD).transpose(0, 2, 4, 1, 3, 5) / 255.0
     inner = fields[..., 1:7, 1:7]
     means = inner.mean((4, 5))
     bright = inner.max(3) - inner.max(3).mean((3, 4), keepdims=True)
     fits = [(bright * (shape - shape.mean())).mean((3, 4)) for shape in _SHAPES.values()]
-    return np.concatenate([means, 8 * np.stack(fits, axis=3)], axis=3).reshape(len(pixels), -1).astype("f4")
+    found = np.concatenate([means, 8 * np.stack(fits, axis=3)], axis=3)
+    return found.reshape(len(pixels), 9, -1).astype(np.float32)
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:

@@ -44,6 +44,14 @@ class Answer:
         return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
 
 
+_NOTHING = Answer("", 0.0, 0.0)  # to an empty source
+
+
+def _is_said(pair: Pair) -> bool:
+    """Whether a pair's source is a picture, or a text with more than blanks."""
+    return pair.vectors is not None or any(map(str.split, pair.source))
+
+
 @dataclass(frozen=True)
 class AttentionMap:
     """Where a decoder looked at each symbol that it wrote; the last row is of the end.
@@ -196,10 +204,8 @@ class PairModel:
 
         Raises: ConfigError for fewer than one.
         """
-        found: list[list[Answer]] = [[Answer("", 0.0, 0.0)] for _ in pairs]
-        wanted = [
-            i for i, pair in enumerate(pairs) if pair.vectors is not None or any(map(str.split, pair.source))
-        ]
+        found: list[list[Answer]] = [[_NOTHING] for _ in pairs]
+        wanted = [i for i, pair in enumerate(pairs) if _is_said(pair)]
         ids = tuple(tuple(self._within(phrase)) for phrase in phrases)
         asked = n_best
         for attempt in range(_MOST_TRIES):
@@ -233,11 +239,14 @@ class PairModel:
         transforms += [] if p is None else [top_p(p)]
         encoded = EncodedPairs(pairs, self.symbols)
         drawn = sample(self.network, encoded, self.config, chain(transforms), seed=seed, count=count)
-        return [[self._answer(one) for one in hypotheses] for hypotheses in drawn]
+        return [
+            [self._answer(one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
+            for pair, hypotheses in zip(pairs, drawn, strict=True)
+        ]
 
     def streamed(self, pair: Pair) -> Iterator[str]:
         """The text of the best answer to a pair's source, piece by piece as soon as it is settled."""
-        if pair.vectors is None and not any(map(str.split, pair.source)):
+        if not _is_said(pair):
             return iter(())
         ids = stream(self.network, EncodedPairs([pair], self.symbols), self.config)
         return self.symbols.target.stream(ids)

@@ -1,0 +1,346 @@
+"""Translators, chat-bots and captioners learn what they are shown, from files to answers."""
+
+import json
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.data.readers.pairs import Pair
+from recurra.data.synthetic import dates, pictures
+from recurra.errors import ConfigError, DataError, Interrupted, RunError
+from recurra.training import Listener
+
+SMALL = {
+    "unit": "char",
+    "hidden_size": 32,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "learning_rate": 0.01,
+    "warmup_steps": 20,
+    "threads": 1,
+    "batch_size": 32,
+}
+
+
+def words(seed: int, count: int, longest: int = 6) -> list[str]:
+    draw = random.Random(seed)
+    every = {"".join(draw.choices("abcdef", k=draw.randint(1, longest))) for _ in range(4 * count)}
+    return sorted(every)[::3][:count]
+
+
+def write_pairs(path, sources, change):
+    path.write_text("source\ttarget\n" + "".join(f"{word}\t{change(word)}\n" for word in sources))
+
+
+def run(*arguments: object, typed: str | None = None):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+
+def say(*arguments: object, typed: str | None = None) -> list[str]:
+    result = run(*arguments, typed=typed)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A translator that turns words round, trained by the command line."""
+    folder = tmp_path_factory.mktemp("reverse")
+    write_pairs(folder / "reverse.tsv", words(1, 700), lambda word: word[::-1])
+    (folder / "in.txt").write_text("abc\n\n  \nfade\nbeda")
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
+    out = ("-o", folder / "run")
+    say("train", "translate", "--data", folder / "reverse.tsv", *out, "--epochs", 14, *options)
+    return folder
+
+
+class TestReverse:
+    """Words turned round: the last letter is to be written first."""
+
+    def test_it_is_learnt(self, folder):
+        model = rc.load(folder / "run")
+        assert isinstance(model, rc.Translator)
+        assert model.evaluate().texts.exact >= 0.95
+
+    def test_lines_come_out_in_step_with_lines_that_go_in(self, folder):
+        for given in ([folder / "in.txt"], []):
+            typed = None if given else (folder / "in.txt").read_text()
+            assert say("translate", folder / "run", *given, typed=typed) == ["cba", "", "", "edaf", "adeb"]
+
+    def test_the_attention_goes_backwards(self, folder):
+        found = rc.Translator.load(folder / "run").attention(Pair(("abcdef",), ("fedcba",)))
+        assert found.source == tuple("abcdef")
+        assert found.target == (*"fedcba", "")
+        assert np.allclose(found.weights.sum(1), 1.0, atol=1e-4)
+        # Each letter is written while the network looks at it or beside it.
+        looked = found.weights[:6].argmax(1)
+        assert (np.diff(looked) <= 0).all()
+        assert looked[0] - looked[5] >= 3
+
+    @pytest.mark.parametrize("width", [1, 3])
+    def test_answers_hang_neither_on_the_batch_nor_on_how_many_are_asked_for(self, folder, width):
+        model = rc.Translator.load(folder / "run").searching(beam_width=width)
+        pairs = [Pair((word,)) for word in words(9, 32)]
+        whole = model.answers(pairs, n_best=1)
+        for size in (1, 7):
+            parts = [one for i in range(0, 32, size) for one in model.answers(pairs[i : i + size])]
+            assert [one[0].text for one in parts] == [one[0].text for one in whole]
+        several = model.answers(pairs, n_best=5)
+        assert [one[0].text for one in several] == [one[0].text for one in whole]
+        for answers in several:
+            assert len({one.text for one in answers}) == len(answers)
+            assert [one.score for one in answers] == sorted((one.score for one in answers), reverse=True)
+
+    def test_answers_can_be_told_how_to_begin_and_what_to_have_in_them(self, folder):
+        model = rc.Translator.load(folder / "run")
+        assert model.translations("abc", prefix="ff")[0].text.startswith("ff")
+        assert "eee" in model.translations("abc", phrases=["eee"])[0].text
+        assert model.searching(max_length=2).translate("abcdef") == "fe"
+        assert len(model.searching(min_length=9).translate("abc")) >= 9
+        repeated = model.searching(block_ngrams=1).translate("aab")
+        assert len(set(repeated)) == len(repeated)
+
+    def test_drawn_answers_hang_on_the_seed_and_their_place_alone(self, folder):
+        model = rc.Translator.load(folder / "run")
+        pairs = [Pair((word,)) for word in ("abc", "", "fed")]
+        drawn = model.sampled(pairs, count=3, warmth=2.0, seed=5)
+        assert drawn == model.sampled(pairs, count=3, warmth=2.0, seed=5)
+        assert drawn != model.sampled(pairs, count=3, warmth=2.0, seed=6)
+        assert drawn[0] == model.sampled(pairs[:1], count=3, warmth=2.0, seed=5)[0]
+        assert [one.text for one in drawn[1]] == ["", "", ""]
+        cold = model.sampled(pairs, warmth=0.0)
+        assert cold[0][0].text == model.searching(beam_width=1).translate("abc")
+
+    def test_a_stream_is_the_answer(self, folder):
+        model = rc.Translator.load(folder / "run")
+        assert "".join(model.streamed(Pair(("abcde",)))) == model.translate("abcde")
+
+    @pytest.mark.parametrize("text", ["a", "f" * 1000, "Ελληνικά 漢字 🙂", "\t", "a\u2028b"])
+    def test_any_text_is_answered(self, folder, text):
+        assert isinstance(rc.Translator.load(folder / "run").searching(max_length=20).translate(text), str)
+
+    def test_evaluation_by_length_beside_itself_with_a_picture(self, folder):
+        beside = ("--beside", folder / "run", "--picture", folder / "p.png")
+        found = say("evaluate", folder / "run", "--by-length", "--json", *beside)
+        figures = json.loads(found[0])
+        assert figures["bleu_signature"].startswith("nrefs:1|case:mixed|")
+        assert figures["beside"]["exact"] == figures["exact"]
+        assert (folder / "p.png").read_bytes()[:4] == b"\x89PNG"
+        assert "signature:" in "\n".join(say("evaluate", folder / "run", "--data", folder / "reverse.tsv"))
+
+    def test_the_beam_doctor_finds_nobody_at_fault_and_says_so(self, folder):
+        asked = ("--widths", "1,3", "--alphas", "0", "--rows", 40)
+        found = json.loads(say("beam-errors", folder / "run", "--json", *asked)[0])
+        assert found["right"] + found["beam"] + found["model"] == 40
+        assert found["right"] >= 36
+        assert {(one["width"], one["alpha"]) for one in found["tried"]} >= {(1, 0.0), (3, 0.0), (5, 1.0)}
+        text = "\n".join(say("beam-errors", folder / "run", *asked))
+        assert "right to the letter" in text
+
+    def test_pictures_of_the_attention(self, folder):
+        say("translate", folder / "run", folder / "in.txt", "--attention", folder / "maps")
+        assert sorted(file.name for file in (folder / "maps").iterdir()) == ["1.png", "4.png", "5.png"]
+
+    def test_the_report_shows_answers_and_where_it_looked(self, folder):
+        say("report", folder / "run")
+        page = (folder / "run" / "report.html").read_text()
+        assert "Where it looked" in page
+        assert "chrF" in page
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--sample", "2", "--n-best", "2"], "--sample: does not go with --n-best"),
+            (["--temperature", "0.5"], "--temperature: goes with --sample"),
+            (["--beam-width", "0"], "beam_width: got 0"),
+            (["--beam-width", "4", "--beam-groups", "3"], "groups: got 3, expected a divisor"),
+            (["--min-length", "9", "--max-length", "3"], "min_length: got 9, more than max_length, 3"),
+        ],
+    )
+    def test_options_that_do_not_fit_are_named(self, folder, arguments, said):
+        result = run("translate", folder / "run", *arguments, typed="abc\n")
+        assert said in str(result.exception)
+
+    def test_other_verbs_say_what_the_run_is(self, folder):
+        for verb in ("chat", "caption", "sample", "predict"):
+            more = [folder / "in.txt"] if verb == "caption" else []
+            result = run(verb, folder / "run", *more, typed="")
+            assert isinstance(result.exception, RunError), (verb, result.output)
+            assert "is a run of task 'translate'" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": "additive", "coverage": True, "share_vectors": True},
+        {"copying": True, "cell": "lstm", "tie_weights": True},
+        {"scheduled_sampling": 0.3, "label_smoothing": 0.05, "num_layers": 2},
+        {"vocabulary": "separate", "bidirectional": False, "bridge": "copy"},
+    ],
+    ids=["coverage", "copying", "sampling", "separate"],
+)
+def test_copying_a_word_is_learnt_by_every_kind_of_decoder(tmp_path, options):
+    write_pairs(tmp_path / "copy.tsv", words(2, 700), lambda word: word)
+    model = rc.Translator.train(tmp_path / "copy.tsv", out=tmp_path / "run", epochs=12, **(SMALL | options))
+    assert model.evaluate().texts.exact >= 0.9
+    assert rc.load(tmp_path / "run").translate(["cab", "fed"]) == ["cab", "fed"]
+
+
+def test_words_and_subwords_come_back_as_text(tmp_path):
+    animals = {"cat": "Katze", "dog's head": "Hundekopf", "fish": "Fisch (klein)"}
+    numbers = ("one", "two", "three", "four")
+    rows = [(f"the {name}, {n}.", f"{n}: {said}!") for name, said in animals.items() for n in numbers] * 8
+    for side, file in ((0, "a"), (1, "b")):
+        (tmp_path / file).write_text("\n".join(row[side] for row in rows) + "\n")
+    for unit in ("word", "subword"):
+        options = SMALL | {"unit": unit, "vocabulary_size": 300, "epochs": 60, "batch_size": 8}
+        options |= {"valid": tmp_path / "a", "valid_target": tmp_path / "b"}
+        model = rc.Translator.train(tmp_path / "a", tmp_path / "b", out=tmp_path / unit, **options)
+        assert model.translate([row[0] for row in rows[:12]]) == [row[1] for row in rows[:12]]
+
+
+def test_dates_are_learnt_and_written_by_the_generator_once_each():
+    every = list(dates.make_dates(300, 1))
+    assert len({date.written for date in every}) == 300
+    assert every == list(dates.make_dates(300, 1))
+    assert all(len(date.iso) == 10 for date in every)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
+    write_pairs(tmp_path / "copy.tsv", words(3, 200), lambda word: word)
+    options = SMALL | {"epochs": 2, "hidden_size": 8, "dropout": 0.2, "scheduled_sampling": 0.5}
+
+    class Stop(Listener):
+        def on_step(self, report):
+            if report.step == 7:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    rc.Translator.train(tmp_path / "copy.tsv", out=tmp_path / "whole", **options)
+    with pytest.raises(Interrupted, match="--resume"):
+        rc.Translator.train(tmp_path / "copy.tsv", out=tmp_path / "cut", listeners=[Stop()], **options)
+    say("train", "--resume", tmp_path / "cut")
+    whole, cut = (rc.Translator.load(tmp_path / name).network.state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    write_pairs(tmp_path / "copy.tsv", words(4, 200), lambda word: word)
+    with pytest.raises(DataError, match="has changed since the run began"):
+        rc.Translator.load(tmp_path / "whole").evaluate()
+
+
+class TestChat:
+    """Answers that hang on what was said before."""
+
+    @pytest.fixture(scope="class")
+    def run_folder(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("chat")
+        draw = random.Random(1)
+        rows = []
+        for _ in range(250):
+            name = draw.choice(["ada", "bob", "eve", "tom"])
+            rows.append({"turns": [f"i am {name}", f"hello {name}", "who am i", f"you are {name}"]})
+        (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        options = SMALL | {"unit": "word", "epochs": 8, "block_ngrams": 0}
+        rc.ChatBot.train(folder / "d.jsonl", out=folder / "run", **options)
+        return folder / "run"
+
+    def test_it_remembers_the_last_turns(self, run_folder):
+        talk = rc.ChatBot.load(run_folder).conversation()
+        assert talk.say("i am eve") == "hello eve"
+        assert talk.say("who am i") == "you are eve"
+        assert talk.turns == ["i am eve", "hello eve", "who am i", "you are eve"]
+        assert talk.why().target == ("you", "are", "eve", "")
+        talk.reset()
+        assert talk.why() is None
+        assert talk.say("i am tom") == "hello tom"
+
+    def test_a_conversation_by_the_command_line(self, run_folder):
+        typed = "/why\ni am bob\n\nwho am i\n/why\n/reset\ni am ada\n/nonsense\n/quit\nnever\n"
+        result = run("chat", run_folder, typed=typed)
+        told = result.stdout.splitlines()
+        assert (result.exit_code, told[0], told[1]) == (0, "hello bob", "you are bob")
+        assert [line.split()[0] for line in told[2:6]] == ["you", "are", "bob", "(end)"]
+        assert told[6:] == ["hello ada"]
+        assert "nothing was said yet" in result.stderr
+        assert "there is no /nonsense" in result.stderr
+
+    def test_conversations_are_held_out_whole(self, run_folder):
+        pairs = rc.ChatBot.load(run_folder).pairs_of()
+        lines = {pair.line for pair in pairs}
+        assert len(pairs) == 3 * len(lines)
+
+
+class TestCaptions:
+    """Pictures of shapes, as numbers and as pixels."""
+
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("captions")
+        pictures.write_corpus(folder / "p.npz", 60, 1)
+        return folder
+
+    @pytest.mark.parametrize(
+        ("file", "options"),
+        [("p.npz", {"attention": "additive"}), ("p-pixels.npz", {}), ("p-pixels.npz", {"attention": "dot"})],
+    )
+    def test_they_train_and_say_something_of_every_picture(self, folder, file, options):
+        given = SMALL | {"unit": "word", "epochs": 3, "hidden_size": 16, "captions": str(folder / "p.jsonl")}
+        model = rc.Captioner.train(folder / file, out=folder / "run", overwrite=True, **given, **options)
+        found = say("caption", folder / "run", folder / file, "--n-best", 2)
+        assert len(found) == 120
+        assert found[0].split("\t")[0] == "0"
+        assert len(model.evaluate(folder / file, folder / "p.jsonl").answers) == 60
+        with pytest.raises(DataError, match="has numbers of shape"):
+            model.caption(np.ones((2, 5), dtype=np.float32))
+
+    def test_captions_beside_one_another_are_both_right(self):
+        picture = pictures.make_picture(np.random.default_rng(3))
+        first, second = picture.captions
+        one, other = (
+            next(w for w in (" above ", " below ", " of ") if w in text) for text in (first, second)
+        )
+        assert first != second
+        assert sorted(first.split(one)[-1].split()) != sorted(second.split(other)[-1].split())
+        features = pictures.features_of(picture.pixels[None])
+        assert features.shape == (1, 9, 7)
+        # Two fields have something in them.
+        assert (features[0, :, :3].sum(1) > 0.2).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "error", "said"),
+    [
+        ("translate", {}, DataError, "has no other side; name it with --target"),
+        ("translate", {"target": "short"}, DataError, r"has 3 lines, and .*short 2;"),
+        ("translate", {"target": "empty_lines"}, DataError, "has no pair with both sides"),
+        ("translate", {"target": "data", "max_target": 1, "unit": "word"}, DataError, "raise --max-source"),
+        ("translate", {"target": "data", "cell": "jordan"}, ConfigError, "jordan feeds back its own output"),
+        ("translate", {"target": "data", "coverage": True}, ConfigError, "coverage: is of additive"),
+        ("translate", {"target": "data", "zoneout": 0.1}, ConfigError, "zoneout: is not of decoders"),
+        (
+            "translate",
+            {"target": "data", "attention": "none", "copying": True},
+            ConfigError,
+            "needs attention",
+        ),
+        ("translate", {"target": "data", "vocabulary": "separate", "copying": True}, ConfigError, "a joint"),
+        ("translate", {"target": "data", "valid_target": "x"}, ConfigError, "valid_target: goes with valid"),
+        ("translate", {"target": "data", "adaptive_softmax": True}, ConfigError, "has no use here"),
+        ("translate", {"target": "data", "vocabulary_size": 10, "unit": "subword"}, None, "expected >= 256"),
+        ("caption", {}, DataError, "captions"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_named_and_nothing_is_left(tmp_path, task, options, error, said):
+    (tmp_path / "data").write_text("a b\nc d\ne f\n")
+    (tmp_path / "short").write_text("a b\nc d\n")
+    (tmp_path / "empty_lines").write_text("\n\n \n")
+    given = {name: str(tmp_path / value) if name == "target" else value for name, value in options.items()}
+    model = {"translate": rc.Translator, "caption": rc.Captioner}[task]
+    with pytest.raises(error or rc.RecurraError, match=said):
+        model.train(tmp_path / "data", out=tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,202 @@
+"""The encoder-decoder: padding, step by step, smoothing, copying, bridges, what it refuses."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recurra.config import build_config
+from recurra.data.batches import PairBatch
+from recurra.errors import ConfigError
+from recurra.layers.output import OutputScores
+from recurra.models.seq2seq import Seq2SeqNetwork, SourceKind
+from recurra.models.source import EncoderDecoderConfig
+
+SYMBOLS, END = 11, 0
+SMALL = {"cell": "gru", "hidden_size": 6, "num_layers": 1, "dropout": 0.0, "input_dropout": 0.0}
+VARIANTS = {
+    "general": {},
+    "additive with coverage": {"attention": "additive", "coverage": True},
+    "dot": {"attention": "dot", "hidden_size": 6, "bidirectional": False},
+    "no attention": {"attention": "none"},
+    "no attention, tied": {"attention": "none", "tie_weights": True, "embedding_size": 4},
+    "deep lstm": {"cell": "lstm", "num_layers": 2, "decoder_layers": 3},
+    "three ties": {"tie_weights": True, "share_vectors": True, "embedding_size": 5},
+    "copying": {"copying": True},
+    "graves": {"num_layers": 2, "skip": "graves"},
+    "simplified gru": {"reset_gate": "none"},
+    "rnn": {"cell": "rnn", "bridge": "zeros"},
+    "copied state": {"bridge": "copy", "bidirectional": False, "num_layers": 2},
+}
+
+
+def a_network(joint: bool = True, shape: tuple[int, ...] = (), **options: object) -> Seq2SeqNetwork:
+    torch.manual_seed(1)
+    config = build_config(EncoderDecoderConfig, overrides=SMALL | options)
+    kind = SourceKind(vector_shape=shape) if shape else SourceKind(SYMBOLS, joint)
+    return Seq2SeqNetwork(config, kind, SYMBOLS, END)
+
+
+def a_batch(sources: list[int], targets: list[int], seed: int = 0) -> PairBatch:
+    torch.manual_seed(seed)
+
+    def side(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        ids = torch.randint(1, SYMBOLS, (len(lengths), max(lengths)))
+        every = torch.tensor(lengths)
+        return ids * (torch.arange(max(lengths)) < every.unsqueeze(1)), every
+
+    return PairBatch(*side(sources), *side(targets), END)
+
+
+def row(batch: PairBatch, i: int) -> PairBatch:
+    """One row alone, without padding."""
+    S, T = int(batch.source_lengths[i]), int(batch.target_lengths[i])
+    return replace(
+        batch,
+        source=batch.source[i : i + 1, :S],
+        source_lengths=batch.source_lengths[i : i + 1],
+        target=batch.target[i : i + 1, :T],
+        target_lengths=batch.target_lengths[i : i + 1],
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_else_is_in_the_batch_changes_nothing(variant):
+    network = a_network(**VARIANTS[variant]).double().eval()
+    batch = a_batch([5, 1, 3, 0], [2, 4, 0, 3])
+    together = network.token_losses(batch)
+    for i in range(4):
+        T = int(batch.target_lengths[i]) + 1
+        alone = network.token_losses(row(batch, i))
+        assert torch.allclose(together[i, :T], alone[0], atol=1e-10)
+        assert not together[i, T:].any()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_step_gives_what_all_at_once_give_and_sums_to_one(variant):
+    network = a_network(**VARIANTS[variant]).eval()
+    batch = a_batch([4, 2], [3, 3])
+    inputs, targets = batch.steps(network.start)
+    with torch.no_grad():
+        losses = network.token_losses(batch)
+        _, state = network.read(batch)
+        for t in range(inputs.shape[1]):
+            scores, state = network.step(inputs[:, t], state)
+            every = scores.all() if isinstance(scores, OutputScores) else scores
+            log_probs = every.log_softmax(1)
+            assert torch.allclose(every.logsumexp(1), torch.zeros(2), atol=1e-5) or variant != "copying"
+            gathered = -log_probs.gather(1, targets[:, t].unsqueeze(1)).squeeze(1)
+            assert torch.allclose(gathered, losses[:, t], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_weight_learns(variant):
+    network = a_network(**VARIANTS[variant])
+    network.total_loss(a_batch([5, 3], [4, 3]), smoothing=0.1).backward()
+    for name, parameter in network.named_parameters():
+        # A deep encoder's skip output reaches the decoder by attention or by the bridge alone.
+        if variant == "no attention" and name.startswith("encoder.recurrent") and "l0" not in name:
+            continue
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@settings(max_examples=15, deadline=None)
+@given(epsilon=st.floats(0.01, 0.5), seed=st.integers(0, 99))
+def test_label_smoothing_is_cross_entropy_with_smoothed_targets(epsilon, seed):
+    network = a_network().double().eval()
+    batch = a_batch([4, 2, 3], [3, 1, 5], seed)
+    inputs, targets = batch.steps(network.start)
+    _, state = network.read(batch)
+    logits = network.output(network.write(inputs, state).features)
+    wanted = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1),
+        targets.flatten(),
+        ignore_index=-100,
+        label_smoothing=epsilon,
+        reduction="sum",
+    )
+    assert torch.allclose(network.total_loss(batch, smoothing=epsilon), wanted)
+
+
+def test_with_copying_a_symbol_of_the_source_becomes_likelier():
+    network = a_network(copying=True).eval()
+    batch = a_batch([3], [2])
+    batch = replace(batch, source=torch.tensor([[7, 7, 7]]))
+    with torch.no_grad():
+        network.copy_gate.weight.zero_()
+        found = []
+        for bias in (20.0, 0.0, -20.0):
+            network.copy_gate.bias.fill_(bias)
+            scores, _ = network.step(torch.tensor([END]), network.read(batch)[1])
+            assert float(scores.exp().sum()) == pytest.approx(1.0, abs=1e-5)
+            found.append(float(scores[0, 7].exp()))
+    assert found[0] < found[1] < found[2]
+    assert found[2] == pytest.approx(1.0, abs=1e-5)
+    assert found[1] == pytest.approx(0.5 + found[0] / 2, abs=1e-4)
+
+
+def test_scheduled_sampling_feeds_own_symbols_as_often_as_asked():
+    network = a_network().eval()
+    batch = a_batch([3] * 300, [6] * 300)
+    forced, _ = batch.steps(network.start)
+    assert torch.equal(network.sampled_inputs(batch, 0.0), forced)
+    torch.manual_seed(1)
+    half = network.sampled_inputs(batch, 0.5)
+    changed = (half[:, 1:] != forced[:, 1:]).float().mean()
+    # An own symbol is by chance the right one, too.
+    assert 0.4 < float(changed) < 0.5
+    assert torch.equal(half[:, 0], forced[:, 0])
+    network.train()
+    network.total_loss(batch, sampled=1.0).backward()
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((7,), {"attention": "none"}),
+        ((7,), {}),
+        ((4, 7), {"attention": "additive"}),
+        ((3, 9, 12), {"attention": "additive"}),
+        ((1, 8, 8), {"attention": "none", "cell": "lstm"}),
+    ],
+)
+def test_vectors_regions_and_pixels_are_read(shape, options):
+    network = a_network(shape=shape, **options)
+    batch = replace(a_batch([1, 1, 1], [3, 0, 2]), source=None, vectors=torch.rand(3, *shape) * 200)
+    assert torch.isfinite(network.token_losses(batch)).all()
+    network.total_loss(batch).backward()
+    assert all(parameter.grad is not None for parameter in network.encoder.parameters())
+
+
+def test_the_state_of_rows_is_that_of_their_sources():
+    network = a_network(num_layers=2, decoder_layers=2).double().eval()
+    batch = a_batch([5, 3, 4], [2, 2, 2])
+    with torch.no_grad():
+        _, state = network.read(batch)
+        spread = network.rows(state, torch.tensor([[0, 0], [1, 1], [2, 2]]))
+        assert len(spread.memory.real) == 3
+        kept = network.rows(spread, torch.tensor([[1, 0], [5, 5]]))
+        scores, _ = network.step(torch.tensor([3, 4, 3, 4]), kept)
+        for place, (source, symbol) in enumerate([(0, 3), (0, 4), (2, 3), (2, 4)]):
+            alone = row(batch, source)
+            wanted, _ = network.step(torch.tensor([symbol]), network.read(alone)[1])
+            assert torch.allclose(scores.all()[place], wanted.all()[0])
+
+
+@pytest.mark.parametrize(
+    ("joint", "shape", "options", "said"),
+    [
+        (False, (), {"share_vectors": True}, "share_vectors: needs one vocabulary"),
+        (False, (), {"copying": True}, "copying: needs one vocabulary"),
+        (True, (), {"attention": "none", "copying": True}, "copying: needs attention"),
+        (True, (5,), {"copying": True}, "copying: is of sources that are text"),
+        (True, (), {"bridge": "copy"}, "bridge: copy needs an encoder of text"),
+        (True, (), {"attention": "dot"}, "scoring: dot needs queries as large as values"),
+    ],
+)
+def test_what_does_not_fit_is_named(joint, shape, options, said):
+    with pytest.raises(ConfigError, match=said):
+        a_network(joint, shape, **options)
