@@ -155,18 +155,28 @@ def uses() -> str:
 
 def labelling() -> str:
     """Sentences a second of a tagger in training, and how long one answer takes."""
+    return _tasks("labelling", "sentences_per_s", "sentences/s")
+
+
+def translation() -> str:
+    """Symbols a second of an encoder-decoder in training, sentences a second in a beam."""
+    return _tasks("translation", "per_s", "a second")
+
+
+def _tasks(name: str, rate: str, column: str) -> str:
+    """Rows of tasks by model and threads, with a rate, the time of a call and the ratio to ours."""
     table = [
         [
             row["task"],
             str(row["threads"]),
             row["model"],
-            f"{row['sentences_per_s']:,}",
+            f"{row[rate]:,}",
             f"{row['ms']:.2f}",
             _times(row["ratio"]) if row["model"] != "recurra" else "",
         ]
-        for row in _rows("labelling")
+        for row in _rows(name)
     ]
-    return _table(["task", "threads", "model", "sentences/s", "ms", "ratio"], table, text=3)
+    return _table(["task", "threads", "model", column, "ms", "ratio"], table, text=3)
 
 
 def machine(name: str) -> str:
@@ -218,6 +228,7 @@ TABLES: dict[str, Callable[..., str]] = {
         output_layer,
         language_model,
         labelling,
+        translation,
         streaming,
         uses,
         machine,

@@ -40,7 +40,11 @@ double log_of_sum(const float* scores, long V, float largest) {
 // The best so far, in order; what is not larger than the last of k does not enter.
 class Best {
  public:
-  Best(float* scores, std::int64_t* symbols, long k) : scores_(scores), symbols_(symbols), k_(k) {}
+  // Of NaN nothing is offered: what is not filled stays symbol 0, at NaN.
+  Best(float* scores, std::int64_t* symbols, long k) : scores_(scores), symbols_(symbols), k_(k) {
+    std::fill(scores, scores + k, std::numeric_limits<float>::quiet_NaN());
+    std::fill(symbols, symbols + k, std::int64_t{0});
+  }
   float least() const { return count_ < k_ ? -std::numeric_limits<float>::infinity() : scores_[k_ - 1]; }
   void offer(float score, long symbol) {
     if (count_ == k_ && !(score > scores_[k_ - 1])) return;

@@ -30,6 +30,7 @@ void fuzz_case(const Sets& sets, std::uint64_t seed) {
   const std::uint64_t kind = seed % 10;
   if (kind == 0) return test_streaming_case(sets, seed);
   if (kind == 1) return test_output_layer_case(sets, seed);
+  if (kind == 2) return test_attentive_case(sets, seed);
   static const std::vector<Case> cells = all_cells();
   Random random(seed);
   Case drawn = cells[static_cast<std::size_t>(random.below(static_cast<long>(cells.size())))];
@@ -100,6 +101,7 @@ int run(int count, char** arguments) {
                                     {"recurrences", [](const Sets& all) { test_recurrences(all, -1); }},
                                     {"streaming", test_streaming},
                                     {"output_layer", test_output_layer},
+                                    {"attentive", test_attentive},
                                     {"threads", test_threads}};
     bool found = false;
     for (const Suite& each : suites) {

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 
 import numpy as np
@@ -118,6 +119,19 @@ class TestReverse:
         cold = model.sampled(pairs, warmth=0.0)
         assert cold[0][0].text == model.searching(beam_width=1).translate("abc")
 
+    def test_lines_of_a_file_and_lines_one_by_one_are_drawn_alike(self, folder):
+        drawn = ("--sample", 1, "--temperature", 3, "--seed", 4)
+        from_file = say("translate", folder / "run", folder / "in.txt", *drawn)
+        assert say("translate", folder / "run", *drawn, typed=(folder / "in.txt").read_text()) == from_file
+
+    def test_weights_that_are_not_numbers_are_told(self, folder):
+        model = rc.Translator.load(folder / "run")
+        with torch.no_grad():
+            model.network.output.bias[3] = float("nan")
+        for call in (lambda: model.translate("abc"), lambda: list(model.streamed(Pair(("abc",))))):
+            with pytest.raises(RunError, match="gives NaN in place of scores"):
+                call()
+
     def test_a_stream_is_the_answer(self, folder):
         model = rc.Translator.load(folder / "run")
         assert "".join(model.streamed(Pair(("abcde",)))) == model.translate("abcde")
@@ -127,13 +141,19 @@ class TestReverse:
         assert isinstance(rc.Translator.load(folder / "run").searching(max_length=20).translate(text), str)
 
     def test_evaluation_by_length_beside_itself_with_a_picture(self, folder):
-        beside = ("--beside", folder / "run", "--picture", folder / "p.png")
+        shutil.copytree(folder / "run", folder / "other", dirs_exist_ok=True)
+        beside = ("--beside", folder / "other", "--picture", folder / "p.png", "--beam-width", 2)
         found = say("evaluate", folder / "run", "--by-length", "--json", *beside)
         figures = json.loads(found[0])
         assert figures["bleu_signature"].startswith("nrefs:1|case:mixed|")
         assert figures["beside"]["exact"] == figures["exact"]
+        assert list(figures["by_length"]) == [str(folder / "run"), str(folder / "other")]
+        table = say("evaluate", folder / "run", "--by-length", *beside[:2])
+        assert any(line.split()[:3] == ["1", "to", "5"] for line in table)
         assert (folder / "p.png").read_bytes()[:4] == b"\x89PNG"
-        assert "signature:" in "\n".join(say("evaluate", folder / "run", "--data", folder / "reverse.tsv"))
+        assert "chrF signature:" in "\n".join(
+            say("evaluate", folder / "run", "--data", folder / "reverse.tsv")
+        )
 
     def test_the_beam_doctor_finds_nobody_at_fault_and_says_so(self, folder):
         asked = ("--widths", "1,3", "--alphas", "0", "--rows", 40)
@@ -160,7 +180,11 @@ class TestReverse:
             (["--sample", "2", "--n-best", "2"], "--sample: does not go with --n-best"),
             (["--temperature", "0.5"], "--temperature: goes with --sample"),
             (["--beam-width", "0"], "beam_width: got 0"),
-            (["--beam-width", "4", "--beam-groups", "3"], "groups: got 3, expected a divisor"),
+            (["--beam-width", "4", "--beam-groups", "3"], "beam_groups: got 3, expected a divisor"),
+            (["--diversity", "2"], "diversity: is of diverse beams"),
+            (["--sample", "1", "--beam-width", "3"], "--beam-width: is of a search"),
+            (["--prefix", "Q"], "prefix: 'Q' has something that the model never saw"),
+            (["--phrase", "cab", "--max-length", "2"], "max_length: got 2, and prefix and phrases have 4"),
             (["--min-length", "9", "--max-length", "3"], "min_length: got 9, more than max_length, 3"),
         ],
     )
@@ -245,7 +269,7 @@ class TestChat:
             name = draw.choice(["ada", "bob", "eve", "tom"])
             rows.append({"turns": [f"i am {name}", f"hello {name}", "who am i", f"you are {name}"]})
         (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        options = SMALL | {"unit": "word", "epochs": 8, "block_ngrams": 0}
+        options = SMALL | {"unit": "word", "epochs": 8, "block_ngrams": 0, "learn_initial_state": True}
         rc.ChatBot.train(folder / "d.jsonl", out=folder / "run", **options)
         return folder / "run"
 
@@ -263,9 +287,9 @@ class TestChat:
         typed = "/why\ni am bob\n\nwho am i\n/why\n/reset\ni am ada\n/nonsense\n/quit\nnever\n"
         result = run("chat", run_folder, typed=typed)
         told = result.stdout.splitlines()
-        assert (result.exit_code, told[0], told[1]) == (0, "hello bob", "you are bob")
-        assert [line.split()[0] for line in told[2:6]] == ["you", "are", "bob", "(end)"]
-        assert told[6:] == ["hello ada"]
+        assert (result.exit_code, told[:3]) == (0, ["hello bob", "", "you are bob"])
+        assert [line.split()[0] for line in told[3:7]] == ["you", "are", "bob", "(end)"]
+        assert told[7:] == ["hello ada"]
         assert "nothing was said yet" in result.stderr
         assert "there is no /nonsense" in result.stderr
 
@@ -332,6 +356,21 @@ class TestCaptions:
         ("translate", {"target": "data", "valid_target": "x"}, ConfigError, "valid_target: goes with valid"),
         ("translate", {"target": "data", "adaptive_softmax": True}, ConfigError, "has no use here"),
         ("translate", {"target": "data", "vocabulary_size": 10, "unit": "subword"}, None, "expected >= 256"),
+        (
+            "translate",
+            {"target": "data", "copying": True, "label_smoothing": 0.1},
+            ConfigError,
+            "with copying",
+        ),
+        (
+            "translate",
+            {"target": "data", "attention": "none", "bridge": "zeros"},
+            ConfigError,
+            "tells the dec",
+        ),
+        ("translate", {"target": "data", "beam_groups": 2}, ConfigError, "expected a divisor of beam_width"),
+        ("translate", {"target": "data", "scheduled_sampling": 0.2, "epochs": 1}, ConfigError, "more epochs"),
+        ("translate", {"target": "data", "unit": "word", "attention": "dot"}, ConfigError, "attention: dot"),
         ("caption", {}, DataError, "captions"),
     ],
 )

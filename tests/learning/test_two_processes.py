@@ -120,3 +120,25 @@ def test_two_processes_label_like_one(tmp_path, decoder):
     want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
     for name in want:
         torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["additive", "none"])
+def test_two_processes_translate_like_one(tmp_path, attention):
+    """Pairs of different lengths, and a last batch of fewer pairs than processes."""
+    data = tmp_path / "pairs.tsv"
+    data.write_text(
+        "".join(f"{'ab' * (i % 5 + 1)}{i % 10}\t{i % 10}{'b' * (i % 5 + 1)}\n" for i in range(46))
+    )
+    options = [
+        "--data", data, "--attention", attention, "--learn-initial-state", "--unit", "char",
+        "--hidden-size", 8, "--batch-size", 4,
+        "--epochs", 3, "--dropout", 0, "--input-dropout", 0, "--optimizer", "sgd", "--learning-rate", 0.1,
+        "--label-smoothing", 0.1, "--threads", 1, "--device", "cpu", "--validation-rows", 2,
+    ]  # fmt: skip
+    alone = [sys.executable, "-m", "recurra", "train", "translate"]
+    one = finished([*alone, *map(str, options), "-o", str(tmp_path / "one")])
+    two = finished(torchrun("translate", *options, "-o", tmp_path / "two"))
+    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
+    want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
+    for name in want:
+        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)

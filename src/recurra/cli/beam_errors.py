@@ -39,6 +39,9 @@ def beam_errors(
     every_width = _numbers("widths", widths, int, 1)
     every_alpha = _numbers("alphas", alphas, float, 0.0)
     model = load_pair_model(run, PairModel).searching(**options)
+    for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
+        for value in values:
+            model.searching(beam_groups=1, **{name: value})  # refuses what cannot be before any work is done
     pairs = model.pairs_of(data, target)[:rows]
     diagnoses = beam_doctor.diagnose(model, pairs)
     shares = beam_doctor.shares_of(diagnoses)

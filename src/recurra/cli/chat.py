@@ -23,7 +23,8 @@ def chat(
 ) -> None:
     """Talk with a chat-bot, which remembers the last turns: a line in, an answer out.
 
-    /reset forgets what was said, /why shows what the last answer was made from, /quit ends.
+    /reset forgets what was said, /why shows what the last answer was made from, /quit ends. Options of the
+    search that are not given are as in the run's training.
     """
     from recurra.cli.text_lines import lines_of
     from recurra.tasks.loading import load_pair_model
@@ -44,8 +45,8 @@ def chat(
             _tell_why(talk)
         elif text.startswith("/"):
             typer.echo(f"there is no {text.split()[0]}; {_HELP}", err=True)
-        elif text:
-            for piece in talk.stream(text):
+        elif text or not is_person:  # lines of a file are answered in step, empty ones too
+            for piece in talk.stream(text) if text else ():
                 typer.echo(piece, nl=False)
                 sys.stdout.flush()
             typer.echo()

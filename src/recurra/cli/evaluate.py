@@ -76,6 +76,14 @@ def evaluate(
             help="The other side of --data, or of pictures their captions.", rich_help_panel=_PAIR_MODELS
         ),
     ] = None,
+    beam_width: Annotated[
+        int | None,
+        typer.Option(help="Hypotheses of the search; else the run's own.", rich_help_panel=_PAIR_MODELS),
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(help="Alpha of the search; else the run's own.", rich_help_panel=_PAIR_MODELS),
+    ] = None,
     by_length: Annotated[
         bool,
         typer.Option("--by-length", help="BLEU by the words of a source.", rich_help_panel=_PAIR_MODELS),
@@ -92,7 +100,8 @@ def evaluate(
     *,
     options: dict[str, Any],
 ) -> None:
-    """How well a run's model does: the perplexity of a text, every symbol counted, or labels of rows.
+    """How well a run's model does: the perplexity of a text, every symbol counted, labels of rows, or BLEU,
+    chrF and perplexity of answers.
 
     Rows are read as those that were trained on, unless the options of reading say otherwise.
     """
@@ -109,12 +118,14 @@ def evaluate(
     of_dynamic = _given("--dynamic-rate", dynamic_rate, decay=dynamic_decay, steps=dynamic_steps)
     dynamic = None if dynamic_rate is None else DynamicOptions(dynamic_rate, **of_dynamic)
     model = load(run)
-    of_pairs = target is not None or by_length or beside is not None or picture is not None
+    searching = {"beam_width": beam_width, "length_penalty": length_penalty}
+    searching = {name: value for name, value in searching.items() if value is not None}
+    of_pairs = searching or target is not None or by_length or beside is not None or picture is not None
     if isinstance(model, PairModel):
         if cache or dynamic or streams > 1 or mistakes or options:
             raise ConfigError(f"{run}: is no language model and labels nothing; see --help for its options.")
         show_pair_figures(
-            model,
+            model.searching(**searching),
             data,
             target,
             by_length=by_length,
@@ -126,7 +137,8 @@ def evaluate(
         return
     if of_pairs:
         raise ConfigError(
-            f"{run}: answers no pairs; --target, --by-length, --beside and --picture have no use."
+            f"{run}: answers no pairs; --target, --beam-width, --length-penalty, --by-length, --beside and "
+            "--picture have no use."
         )
     if isinstance(model, Labeller):
         if cache or dynamic or streams > 1:

@@ -104,6 +104,9 @@ def _introduce(trainer: Any, corpus: Any, too_long: int) -> None:
     else:
         counts.append(f"{symbols.target.vocabulary_size:,} {unit}s")
     typer.echo(", ".join(counts), err=True)
+    first = corpus.train[0]
+    read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
+    typer.echo(f"the first: {read[:80]!r} to {first.targets[0][:80]!r}", err=True)
     left_out(corpus.skipped, "left out")
     if corpus.empty:
         typer.echo(f"{corpus.empty:,} pairs with an empty side left out", err=True)
@@ -126,7 +129,7 @@ def _report_end(task: str, result: "Seq2SeqResult") -> None:
     typer.echo(f"validation: {result.validation.sentence()}")
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")
-    typer.echo(f"signature: {result.validation.texts.bleu_signature}")
+    typer.echo(f"BLEU signature: {result.validation.texts.bleu_signature}")
     from recurra.cli.report import make_report
 
     typer.echo(f"report: {make_report(run)}")

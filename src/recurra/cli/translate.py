@@ -64,6 +64,8 @@ def translate(
 ) -> None:
     """Translate line by line: a line out for each line in, an empty one for an empty one.
 
+    Options of the search that are not given are as in the run's training.
+
     echo 'A dog runs through the snow.' | recurra translate runs/en-de
     """
     from recurra.cli.text_lines import lines_of
@@ -75,7 +77,7 @@ def translate(
     drawing = _drawing(sample, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     pairs = (Pair((line,)) for line in lines_of(file))
     at_once = 1 if file == "-" else _AT_ONCE
-    asked = _asked(n_best, prefix, phrase, drawing)
+    asked = _asked(n_best, prefix, phrase, drawing, options)
     write_answers(model, pairs, asked, drawing, at_once=at_once, maps=attention, as_json=as_json)
 
 
@@ -98,7 +100,9 @@ def caption(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Say what pictures show: a line for each, with its name where it has one.
+    """Say what pictures show: a line for each, with its name, or its number from 0.
+
+    Options of the search that are not given are as in the run's training.
 
     recurra caption runs/captions new.npz
     """
@@ -109,7 +113,7 @@ def caption(
     model = load_pair_model(run, Captioner).searching(**options)
     drawing = _drawing(sample, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     pairs = iter(model.pairs_of_pictures(read_pictures(pictures)))
-    asked = _asked(n_best, prefix, phrase, drawing)
+    asked = _asked(n_best, prefix, phrase, drawing, options)
     write_answers(model, pairs, asked, drawing, at_once=_AT_ONCE, maps=attention, as_json=as_json, named=True)
 
 
@@ -125,17 +129,24 @@ def write_answers(
     named: bool = False,
 ) -> None:
     """Answer pair after pair, in order, `at_once` of them searched together."""
+    from recurra.errors import ConfigError
+
+    if maps is not None and model.network.attentive is None:
+        raise ConfigError("--attention: the model has none; leave it out.")
     number = 0
     while some := list(islice(pairs, at_once)):
-        found = model.sampled(some, **drawing) if drawing else model.answers(some, **asked)
+        found = model.sampled(some, first=number, **drawing) if drawing else model.answers(some, **asked)
         for pair, answers in zip(some, found, strict=True):
             number += 1
-            typer.echo(_said(pair, answers, number, as_json=as_json, named=named))
+            several = max(asked["n_best"], drawing.get("count", 1)) > 1
+            typer.echo(_said(pair, answers, number, several=several, as_json=as_json, named=named))
             if maps is not None and (pair.vectors is not None or pair.source[0].strip()):
                 _write_map(model, pair, answers[0], maps / f"{number}.png")
 
 
-def _said(pair: "Pair", answers: Sequence["Answer"], number: int, *, as_json: bool, named: bool) -> str:
+def _said(
+    pair: "Pair", answers: Sequence["Answer"], number: int, *, several: bool, as_json: bool, named: bool
+) -> str:
     name = pair.source[0] if named else str(number)
     if as_json:
         found = {
@@ -143,7 +154,7 @@ def _said(pair: "Pair", answers: Sequence["Answer"], number: int, *, as_json: bo
             "answers": [one.to_dict() for one in answers],
         }
         return json.dumps(found, ensure_ascii=False)
-    if len(answers) > 1:
+    if several:
         return "\n".join(f"{name}\t{one.score:.4f}\t{one.text}" for one in answers)
     return f"{name}\t{answers[0].text}" if named else answers[0].text
 
@@ -157,12 +168,19 @@ def _write_map(model: "PairModel", pair: "Pair", answer: "Answer", path: Path) -
     write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)
 
 
-def _asked(n_best: int, prefix: str, phrase: Iterable[str] | None, drawing: dict[str, Any]) -> dict[str, Any]:
+_OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
+
+
+def _asked(
+    n_best: int, prefix: str, phrase: Iterable[str] | None, drawing: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
     from recurra.errors import ConfigError
 
     found = {"n_best": n_best, "prefix": prefix, "phrases": tuple(phrase or ())}
     if drawing and (n_best > 1 or prefix or phrase):
         raise ConfigError("--sample: does not go with --n-best, --prefix and --phrase; leave them out.")
+    if drawing and (needless := [name for name in _OF_SEARCHES if name in options]):
+        raise ConfigError(f"--{needless[0].replace('_', '-')}: is of a search; leave it out with --sample.")
     return found
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recurra.decoding.constraints import Candidate, choose_with_phrases, has_phrases
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, RunError
 from recurra.kernels.best_symbols import best_symbols
 from recurra.layers.output import OutputScores
 
@@ -159,6 +159,8 @@ class Frontier(Generic[StateT]):
         last = self._symbols[..., -1] if t else self._scores.new_full((S, W), self._model.begin).long()
         given, state = self._model.step(last.reshape(-1), state)
         scores, parents, symbols = self._chosen(given)
+        if bool(scores.isnan().any()):
+            raise RunError("the model gives NaN in place of scores: its weights are damaged; train it again.")
         self._keep_what_cannot_go_on(scores)
         kept = self._symbols.gather(1, parents.unsqueeze(2).expand(-1, -1, t))
         self._symbols = torch.cat([kept, symbols.unsqueeze(2)], dim=2)
@@ -191,9 +193,9 @@ class Frontier(Generic[StateT]):
             alive = (self._scores[0] > -torch.inf).nonzero().flatten().tolist()
             lines += [tuple(self._symbols[0, row].tolist()) for row in alive]
         length = 0
-        while all(len(line) > length and line[length] == lines[0][length] for line in lines):
+        while lines and all(len(line) > length and line[length] == lines[0][length] for line in lines):
             length += 1
-        return lines[0][:length]
+        return lines[0][:length] if lines else ()
 
     def _chosen(self, given: Tensor | OutputScores) -> tuple[Tensor, Tensor, Tensor]:
         """The continuations that are kept: scores, the rows that they go on from, symbols.
@@ -241,8 +243,9 @@ class Frontier(Generic[StateT]):
             ranked = candidates - self._options.diversity * taken.gather(1, symbols)
             chosen = ranked.topk(width, dim=1).indices if ranked.shape[1] > width else _all_of(ranked)
             of_group = symbols.gather(1, chosen)
-            taken.scatter_add_(1, of_group, torch.ones_like(taken[:, :1]).expand_as(of_group))
-            every.append((candidates.gather(1, chosen), first + chosen // best.shape[2], of_group))
+            gained = candidates.gather(1, chosen)
+            taken.scatter_add_(1, of_group, (gained > -torch.inf).to(taken.dtype))
+            every.append((gained, first + chosen // best.shape[2], of_group))
         scores, parents, symbols = (torch.cat(parts, dim=1) for parts in zip(*every, strict=True))
         return scores, parents, symbols
 
@@ -279,14 +282,9 @@ class Frontier(Generic[StateT]):
             log_probs = log_probs.clone()
         if t < options.min_length:
             log_probs[..., self._model.end] = -torch.inf
-        n = options.block_ngrams
-        if n and t >= n:
-            # Where the last n - 1 symbols stood before, what followed them there.
-            windows = self._symbols.unfold(2, n, 1)
-            stood = (windows[..., :-1] == self._symbols[..., None, t - n + 1 :]).all(3)
-            followed = windows[..., -1]
-            blocked = torch.zeros_like(log_probs, dtype=torch.int64).scatter_add_(2, followed, stood.long())
-            log_probs = log_probs.masked_fill(blocked > 0, -torch.inf)
+        if options.block_ngrams:
+            blocked = repeating(self._symbols, log_probs.shape[2], options.block_ngrams)
+            log_probs = log_probs.masked_fill(blocked, -torch.inf)
         if self._asked.prefixes is not None:
             for place, sentence in enumerate(self._going):
                 prefix = self._asked.prefixes[sentence]
@@ -366,6 +364,18 @@ class Frontier(Generic[StateT]):
         """What the best has least of: first it has its phrases."""
         phrases = self._asked.phrases
         return phrases is not None and not has_phrases(found.symbols, phrases[sentence]), -found.score
+
+
+def repeating(symbols: Tensor, vocabulary_size: int, n: int) -> Tensor:
+    """Which symbols would make the last n stand twice. Shapes: symbols (S, W, t); result (S, W, V) bool."""
+    t = symbols.shape[2]
+    blocked = symbols.new_zeros(*symbols.shape[:2], vocabulary_size)
+    if t >= n:
+        # Where the last n - 1 symbols stood before, what followed them there.
+        windows = symbols.unfold(2, n, 1)
+        stood = (windows[..., :-1] == symbols[..., None, t - n + 1 :]).all(3)
+        blocked.scatter_add_(2, windows[..., -1], stood.long())
+    return blocked > 0
 
 
 def _all_of(ranked: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ def best_of_output(
     V, H = weight.shape
     k = min(k, V)
     if not _runs_natively(hidden, k) or weight.dtype != torch.float32 or torch.is_grad_enabled():
-        return best_symbols(F.linear(hidden, weight, bias), k)
+        scores = F.linear(hidden, weight, bias)
+        return best_symbols(scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores, k)
     hidden = hidden.contiguous()
     call, found = _call(hidden, V, k)
     call.H, call.hidden = H, hidden.data_ptr()

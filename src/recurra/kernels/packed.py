@@ -80,9 +80,8 @@ class KeptPack:
     seen and what is not. A copy, pickled or deep, begins empty."""
 
     def __init__(self) -> None:
-        self._packed: Any = None
-        self._marks: tuple[_Mark | None, ...] = ()
-        self._kind: tuple[Any, ...] = ()
+        # What it was packed from and for, and what was packed: replaced together, once it is whole.
+        self._held: tuple[tuple[_Mark | None, ...], tuple[Any, ...], Any] = ((), (), None)
 
     def of(self, weights: Sequence[Tensor | None], kind: tuple[Any, ...], pack: Callable[[], Any]) -> Any:
         """Return what was packed from these weights, or what `pack` packs; `kind` tells of all else it needs.
@@ -90,16 +89,18 @@ class KeptPack:
         Shapes: any.
         """
         now = (*kind, _optimizer_steps, instruction_set())
-        held = self._kind == now and all(
+        marks, before, packed = self._held
+        if before == now and all(
             tensor is None if mark is None else tensor is not None and mark.holds(tensor)
-            for tensor, mark in zip(weights, self._marks, strict=True)
-        )
-        if not held:
-            if any(tensor is not None and tensor.is_inference() for tensor in weights):
-                return pack()  # nobody counts how often they are changed
-            self._marks = tuple(None if each is None else _Mark.of(each) for each in weights)
-            self._packed, self._kind = pack(), now
-        return self._packed
+            for tensor, mark in zip(weights, marks, strict=True)
+        ):
+            return packed
+        if any(tensor is not None and tensor.is_inference() for tensor in weights):
+            return pack()  # nobody counts how often they are changed
+        marks = tuple(None if each is None else _Mark.of(each) for each in weights)
+        packed = pack()
+        self._held = (marks, now, packed)
+        return packed
 
     def __reduce__(self) -> tuple[type["KeptPack"], tuple[()]]:
         return KeptPack, ()

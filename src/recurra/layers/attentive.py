@@ -94,20 +94,15 @@ class AttentiveLayer(nn.Module):
             raise shape_error("x", f"shape {tuple(x.shape)}", wanted, "pass a decoder's inputs")
         if len(state.feed) != R or (R % B if B else R):
             raise shape_error("x", f"{R} rows", f"those of the state, a multiple of {B}", "see rows()")
-        blocked = self._blocked(x, memory)
+        empty = x.numel() == 0 or memory.values.numel() == 0
+        blocked = None if empty else attentive.reason(self.recurrent.equation, x)
         if self.backend == "native" and blocked is not None:
             raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
-        self.backend_used = "reference" if blocked is not None or self.backend == "reference" else "native"
-        if self.backend == "auto" and not has_wide_vectors():
-            self.backend_used = "reference"
+        plain = empty or blocked is not None or self.backend == "reference"
+        plain = plain or (self.backend == "auto" and not has_wide_vectors())
+        self.backend_used = "reference" if plain else "native"
         steps = self._native_steps if self.backend_used == "native" else self._steps
         return steps(x, memory, state)
-
-    def _blocked(self, x: Tensor, memory: Memory) -> str | None:
-        """Why the kernels cannot run a call."""
-        if x.numel() == 0 or memory.values.numel() == 0:
-            return "there is nothing to compute"
-        return attentive.reason(self.recurrent.equation, x)
 
     def _native_steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
         """All steps in one call of the kernels; the input's products in one before it."""

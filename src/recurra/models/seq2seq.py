@@ -99,6 +99,8 @@ class Seq2SeqNetwork(nn.Module):
         parts = 2 if config.cell == "lstm" else 1
         self.bridge = Bridge(config.bridge, self.encoder.ends_size, H, layers, parts)
         self.input_dropout = SequenceDropout(config.input_dropout, once=once)
+        # What a decoder begins with is the bridge's.
+        stack = config.model_copy(update={"learn_initial_state": False})
         self.below = None
         self.attentive: AttentiveLayer | None = None
         self.readout: nn.Linear | None = None
@@ -106,18 +108,23 @@ class Seq2SeqNetwork(nn.Module):
         if config.attention == "none":
             self._refuse(config, ("coverage", "copying"), "needs attention")
             skip = config.skip if layers > 1 else "none"
-            self.below = build_recurrent(config.model_copy(update={"skip": skip}), embedding_size, H, layers)
+            self.below = build_recurrent(stack.model_copy(update={"skip": skip}), embedding_size, H, layers)
             if self.below.output_size != width:
                 self.readout = nn.Linear(self.below.output_size, width)
         else:
             under = embedding_size
-            alone = config.model_copy(update={"skip": "none"})  # a layer alone passes by no other
+            alone = stack.model_copy(update={"skip": "none"})  # a layer alone passes by no other
             if layers > 1:
-                stacked = config if layers > 2 else alone
+                stacked = stack if layers > 2 else alone
                 self.below = build_recurrent(stacked, embedding_size, H, layers - 1)
                 between = config.dropout if config.layer_dropout is None else config.layer_dropout
                 self.between = SequenceDropout(between, once=once)
                 under = self.below.output_size
+            if config.attention == "dot" and self.encoder.output_size != H:
+                raise ConfigError(
+                    f"attention: dot needs an encoder whose steps are as wide as the decoder's state, {H}, "
+                    f"not {self.encoder.output_size}; use general, or --no-bidirectional."
+                )
             attention = Attention(
                 H,
                 self.encoder.output_size,
@@ -198,14 +205,17 @@ class Seq2SeqNetwork(nn.Module):
 
     def log_probs(self, written: Written) -> Tensor:
         """log P of each symbol at each step. Shapes: result (R, T, V)."""
-        log_probs: Tensor = self.output(written.features).log_softmax(2)
+        scores: Tensor = self.output(written.features)
+        log_probs = (
+            scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+        ).log_softmax(2)
         if self.copy_gate is None:
             return log_probs
         gate = self.copy_gate(written.features)
         source, weights = _copied_from(written)
         B, k = len(source), len(weights) // max(1, len(source))
         places = source.unsqueeze(1).expand(B, k, -1).flatten(0, 1).unsqueeze(1).expand_as(weights)
-        copied = torch.zeros_like(log_probs).scatter_add_(2, places, weights.float())
+        copied = torch.zeros_like(log_probs).scatter_add_(2, places, weights.to(log_probs.dtype))
         from_source = nn.functional.logsigmoid(-gate) + copied.clamp(min=1e-30).log()
         return torch.logaddexp(nn.functional.logsigmoid(gate) + log_probs, from_source)
 

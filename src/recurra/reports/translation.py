@@ -1,6 +1,8 @@
 """Pictures of what an encoder-decoder does: where it looked, how well it does by the length of a source."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +64,7 @@ def as_svg(draw: Any, *given: Any, **named: Any) -> str:
     """A picture of `draw` as an element that a page can hold."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), _any_script():
         return svg_of(draw(*given, **named))
 
 
@@ -73,12 +75,20 @@ def write_png(path: Path, draw: Any, *given: Any, **named: Any) -> None:
     """
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), _any_script():
         figure = draw(*given, **named)
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=110)
     with written_whole(path) as file:
         file.write(buffer.getvalue())
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Symbols that no font here has are drawn as boxes, without a word."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
 
 
 def _shown(name: str) -> str:

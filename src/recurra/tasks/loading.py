@@ -51,7 +51,10 @@ def load_labeller(run: str | Path) -> Labeller:
     """
     model = load(run)
     if not isinstance(model, Labeller):
-        raise RunError(f"{run}: is a run of task {model.task!r}, and this is for taggers and classifiers.")
+        verb = f"; use `recurra {model.task}`" if isinstance(model, PairModel) else ""
+        raise RunError(
+            f"{run}: is a run of task {model.task!r}, and this is for taggers and classifiers{verb}."
+        )
     return model
 
 

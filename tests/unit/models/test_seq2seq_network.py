@@ -194,7 +194,7 @@ def test_the_state_of_rows_is_that_of_their_sources():
         (True, (), {"attention": "none", "copying": True}, "copying: needs attention"),
         (True, (5,), {"copying": True}, "copying: is of sources that are text"),
         (True, (), {"bridge": "copy"}, "bridge: copy needs an encoder of text"),
-        (True, (), {"attention": "dot"}, "scoring: dot needs queries as large as values"),
+        (True, (), {"attention": "dot"}, "attention: dot needs an encoder"),
     ],
 )
 def test_what_does_not_fit_is_named(joint, shape, options, said):

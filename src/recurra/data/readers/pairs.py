@@ -61,7 +61,7 @@ def read_pairs(
         case "csv" | "tsv":
             pairs = _table(path, config, bad, tabs=name == "tsv")
         case "jsonl":
-            pairs = _objects(path, config, bad)
+            pairs = _objects(path, config, bad, memory_turns)
         case "dialogues" if memory_turns:
             pairs = _dialogues(path, bad, memory_turns)
         case _:
@@ -131,6 +131,8 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
                 "with --source-column and --target-column, or both by their numbers from 1."
             )
         places = [int(name) - 1 for name in names] if all(numbered) else [0, 1]
+        if min(places) < 0:
+            raise ConfigError(f"{path}: columns are numbered from 1, and column 0 is asked for.")
         if head and max(places) >= len(head):
             raise ConfigError(f"{path}: has {len(head)} columns, and column {max(places) + 1} is asked for.")
         if head:
@@ -140,16 +142,18 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
         yield Pair((source,), (target,), file=str(path), line=number)
 
 
-def _objects(path: Path, config: PairFilesPart, bad: BadRows) -> Iterator[Pair]:
+def _objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int) -> Iterator[Pair]:
     """JSON lines with a text for each side; the target may be a list of texts, of which any is right, the
-    source one of turns."""
+    source one of turns, the last of which are remembered."""
     source, target = (getattr(config, option) or default for option, default in _DEFAULTS.items())
     for number, row in json_objects(path, bad):
         with row_at(bad, path, number):
             for name in (source, target):
                 if name not in row:
-                    raise BadRow(f"has no {name!r}, only {', '.join(row) or 'nothing'}")
-            yield Pair(texts(row[source]), texts(row[target]), file=str(path), line=number)
+                    missing = f"neither 'turns' nor {name!r}" if memory_turns else f"no {name!r}"
+                    raise BadRow(f"has {missing}, only {', '.join(row) or 'nothing'}")
+            turns = texts(row[source])[-memory_turns:]  # all, where nothing is said of turns
+            yield Pair(turns, texts(row[target]), file=str(path), line=number)
 
 
 def texts(given: Any) -> tuple[str, ...]:

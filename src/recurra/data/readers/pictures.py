@@ -48,6 +48,8 @@ def read_pictures(path: Path) -> Pictures:
             return Pictures(path, read_frames(path), [file.name for file in files])
         if path.suffix == ".npz":
             return _named(path, read_members(path))
+        if path.exists() and path.suffix != ".npy":
+            raise BadRow(f"{path} is no .npy, no .npz and no folder of image files")
         return Pictures(path, _checked(read_one_array(path), path))
     except BadRow as fault:
         raise DataError(f"{fault}.") from fault

@@ -70,10 +70,22 @@ class Seq2SeqConfig(
             self.refuse(["zoneout"], "is not of decoders with attention")
         if self.attention != "additive":
             self.refuse(["coverage"], "is of additive attention")
+        if self.attention == "none" and self.bridge == "zeros":
+            raise ValueError("bridge: zeros without attention tells the decoder nothing of its source")
         if self.attention == "none":
             self.refuse(["copying", "coverage_penalty", "decoder_backend"], "needs attention")
         if self.vocabulary == "separate":
             self.refuse(["share_vectors", "copying"], "needs a joint vocabulary")
+        if self.copying:
+            self.refuse(["label_smoothing"], "does not go with copying")
+        if self.scheduled_sampling and self.epochs == 1:
+            raise ValueError(
+                "scheduled_sampling: rises from pass to pass, and there is one; give more epochs"
+            )
+        if self.beam_width % self.beam_groups:
+            raise ValueError(
+                f"beam_groups: got {self.beam_groups}, expected a divisor of beam_width, {self.beam_width}"
+            )
         for part in ("valid", "test"):
             if getattr(self, f"{part}_target") is not None and getattr(self, part) is None:
                 raise ValueError(f"{part}_target: goes with {part}; name that too")
@@ -129,6 +141,8 @@ class CaptionConfig(Seq2SeqConfig):
             ["source_column", "target_column", "max_source", "bidirectional", "format"], "is of texts"
         )
         self.refuse(["copying", "share_vectors", "vocabulary"], "is of sources that are text")
+        if self.bridge != "linear":
+            raise ValueError(f"bridge: got {self.bridge}, expected linear: the picture starts the decoder")
         for part in ("valid", "test"):
             if (getattr(self, f"{part}_captions") is None) != (getattr(self, part) is None):
                 raise ValueError(f"{part}_captions: goes with {part}; give both or neither")

@@ -17,6 +17,7 @@ from recurra.models.seq2seq import SourceKind
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig
 from recurra.text import Tokenizer, build_tokenizer, load_tokenizer
 
+_BYTES = 256
 _SOURCE_FOLDER = "source"  # of a run: where the source's own symbols are
 
 
@@ -154,10 +155,10 @@ def build_corpus(config: Seq2SeqConfig) -> PairCorpus:
     bad = BadRows(config.skip_bad)
     parts = [read_part(config, part, bad) for part in ("data", "valid", "test")]
     assert parts[0] is not None, "the configuration asks for it"
-    filled = [None if part is None else list(_filled(part)) for part in parts]
-    empty = sum(len(part or ()) for part in parts) - sum(len(part or ()) for part in filled)
-    rows, valid, test = filled
-    for name, part in zip(("data", "valid", "test"), filled, strict=True):
+    said = [None if part is None else list(filled(part)) for part in parts]
+    empty = sum(len(part or ()) for part in parts) - sum(len(part or ()) for part in said)
+    rows, valid, test = said
+    for name, part in zip(("data", "valid", "test"), said, strict=True):
         if part is not None and not part:
             raise DataError(f"{getattr(config, name)}: has no pair with both sides; check the files.")
     assert rows is not None, "read above"
@@ -175,7 +176,8 @@ def build_corpus(config: Seq2SeqConfig) -> PairCorpus:
     return PairCorpus(symbols, train, valid, test, bad.sentences, empty)
 
 
-def _filled(pairs: Iterable[Pair]) -> Iterator[Pair]:
+def filled(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Pairs whose sides both say something."""
     for pair in pairs:
         if any(pair.targets) and (pair.vectors is not None or any(pair.source)):
             yield pair
@@ -200,6 +202,10 @@ def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
     Raises: VocabularyError for a size that cannot be.
     """
     vectors = train[0].vectors
+    if config.unit == "subword" and config.vocabulary_size < _BYTES:
+        raise VocabularyError(
+            f"vocabulary_size: got {config.vocabulary_size}, expected >= {_BYTES}, the bytes, for subwords."
+        )
 
     def learn(*sides: Iterable[str]) -> Tokenizer:
         lines = (f"{one_line(text)}\n" for side in sides for text in side)

@@ -82,21 +82,26 @@ class Conversation:
     def __init__(self, bot: ChatBot) -> None:
         self.bot = bot
         self.turns: list[str] = []
-        self._last: Pair | None = None
+        self._last: tuple[Pair, list[int]] | None = None
 
     def say(self, text: str) -> str:
         """The bot's answer; both turns are remembered."""
-        return "".join(self.stream(text))
+        return "".join(self.stream(text)).strip()
 
     def stream(self, text: str) -> Iterator[str]:
         """The bot's answer piece by piece; both turns are remembered once it is whole."""
         before = (*self.turns, text)[-self.bot.memory_turns :]
-        pieces = []
-        for piece in self.bot.streamed(Pair(before)):
-            pieces.append(piece)
-            yield piece
-        answer = "".join(pieces).strip()
-        self._last = Pair(before, (answer,))
+        symbols: list[int] = []
+
+        def noted(ids: Iterator[int]) -> Iterator[int]:
+            for symbol in ids:
+                symbols.append(symbol)
+                yield symbol
+
+        target = self.bot.symbols.target
+        yield from target.stream(noted(self.bot.streamed_ids(Pair(before))))
+        answer = target.decode(symbols).strip()
+        self._last = Pair(before, (answer,)), symbols
         self.turns += [text, answer]
 
     def why(self) -> AttentionMap | None:
@@ -104,7 +109,7 @@ class Conversation:
 
         Raises: ConfigError for a model without attention.
         """
-        return None if self._last is None else self.bot.attention(self._last)
+        return None if self._last is None else self.bot.attention(*self._last)
 
     def reset(self) -> None:
         """Forget all that was said."""

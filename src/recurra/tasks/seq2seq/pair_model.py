@@ -1,7 +1,7 @@
 """What translators, chat-bots and captioners have in common: train, evaluate, answer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,7 +19,7 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.seq2seq import training
 from recurra.tasks.seq2seq.config import CONFIGS, Seq2SeqConfig
-from recurra.tasks.seq2seq.corpus import PairSymbols, build_corpus, fingerprint, read_files
+from recurra.tasks.seq2seq.corpus import PairSymbols, build_corpus, filled, fingerprint, read_files
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.networks import build_network
@@ -27,7 +27,7 @@ from recurra.tasks.seq2seq.searching import Asked, sample, search, stream
 from recurra.training import Listener, named_memory_faults
 from recurra.training.snapshot import restore_weights
 
-_MOST_TRIES = 3  # for so many different texts as are asked for, the search is widened at most so often
+_MOST_TRIES = 3  # for so many different texts as are asked for, more is searched for at most so often
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,13 @@ class PairModel:
         if checked.coverage_penalty and self.network.attentive is None:
             raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
         config = self.config.model_copy(update={name: getattr(checked, name) for name in options})
+        if config.beam_width % config.beam_groups:
+            raise ConfigError(
+                f"beam_groups: got {config.beam_groups}, expected a divisor of beam_width, "
+                f"{config.beam_width}."
+            )
+        if "diversity" in options and config.beam_groups == 1:
+            raise ConfigError("diversity: is of diverse beams; give beam_groups too, or leave it out.")
         longest = config.max_length
         if longest is not None and config.min_length > longest:
             raise ConfigError(f"min_length: got {config.min_length}, more than max_length, {longest}.")
@@ -172,11 +179,13 @@ class PairModel:
         if data is not None:
             bad = BadRows(self.config.skip_bad) if bad is None else bad
             beside = None if target is None else Path(target)
-            pairs = [pair for pair in read_files(self.config, Path(data), beside, bad) if any(pair.targets)]
+            pairs = list(filled(read_files(self.config, Path(data), beside, bad)))
             if not pairs:
-                raise DataError(f"{data}: has no pair with a target; check the files.")
+                raise DataError(f"{data}: has no pair with both sides; check the files.")
             self.check_shapes(pairs)
             return pairs
+        if target is not None:
+            raise ConfigError("target: is the other side of data; name that too, or leave it out.")
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no pairs of its own; name a file.")
         pairs = build_corpus(training.config_of(self.run)[1]).valid
@@ -207,10 +216,16 @@ class PairModel:
         found: list[list[Answer]] = [[_NOTHING] for _ in pairs]
         wanted = [i for i, pair in enumerate(pairs) if _is_said(pair)]
         ids = tuple(tuple(self._within(phrase)) for phrase in phrases)
+        beginning = tuple(self._beginning(prefix))
+        needed, longest = len(beginning) + sum(map(len, ids)) + 1, self.config.max_length
+        if longest is not None and needed > longest:
+            raise ConfigError(
+                f"max_length: got {longest}, and prefix and phrases have {needed}, the end among them."
+            )
         asked = n_best
         for attempt in range(_MOST_TRIES):
             encoded = EncodedPairs([pairs[i] for i in wanted], self.symbols)
-            how = Asked(asked, tuple(self._beginning(prefix)), ids)
+            how = Asked(asked, beginning, ids)
             for i, hypotheses in zip(wanted, search(self.network, encoded, self.config, how), strict=True):
                 found[i] = self._different(hypotheses)[:n_best]
             asked *= 2  # of hypotheses that are written alike one alone counts
@@ -228,9 +243,11 @@ class PairModel:
         k: int | None = None,
         p: float | None = None,
         seed: int = 0,
+        first: int = 0,
     ) -> list[list[Answer]]:
         """`count` answers to the source of each pair that are drawn: `warmth` is the temperature, `k` and `p`
-        keep the likeliest symbols alone.
+        keep the likeliest symbols alone. What is drawn hangs on the seed and on the pair's place, counted
+        from `first`.
 
         Raises: ConfigError for values that cannot be.
         """
@@ -238,7 +255,9 @@ class PairModel:
         transforms += [] if k is None else [top_k(k)]
         transforms += [] if p is None else [top_p(p)]
         encoded = EncodedPairs(pairs, self.symbols)
-        drawn = sample(self.network, encoded, self.config, chain(transforms), seed=seed, count=count)
+        drawn = sample(
+            self.network, encoded, self.config, chain(transforms), seed=seed, count=count, first=first
+        )
         return [
             [self._answer(one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
             for pair, hypotheses in zip(pairs, drawn, strict=True)
@@ -246,31 +265,38 @@ class PairModel:
 
     def streamed(self, pair: Pair) -> Iterator[str]:
         """The text of the best answer to a pair's source, piece by piece as soon as it is settled."""
+        return self.symbols.target.stream(self.streamed_ids(pair))
+
+    def streamed_ids(self, pair: Pair) -> Iterator[int]:
+        """The same as symbols."""
         if not _is_said(pair):
             return iter(())
-        ids = stream(self.network, EncodedPairs([pair], self.symbols), self.config)
-        return self.symbols.target.stream(ids)
+        return stream(self.network, EncodedPairs([pair], self.symbols), self.config)
 
     @torch.no_grad()
-    def attention(self, pair: Pair) -> AttentionMap:
-        """Where the decoder looks while it writes the pair's first target.
+    def attention(self, pair: Pair, written: Sequence[int] | None = None) -> AttentionMap:
+        """Where the decoder looks while it writes the pair's first target, or some symbols in its place.
 
         Raises: ConfigError for a model without attention.
         """
         if self.network.attentive is None:
             raise ConfigError("attention: the model has none; train one with --attention general.")
         encoded = EncodedPairs([pair], self.symbols)
-        batch = encoded.batch([0]).to(self.network.device)
+        batch = encoded.batch([0])
+        if written is not None:
+            ids = torch.tensor([list(written)], dtype=torch.int64)
+            batch = replace(batch, target=ids, target_lengths=torch.tensor([ids.shape[1]]))
+        batch = batch.to(self.network.device)
         _, state = self.network.read(batch)
-        written = self.network.write(batch.steps(self.network.start)[0], state)
-        assert written.weights is not None, "it has attention"
+        weights = self.network.write(batch.steps(self.network.start)[0], state).weights
+        assert weights is not None, "it has attention"
         tokenizer = self.symbols.source
         if tokenizer is None:
-            source = tuple(str(step) for step in range(written.weights.shape[2]))
+            source = tuple(str(step) for step in range(weights.shape[2]))
         else:
             source = tuple(tokenizer.decode([i]) for i in encoded.sources[0].tolist())
         target = tuple(self.symbols.target.decode([i]) for i in batch.target[0].tolist())
-        return AttentionMap(source, (*target, ""), written.weights[0].float().cpu().numpy())
+        return AttentionMap(source, (*target, ""), weights[0].float().cpu().numpy())
 
     def _answer(self, hypothesis: Hypothesis) -> Answer:
         text = self.symbols.target.decode(hypothesis.symbols).strip()
@@ -284,12 +310,18 @@ class PairModel:
         return list(found.values())
 
     def _beginning(self, text: str) -> list[int]:
-        return self.symbols.encode_target(text) if text else []
+        return self._written(text, "prefix") if text else []
+
+    def _written(self, text: str, what: str) -> list[int]:
+        """The symbols of a text that the model can write. Raises: ConfigError if it cannot."""
+        ids = self.symbols.encode_target(text)
+        if self.symbols.target.decode(ids).strip() != " ".join(text.split()):
+            raise ConfigError(f"{what}: {text!r} has something that the model never saw; leave it out.")
+        return ids
 
     def _within(self, phrase: str) -> list[int]:
         """The symbols of a phrase as it stands within a text: subwords have the blank before it."""
         blank = " " if self.symbols.target.unit == "subword" else ""
-        ids = self.symbols.encode_target(blank + phrase.strip())
-        if not ids:
+        if not phrase.strip():
             raise ConfigError(f"phrases: {phrase!r} is empty; leave it out.")
-        return ids
+        return self._written(blank + phrase.strip(), "phrases")

@@ -16,6 +16,7 @@ from recurra.decoding import (
     beam_search,
     stream_search,
 )
+from recurra.decoding.frontier import repeating
 from recurra.models.seq2seq import DecoderState, Seq2SeqNetwork
 from recurra.tasks.seq2seq.corpus import PairSymbols
 from recurra.tasks.seq2seq.feeds import EncodedPairs
@@ -32,6 +33,11 @@ class Asked:
     prefix: tuple[int, ...] = ()
     phrases: tuple[tuple[int, ...], ...] = ()
     at_once: int = _AT_ONCE
+
+    def least(self, part: SearchPart) -> int:
+        """How long an answer may be at least, unless that is said: what is asked for, and some more."""
+        bound = bool(self.prefix or self.phrases) and part.max_length is None
+        return len(self.prefix) + sum(map(len, self.phrases)) + 10 if bound else 0
 
 
 def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
@@ -53,10 +59,10 @@ def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
 
 
 def longest_answer(part: SearchPart, source: int | None) -> int:
-    """Symbols of an answer at most, for a source of so many, or for a picture."""
+    """Symbols of an answer at most, for a source of so many, or for a picture; one more than at least."""
     if part.max_length is not None:
         return part.max_length
-    return _OF_PICTURES if source is None else 3 * source // 2 + 10
+    return max(part.min_length + 1, _OF_PICTURES if source is None else 3 * source // 2 + 10)
 
 
 def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
@@ -81,7 +87,7 @@ def search(
             options,
             prefixes=[asked.prefix] * len(chosen) if asked.prefix else None,
             phrases=[asked.phrases] * len(chosen) if asked.phrases else None,
-            max_lengths=_longest(pairs, part, chosen),
+            max_lengths=[max(most, asked.least(part)) for most in _longest(pairs, part, chosen)],
             device=network.device,
         )
         found.update(zip(chosen, answers, strict=True))
@@ -110,10 +116,12 @@ def sample(
     *,
     seed: int,
     count: int = 1,
+    first: int = 0,
 ) -> list[list[Hypothesis]]:
     """Answers that are drawn, symbol by symbol, `count` for each pair's source.
 
-    What is drawn for a source hangs on the seed and on its place, not on what it is drawn beside.
+    What is drawn for a source hangs on the seed and on its place, counted from `first`, not on what it is
+    drawn beside.
     """
     model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}
@@ -121,28 +129,31 @@ def sample(
         rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count)
         state = model.rows(state, rows.to(network.device))
         longest = np.repeat(_longest(pairs, part, chosen), count)
-        drawers = [np.random.default_rng([seed, i, n]) for i in chosen for n in range(count)]
+        drawers = [np.random.default_rng([seed, first + i, n]) for i in chosen for n in range(count)]
         last = torch.full((len(drawers),), model.begin, device=network.device)
         symbols: list[list[int]] = [[] for _ in drawers]
         totals, ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
+        lengths = np.zeros(len(drawers), dtype=np.int64)
         for t in range(int(longest.max(initial=0))):
             scores, state = model.step(last, state)
             log_probs = (scores if isinstance(scores, torch.Tensor) else scores.all()).log_softmax(1)
             if t < part.min_length:
                 log_probs[:, model.end] = -torch.inf
+            if part.block_ngrams:
+                written = torch.tensor(symbols).view(len(symbols), 1, t).to(network.device)
+                blocked = repeating(written, log_probs.shape[1], part.block_ngrams)[:, 0]
+                log_probs = log_probs.masked_fill(blocked, -torch.inf)
             shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
             points = torch.tensor([[drawer.random()] for drawer in drawers], dtype=torch.float64)
             last = torch.searchsorted(shares, points * shares[:, -1:], right=True).squeeze(1)
             last = last.clamp(max=shares.shape[1] - 1).to(network.device)
             gained = log_probs.gather(1, last.unsqueeze(1)).squeeze(1).tolist()
             for row, symbol in enumerate(last.tolist()):
-                if ended[row] or t >= longest[row]:
-                    continue
-                totals[row] += gained[row]
-                if symbol == model.end:
-                    ended[row] = True
-                else:
-                    symbols[row].append(symbol)
+                symbols[row].append(symbol)
+                if not ended[row] and t < longest[row]:
+                    totals[row] += gained[row]
+                    lengths[row] += symbol != model.end
+                    ended[row] = symbol == model.end
             if all(ended | (longest <= t + 1)):
                 break
         penalty = beam_options(part).length_penalty
@@ -150,9 +161,9 @@ def sample(
             own = range(place * count, (place + 1) * count)
             found[i] = [
                 Hypothesis(
-                    tuple(symbols[row]),
+                    tuple(symbols[row][: lengths[row]]),
                     float(totals[row]),
-                    float(totals[row]) / penalty.divisor(len(symbols[row]) + int(ended[row])),
+                    float(totals[row]) / penalty.divisor(int(lengths[row]) + int(ended[row])),
                     bool(ended[row]),
                 )
                 for row in own

@@ -82,8 +82,8 @@ class Seq2SeqObjective:
             count += batch.count
         loss = total / max(1.0, count)
         figures = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
-        if self._decoded is not None:
-            greedy = self._config.model_copy(update={"beam_width": 1})
+        if self._decoded is not None and math.isfinite(loss):
+            greedy = self._config.model_copy(update={"beam_width": 1, "beam_groups": 1})
             found = search(self._network, self._decoded, greedy)
             texts = [self._valid.symbols.target.decode(answers[0].symbols).strip() for answers in found]
             scores = count_texts(texts, [pair.targets for pair in self._decoded.pairs])
