@@ -156,7 +156,7 @@ class Reference {
   static Ids piece(const Ids& from, long first, long count) { return Ids(from.begin() + first, from.begin() + first + count); }
 
   void row(long r) {
-    const long T = s_.T, S = s_.S, H = s_.H, F = s_.F, V = s_.V, GH = s_.gates() * H, b = r / s_.share;
+    const long T = s_.T, S = s_.S, H = s_.H, F = s_.F, GH = s_.gates() * H, b = r / s_.share;
     Ids h = piece(h0, r * H, H), c = s_.cell == CellKind::kLstm ? piece(c0, r * H, H) : Ids(), fed = piece(f0, r * F, F);
     Ids seen = piece(covered0, r * S, S);
     for (long t = 0; t < T; ++t) {
@@ -167,7 +167,7 @@ class Reference {
       }
       sums_h.insert(sums_h.end(), from_h.begin(), from_h.end());
       cell(from_f, from_h, h, c);
-      const Ids context = attend(r, b, h, seen);
+      const Ids context = attend(b, h, seen);
       Ids both = h;
       both.insert(both.end(), context.begin(), context.end());
       hc.insert(hc.end(), both.begin(), both.end());
@@ -177,7 +177,6 @@ class Reference {
         fed[static_cast<std::size_t>(u)] = tape.tanh(z.back());
       }
       f.insert(f.end(), fed.begin(), fed.end());
-      (void)V;
     }
     covered.insert(covered.end(), seen.begin(), seen.end());
     hT_.insert(hT_.end(), h.begin(), h.end());
@@ -206,8 +205,7 @@ class Reference {
     next_.clear();
   }
 
-  Ids attend(long r, long b, const Ids& h, Ids& seen) {
-    (void)r;
+  Ids attend(long b, const Ids& h, Ids& seen) {
     const long S = s_.S, K = s_.K, V = s_.V, length = static_cast<long>(given_.lengths[static_cast<std::size_t>(b)]);
     Ids query = h;
     if (s_.additive) {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.decoding.beam import BeamOptions, LengthPenalty, SearchedModel, beam_search, stream_search
+from recurra.decoding.beam_errors import FaultShares, fault_of
 from recurra.decoding.constraints import has_phrases
 from recurra.errors import ConfigError
 from recurra.kernels.best_symbols import best_symbols
@@ -316,3 +317,23 @@ def test_what_is_kept_of_an_output_layer_follows_its_weights():
         output.weight.mul_(-1.0)
         _, found = OutputScores(output, hidden).best(3)
         assert torch.equal(found, output(hidden).topk(3, dim=1).indices)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), alpha=st.sampled_from([0.0, 1.0]))
+def test_whose_fault_it_is_agrees_with_exhaustive_search(seed, alpha):
+    """If the right text is the likeliest of all, whatever else is found is the beam's fault; if the least
+    likely of all, the model's."""
+    model, start, table = a_model(10, seed)
+    options = BeamOptions(width=1, max_length=4, length_penalty=LengthPenalty(alpha))
+    for sentence, (found,) in enumerate(beam_search(model, start, 10, options)):
+        every = exhaustive(table, sentence, options)
+        (best, score), (worst, least) = every[0], every[-1]
+        missed = score > found.score + 1e-6
+        assert fault_of(score, found.score, same=found.symbols == best) == ("beam" if missed else "none")
+        if found.symbols != worst:
+            assert fault_of(least, found.score, same=False) == "model"
+    shares = FaultShares.count(["none", "beam", "model", "model", "beam", "model"])
+    assert (shares.none, shares.wrong) == (1, 5)
+    assert shares.share("model") == pytest.approx(0.6)
+    assert FaultShares.count(["none"]).share("beam") == 0.0
