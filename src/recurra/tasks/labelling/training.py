@@ -11,7 +11,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from recurra.config import build_config
 from recurra.data.batches import SequenceBatch, Turns
 from recurra.errors import ConfigError, RunError, VocabularyError
 from recurra.files import write_text
@@ -24,6 +23,7 @@ from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
+from recurra.tasks.settings import task_and_config
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 from recurra.training import (
@@ -202,14 +202,7 @@ def config_of(run: RunFolder) -> tuple[str, LabellingConfig]:
 
     Raises: RunError if the run is of another task or its configuration is damaged.
     """
-    settings = run.read_settings()
-    task = settings.get("task")
-    if task not in CONFIGS:
-        raise RunError(f"{run.path}: is a run of task {task!r}, expected one of {', '.join(CONFIGS)}.")
-    try:
-        return task, build_config(CONFIGS[task], overrides=settings["config"])
-    except ConfigError as error:
-        raise RunError(f"{run.settings}: is damaged: {error}") from error
+    return task_and_config(run, CONFIGS)
 
 
 def save_symbols(folder: Path, symbols: Symbols) -> None:

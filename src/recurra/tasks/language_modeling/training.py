@@ -9,9 +9,8 @@ from typing import TypeVar, cast
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from recurra.config import build_config
 from recurra.data import Segment
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import DataError, RunError
 from recurra.layers import State
 from recurra.metrics import LikelihoodFigures
 from recurra.models import NextSymbolNetwork
@@ -28,6 +27,7 @@ from recurra.tasks.language_modeling.corpus import (
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult
+from recurra.tasks.settings import task_and_config
 from recurra.text import load_tokenizer
 from recurra.training import (
     Listener,
@@ -165,13 +165,7 @@ def config_of(run: RunFolder) -> LanguageModelConfig:
 
     Raises: RunError if the run is of another task or its configuration is damaged.
     """
-    settings = run.read_settings()
-    if settings.get("task") != TASK:
-        raise RunError(f"{run.path}: is a run of task {settings.get('task')!r}, expected {TASK!r}.")
-    try:
-        return build_config(LanguageModelConfig, overrides=settings["config"])
-    except ConfigError as error:
-        raise RunError(f"{run.settings}: is damaged: {error}") from error
+    return task_and_config(run, {TASK: LanguageModelConfig})[1]
 
 
 def _prepare(

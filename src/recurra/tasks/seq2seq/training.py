@@ -11,9 +11,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from recurra.config import build_config
 from recurra.data.batches import PairBatch
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import DataError, RunError
 from recurra.layers import State
 from recurra.metrics.translation import count_texts
 from recurra.models.seq2seq import Seq2SeqNetwork
@@ -24,6 +23,7 @@ from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.networks import build_network
 from recurra.tasks.seq2seq.searching import search
+from recurra.tasks.settings import task_and_config
 from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
 from recurra.training.rows import RowFeed
 from recurra.training.session import (
@@ -159,14 +159,7 @@ def config_of(run: RunFolder) -> tuple[str, Seq2SeqConfig]:
 
     Raises: RunError if the run is of another task or its configuration is damaged.
     """
-    settings = run.read_settings()
-    task = settings.get("task")
-    if task not in CONFIGS:
-        raise RunError(f"{run.path}: is a run of task {task!r}, expected one of {', '.join(CONFIGS)}.")
-    try:
-        return task, build_config(CONFIGS[task], overrides=settings["config"])
-    except ConfigError as error:
-        raise RunError(f"{run.settings}: is damaged: {error}") from error
+    return task_and_config(run, CONFIGS)
 
 
 def symbols_of(run: RunFolder) -> PairSymbols:

@@ -1,0 +1,26 @@
+"""What a run folder says that it is of: the task, and its configuration."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from recurra.config import Part, build_config
+from recurra.errors import ConfigError, RunError
+from recurra.runs import RunFolder
+
+ConfigT = TypeVar("ConfigT", bound=Part)
+
+
+def task_and_config(run: RunFolder, configs: Mapping[str, type[ConfigT]]) -> tuple[str, ConfigT]:
+    """Task and configuration of a run, of one of the tasks whose configurations are named.
+
+    Raises: RunError if the run is of another task or its configuration is damaged.
+    """
+    settings = run.read_settings()
+    task = str(settings.get("task"))
+    if task not in configs:
+        expected = repr(next(iter(configs))) if len(configs) == 1 else f"one of {', '.join(configs)}"
+        raise RunError(f"{run.path}: is a run of task {task!r}, expected {expected}.")
+    try:
+        return task, build_config(configs[task], overrides=settings["config"])
+    except ConfigError as error:
+        raise RunError(f"{run.settings}: is damaged: {error}") from error
