@@ -18,9 +18,12 @@ void test_kinks(const Sets& sets);
 // The output layer over odd sizes, with ignored and bad targets.
 void test_output_layer(const Sets& sets);
 void test_output_layer_case(const Sets& sets, std::uint64_t seed);
-// Layers with attention, and the best symbols of an output layer, over odd sizes.
+// Layers with attention over odd sizes.
 void test_attentive(const Sets& sets);
 void test_attentive_case(const Sets& sets, std::uint64_t seed);
+// The best symbols of an output layer.
+void test_best_symbols(const Sets& sets);
+void test_best_symbols_case(const Sets& sets, std::uint64_t seed);
 // Stacks that step against layers that run over all steps.
 void test_streaming(const Sets& sets);
 void test_streaming_case(const Sets& sets, std::uint64_t seed);
