@@ -89,7 +89,7 @@ def _train_equal(
     data: Path, valid: Path | None, out: Path, preset: str | None, toml: Path | None
 ) -> list[Path]:
     """Train the three, each unless it is there already; their folders."""
-    from recurra.cli.train_lm import progress_bar
+    from recurra.cli.watching import progress_bar
     from recurra.errors import ConfigError
     from recurra.runs import RunFolder
     from recurra.tasks.language_modeling import training

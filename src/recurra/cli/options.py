@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -12,6 +13,10 @@ from recurra.config import Part
 from recurra.config.part import choices
 
 Command = Callable[..., Any]
+# What every training takes beside its configuration.
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
+Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
 
 
 def config_options(config: type[Part], *, leave_out: tuple[str, ...] = ()) -> Callable[[Command], Command]:

@@ -1,12 +1,13 @@
 """`recurra train tag`, `recurra train classify`, `recurra train pair`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from recurra.cli.label_tables import left_out
-from recurra.cli.options import config_options
+from recurra.cli.options import Out, Overwrite, Toml, config_options
+from recurra.cli.watching import ending, progress_bar
 from recurra.tasks.labelling.config import CONFIGS, ClassifyConfig, PairConfig, TagConfig
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 tag = typer.Typer(add_completion=False)
 classify = typer.Typer(add_completion=False)
 pair = typer.Typer(add_completion=False)
-
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
-Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
 
 
 @tag.command("tag")
@@ -93,11 +90,7 @@ def go_on(run: Path) -> None:
 
 
 def _progress_bar(task: str) -> Any:
-    from rich.console import Console
-
-    from recurra.training import ProgressBar
-
-    return ProgressBar(Console(stderr=True), "word" if task == "tag" else "row", perplexity=False)
+    return progress_bar("word" if task == "tag" else "row", perplexity=False)
 
 
 def _introduce(trainer: Any, corpus: Any) -> None:
@@ -137,11 +130,7 @@ def _report_end(result: "LabellingResult") -> None:
     from recurra.cli.report import make_report
 
     run, outcome = result.run, result.outcome
-    early = ", stopped early" if outcome.stopped_early else ""
-    typer.echo(
-        f"trained {outcome.steps:,} steps, {outcome.epochs:,} epochs in {outcome.elapsed_s:,.0f} s{early}; "
-        f"best weights of step {outcome.best_step:,}"
-    )
+    typer.echo(ending(outcome))
     typer.echo(f"validation: {result.validation.sentence()}")
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")

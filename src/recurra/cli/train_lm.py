@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recurra.cli.options import config_options
+from recurra.cli.options import Out, Overwrite, Toml, config_options
+from recurra.cli.watching import progress_bar
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.presets import build_from, preset_names
 
@@ -18,8 +19,8 @@ app = typer.Typer(add_completion=False)
 @app.command("lm")
 @config_options(LanguageModelConfig)
 def language_model(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")] = None,
+    out: Out,
+    config: Toml = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -27,7 +28,7 @@ def language_model(
             help="Options with a name; a TOML file and the command line win over them.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
+    overwrite: Overwrite = False,
     *,
     options: dict[str, Any],
 ) -> None:
@@ -52,15 +53,6 @@ def go_on(run: Path) -> None:
     typer.echo(f"{run}: going on", err=True)
     config = training.config_of(RunFolder.open(run))
     _report_end(training.resume(run, listeners=[progress_bar(config.unit)]), config)
-
-
-def progress_bar(unit: str) -> Any:
-    """The bar on standard error."""
-    from rich.console import Console
-
-    from recurra.training import ProgressBar
-
-    return ProgressBar(Console(stderr=True), unit)
 
 
 def _introduce(trainer: Any, corpus: Any) -> None:

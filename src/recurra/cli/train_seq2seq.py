@@ -1,12 +1,13 @@
 """`recurra train translate`, `recurra train chat`, `recurra train caption`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from recurra.cli.label_tables import left_out
-from recurra.cli.options import config_options
+from recurra.cli.options import Out, Overwrite, Toml, config_options
+from recurra.cli.watching import ending, progress_bar
 from recurra.tasks.seq2seq.config import CONFIGS, CaptionConfig, ChatConfig, TranslateConfig
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 translate = typer.Typer(add_completion=False)
 chat = typer.Typer(add_completion=False)
 caption = typer.Typer(add_completion=False)
-
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
-Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
 
 
 @translate.command("translate")
@@ -64,7 +61,7 @@ def _train(task: str, out: Path, toml: Path | None, overwrite: bool, options: di
     from recurra.tasks.seq2seq import training
 
     result = training.train(
-        task, built, out, overwrite=overwrite, listeners=[_progress_bar(built.unit)], on_ready=_introduce
+        task, built, out, overwrite=overwrite, listeners=[progress_bar(built.unit)], on_ready=_introduce
     )
     _report_end(task, result)
 
@@ -76,15 +73,7 @@ def go_on(run: Path) -> None:
 
     typer.echo(f"{run}: going on", err=True)
     task, config = training.config_of(RunFolder.open(run))
-    _report_end(task, training.resume(run, listeners=[_progress_bar(config.unit)]))
-
-
-def _progress_bar(unit: str) -> Any:
-    from rich.console import Console
-
-    from recurra.training import ProgressBar
-
-    return ProgressBar(Console(stderr=True), unit)
+    _report_end(task, training.resume(run, listeners=[progress_bar(config.unit)]))
 
 
 def _introduce(trainer: Any, corpus: Any, too_long: int) -> None:
@@ -121,11 +110,7 @@ def _report_end(task: str, result: "Seq2SeqResult") -> None:
     if not result.is_main_process:
         return
     run, outcome = result.run, result.outcome
-    early = ", stopped early" if outcome.stopped_early else ""
-    typer.echo(
-        f"trained {outcome.steps:,} steps, {outcome.epochs:,} epochs in {outcome.elapsed_s:,.0f} s{early}; "
-        f"best weights of step {outcome.best_step:,}"
-    )
+    typer.echo(ending(outcome))
     typer.echo(f"validation: {result.validation.sentence()}")
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")

@@ -1,10 +1,22 @@
 """The recurrent stack that a configuration names."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+from torch import nn
 
 from recurra.config import RecurrentNetworkConfig
 from recurra.errors import ConfigError
 from recurra.layers import GRU, LSTM, RNN, JordanRNN, RecurrentLayer
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+def ready_for_use(network: NetworkT) -> NetworkT:
+    """The network in evaluation, its recurrent layers keeping packed weights: uses make many short calls."""
+    for module in network.eval().modules():
+        if isinstance(module, RecurrentLayer):
+            module.keep_packed = True
+    return network
 
 
 def build_recurrent(

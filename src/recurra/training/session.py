@@ -12,6 +12,7 @@ from torch import nn
 from recurra.config import Part
 from recurra.errors import ConfigError
 from recurra.runs import RunFolder
+from recurra.training.devices import named_memory_faults
 from recurra.training.listeners import Listener, TensorBoardListener
 from recurra.training.loop import Outcome, Trainer, TrainingConfig
 from recurra.training.snapshot import restore_weights
@@ -71,6 +72,18 @@ def fit_to_end(trainer: Trainer, on_ready: Callable[[], None] | None, *, resume:
         fabric.barrier()
     restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
     return outcome
+
+
+def best_network(run: RunFolder, build: Callable[[], NetworkT]) -> NetworkT:
+    """A network with the best weights of a run.
+
+    Raises: RunError if they are missing, damaged or of another network; OutOfMemoryError.
+    """
+    weights = run.read_weights()
+    with named_memory_faults("use a machine with more memory"):
+        network = build()
+        restore_weights(network, weights, source=str(run.weights))
+    return network
 
 
 def log_final(run: RunFolder, outcome: Outcome, results: Mapping[str, Figures | None]) -> None:

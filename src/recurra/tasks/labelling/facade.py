@@ -12,7 +12,7 @@ from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers import read_unlabelled
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.layers import RecurrentLayer
+from recurra.models.recurrent import ready_for_use
 from recurra.runs import RunFolder
 from recurra.tasks.labelling import training
 from recurra.tasks.labelling.answers import Answer, RowAnswer, answer
@@ -23,9 +23,10 @@ from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
 from recurra.tasks.labelling.repeats import is_repeated
+from recurra.tasks.settings import paths_as_options
 from recurra.text.words import Word, placed, words_of
-from recurra.training import Listener, named_memory_faults
-from recurra.training.snapshot import restore_weights
+from recurra.training import Listener
+from recurra.training.session import best_network
 
 _AT_ONCE = 64  # lines that are predicted together
 
@@ -42,10 +43,7 @@ class Labeller:
         config: LabellingConfig,
         run: RunFolder | None = None,
     ) -> None:
-        self.network = network.eval()
-        for module in network.modules():
-            if isinstance(module, RecurrentLayer):
-                module.keep_packed = True
+        self.network = ready_for_use(network)
         self.symbols, self.config, self.run = symbols, config, run
 
     @classmethod
@@ -66,10 +64,7 @@ class Labeller:
         if `out` is in the way.
         """
         files = {"data": data, "valid": valid, "test": test}
-        for name, file in files.items():
-            if not isinstance(file, str | Path | None):
-                raise ConfigError(f"{name}: got {type(file).__name__}, expected the path of a file.")
-        options |= {name: str(file) for name, file in files.items() if file is not None}
+        options |= paths_as_options(files)
         config = build_config(CONFIGS[cls.task], overrides=options)
         if is_repeated(config):
             raise ConfigError("folds, seeds: make several models; use `recurra train`, or train_repeatedly.")
@@ -87,10 +82,7 @@ class Labeller:
         if task != cls.task:
             raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
         symbols = training.load_symbols(folder.path)
-        weights = folder.read_weights()
-        with named_memory_faults("use a machine with more memory"):
-            network = build_network(config, symbols)
-            restore_weights(network, weights, source=str(folder.weights))
+        network = best_network(folder, lambda: build_network(config, symbols))
         return cls(network.to(device), symbols, config, folder)
 
     def evaluate(self, data: str | Path | None = None, *, skip_bad: bool = False) -> LabelFigures:

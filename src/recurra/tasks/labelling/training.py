@@ -23,7 +23,7 @@ from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.networks import build_network
 from recurra.tasks.labelling.predicting import LabellingNetwork, evaluating, predict_rows
-from recurra.tasks.settings import task_and_config
+from recurra.tasks.settings import resumable, task_and_config
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 from recurra.training import (
@@ -180,10 +180,8 @@ def resume(
 
     Raises: RunError if there is no run or no whole checkpoint, or its rows have changed; as `train`.
     """
-    run = RunFolder.open(out)
+    run = resumable(out)
     task, config = config_of(run)
-    if not run.checkpoints.exists():
-        raise RunError(f"{out}: has no checkpoint to go on from; begin anew with --overwrite.")
     with named_memory_faults():
         fabric = make_fabric(config)
         corpus = build_corpus(task, config)

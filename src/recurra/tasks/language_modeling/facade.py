@@ -14,7 +14,6 @@ from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
 from recurra.decoding import top_p as keep_top_p
 from recurra.errors import BackendUnavailable, ConfigError
-from recurra.layers import RecurrentLayer
 from recurra.metrics import LikelihoodFigures, Novelty, novelty
 from recurra.models import (
     LanguageModelNetwork,
@@ -23,6 +22,7 @@ from recurra.models import (
     StreamingLanguageModel,
     write_arpa,
 )
+from recurra.models.recurrent import ready_for_use
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.adaptation import (
@@ -74,10 +74,7 @@ class LanguageModel:
         config: LanguageModelConfig,
         run: RunFolder | None = None,
     ) -> None:
-        self.network = network.eval()
-        for module in network.modules():
-            if isinstance(module, RecurrentLayer):
-                module.keep_packed = True
+        self.network = ready_for_use(network)
         self.tokenizer = tokenizer
         self.config = config
         self.run = run

@@ -27,7 +27,7 @@ from recurra.tasks.language_modeling.corpus import (
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.outcome import TASK, TrainingResult
-from recurra.tasks.settings import task_and_config
+from recurra.tasks.settings import resumable, task_and_config
 from recurra.text import load_tokenizer
 from recurra.training import (
     Listener,
@@ -147,11 +147,7 @@ def resume(
     config = config_of(run)
     if config.model == "ngram":
         raise RunError(f"{out}: was counted, not trained, so there is nothing to go on with.")
-    if not run.checkpoints.exists():
-        raise RunError(
-            f"{out}: has no checkpoint to go on from (stopped before its first, or copied without); "
-            "begin anew with --overwrite."
-        )
+    run = resumable(out)
     with named_memory_faults():
         fabric = make_fabric(config)
         tokenizer = load_tokenizer(out)

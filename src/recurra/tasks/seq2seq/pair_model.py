@@ -14,7 +14,7 @@ from recurra.data.examples import BadRows
 from recurra.data.readers.pairs import Pair
 from recurra.decoding import Hypothesis, LogitsTransform, chain, temperature, top_k, top_p
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.layers import RecurrentLayer
+from recurra.models.recurrent import ready_for_use
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.seq2seq import training
@@ -24,8 +24,9 @@ from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.networks import build_network
 from recurra.tasks.seq2seq.searching import Asked, sample, search, stream
-from recurra.training import Listener, named_memory_faults
-from recurra.training.snapshot import restore_weights
+from recurra.tasks.settings import paths_as_options
+from recurra.training import Listener
+from recurra.training.session import best_network
 
 _MOST_TRIES = 3  # for so many different texts as are asked for, more is searched for at most so often
 
@@ -76,10 +77,7 @@ class PairModel:
         config: Seq2SeqConfig,
         run: RunFolder | None = None,
     ) -> None:
-        self.network = network.eval()
-        for module in network.modules():
-            if isinstance(module, RecurrentLayer):
-                module.keep_packed = True
+        self.network = ready_for_use(network)
         self.symbols, self.config, self.run = symbols, config, run
 
     @classmethod
@@ -105,10 +103,7 @@ class PairModel:
             for name in ("valid", "test", f"valid_{beside}", f"test_{beside}")
             if name in options
         }
-        for name, file in files.items():
-            if not isinstance(file, str | Path | None):
-                raise ConfigError(f"{name}: got {type(file).__name__}, expected the path of a file.")
-        options |= {name: str(file) for name, file in files.items() if file is not None}
+        options |= paths_as_options(files)
         config = build_config(CONFIGS[cls.task], overrides=options)
         training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
         return cls.load(out)
@@ -124,10 +119,7 @@ class PairModel:
         if task != cls.task:
             raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
         symbols = training.symbols_of(folder)
-        weights = folder.read_weights()
-        with named_memory_faults("use a machine with more memory"):
-            network = build_network(config, symbols)
-            restore_weights(network, weights, source=str(folder.weights))
+        network = best_network(folder, lambda: build_network(config, symbols))
         return cls(network.to(device), symbols, config, folder)
 
     def searching(self, **options: Any) -> Self:

@@ -23,7 +23,7 @@ from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.networks import build_network
 from recurra.tasks.seq2seq.searching import search
-from recurra.tasks.settings import task_and_config
+from recurra.tasks.settings import resumable, task_and_config
 from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
 from recurra.training.rows import RowFeed
 from recurra.training.session import (
@@ -142,10 +142,8 @@ def resume(
 
     Raises: RunError if there is no run or no whole checkpoint, or its pairs have changed; as `train`.
     """
-    run = RunFolder.open(out)
+    run = resumable(out)
     _, config = config_of(run)
-    if not run.checkpoints.exists():
-        raise RunError(f"{out}: has no checkpoint to go on from; begin anew with --overwrite.")
     with named_memory_faults():
         fabric = make_fabric(config)
         corpus = build_corpus(config)
