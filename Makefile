@@ -65,8 +65,9 @@ bench: $(STAMP)
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/pictures/draw.py benchmarks
 
+# Every page anew (-E): some are made from the code, and their warnings show only when they are made.
 docs: $(STAMP)
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
 clean:
 	rm -rf $(VENV) build docs/_build

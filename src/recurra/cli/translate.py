@@ -63,7 +63,6 @@ def translate(
     options: dict[str, Any],
 ) -> None:
     """Translate line by line: a line out for each line in, an empty one for an empty one.
-
     Options of the search that are not given are as in the run's training.
 
     echo 'A dog runs through the snow.' | recurra translate runs/en-de
@@ -101,7 +100,6 @@ def caption(
     options: dict[str, Any],
 ) -> None:
     """Say what pictures show: a line for each, with its name, or its number from 0.
-
     Options of the search that are not given are as in the run's training.
 
     recurra caption runs/captions new.npz
