@@ -56,6 +56,7 @@ class Best {
     scores_[at] = score;
     symbols_[at] = symbol;
   }
+  float largest() const { return scores_[0]; }  // NaN as long as nothing was offered
   bool full() const { return count_ == k_; }
 
  private:
@@ -72,9 +73,7 @@ void best_of_row(const float* scores, long V, long k, float* log_probs, std::int
     const Vector least = broadcast(best.least());
     Integers above = load(scores + v) > least;
     for (int part = 1; part < 4; ++part) above |= load(scores + v + part * kLanes) > least;
-    int any = 0;
-    for (int lane = 0; lane < kLanes; ++lane) any |= above[lane];
-    if (!any) continue;
+    if (!any(above)) continue;
     for (long each = v; each < v + 4 * kLanes; ++each) best.offer(scores[each], each);
   }
   for (; v < V; ++v) best.offer(scores[v], v);
@@ -89,15 +88,12 @@ void best_of_row(const float* scores, long V, long k, float* log_probs, std::int
 struct Normaliser {
   float largest = -std::numeric_limits<float>::infinity();
   Vector sums{};
+  void rise_to(float score) {
+    if (!(score > largest)) return;
+    sums *= std::exp(largest - score);
+    largest = score;
+  }
   void add(const Vector* scores, int count) {
-    Vector most = scores[0];
-    for (int v = 1; v < count; ++v) most = select(scores[v] > most, scores[v], most);
-    float best = most[0];
-    for (int lane = 1; lane < kLanes; ++lane) best = std::max(best, static_cast<float>(most[lane]));
-    if (best > largest) {
-      sums *= std::exp(largest - best);
-      largest = best;
-    }
     for (int v = 0; v < count; ++v) sums += exp(scores[v] - largest);
   }
 };
@@ -150,13 +146,15 @@ class Vocabulary final : public PackedVocabulary {
           scores[v] = load(sums + r * row + v * kLanes) + load(bias_ + (vector + v) * kLanes);
           above |= scores[v] > least;
         }
-        normalisers[static_cast<std::size_t>(first + r)].add(scores, width);
-        int any = 0;
-        for (int lane = 0; lane < kLanes; ++lane) any |= above[lane];
-        if (!any) continue;
-        for (int v = 0; v < width; ++v) {
-          for (int lane = 0; lane < kLanes; ++lane) own.offer(scores[v][lane], (vector + v) * kLanes + lane);
+        Normaliser& normaliser = normalisers[static_cast<std::size_t>(first + r)];
+        // Most tiles have no score that is among the best so far, and so none that is the largest.
+        if (any(above)) {
+          for (int v = 0; v < width; ++v) {
+            for (int lane = 0; lane < kLanes; ++lane) own.offer(scores[v][lane], (vector + v) * kLanes + lane);
+          }
+          normaliser.rise_to(own.largest());
         }
+        normaliser.add(scores, width);
       }
     });
     for (long r = rows.first; r < rows.last; ++r) {

@@ -65,6 +65,18 @@ RECURRA_INLINE void store_first(float* to, Vector value, long count) {
 #endif
 }
 
+// Whether a lane of what a comparison gave is true.
+RECURRA_INLINE bool any(Integers condition) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(condition), reinterpret_cast<__m512i>(condition)) != 0;
+#elif defined(__AVX2__)
+  return !_mm256_testz_si256(reinterpret_cast<__m256i>(condition), reinterpret_cast<__m256i>(condition));
+#else
+  int found = 0;
+  for (int lane = 0; lane < kLanes; ++lane) found |= condition[lane];
+  return found != 0;
+#endif
+}
 RECURRA_INLINE Vector select(Integers condition, Vector yes, Vector no) { return condition ? yes : no; }
 // Bounds that let NaN through. The processor's minimum and maximum give their second operand where one is NaN.
 RECURRA_INLINE Vector at_most(Vector x, float bound) {

@@ -220,14 +220,21 @@ def test_copying_a_word_is_learnt_by_every_kind_of_decoder(tmp_path, options):
 def test_words_and_subwords_come_back_as_text(tmp_path):
     animals = {"cat": "Katze", "dog's head": "Hundekopf", "fish": "Fisch (klein)"}
     numbers = ("one", "two", "three", "four")
-    rows = [(f"the {name}, {n}.", f"{n}: {said}!") for name, said in animals.items() for n in numbers] * 8
-    for side, file in ((0, "a"), (1, "b")):
-        (tmp_path / file).write_text("\n".join(row[side] for row in rows) + "\n")
+    rows = [(f"the {name}, {n}.", f"{n}: {said}!") for name, said in animals.items() for n in numbers]
+    for side, files in ((0, ("a", "valid.a")), (1, ("b", "valid.b"))):
+        for file, times in zip(files, (80, 1), strict=True):
+            (tmp_path / file).write_text("\n".join(row[side] for row in rows * times) + "\n")
     for unit in ("word", "subword"):
-        options = SMALL | {"unit": unit, "vocabulary_size": 300, "epochs": 60, "batch_size": 8}
-        options |= {"valid": tmp_path / "a", "valid_target": tmp_path / "b"}
+        options = SMALL | {
+            "unit": unit,
+            "vocabulary_size": 300,
+            "epochs": 12,
+            "batch_size": 16,
+            "hidden_size": 64,
+        }
+        options |= {"valid": tmp_path / "valid.a", "valid_target": tmp_path / "valid.b"}
         model = rc.Translator.train(tmp_path / "a", tmp_path / "b", out=tmp_path / unit, **options)
-        assert model.translate([row[0] for row in rows[:12]]) == [row[1] for row in rows[:12]]
+        assert model.translate([row[0] for row in rows]) == [row[1] for row in rows]
 
 
 def test_dates_are_learnt_and_written_by_the_generator_once_each():

@@ -101,7 +101,9 @@ def test_a_batch_that_does_not_divide_is_refused(text, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("decoder", [["softmax"], ["crf", "--freeze-vectors"]])
+@pytest.mark.parametrize(
+    "decoder", [pytest.param(["softmax"], marks=pytest.mark.slow), ["crf", "--freeze-vectors"]]
+)
 def test_two_processes_label_like_one(tmp_path, decoder):
     """Rows of different lengths, a last batch of fewer rows than processes, weights without a gradient."""
     data, vectors = tmp_path / "flights.iob", tmp_path / "vectors.txt"
@@ -122,7 +124,7 @@ def test_two_processes_label_like_one(tmp_path, decoder):
         torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["additive", "none"])
+@pytest.mark.parametrize("attention", ["additive", pytest.param("none", marks=pytest.mark.slow)])
 def test_two_processes_translate_like_one(tmp_path, attention):
     """Pairs of different lengths, and a last batch of fewer pairs than processes."""
     data = tmp_path / "pairs.tsv"

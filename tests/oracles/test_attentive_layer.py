@@ -16,6 +16,7 @@ from recurra.layers.attentive import AttentiveLayer, AttentiveState
 CELLS = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 SCORES = [("dot", False), ("general", False), ("additive", False), ("additive", True)]
 needs_native = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+BACKENDS = ["reference", pytest.param("native", marks=needs_native)]
 
 
 def a_layer(cell: str, scoring: str, coverage: bool = False, *, H=12, F_=9, I=5, V=10, K=7) -> AttentiveLayer:
@@ -114,7 +115,25 @@ def test_the_equation_has_the_gradients_of_finite_differences(cell, scoring, cov
     assert torch.autograd.gradcheck(outputs, tuple(call.values()))
 
 
-@pytest.mark.parametrize("backend", ["reference", pytest.param("native", marks=needs_native)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_that_share_an_input_read_it_each(backend):
+    layer = a_layer("gru", "general")
+    layer.backend = backend
+    call = a_call(layer, B=2, k=2, T=2, S=3, dtype=torch.float32)
+    shared, lengths = torch.tensor([1, 0, 1, 1]), torch.tensor([3, 2])
+    memory = layer.attention.remember(call["values"], lengths)
+    state = AttentiveState(call["h0"], call["feed"], call["covered"])
+    found = layer(call["x"][:2], memory, state, shared)
+    wanted = layer(call["x"][:2][shared], memory, state)
+    assert torch.allclose(found.output, wanted.output, atol=1e-6)
+    (one,) = torch.autograd.grad(found.output.sum(), call["x"])
+    (other,) = torch.autograd.grad(wanted.output.sum(), call["x"])
+    assert torch.allclose(one, other, atol=1e-5)
+    with pytest.raises(ShapeError, match="x: got 3 rows"):
+        layer(call["x"][:2], memory, state, shared[:3])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_it_is_torchs_cell_with_luongs_attention(cell, backend):
     layer = a_layer(cell, "general")
@@ -210,7 +229,8 @@ def test_what_cannot_be_is_named():
     layer = AttentiveLayer(GRU(8, 4, reset="before"), attention, 3, backend="native")
     memory = attention.remember(torch.randn(2, 3, 6), torch.tensor([3, 2]))
     state = layer.initial_state(torch.zeros(1, 2, 4), memory)
-    with pytest.raises(BackendUnavailable, match="plain cells alone"):
+    why = "plain cells alone" if native.available() else "use 'auto'"
+    with pytest.raises(BackendUnavailable, match=why):
         layer(torch.randn(2, 1, 5), memory, state)
     with pytest.raises(ShapeError, match="x: got shape"):
         layer(torch.randn(2, 1, 6), memory, state)

@@ -310,6 +310,36 @@ def test_the_best_symbols_are_those_of_log_softmax(rows, symbols, k):
             assert torch.allclose(log_probs.double(), wanted.values, atol=2e-5)
 
 
+def test_the_best_symbols_of_some_rows_are_those_of_all():
+    torch.manual_seed(1)
+    scores = OutputScores(SoftmaxOutput(16, 70), torch.randn(6, 16))
+    rows = torch.tensor([4, 1, 1])
+    with torch.no_grad():
+        every, some = scores.best(5), scores.best(5, rows)
+    assert torch.allclose(every[0][rows], some[0], atol=1e-6)
+    assert torch.equal(every[1][rows], some[1])
+
+
+def test_a_hypothesis_that_ended_leaves_no_trace_in_what_others_find():
+    """Scores that are computed for the rows that go on alone are put where those rows are."""
+    torch.manual_seed(2)
+    output, table = SoftmaxOutput(8, 12), torch.randn(12, 8) * 2
+
+    def whole(symbols, state):
+        return output(table[symbols]), state
+
+    def in_parts(symbols, state):
+        return OutputScores(output, table[symbols]), state
+
+    found = [
+        beam_search(SearchedModel(step, lambda state, rows: state, 0, 1), None, 4, BeamOptions(6, 6, 9))
+        for step in (whole, in_parts)
+    ]
+    for one, other in zip(*found, strict=True):
+        assert [each.symbols for each in one] == [each.symbols for each in other]
+        assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-5)
+
+
 def test_what_is_kept_of_an_output_layer_follows_its_weights():
     output, hidden = SoftmaxOutput(16, 40), torch.randn(2, 16)
     with torch.no_grad():

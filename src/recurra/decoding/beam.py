@@ -6,11 +6,18 @@ searched beside it nor on how many hypotheses are asked for.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import torch
 
-from recurra.decoding.frontier import Asked, BeamOptions, Frontier, Hypothesis, LengthPenalty, SearchedModel
+from recurra.decoding.frontier import Frontier
+from recurra.decoding.search_terms import (
+    Asked,
+    BeamOptions,
+    Hypothesis,
+    LengthPenalty,
+    SearchedModel,
+    StateT,
+)
 from recurra.errors import ConfigError
 
 __all__ = [
@@ -21,8 +28,6 @@ __all__ = [
     "beam_search",
     "stream_search",
 ]
-
-StateT = TypeVar("StateT")
 
 
 @torch.no_grad()

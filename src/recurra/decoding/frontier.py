@@ -1,125 +1,25 @@
-"""The frontier of a beam search: the hypotheses that go on, step by step."""
+"""The frontier of a beam search: the hypotheses that go on, step by step.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+The model's numbers are torch's; a frontier is a few hundred numbers, which numpy handles with less ado.
+"""
+
 from functools import partial
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.decoding.constraints import Candidate, choose_with_phrases, has_phrases
+from recurra.decoding.search_terms import Asked, BeamOptions, Hypothesis, SearchedModel, StateT
 from recurra.errors import ConfigError, RunError
 from recurra.kernels.best_symbols import best_symbols
 from recurra.layers.output import OutputScores
 
-StateT = TypeVar("StateT")
-
-
-@dataclass(frozen=True)
-class LengthPenalty:
-    """What a log-probability is divided by, so that long hypotheses may win:
-
-        power:  T^α          google:  ((5 + T) / 6)^α
-
-    T counts the symbols, the end among them. α = 0 leaves the log-probability.
-
-    Source: Y. Wu et al., Google's neural machine translation system (2016); for the power, A. Ng's lectures.
-    """
-
-    alpha: float = 0.0
-    form: Literal["power", "google"] = "power"
-
-    def divisor(self, length: int) -> float:
-        """The divisor of a hypothesis of so many symbols."""
-        base = float(max(1, length)) if self.form == "power" else (5.0 + length) / 6.0
-        return float(base**self.alpha)
-
-    def best(self, log_prob: float, length: int, longest: int) -> float:
-        """What a hypothesis that has so many symbols can score at most, if it goes on up to `longest`.
-
-        Its log-probability can only fall, and it is no positive number; so the largest divisor is the best.
-        """
-        return log_prob / max(self.divisor(length + 1), self.divisor(max(length + 1, longest)))
-
-
-@dataclass(frozen=True)
-class BeamOptions:
-    """How a beam search goes.
-
-    `max_length` counts symbols, the end among them; what reaches it without the end is cut there.
-    `min_length`: symbols before the end.
-    `block_ngrams`: no n symbols stand twice in a hypothesis; 0 allows all.
-    `coverage_penalty`, β: a hypothesis that ends has β Σ_s log min(κ_s, 1) added to its score, κ_s what its
-    symbols together attended to source step s (Wu et al. 2016).
-    `groups`: the beam is cut into so many, one after the other at each step; a later one sees `diversity`
-    less log-probability for each time that an earlier one took a symbol (Vijayakumar et al. 2018).
-
-    Raises: ConfigError for numbers that cannot be.
-    """
-
-    width: int = 5
-    n_best: int = 1
-    max_length: int = 100
-    min_length: int = 0
-    length_penalty: LengthPenalty = LengthPenalty()
-    block_ngrams: int = 0
-    coverage_penalty: float = 0.0
-    groups: int = 1
-    diversity: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("width", 1),
-            ("n_best", 1),
-            ("max_length", 1),
-            ("min_length", 0),
-            ("block_ngrams", 0),
-            ("coverage_penalty", 0),
-            ("groups", 1),
-            ("diversity", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected >= {least}.")
-        if self.width % self.groups:
-            raise ConfigError(f"groups: got {self.groups}, expected a divisor of the width, {self.width}.")
-        if self.min_length > self.max_length:
-            raise ConfigError(f"min_length: got {self.min_length}, more than max_length, {self.max_length}.")
-
-
-class Hypothesis(NamedTuple):
-    """A sequence of symbols, without the end; whether it ended or was cut; what it is worth."""
-
-    symbols: tuple[int, ...]
-    log_prob: float
-    score: float
-    ended: bool
-
-
-@dataclass(frozen=True)
-class SearchedModel(Generic[StateT]):
-    """What a search needs of a model.
-
-    `step` takes the last symbol of each row (R,) and the state, and gives scores (R, V), or what computes
-    them, whose log-softmax are the log-probabilities, and the state after it. Rows of a sentence stand
-    together, of each sentence as many. `rows` takes rows (S', W') of a state, those of S' sentences, one as
-    often as it is named. `unattended` gives Σ_s log min(κ_s, 1) of each row (R,), for the coverage penalty.
-    """
-
-    step: Callable[[Tensor, StateT], tuple[Tensor | OutputScores, StateT]]
-    rows: Callable[[StateT, Tensor], StateT]
-    begin: int
-    end: int
-    unattended: Callable[[StateT], Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of each sentence: how long it may be, how it begins, what it must have in it."""
-
-    longest: Sequence[int]
-    prefixes: Sequence[Sequence[int]] | None = None
-    phrases: Sequence[Sequence[Sequence[int]]] | None = None
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Chosen = tuple[Floats, Indices, Indices]  # scores, the rows that they go on from, symbols: each (S, W)
 
 
 class Frontier(Generic[StateT]):
@@ -139,10 +39,11 @@ class Frontier(Generic[StateT]):
             raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
         sentences = len(asked.longest)
         self._model, self._options, self._asked = model, options, asked
+        self._device = device or torch.device("cpu")
         self._finished: list[list[Hypothesis]] = [[] for _ in range(sentences)]
         self._going: list[int] = list(range(sentences))
-        self._scores = torch.zeros(sentences, 1, dtype=torch.float64, device=device)
-        self._symbols = torch.empty(sentences, 1, 0, dtype=torch.int64, device=device)
+        self._scores: Floats = np.zeros((sentences, 1))
+        self._symbols: Indices = np.zeros((sentences, 1, 0), dtype=np.int64)
 
     @property
     def going_on(self) -> bool:
@@ -156,62 +57,58 @@ class Frontier(Generic[StateT]):
     def step(self, state: StateT) -> StateT:
         """One symbol more for each hypothesis; the state after it, of those that go on."""
         S, W, t = self._symbols.shape
-        last = self._symbols[..., -1] if t else self._scores.new_full((S, W), self._model.begin).long()
-        given, state = self._model.step(last.reshape(-1), state)
+        last = self._symbols[..., -1] if t else np.full((S, W), self._model.begin)
+        given, state = self._model.step(self._on_device(last).flatten(), state)
         scores, parents, symbols = self._chosen(given)
-        if bool(scores.isnan().any()):
-            raise RunError("the model gives NaN in place of scores: its weights are damaged; train it again.")
         self._keep_what_cannot_go_on(scores)
-        kept = self._symbols.gather(1, parents.unsqueeze(2).expand(-1, -1, t))
-        self._symbols = torch.cat([kept, symbols.unsqueeze(2)], dim=2)
+        kept = np.take_along_axis(self._symbols, parents[..., None], axis=1)
+        self._symbols = np.concatenate([kept, symbols[..., None]], axis=2)
         self._scores = scores
         bonus = None
         if self._options.coverage_penalty and self._model.unattended is not None:
-            unattended = self._model.unattended(state).double().view(S, W).gather(1, parents)
-            bonus = self._options.coverage_penalty * unattended
-        ended = (symbols == self._model.end) & (scores > -torch.inf)
-        self._finish(ended, bonus, ended=True)
-        longest = self._asked.longest
-        cut = torch.tensor([longest[sentence] <= t + 1 for sentence in self._going], device=scores.device)
+            unattended = _on_host(self._model.unattended(state).double()).reshape(S, W)
+            bonus = self._options.coverage_penalty * np.take_along_axis(unattended, parents, axis=1)
+        self._finish((symbols == self._model.end) & (scores > -np.inf), bonus, ended=True)
+        cut = np.array([self._asked.longest[sentence] <= t + 1 for sentence in self._going])
         if cut.any():
-            self._finish((self._scores > -torch.inf) & cut.unsqueeze(1), bonus, ended=False)
-        rows = torch.arange(S, device=parents.device).unsqueeze(1) * W + parents
-        return self._drop_done(rows, state)
+            self._finish((self._scores > -np.inf) & cut[:, None], bonus, ended=False)
+        return self._drop_done(np.arange(S)[:, None] * W + parents, state)
 
-    def _keep_what_cannot_go_on(self, scores: Tensor) -> None:
+    def _on_device(self, array: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+    def _keep_what_cannot_go_on(self, scores: Floats) -> None:
         """Where nothing may follow and nothing has ended, the hypotheses are cut. Shapes: scores (S, W)."""
-        for place in (scores == -torch.inf).all(1).nonzero().flatten().tolist():
+        for place in (scores == -np.inf).all(1).nonzero()[0].tolist():
             if not self._finished[self._going[place]]:
-                which = torch.zeros_like(self._scores, dtype=torch.bool)
-                which[place] = self._scores[place] > -torch.inf
+                which = np.zeros(self._scores.shape, dtype=bool)
+                which[place] = self._scores[place] > -np.inf
                 self._finish(which, None, ended=False)
 
     def settled(self) -> tuple[int, ...]:
         """Of one sentence the symbols that all have which may still be the best."""
-        lines = [found.symbols for found in self._finished[0][:]]
+        lines = [found.symbols for found in self._finished[0]]
         if self._going:
-            alive = (self._scores[0] > -torch.inf).nonzero().flatten().tolist()
-            lines += [tuple(self._symbols[0, row].tolist()) for row in alive]
+            lines += [tuple(line) for line in self._symbols[0][self._scores[0] > -np.inf].tolist()]
         length = 0
         while lines and all(len(line) > length and line[length] == lines[0][length] for line in lines):
             length += 1
         return lines[0][:length] if lines else ()
 
-    def _chosen(self, given: Tensor | OutputScores) -> tuple[Tensor, Tensor, Tensor]:
-        """The continuations that are kept: scores, the rows that they go on from, symbols.
+    def _chosen(self, given: Tensor | OutputScores) -> Chosen:
+        """The continuations that are kept, and the rows that they go on from.
 
         Shapes: given (S*W, V); results (S, W').
         """
         S, W = self._scores.shape
-        width = self._options.width
         if self._is_free:
-            best, following = best_symbols(given, width) if isinstance(given, Tensor) else given.best(width)
-            return self._best(best.view(S, W, -1), following.view(S, W, -1))
+            return self._best(*self._likeliest(given))
         every = given if isinstance(given, Tensor) else given.all()
         log_probs = self._allowed(every.log_softmax(1).view(S, W, -1))
         if self._options.groups > 1:
             return self._diverse(log_probs)
-        found = self._best(*log_probs.topk(min(width, log_probs.shape[2]), dim=2))
+        best, following = log_probs.topk(min(self._options.width, log_probs.shape[2]), dim=2)
+        found = self._best(_on_host(best.double()), _on_host(following))
         return found if self._asked.phrases is None else self._with_phrases(log_probs, found)
 
     @property
@@ -221,37 +118,55 @@ class Frontier(Generic[StateT]):
         bound = options.block_ngrams or options.groups > 1 or t < options.min_length
         return not (bound or asked.phrases is not None or asked.prefixes is not None)
 
-    def _best(self, best: Tensor, following: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the best of each hypothesis those of all. Shapes: best, following (S, W, k)."""
-        totals = (self._scores.unsqueeze(2) + best.double()).flatten(1)
-        scores, chosen = totals.topk(min(self._options.width, totals.shape[1]), dim=1)
-        return scores, chosen // best.shape[2], following.flatten(1).gather(1, chosen)
+    def _likeliest(self, given: Tensor | OutputScores) -> tuple[Floats, Indices]:
+        """The best of each hypothesis: log P and symbols. Shapes: given (S*W, V); results (S, W, k)."""
+        S, W = self._scores.shape
+        alive, width = self._scores > -np.inf, self._options.width
+        if isinstance(given, Tensor) or alive.all():
+            found = best_symbols(given, width) if isinstance(given, Tensor) else given.best(width)
+            return _on_host(found[0].double()).reshape(S, W, -1), _on_host(found[1]).reshape(S, W, -1)
+        found = given.best(width, self._on_device(alive.ravel().nonzero()[0]))
+        best, following = np.zeros((S, W, found[0].shape[1])), np.zeros((S, W, found[0].shape[1]), np.int64)
+        best[alive], following[alive] = _on_host(found[0].double()), _on_host(found[1])
+        return best, following
 
-    def _diverse(self, log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _totals(self, best: Floats) -> Floats:
+        """Log-probabilities of hypotheses with one symbol more. Shapes: best and result (S, W, k)."""
+        totals: Floats = self._scores[..., None] + best
+        if np.isnan(totals).any():
+            raise RunError("the model gives NaN in place of scores: its weights are damaged; train it again.")
+        return totals
+
+    def _best(self, best: Floats, following: Indices) -> Chosen:
+        """Of the best of each hypothesis those of all. Shapes: best, following (S, W, k)."""
+        S, _, k = best.shape
+        totals = self._totals(best).reshape(S, -1)
+        chosen = _largest(totals, self._options.width)
+        symbols = np.take_along_axis(following.reshape(S, -1), chosen, axis=1)
+        return np.take_along_axis(totals, chosen, axis=1), chosen // k, symbols
+
+    def _diverse(self, log_probs: Tensor) -> Chosen:
         """The same, group by group. Shapes: log_probs (S, W, V)."""
         S, W, V = log_probs.shape
         groups, width = self._options.groups, self._options.width // self._options.groups
         # So many, that what earlier groups took can be passed over.
-        best, following = log_probs.topk(min(2 * self._options.width, V), dim=2)
-        totals = self._scores.unsqueeze(2) + best.double()
-        taken = torch.zeros(S, V, dtype=totals.dtype, device=totals.device)
+        best, likeliest = log_probs.topk(min(2 * self._options.width, V), dim=2)
+        totals, following = self._totals(_on_host(best.double())), _on_host(likeliest)
+        taken = np.zeros((S, V))
         every = []
         for group in range(groups):
             own = slice(0, W) if groups * width > W else slice(group * width, (group + 1) * width)
-            first = own.start or 0
-            candidates, symbols = totals[:, own].flatten(1), following[:, own].flatten(1)
-            ranked = candidates - self._options.diversity * taken.gather(1, symbols)
-            chosen = ranked.topk(width, dim=1).indices if ranked.shape[1] > width else _all_of(ranked)
-            of_group = symbols.gather(1, chosen)
-            gained = candidates.gather(1, chosen)
-            taken.scatter_add_(1, of_group, (gained > -torch.inf).to(taken.dtype))
-            every.append((gained, first + chosen // best.shape[2], of_group))
-        scores, parents, symbols = (torch.cat(parts, dim=1) for parts in zip(*every, strict=True))
+            candidates, symbols = totals[:, own].reshape(S, -1), following[:, own].reshape(S, -1)
+            ranked = candidates - self._options.diversity * np.take_along_axis(taken, symbols, axis=1)
+            chosen = _largest(ranked, width)
+            of_group = np.take_along_axis(symbols, chosen, axis=1)
+            gained = np.take_along_axis(candidates, chosen, axis=1)
+            np.add.at(taken, (np.arange(S)[:, None], of_group), gained > -np.inf)
+            every.append((gained, own.start + chosen // best.shape[2], of_group))
+        scores, parents, symbols = (np.concatenate(parts, axis=1) for parts in zip(*every, strict=True))
         return scores, parents, symbols
 
-    def _with_phrases(
-        self, log_probs: Tensor, found: tuple[Tensor, Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _with_phrases(self, log_probs: Tensor, found: Chosen) -> Chosen:
         """What was found, but for sentences with phrases, which choose so that they come in."""
         assert self._asked.phrases is not None, "asked for with phrases"
         scores, parents, symbols = found
@@ -260,14 +175,14 @@ class Frontier(Generic[StateT]):
             if not phrases:
                 continue
             before = [
-                Candidate(float(score), row, tuple(self._symbols[place, row].tolist()))
-                for row, score in enumerate(self._scores[place])
-                if score > -torch.inf
+                Candidate(score, row, tuple(self._symbols[place, row].tolist()))
+                for row, score in enumerate(self._scores[place].tolist())
+                if score > -np.inf
             ]
             kept = choose_with_phrases(
                 log_probs[place], before, phrases, self._options.width, self._model.end
             )
-            scores[place] = -torch.inf
+            scores[place] = -np.inf
             for rank, one in enumerate(kept):
                 scores[place, rank] = one.score
                 parents[place, rank] = one.row
@@ -283,7 +198,7 @@ class Frontier(Generic[StateT]):
         if t < options.min_length:
             log_probs[..., self._model.end] = -torch.inf
         if options.block_ngrams:
-            blocked = repeating(self._symbols, log_probs.shape[2], options.block_ngrams)
+            blocked = repeating(self._on_device(self._symbols), log_probs.shape[2], options.block_ngrams)
             log_probs = log_probs.masked_fill(blocked, -torch.inf)
         if self._asked.prefixes is not None:
             for place, sentence in enumerate(self._going):
@@ -294,62 +209,63 @@ class Frontier(Generic[StateT]):
                     log_probs[place, :, prefix[t]] = only
         return log_probs
 
-    def _finish(self, which: Tensor, bonus: Tensor | None, *, ended: bool) -> None:
+    def _finish(self, which: NDArray[np.bool_], bonus: Floats | None, *, ended: bool) -> None:
         """Take hypotheses out of those that go on. Shapes: which (S, W) bool; bonus (S, W)."""
-        penalty = self._options.length_penalty
-        length = self._symbols.shape[2]
-        places = which.nonzero()
-        if not len(places):
+        places = which.nonzero()[0].tolist()
+        if not places:
             return
+        divisor = self._options.length_penalty.divisor(self._symbols.shape[2])
         lines, log_probs = self._symbols[which].tolist(), self._scores[which].tolist()
         bonuses = [0.0] * len(lines) if bonus is None else bonus[which].tolist()
-        for place, symbols, log_prob, more in zip(
-            places[:, 0].tolist(), lines, log_probs, bonuses, strict=True
-        ):
-            score = log_prob / penalty.divisor(length) + more
+        for place, symbols, log_prob, more in zip(places, lines, log_probs, bonuses, strict=True):
+            score = log_prob / divisor + more
             found = Hypothesis(tuple(symbols[:-1] if ended else symbols), log_prob, score, ended)
             finished = self._finished[self._going[place]]
             # Groups of a diverse beam may come to the same.
             if not any(one[::3] == found[::3] for one in finished):
                 finished.append(found)
-        self._scores = self._scores.masked_fill(which, -torch.inf)
+        self._scores = np.where(which, -np.inf, self._scores)
 
-    def _drop_done(self, rows: Tensor, state: StateT) -> StateT:
+    def _drop_done(self, rows: Indices, state: StateT) -> StateT:
         """Leave out what cannot be among the best any more, and sentences of which nothing is left; give the
         state of the others. Shapes: rows (S, W)."""
-        hopeful = [self._hopeful(*each) for each in zip(self._going, self._scores.tolist(), strict=True)]
-        going = [place for place, columns in enumerate(hopeful) if columns]
-        for place, sentence in enumerate(self._going):
-            if not hopeful[place]:
+        hopeful = self._hopeful()
+        counts = hopeful.sum(1)
+        for sentence, count in zip(self._going, counts.tolist(), strict=True):
+            if not count:
                 self._finished[sentence].sort(key=partial(self._rank, sentence))
-        self._going = [self._going[place] for place in going]
-        if not going:
+        self._going = [self._going[place] for place in counts.nonzero()[0]]
+        if not self._going:
             return state
-        W = max(map(len, hopeful))
-        if len(going) == len(rows) and rows.shape[1] == W:
-            return self._model.rows(state, rows)
+        W = int(counts.max())
+        if counts.all() and rows.shape[1] == W:
+            self._scores = np.where(hopeful, self._scores, -np.inf)
+            return self._model.rows(state, self._on_device(rows))
         # Of a sentence with fewer the rest is filled up with its first, at no probability.
-        columns = [hopeful[place] + [0] * (W - len(hopeful[place])) for place in going]
-        places = torch.tensor(going, device=rows.device).unsqueeze(1)
-        chosen = torch.tensor(columns, device=rows.device)
-        real = torch.tensor([[w < len(hopeful[place]) for w in range(W)] for place in going])
-        self._scores = self._scores[places, chosen].masked_fill(~real.to(rows.device), -torch.inf)
-        self._symbols = self._symbols[places, chosen]
-        return self._model.rows(state, rows[places, chosen])
+        own = hopeful[counts > 0]
+        columns = np.argsort(~own, axis=1, kind="stable")[:, :W]
+        real = np.take_along_axis(own, columns, axis=1)
+        columns = np.where(real, columns, columns[:, :1])
+        places = counts.nonzero()[0][:, None]
+        self._scores = np.where(real, self._scores[places, columns], -np.inf)
+        self._symbols = self._symbols[places, columns]
+        return self._model.rows(state, self._on_device(rows[places, columns]))
 
-    def _hopeful(self, sentence: int, scores: list[float]) -> list[int]:
+    def _hopeful(self) -> NDArray[np.bool_]:
         """Which hypotheses that go on, by their log-probabilities, can still be among the best.
 
         What a hopeless one could go on to is less likely than what any other could: it takes nobody's place.
         So it can be left out, but where places are shared out over groups or phrases.
+
+        Shapes: result (S, W).
         """
-        alive = [row for row, score in enumerate(scores) if score > -torch.inf]
-        least = self._least(sentence)
-        length, longest = self._symbols.shape[2], self._asked.longest[sentence]
-        best = self._options.length_penalty.best
-        kept = [row for row in alive if best(scores[row], length, longest) > least]
-        shared = self._options.groups > 1 or self._asked.phrases is not None
-        return list(range(len(scores))) if kept and shared else kept
+        longest = [self._asked.longest[sentence] for sentence in self._going]
+        bounds = self._options.length_penalty.best(self._scores, self._symbols.shape[2], longest)
+        least = np.array([self._least(sentence) for sentence in self._going])
+        kept: NDArray[np.bool_] = (self._scores > -np.inf) & (bounds > least[:, None])
+        if self._options.groups > 1 or self._asked.phrases is not None:
+            return np.broadcast_to(kept.any(1, keepdims=True), kept.shape)
+        return kept
 
     def _least(self, sentence: int) -> float:
         """The score that a hypothesis must beat to be among the best."""
@@ -358,7 +274,7 @@ class Frontier(Generic[StateT]):
             phrases = self._asked.phrases[sentence]
             found = [one for one in found if has_phrases(one.symbols, phrases)]
         n = self._options.n_best
-        return -torch.inf if len(found) < n else sorted((one.score for one in found), reverse=True)[n - 1]
+        return -np.inf if len(found) < n else sorted((one.score for one in found), reverse=True)[n - 1]
 
     def _rank(self, sentence: int, found: Hypothesis) -> tuple[bool, float]:
         """What the best has least of: first it has its phrases."""
@@ -378,5 +294,11 @@ def repeating(symbols: Tensor, vocabulary_size: int, n: int) -> Tensor:
     return blocked > 0
 
 
-def _all_of(ranked: Tensor) -> Tensor:
-    return torch.arange(ranked.shape[1], device=ranked.device).expand_as(ranked)
+def _on_host(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array
+
+
+def _largest(numbers: Floats, count: int) -> Indices:
+    """Where the largest of each row are, and of equal ones the first. Shapes: (S, N) to (S, count)."""
+    return np.argsort(-numbers, axis=1, kind="stable")[:, :count]

@@ -30,7 +30,8 @@ class AttentiveState(NamedTuple):
 
     def rows(self, rows: Tensor) -> "AttentiveState":
         """The state of some rows, one as often as it is named. Shapes: rows (R',)."""
-        return AttentiveState(rows_of_state(self.cell, rows), self.feed[rows], self.covered[rows])
+        feed, covered = self.feed.index_select(0, rows), self.covered.index_select(0, rows)
+        return AttentiveState(rows_of_state(self.cell, rows), feed, covered)
 
 
 class Attentive(NamedTuple):
@@ -52,9 +53,11 @@ class AttentiveLayer(nn.Module):
     it reads the one before, and f_{t-1} carries here what the context of t - 1 told.
 
     A memory of B rows serves R = kB rows of states, the first k of them its first row: the hypotheses of a
-    search share what was read.
+    search share what was read. They may share inputs, too: row r then reads x[shared[r]], and what the input
+    is multiplied with is computed once.
 
-    Shapes: x (R, T, I); output (R, T, F); see AttentiveState and Memory.
+    Shapes: x (R, T, I); output (R, T, F); shared (R,), where x has any number of rows; see AttentiveState and
+    Memory.
     Raises: ConfigError for a layer that cannot be used; ShapeError where rows do not fit.
     Source: M.-T. Luong et al., Effective approaches to attention-based neural machine translation (2015).
     """
@@ -86,9 +89,11 @@ class AttentiveLayer(nn.Module):
         feed = hidden.new_zeros(R, self.feed_size)
         return AttentiveState(cell, feed, hidden.new_zeros(R, memory.values.shape[1]))
 
-    def forward(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
-        """Take T steps. Shapes: x (R, T, I); output (R, T, F); weights (R, T, S)."""
-        R, B = len(x), len(memory.values)
+    def forward(
+        self, x: Tensor, memory: Memory, state: AttentiveState, shared: Tensor | None = None
+    ) -> Attentive:
+        """Take T steps. Shapes: x (R, T, I); shared (R,); output (R, T, F); weights (R, T, S)."""
+        R, B = len(x if shared is None else shared), len(memory.values)
         if x.dim() != 3 or x.shape[-1] != self.input_size:
             wanted = f"(rows, steps, {self.input_size})"
             raise shape_error("x", f"shape {tuple(x.shape)}", wanted, "pass a decoder's inputs")
@@ -101,10 +106,13 @@ class AttentiveLayer(nn.Module):
         plain = empty or blocked is not None or self.backend == "reference"
         plain = plain or (self.backend == "auto" and not has_wide_vectors())
         self.backend_used = "reference" if plain else "native"
-        steps = self._native_steps if self.backend_used == "native" else self._steps
-        return steps(x, memory, state)
+        if self.backend_used == "native":
+            return self._native_steps(x, memory, state, shared)
+        return self._steps(x if shared is None else x.index_select(0, shared), memory, state)
 
-    def _native_steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
+    def _native_steps(
+        self, x: Tensor, memory: Memory, state: AttentiveState, shared: Tensor | None
+    ) -> Attentive:
         """All steps in one call of the kernels; the input's products in one before it."""
         own = self.recurrent.weights_of_call()[0][0]
         attention, I = self.attention, self.input_size
@@ -120,8 +128,9 @@ class AttentiveLayer(nn.Module):
             None if attention.covered is None else attention.covered.weight[:, 0],
         )
         hidden, cell = (state.cell, None) if isinstance(state.cell, Tensor) else state.cell
+        from_input = F.linear(x, own.weight_ih[:, :I], own.bias_ih)
         inputs = attentive.AttentiveInputs(
-            F.linear(x, own.weight_ih[:, :I], own.bias_ih),
+            from_input if shared is None else from_input.index_select(0, shared),
             memory.values,
             memory.keys,
             memory.real.sum(1).cpu(),

@@ -42,10 +42,14 @@ class OutputScores:
     def __init__(self, output: SoftmaxOutput, hidden: Tensor) -> None:
         self._output, self._hidden = output, hidden
 
-    def best(self, k: int) -> tuple[Tensor, Tensor]:
-        """The k best symbols of each row: their log P, and which they are. Shapes: both (R, min(k, V))."""
-        output = self._output
-        return best_of_output(self._hidden, output.weight, output.bias, k, output.kept)
+    def best(self, k: int, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The k best symbols of each row, or of some: their log P, and which they are.
+
+        Shapes: rows (R',), all R without; both results (R', min(k, V)).
+        """
+        output, hidden = self._output, self._hidden
+        hidden = hidden if rows is None else hidden.index_select(0, rows)
+        return best_of_output(hidden, output.weight, output.bias, k, output.kept)
 
     def all(self) -> Tensor:
         """All scores, in single precision at least. Shapes: result (R, V)."""

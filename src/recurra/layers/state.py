@@ -25,7 +25,7 @@ def rows_of_state(state: S, rows: Tensor) -> S:
 
     Shapes: state (L*D, B, H), a pair of them for the LSTM; rows (R,), indices; result (L*D, R, H).
     """
-    return map_state(lambda part: part[:, rows], state)
+    return map_state(lambda part: part.index_select(1, rows), state)
 
 
 def join_states(first: State, last: State) -> State:

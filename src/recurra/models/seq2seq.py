@@ -178,9 +178,14 @@ class Seq2SeqNetwork(nn.Module):
         top = self.attentive.initial_state(map_state(lambda part: part[-1:], first), memory)
         return source, DecoderState(memory, symbols, under, top)
 
-    def write(self, inputs: Tensor, state: DecoderState) -> Written:
-        """Go on with some symbols as read. Shapes: inputs (R, T)."""
+    def write(self, inputs: Tensor, state: DecoderState, shared: Tensor | None = None) -> Written:
+        """Go on with some symbols as read; with `shared` row r reads inputs[shared[r]].
+
+        Shapes: inputs (R, T), of any number of rows with shared (R,).
+        """
         x = self.input_dropout(self.embedding(inputs))
+        if shared is not None and (self.attentive is None or self.below is not None):
+            x, shared = x.index_select(0, shared), None
         below = state.below
         if self.below is not None:
             x, below = self.below(x, below)
@@ -190,7 +195,7 @@ class Seq2SeqNetwork(nn.Module):
         if self.below is not None:
             x = self.between(x)
         assert state.top is not None, "an attentive decoder has a state of its own"
-        output, weights, top = self.attentive(x, state.memory, state.top)
+        output, weights, top = self.attentive(x, state.memory, state.top, shared)
         return Written(self.dropout(output), weights, state._replace(below=below, top=top))
 
     def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor | OutputScores, DecoderState]:
@@ -198,7 +203,11 @@ class Seq2SeqNetwork(nn.Module):
 
         Shapes: symbols (R,); scores (R, V).
         """
-        written = self.write(symbols.unsqueeze(1), state)
+        if self.training or self.attentive is None or self.below is not None:
+            written = self.write(symbols.unsqueeze(1), state)
+        else:  # hypotheses that end alike are many
+            distinct, shared = symbols.unique(return_inverse=True)
+            written = self.write(distinct.unsqueeze(1), state, shared)
         if self.copy_gate is not None:
             return self.log_probs(written)[:, 0], written.state
         return OutputScores(self.output, written.features[:, 0]), written.state
