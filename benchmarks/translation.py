@@ -8,9 +8,11 @@ sources and steps through its targets with torch.nn.GRUCell; its beam, of width 
 sentences, or takes one after the other, with the stopping rule of ours, and finds the same (checked). Both
 start from equal weights; their losses are compared before they are timed. Without --run, what is decoded has
 20 symbols, as weights that were not trained never end; with it, a run's held-out sources are translated, too
-(a GRU, one layer).
+(a GRU, one layer): 32 of middling length at once, and 256 of all lengths as a file, sorted by length on both
+sides, ours in the batches that `recurra translate` makes, the plain one's in batches of 16, 32 and 64.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,9 +28,10 @@ from recurra.models.seq2seq import Seq2SeqNetwork, SourceKind
 from recurra.models.source import EncoderDecoderConfig
 from recurra.tasks.seq2seq.facade import Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.searching import search
 
 VOCABULARY, SIZE, BATCH, END = 6_000, 256, 64, 0
-SHORTEST, LONGEST, WIDTH, AT_ONCE, WRITTEN = 8, 24, 5, 32, 20
+SHORTEST, LONGEST, WIDTH, AT_ONCE, WRITTEN, IN_FILE = 8, 24, 5, 32, 20, 256
 
 
 class PlainState(NamedTuple):
@@ -234,14 +237,14 @@ def measure_search(run: Run, threads: int, folder: Path | None) -> None:
     options = BeamOptions(WIDTH, length_penalty=LengthPenalty(alpha))
     searched = SearchedModel(ours.step, ours.rows, end, end)
 
-    def search() -> list[list[int]]:
+    def ours_at_once() -> list[list[int]]:
         with torch.no_grad():
             state = ours.read(given)[1]
         found = beam_search(searched, state, len(source), options, max_lengths=longest)
         return [[*one[0].symbols, *([end] if one[0].ended else [])] for one in found]
 
     calls: dict[str, Call] = {
-        "recurra": search,
+        "recurra": ours_at_once,
         "torch.nn": lambda: plain.search(source, length, longest, alpha, end),
         "torch.nn, one by one": lambda: [
             plain.search(source[i : i + 1], length[i : i + 1], longest[i : i + 1], alpha, end)[0]
@@ -249,11 +252,43 @@ def measure_search(run: Run, threads: int, folder: Path | None) -> None:
         ],
     }
     for peer in list(calls)[1:]:
-        same = sum(a == b for a, b in zip(search(), calls[peer](), strict=True))
+        same = sum(a == b for a, b in zip(ours_at_once(), calls[peer](), strict=True))
         # In single precision two may be alike.
         assert same >= len(source) - 1, f"{peer}: {same} of {len(source)} sentences alike"
     task = "beam of 5, sentences" + ("" if folder is None else ", trained")
     add_rows(run, task, threads, calls, len(source))
+
+
+def measure_file(run: Run, threads: int, folder: Path) -> None:
+    """Sentences a second of a file, with a beam of width 5."""
+    torch.set_num_threads(threads)
+    model = Translator.load(folder)
+    pairs = model.pairs_of()
+    encoded = EncodedPairs(pairs[:: max(1, len(pairs) // IN_FILE)][:IN_FILE], model.symbols)
+    plain, alpha = plain_twin(model.network).eval(), model.config.length_penalty
+    order = sorted(range(len(encoded.pairs)), key=lambda i: -len(encoded.sources[i]))
+
+    def ours() -> list[list[int]]:
+        found = search(model.network, encoded, model.config)
+        return [[*one[0].symbols, *([model.symbols.end] if one[0].ended else [])] for one in found]
+
+    def theirs(at_once: int) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for at in range(0, len(order), at_once):
+            chosen = order[at : at + at_once]
+            batch = encoded.sources_of(chosen)
+            assert batch.source is not None, "a translator reads text"
+            longest = [3 * int(each) // 2 + 10 for each in batch.source_lengths]
+            texts = plain.search(batch.source, batch.source_lengths, longest, alpha, batch.end)
+            found.update(zip(chosen, texts, strict=True))
+        return [found[i] for i in range(len(order))]
+
+    same = sum(a == b for a, b in zip(ours(), theirs(AT_ONCE), strict=True))
+    assert same >= 0.98 * len(order), f"{same} of {len(order)} sentences alike"
+    calls: dict[str, Call] = {"recurra": ours}
+    for size in (AT_ONCE // 2, AT_ONCE, 2 * AT_ONCE):
+        calls[f"torch.nn, {size} at once"] = partial(theirs, size)
+    add_rows(run, "beam of 5, sentences of a file", threads, calls, len(order))
 
 
 def main() -> None:
@@ -267,6 +302,7 @@ def main() -> None:
         measure_search(run, threads, None)
         if options.run is not None:
             measure_search(run, threads, options.run)
+            measure_file(run, threads, options.run)
 
     def cells(row: Row) -> list[str]:
         head = [row["task"], str(row["threads"]), row["model"], f"{row['per_s']:,}"]

@@ -21,7 +21,9 @@ from recurra.models.seq2seq import DecoderState, Seq2SeqNetwork
 from recurra.tasks.seq2seq.corpus import PairSymbols
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 
-_AT_ONCE = 32  # sources that are searched together
+# Sources that are searched together, the steps that they may have with padding, and the scores of a step.
+_AT_LEAST, _AT_MOST = 32, 128
+_MOST_STEPS, _MOST_SCORES = 1 << 14, 1 << 23
 _OF_PICTURES = 100  # symbols of a caption at most
 
 
@@ -32,7 +34,6 @@ class Asked:
     n_best: int = 1
     prefix: tuple[int, ...] = ()
     phrases: tuple[tuple[int, ...], ...] = ()
-    at_once: int = _AT_ONCE
 
     def least(self, part: SearchPart) -> int:
         """How long an answer may be at least, unless that is said: what is asked for, and some more."""
@@ -79,7 +80,7 @@ def search(
     options = beam_options(part, asked.n_best)
     model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}
-    for chosen, state in _read(network, pairs, asked.at_once):
+    for chosen, state in _read(network, pairs, part.beam_width):
         answers = beam_search(
             model,
             state,
@@ -96,7 +97,7 @@ def search(
 
 def stream(network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart) -> Iterator[int]:
     """The symbols of the best answer to the only pair's source, as soon as they are settled."""
-    ((chosen, state),) = _read(network, pairs, 1)
+    ((chosen, state),) = _read(network, pairs, part.beam_width)
     (longest,) = _longest(pairs, part, chosen)
     return stream_search(
         searched(network, pairs.symbols),
@@ -125,7 +126,7 @@ def sample(
     """
     model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}
-    for chosen, state in _read(network, pairs, _AT_ONCE):
+    for chosen, state in _read(network, pairs, count):
         rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count)
         state = model.rows(state, rows.to(network.device))
         longest = np.repeat(_longest(pairs, part, chosen), count)
@@ -172,15 +173,29 @@ def sample(
 
 
 def _read(
-    network: Seq2SeqNetwork, pairs: EncodedPairs, at_once: int
+    network: Seq2SeqNetwork, pairs: EncodedPairs, rows: int
 ) -> Iterator[tuple[list[int], DecoderState]]:
-    """The pairs of each batch, sources of like length together, and what the network has read of them."""
+    """The pairs of each batch, sources of like length together, and what the network has read of them.
+
+    `rows` is how many texts are written for each at once.
+    """
     order = sorted(range(len(pairs.pairs)), key=lambda i: -len(pairs.sources[i]))
-    for at in range(0, len(order), at_once):
-        chosen = order[at : at + at_once]
+    while order:
+        together = _together(len(pairs.sources[order[0]]), rows * network.output.out_features)
+        chosen, order = order[:together], order[together:]
         with torch.no_grad():
             _, state = network.read(pairs.sources_of(chosen).to(network.device))
         yield chosen, state
+
+
+def _together(longest: int, scores: int) -> int:
+    """How many sources go together, of so many steps at most (0 for pictures), and of so many scores a step.
+
+    More share the calls around a step, and the weights that it reads; what they hold is to stay small.
+    """
+    if not longest:
+        return _AT_LEAST
+    return max(_AT_LEAST, min(_AT_MOST, _MOST_STEPS // longest, _MOST_SCORES // max(1, scores)))
 
 
 def _longest(pairs: EncodedPairs, part: SearchPart, chosen: Sequence[int]) -> list[int]:
