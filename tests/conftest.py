@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from recurra.kernels import native
+
 # Tests run side by side: more threads each would only fight.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +24,12 @@ def _own_cache(tmp_path_factory):
 def _same_numbers():
     """Every test draws the same numbers in each run: a rare draw is ill-conditioned beyond any tolerance."""
     torch.manual_seed(0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of the native kernels skip where there are none."""
+    if item.get_closest_marker("needs_native") and not native.available():
+        pytest.skip(f"no native kernels: {native.unavailable()}")
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,17 @@ def finished(command: list[str]) -> subprocess.CompletedProcess:
     return done
 
 
+def assert_two_agree_with_one(task: str, options: list[object], folder: Path) -> None:
+    """Trained into folder/one and folder/two, the weights are the same but for rounding."""
+    alone = [sys.executable, "-m", "recurra", "train", task]
+    one = finished([*alone, *map(str, options), "-o", str(folder / "one")])
+    two = finished(torchrun(task, *options, "-o", folder / "two"))
+    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
+    want, got = (RunFolder(folder / name).read_weights() for name in ("one", "two"))
+    for name in want:
+        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def text(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("two") / "text.txt"
@@ -46,13 +57,7 @@ def text(tmp_path_factory) -> Path:
 
 def test_two_processes_agree_with_one(text, tmp_path):
     """Also where the streams are of different lengths, and so the processes' shares of a segment."""
-    alone = [sys.executable, "-m", "recurra", "train", "lm"]
-    one = finished([*alone, "--data", str(text), "-o", str(tmp_path / "one"), *map(str, OPTIONS)])
-    two = finished(torchrun("lm", "--data", text, "-o", tmp_path / "two", *OPTIONS))
-    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
-    want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
-    for name in want:
-        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
+    assert_two_agree_with_one("lm", ["--data", text, *OPTIONS], tmp_path)
     kinds = [[r["kind"] for r in read_metrics(tmp_path / n / "metrics.jsonl")] for n in ("one", "two")]
     assert kinds[0] == kinds[1]
 
@@ -115,13 +120,7 @@ def test_two_processes_label_like_one(tmp_path, decoder):
         "--dropout", 0, "--input-dropout", 0, "--optimizer", "sgd", "--learning-rate", 0.1, "--threads", 1,
         "--device", "cpu",
     ]  # fmt: skip
-    alone = [sys.executable, "-m", "recurra", "train", "tag"]
-    one = finished([*alone, *map(str, options), "-o", str(tmp_path / "one")])
-    two = finished(torchrun("tag", *options, "-o", tmp_path / "two"))
-    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
-    want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
-    for name in want:
-        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
+    assert_two_agree_with_one("tag", options, tmp_path)
 
 
 @pytest.mark.parametrize("attention", ["additive", pytest.param("none", marks=pytest.mark.slow)])
@@ -137,10 +136,4 @@ def test_two_processes_translate_like_one(tmp_path, attention):
         "--epochs", 3, "--dropout", 0, "--input-dropout", 0, "--optimizer", "sgd", "--learning-rate", 0.1,
         "--label-smoothing", 0.1, "--threads", 1, "--device", "cpu", "--validation-rows", 2,
     ]  # fmt: skip
-    alone = [sys.executable, "-m", "recurra", "train", "translate"]
-    one = finished([*alone, *map(str, options), "-o", str(tmp_path / "one")])
-    two = finished(torchrun("translate", *options, "-o", tmp_path / "two"))
-    assert two.stdout.count("validation: ") == one.stdout.count("validation: ") == 1
-    want, got = (RunFolder(tmp_path / name).read_weights() for name in ("one", "two"))
-    for name in want:
-        torch.testing.assert_close(got[name], want[name], rtol=1e-4, atol=1e-5)
+    assert_two_agree_with_one("translate", options, tmp_path)

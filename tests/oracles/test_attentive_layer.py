@@ -15,8 +15,7 @@ from recurra.layers.attentive import AttentiveLayer, AttentiveState
 
 CELLS = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 SCORES = [("dot", False), ("general", False), ("additive", False), ("additive", True)]
-needs_native = pytest.mark.skipif(not native.available(), reason="no native kernels here")
-BACKENDS = ["reference", pytest.param("native", marks=needs_native)]
+BACKENDS = ["reference", pytest.param("native", marks=pytest.mark.needs_native)]
 
 
 def a_layer(cell: str, scoring: str, coverage: bool = False, *, H=12, F_=9, I=5, V=10, K=7) -> AttentiveLayer:
@@ -67,7 +66,7 @@ def everything(layer: AttentiveLayer, call: dict, lengths: torch.Tensor) -> list
     return [each.detach() for each in (*outputs, *filled)]
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("scoring", "coverage"), SCORES)
 @pytest.mark.parametrize("cell", CELLS)
@@ -159,7 +158,7 @@ def test_it_is_torchs_cell_with_luongs_attention(cell, backend):
         assert torch.allclose(found.output[:, t], feed, atol=2e-6)
 
 
-@needs_native
+@pytest.mark.needs_native
 @settings(max_examples=40, deadline=None)
 @given(
     T=st.integers(1, 7),
@@ -190,7 +189,7 @@ def test_steps_one_by_one_are_all_steps_at_once(T, cut, cell, scoring, backend):
     assert torch.allclose(state.covered, whole.state.covered, atol=2e-5)
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_what_is_in_the_padding_reaches_nothing():
     layer = a_layer("gru", "additive")
     lengths = torch.tensor([2, 4, 0])
@@ -204,7 +203,7 @@ def test_what_is_in_the_padding_reaches_nothing():
         assert torch.equal(each, other)
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_packed_weights_follow_the_weights():
     layer = a_layer("gru", "general").eval()
     call = a_call(layer, B=2, k=1, T=2, S=3, dtype=torch.float32)

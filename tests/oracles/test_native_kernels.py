@@ -27,7 +27,7 @@ from recurra.cells import (
 from recurra.kernels import native
 from recurra.layers import GRU, LSTM, RNN
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+pytestmark = pytest.mark.needs_native
 
 RECURRENT = {
     **{f"rnn_{g}": RNNEquation(g) for g in NONLINEARITIES},

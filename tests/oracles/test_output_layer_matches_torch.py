@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from recurra.kernels.extension import available, extension
+from recurra.kernels.extension import extension
 from recurra.layers import linear_cross_entropy
 
-pytestmark = pytest.mark.skipif(not available(), reason="this installation has no native kernels")
+pytestmark = pytest.mark.needs_native
 AGREES = 1e-4  # DESIGN.md: of the largest number
 IGNORED = -100
 

@@ -36,7 +36,7 @@ class SoftmaxOutput(nn.Linear):
 class OutputScores:
     """The scores of an output layer, which are computed only as far as they are asked for.
 
-    Shapes: hidden (R, H).
+    Shapes: hidden (R, H); for `all` (…, H).
     """
 
     def __init__(self, output: SoftmaxOutput, hidden: Tensor) -> None:
@@ -52,7 +52,7 @@ class OutputScores:
         return best_of_output(hidden, output.weight, output.bias, k, output.kept)
 
     def all(self) -> Tensor:
-        """All scores, in single precision at least. Shapes: result (R, V)."""
+        """All scores, in single precision at least. Shapes: result (…, V)."""
         scores: Tensor = self._output(self._hidden)
         return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 

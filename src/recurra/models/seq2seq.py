@@ -203,21 +203,16 @@ class Seq2SeqNetwork(nn.Module):
 
         Shapes: symbols (R,); scores (R, V).
         """
-        if self.training or self.attentive is None or self.below is not None:
-            written = self.write(symbols.unsqueeze(1), state)
-        else:  # hypotheses that end alike are many
-            distinct, shared = symbols.unique(return_inverse=True)
-            written = self.write(distinct.unsqueeze(1), state, shared)
+        # Hypotheses that end alike are many; in training each has a dropout of its own.
+        distinct, shared = (symbols, None) if self.training else symbols.unique(return_inverse=True)
+        written = self.write(distinct.unsqueeze(1), state, shared)
         if self.copy_gate is not None:
             return self.log_probs(written)[:, 0], written.state
         return OutputScores(self.output, written.features[:, 0]), written.state
 
     def log_probs(self, written: Written) -> Tensor:
         """log P of each symbol at each step. Shapes: result (R, T, V)."""
-        scores: Tensor = self.output(written.features)
-        log_probs = (
-            scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
-        ).log_softmax(2)
+        log_probs = OutputScores(self.output, written.features).all().log_softmax(2)
         if self.copy_gate is None:
             return log_probs
         gate = self.copy_gate(written.features)

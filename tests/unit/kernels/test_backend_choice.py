@@ -24,7 +24,6 @@ NOWHERE = {
     for norm in (False, True)
 }
 X = torch.zeros(4, 1, 2)
-needs_native = pytest.mark.skipif(not native.available(), reason="no native kernels here")
 
 
 @pytest.fixture
@@ -32,14 +31,14 @@ def no_native(monkeypatch):
     monkeypatch.setenv("RECURRA_NO_NATIVE", "1")
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("equation", PLAIN + ONLY_HERE)
 def test_auto_takes_the_kernels_where_they_have_the_cell(equation):
     assert choose("auto", equation, X) == "native"
     assert choose("native", equation, X) == "native"
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("equation", NOWHERE)
 def test_what_the_kernels_have_not_is_said(equation):
     assert choose("auto", equation, X) == "reference"
@@ -47,7 +46,7 @@ def test_what_the_kernels_have_not_is_said(equation):
         choose("native", equation, X)
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [
@@ -63,7 +62,7 @@ def test_other_dtypes_and_devices_go_to_torch(x, sentence):
         choose("native", GRUEquation(), x)
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_under_autocast_the_choice_goes_to_torch():
     with torch.autocast("cpu", torch.bfloat16):
         assert choose("auto", GRUEquation(), X) == "torch"
@@ -71,7 +70,7 @@ def test_under_autocast_the_choice_goes_to_torch():
             choose("native", GRUEquation(), X)
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_options_of_a_call_that_only_some_have():
     for option in ("zoneout", "every_state"):
         assert choose("auto", GRUEquation(), X, option) == "native"
@@ -83,7 +82,7 @@ def test_options_of_a_call_that_only_some_have():
         choose("native", JordanEquation(), X, "zoneout")
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_without_wide_vectors_torch_wins_where_it_has_the_cell(monkeypatch):
     monkeypatch.setattr(extension, "_has_wide_vectors", False)
     for equation in PLAIN:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from recurrences import EQUATIONS, B, H, I, T, assert_close, differentiable, random_inputs
 
 from recurra.errors import ShapeError
-from recurra.kernels import calls, native, second_order
+from recurra.kernels import calls, second_order
 from recurra.kernels.calls import DIFFERENTIABLE, Arriving, Inputs
 from recurra.kernels.codes import equation_of
 from recurra.kernels.operators import recurrence
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+pytestmark = pytest.mark.needs_native
 each_equation = pytest.mark.parametrize("name", EQUATIONS)
 FLOATS = [name for name in Inputs._fields if name not in ("batch_sizes", "options")]
 NEEDED = {"x", "h0", "weight_ih", "weight_hh"}

@@ -8,12 +8,12 @@ import pytest
 import torch
 from recurrences import EQUATIONS, assert_close, differentiable, loss_of, random_inputs
 
-from recurra.kernels import native, second_order
+from recurra.kernels import second_order
 from recurra.kernels.calls import DIFFERENTIABLE, Arriving
 from recurra.kernels.operators import recurrence
 from recurra.layers import GRU, LSTM, RNN
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+pytestmark = pytest.mark.needs_native
 FORMS = {
     "plain": {},
     "packed": {"packed": True, "reverse": True},

@@ -8,7 +8,7 @@ import pytest
 
 from recurra.kernels import native
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+pytestmark = pytest.mark.needs_native
 
 PRELUDE = """
 import os

@@ -40,7 +40,7 @@ def test_a_compiled_layer_computes_the_same_in_one_graph(name):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.needs_native
 @pytest.mark.parametrize("transform", ["grad", "jvp"])
 def test_a_compiled_transform_goes_through_the_reference(transform):
     torch._dynamo.reset()
@@ -57,7 +57,7 @@ def test_a_compiled_transform_goes_through_the_reference(transform):
     torch.testing.assert_close(compiled(x), transformed(x))
 
 
-@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.needs_native
 def test_a_compiled_layer_is_one_operator_forwards_and_one_backwards():
     torch._dynamo.reset()
     graphs = []
@@ -74,7 +74,7 @@ def test_a_compiled_layer_is_one_operator_forwards_and_one_backwards():
     assert backwards.count("recurra.recurrence_backward.default") == 1
 
 
-@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.needs_native
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_layer_takes_any_batch_and_any_steps(strict):
     torch.manual_seed(0)

@@ -11,7 +11,7 @@ import recurra
 from recurra.kernels import native
 from recurra.layers import RecurrentLayer
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="no native kernels here")
+pytestmark = pytest.mark.needs_native
 
 LAYERS = {
     "gru": lambda: recurra.GRU(5, 7, num_layers=2, bidirectional=True),

@@ -9,10 +9,8 @@ import torch.nn.functional as F
 
 from recurra.errors import BackendUnavailable, ConfigError, ShapeError
 from recurra.kernels import output_operators
-from recurra.kernels.extension import available, extension
+from recurra.kernels.extension import extension
 from recurra.layers import linear_cross_entropy
-
-needs_native = pytest.mark.skipif(not available(), reason="this installation has no native kernels")
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def inputs():
     return torch.randn(4, 6, 5), torch.randn(9, 5), torch.randn(9), torch.randint(9, (4, 6))
 
 
-@pytest.mark.parametrize("backend", ["torch", pytest.param("native", marks=needs_native)])
+@pytest.mark.parametrize("backend", ["torch", pytest.param("native", marks=pytest.mark.needs_native)])
 def test_any_leading_shape(inputs, backend):
     hidden, weight, bias, targets = inputs
     targets[1, 2:] = -100
@@ -38,7 +36,7 @@ def test_any_leading_shape(inputs, backend):
     assert one.shape == ()
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_hidden_need_not_be_contiguous(inputs):
     hidden, weight, bias, targets = inputs
     turned = hidden.transpose(0, 1).contiguous().transpose(0, 1)
@@ -46,7 +44,7 @@ def test_hidden_need_not_be_contiguous(inputs):
     torch.testing.assert_close(got, linear_cross_entropy(hidden, weight, bias, targets, backend="torch"))
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("bad", [9, -1, 2**40, -(2**60)])
 @pytest.mark.parametrize("reduction", ["none", "sum"])
 def test_a_target_outside_the_vocabulary(inputs, bad, reduction):
@@ -76,7 +74,7 @@ def test_errors(inputs):
         linear_cross_entropy(hidden, weight, bias, targets, backend="cuda")
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_native_says_why_it_cannot_run(inputs, monkeypatch):
     hidden, weight, bias, targets = inputs
     with pytest.raises(BackendUnavailable, match="dtype is float64"):
@@ -88,7 +86,7 @@ def test_native_says_why_it_cannot_run(inputs, monkeypatch):
     )
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_the_operators_refuse_what_does_not_fit(inputs):
     hidden, weight, bias, targets = inputs[0].flatten(0, 1), *inputs[1:3], inputs[3].flatten()
     for bad in (
@@ -107,7 +105,7 @@ def test_the_operators_refuse_what_does_not_fit(inputs):
         )
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("reduction", ["none", "sum"])
 def test_a_frozen_weight_gets_no_gradient(inputs, reduction):
     hidden, weight, bias, targets = inputs
@@ -119,7 +117,7 @@ def test_a_frozen_weight_gets_no_gradient(inputs, reduction):
     assert weight.grad is None
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_backward_may_run_twice(inputs):
     hidden, weight, bias, targets = inputs
     weight.requires_grad_()
@@ -129,7 +127,7 @@ def test_backward_may_run_twice(inputs):
     torch.testing.assert_close(first, second)
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 def test_nan_stays_where_it_is(inputs, reduction):
     hidden, weight, bias, targets = (each.clone() for each in inputs)
@@ -146,7 +144,7 @@ def test_nan_stays_where_it_is(inputs, reduction):
     assert linear_cross_entropy(hidden, weight, bias, targets, backend="native").isfinite().all()
 
 
-@needs_native
+@pytest.mark.needs_native
 def test_nothing_counts(inputs):
     hidden, weight, bias, targets = inputs
     weight.requires_grad_()
@@ -156,7 +154,7 @@ def test_nothing_counts(inputs):
     assert linear_cross_entropy(hidden, weight, bias, targets, reduction="mean", backend="native").isnan()
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 def test_torch_compile_sees_one_graph(inputs, reduction):
     hidden, weight, bias, targets = inputs
@@ -175,7 +173,7 @@ def test_torch_compile_sees_one_graph(inputs, reduction):
     torch.testing.assert_close(*results)
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_operators_are_well_made(inputs, with_bias):
     hidden, weight = inputs[0].flatten(0, 1).requires_grad_(), inputs[1].requires_grad_()
@@ -203,7 +201,7 @@ def kernel_workspace_mib(N, H, V, threads, gradients):
     return call.workspace / 2**20
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("N", "H"), [(700, 200), (1120, 650)])
 def test_temporaries_stay_within_8_mib(N, H, threads):
@@ -226,7 +224,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
-@needs_native
+@pytest.mark.needs_native
 @pytest.mark.parametrize("reduction", ["none", "sum"])
 def test_peak_memory_of_a_process(reduction):
     # All logits would be 76 MiB; the gradients are 1.5 MiB.

@@ -8,9 +8,8 @@ import torch
 
 import recurra as rc
 from recurra.errors import BackendUnavailable, ConfigError, ShapeError
-from recurra.kernels import native
 
-pytestmark = pytest.mark.skipif(not native.available(), reason=f"no native kernels: {native.unavailable()}")
+pytestmark = pytest.mark.needs_native
 
 I, H = 5, 19
 LAYERS = {

@@ -6,7 +6,6 @@ import torch
 import recurra
 from recurra.config import RecurrentNetworkConfig
 from recurra.errors import BackendUnavailable
-from recurra.kernels import native
 from recurra.models import LanguageModelNetwork, StreamingLanguageModel
 
 V = 30
@@ -18,7 +17,7 @@ def network(**options):
     return LanguageModelNetwork(V, config).eval()
 
 
-@pytest.mark.skipif(not native.available(), reason="no native kernels here")
+@pytest.mark.needs_native
 @pytest.mark.parametrize(
     "options",
     [
