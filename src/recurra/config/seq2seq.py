@@ -1,6 +1,8 @@
 """The parts of tasks from sequence to sequence: how pairs are read, symbols made, the decoder built."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from recurra.config.part import Part, option
 from recurra.config.parts import Unit
@@ -105,6 +107,16 @@ class SearchPart(Part):
         le=100_000,
     )
     block_ngrams: int = option(0, "no n symbols stand twice in an answer; 0 allows it", unit="symbols", ge=0)
+
+    @model_validator(mode="after")
+    def _check_search(self) -> Self:
+        if self.beam_width % self.beam_groups:
+            raise ValueError(
+                f"beam_groups: got {self.beam_groups}, expected a divisor of beam_width, {self.beam_width}"
+            )
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise ValueError(f"min_length: got {self.min_length}, more than max_length, {self.max_length}")
+        return self
 
 
 class PairBatchPart(Part):

@@ -25,12 +25,17 @@ def _runs_natively(given: Tensor, k: int) -> bool:
     )
 
 
+def in_single_precision(scores: Tensor) -> Tensor:
+    """Scores of half precision in single, as their exponentials are summed up. Shapes: any, unchanged."""
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
 def best_symbols(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest of log_softmax(scores) of each row, the largest first, and which symbols they are of.
 
     Shapes: scores (R, V); both results (R, min(k, V)).
     """
-    k = min(k, scores.shape[1])
+    k, scores = min(k, scores.shape[1]), in_single_precision(scores)
     if not _runs_natively(scores, k):
         best = scores.log_softmax(1).topk(k, dim=1)
         return best.values, best.indices
@@ -51,8 +56,7 @@ def best_of_output(
     V, H = weight.shape
     k = min(k, V)
     if not _runs_natively(hidden, k) or weight.dtype != torch.float32 or torch.is_grad_enabled():
-        scores = F.linear(hidden, weight, bias)
-        return best_symbols(scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores, k)
+        return best_symbols(F.linear(hidden, weight, bias), k)
     hidden = hidden.contiguous()
     call, found = _call(hidden, V, k)
     call.H, call.hidden = H, hidden.data_ptr()

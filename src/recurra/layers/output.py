@@ -7,7 +7,7 @@ from recurra.cells import shape_error
 from recurra.cells.checks import check_options
 from recurra.errors import BackendUnavailable, ConfigError
 from recurra.kernels import output_operators
-from recurra.kernels.best_symbols import best_of_output
+from recurra.kernels.best_symbols import best_of_output, in_single_precision
 from recurra.kernels.extension import has_wide_vectors
 from recurra.kernels.packed import KeptPack
 
@@ -53,8 +53,7 @@ class OutputScores:
 
     def all(self) -> Tensor:
         """All scores, in single precision at least. Shapes: result (…, V)."""
-        scores: Tensor = self._output(self._hidden)
-        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+        return in_single_precision(self._output(self._hidden))
 
 
 class AdaptiveSoftmaxOutput(nn.Module):

@@ -82,15 +82,9 @@ class Seq2SeqConfig(
             raise ValueError(
                 "scheduled_sampling: rises from pass to pass, and there is one; give more epochs"
             )
-        if self.beam_width % self.beam_groups:
-            raise ValueError(
-                f"beam_groups: got {self.beam_groups}, expected a divisor of beam_width, {self.beam_width}"
-            )
         for part in ("valid", "test"):
             if getattr(self, f"{part}_target") is not None and getattr(self, part) is None:
                 raise ValueError(f"{part}_target: goes with {part}; name that too")
-        if self.max_length is not None and self.min_length > self.max_length:
-            raise ValueError(f"min_length: got {self.min_length}, more than max_length, {self.max_length}")
         if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
             raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self

@@ -129,20 +129,13 @@ class PairModel:
 
         Raises: ConfigError for an unknown option or value.
         """
-        checked = build_config(SearchPart, overrides=options)
+        own = {name: getattr(self.config, name) for name in SearchPart.model_fields}
+        checked = build_config(SearchPart, overrides=own | options)
         if checked.coverage_penalty and self.network.attentive is None:
             raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
-        config = self.config.model_copy(update={name: getattr(checked, name) for name in options})
-        if config.beam_width % config.beam_groups:
-            raise ConfigError(
-                f"beam_groups: got {config.beam_groups}, expected a divisor of beam_width, "
-                f"{config.beam_width}."
-            )
-        if "diversity" in options and config.beam_groups == 1:
+        if "diversity" in options and checked.beam_groups == 1:
             raise ConfigError("diversity: is of diverse beams; give beam_groups too, or leave it out.")
-        longest = config.max_length
-        if longest is not None and config.min_length > longest:
-            raise ConfigError(f"min_length: got {config.min_length}, more than max_length, {longest}.")
+        config = self.config.model_copy(update=checked.model_dump())
         return type(self)(self.network, self.symbols, config, self.run)
 
     def evaluate(

@@ -31,7 +31,7 @@ def write_page(model: PairModel, run: Path) -> Path:
                 f"{part}: perplexity": f"{record['perplexity']:,.3f}",
                 f"{part}: different words": f"{record['distinct_1']:.2%}",
                 f"{part}: different pairs of words": f"{record['distinct_2']:.2%}",
-                f"{part}: signature": record["bleu_signature"],
+                f"{part}: BLEU signature": record["bleu_signature"],
             }
     pairs = model.pairs_of()[:_SHOWN]
     answers = [found[0].text for found in model.answers(pairs)]
