@@ -23,10 +23,13 @@ help:
 	@echo "make bench        speed, beside the peers; about 20 minutes, on a machine that does nothing else"
 	@echo "make docs         the documentation, into docs/_build/html"
 
+# The package is built with the tools of .venv, so that a second build starts from the first; what it depends on comes
+# after it, in a call of its own, where pip builds what is to be had only as source in isolation.
 $(STAMP): pyproject.toml constraints.txt Makefile $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core nanobind cmake ninja
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt 'recurra[dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)

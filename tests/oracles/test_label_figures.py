@@ -1,12 +1,11 @@
-"""Spans and their figures beside seqeval, single labels beside scikit-learn."""
+"""Spans and their figures beside conlleval's published rules, single labels beside scikit-learn."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
-import seqeval.metrics
-import seqeval.metrics.sequence_labeling
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recurra.metrics import ClassFigures, EntityFigures, Reliability
@@ -16,30 +15,80 @@ from recurra.text.spans import Span
 ANY = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in ("PER", "LOC", "X-Y"))])
 BIO = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BI" for kind in ("PER", "LOC"))])
 
+# The rules of conlleval (E. Tjong Kim Sang 2000, https://www.cnts.ua.ac.be/conll2000/chunking/): which pairs
+# of neighbouring prefixes end a chunk and which begin one, each pair written out; a change of the type does
+# both. S, a chunk of one word, goes on as E does.
+ENDS = {"BB", "BO", "BS", "IB", "IO", "IS", "EB", "EI", "EE", "EO", "ES", "SB", "SI", "SE", "SO", "SS"}
+BEGINS = {"BB", "IB", "EB", "SB", "OB", "BS", "IS", "ES", "SS", "OS", "EI", "EE", "SI", "SE", "OI", "OE"}
+
+
+def ends_chunk(before: str, here: str) -> bool:
+    return before[0] + here[0] in ENDS or (before != "O" and before[2:] != here[2:])
+
+
+def begins_chunk(before: str, here: str) -> bool:
+    return before[0] + here[0] in BEGINS or (here != "O" and before[2:] != here[2:])
+
+
+def conlleval(gold_sentences, guess_sentences):
+    """The counts by type (right, found, wanted) and of right words, in one pass over the words, as conlleval
+    makes them: a chunk is right if both sides began it alike and end it together."""
+    right, found, wanted = Counter(), Counter(), Counter()
+    right_words = 0
+    for gold, guess in zip(gold_sentences, guess_sentences, strict=True):
+        alike = False
+        for (gold_before, gold_here), (guess_before, guess_here) in zip(
+            pairwise(["O", *gold, "O"]), pairwise(["O", *guess, "O"]), strict=True
+        ):
+            gold_ends, guess_ends = (
+                ends_chunk(gold_before, gold_here),
+                ends_chunk(guess_before, guess_here),
+            )
+            if alike and (gold_ends or guess_ends):
+                right[gold_before[2:]] += gold_ends and guess_ends
+                alike = False
+            gold_begins = begins_chunk(gold_before, gold_here)
+            guess_begins = begins_chunk(guess_before, guess_here)
+            wanted[gold_here[2:]] += gold_begins
+            found[guess_here[2:]] += guess_begins
+            alike |= gold_begins and guess_begins and gold_here[2:] == guess_here[2:]
+        right_words += sum(a == b for a, b in zip(gold, guess, strict=True))
+    return right, found, wanted, right_words
+
+
+def conlleval_chunks(tags):
+    """Where chunks begin and end, by the same rules."""
+    pairs = list(enumerate(pairwise(["O", *tags, "O"])))
+    begins = [place for place, pair in pairs if begins_chunk(*pair)]
+    ends = [place for place, pair in pairs if ends_chunk(*pair)]
+    return [(tags[first][2:], first, last) for first, last in zip(begins, ends, strict=True)]
+
 
 @given(st.lists(ANY, max_size=12))
-def test_spans_are_those_of_seqeval(tags):
-    wanted = seqeval.metrics.sequence_labeling.get_entities(tags)
-    assert spans_of(tags) == [(kind, first, last + 1) for kind, first, last in wanted]
+def test_spans_are_those_of_conlleval(tags):
+    assert spans_of(tags) == conlleval_chunks(tags)
 
 
 @given(st.lists(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=9), min_size=1, max_size=6))
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-def test_entity_figures_are_those_of_seqeval(pairs):
+@example([[("B-PER", "B-PER"), ("I-PER", "I-PER"), ("O", "I-PER")]])  # ends apart: not right
+@example([[("B-PER", "I-PER"), ("B-PER", "I-PER")]])  # two chunks, and one taken for both
+@example([[("I-PER", "B-PER"), ("I-LOC", "B-LOC")]])  # begun by I after O, and by a change of the type
+def test_entity_figures_are_those_of_conlleval(pairs):
     gold = [[a for a, _ in sentence] for sentence in pairs]
     guess = [[b for _, b in sentence] for sentence in pairs]
     figures = EntityFigures.count(gold, guess)
-    assert figures.accuracy == pytest.approx(seqeval.metrics.accuracy_score(gold, guess))
-    overall = figures.overall
-    for name in ("precision", "recall", "f1"):
-        wanted = getattr(seqeval.metrics, f"{name}_score")(gold, guess, zero_division=0)
-        assert getattr(overall, name) == pytest.approx(float(wanted))
-    if not figures.by_type:
-        return  # seqeval takes the mean of nothing
-    report = seqeval.metrics.classification_report(gold, guess, output_dict=True, zero_division=0)
+    right, found, wanted, right_words = conlleval(gold, guess)
+    assert figures.accuracy == right_words / sum(map(len, gold))
+    sums = (figures.overall.right, figures.overall.found, figures.overall.wanted)
+    assert sums == (right.total(), found.total(), wanted.total())
+    assert figures.by_type.keys() == (+found + +wanted).keys()
     for kind, hits in figures.by_type.items():
-        assert hits.f1 == pytest.approx(report[kind]["f1-score"])
-        assert hits.wanted == report[kind]["support"]
+        assert (hits.right, hits.found, hits.wanted) == (right[kind], found[kind], wanted[kind])
+        precision = right[kind] / found[kind] if found[kind] else 0.0
+        recall = right[kind] / wanted[kind] if wanted[kind] else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        assert (hits.precision, hits.recall) == (precision, recall)
+        assert hits.f1 == pytest.approx(f1)
 
 
 @given(st.lists(st.tuples(*[st.sampled_from("abcd")] * 2), min_size=1, max_size=30))
