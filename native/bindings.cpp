@@ -310,6 +310,8 @@ void bind_threads(nb::module_& m) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  // What a daemon thread holds when the process ends is no leak: every threaded server ends so.
+  nb::set_leak_warnings(false);
   m.doc() = "Recurra's native part: kernels, and what this build and this processor are.";
   m.attr("__version__") = RECURRA_VERSION;
   m.def("processor_features", &processor_features, "Names of the vector extensions that the running processor offers.");

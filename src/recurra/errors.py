@@ -1,7 +1,7 @@
 """Every exception that Recurra raises for a person's cause.
 
 Each is one clear sentence: what is wrong, where, and the mend. The command line prints it without a
-traceback and ends with `exit_code`.
+traceback and ends with `exit_code`. What torch.nn refuses too is caught by torch.nn's class as well.
 """
 
 import errno
@@ -13,12 +13,29 @@ class RecurraError(Exception):
     exit_code = 2
 
 
-class ConfigError(RecurraError):
-    """An option or a key of a configuration file is unknown or has a value that cannot be."""
+class ConfigError(RecurraError, ValueError, RuntimeError):
+    """An argument, an option or a key of a configuration file is unknown or has a value that cannot be.
+
+    torch.nn raises ValueError for some of them and RuntimeError for others: both catch it.
+    """
 
 
-class ShapeError(RecurraError, ValueError):
-    """A tensor's shape is not what the layer was built for."""
+class ArgumentTypeError(ConfigError, TypeError):
+    """An argument has the wrong type; TypeError catches it too, as torch.nn's."""
+
+
+class ShapeError(RecurraError, ValueError, RuntimeError):
+    """A tensor's shape, dtype or device is not what the layer was built for.
+
+    torch.nn raises RuntimeError for most of them and ValueError for some: both catch it.
+    """
+
+
+class NotATensorError(ShapeError, TypeError, AttributeError):
+    """Something else stands where a tensor is expected.
+
+    torch.nn says by a TypeError, or by the AttributeError of a missing `dim`, what this says in a sentence.
+    """
 
 
 class DataError(RecurraError):

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paired_layers import CELLS, INPUT, assert_same, everything, paired_layers, random_state
+from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 BACKENDS = ["torch", "reference"]
@@ -175,6 +176,34 @@ def test_same_seed_same_weights_and_state_dict_both_ways(cell, bias, bidirection
     ours(4, 6, **options).load_state_dict(want)
     for got_weights, want_weights in zip(layer.all_weights, oracle.all_weights, strict=True):
         torch.testing.assert_close(got_weights, want_weights)
+    for got_weight, want_weight in zip(layer._flat_weights, oracle._flat_weights, strict=True):
+        assert torch.equal(got_weight, want_weight)
+    assert layer._flat_weights_names == oracle._flat_weights_names
+    assert layer._all_weights == oracle._all_weights
+    assert layer.mode == oracle.mode
+    layer.flatten_parameters()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.utils.weight_norm,
+        nn.utils.spectral_norm,
+        nn.utils.parametrizations.weight_norm,
+        nn.utils.parametrizations.orthogonal,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+def test_weights_that_are_computed_anew_match_torch(cell, norm):
+    """What torch.nn.utils does to a layer's weights takes part in each call, gradients included."""
+    layer, oracle = paired_layers(cell, "auto", num_layers=2, dtype=torch.float32)
+    for module in (layer, oracle):
+        torch.manual_seed(3)
+        norm(module, "weight_hh_l1")
+    x = torch.randn(7, 4, INPUT, requires_grad=True)
+    assert_same(everything(layer, x), everything(oracle, x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")

@@ -2,12 +2,18 @@
 
 from recurra.cells.cell import Cell
 from recurra.cells.checks import (
+    WrongType,
     autocasts,
+    check_dense,
     check_kind,
     check_sizes,
     check_tensor,
     checked_state,
+    dtype_faults,
+    refuse,
     shape_error,
+    size_faults,
+    truth_of,
 )
 from recurra.cells.concatenated import (
     ConcatenatedWeights,
@@ -64,12 +70,15 @@ __all__ = [
     "RNNEquation",
     "RNNWeights",
     "State",
+    "WrongType",
     "autocasts",
+    "check_dense",
     "check_kind",
     "check_sizes",
     "check_tensor",
     "checked_state",
     "concatenate_weights",
+    "dtype_faults",
     "forget_bias_faults",
     "from_keras",
     "from_notes",
@@ -81,7 +90,10 @@ __all__ = [
     "notes_weights",
     "onnx_attributes",
     "onnx_weights",
+    "refuse",
     "shape_error",
+    "size_faults",
     "split_weights",
     "state_from",
+    "truth_of",
 ]

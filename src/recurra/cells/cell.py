@@ -6,7 +6,16 @@ from typing import Any, Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.cells.checks import autocasts, check_kind, check_sizes, check_tensor, checked_state, shape_error
+from recurra.cells.checks import (
+    autocasts,
+    check_kind,
+    check_sizes,
+    check_tensor,
+    checked_state,
+    dtype_faults,
+    shape_error,
+    truth_of,
+)
 from recurra.cells.equation import Equation
 from recurra.cells.state import State, map_state
 
@@ -35,7 +44,9 @@ class Cell(nn.Module, Generic[W, S]):
         proj_size: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes({"input_size": input_size, "hidden_size": hidden_size}, {"bias": bias})
+        sizes = {"input_size": input_size, "hidden_size": hidden_size}
+        check_sizes(sizes, {}, dtype_faults(dtype), least=0)
+        bias = truth_of("bias", bias, stacklevel=4)
         self.equation = equation
         self.input_size = input_size = int(input_size)  # of numpy's integers, too
         self.hidden_size = hidden_size = int(hidden_size)

@@ -1,5 +1,6 @@
 """Checks of what a caller hands to a cell or a layer. Each failure is one sentence that names the mend."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, cast
@@ -8,32 +9,62 @@ import torch
 from torch import Tensor
 
 from recurra.cells.state import LSTMState, State
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ArgumentTypeError, ConfigError, NotATensorError, ShapeError
 
 
-def check_sizes(sizes: Mapping[str, object], flags: Mapping[str, object], faults: Iterable[str] = ()) -> None:
-    """Raise one ConfigError that lists every size below 1, every flag that is no bool, and `faults`."""
-    lines = [
-        f"{name}: got {size!r}, expected a whole number >= 1"
-        for name, size in sizes.items()
-        if not _is_whole(size)
-    ]
-    lines += [*option_faults(flags, {}), *faults]
+class WrongType(str):
+    """The sentence of a fault that is an argument's type: `refuse` raises it as a TypeError."""
+
+
+def refuse(faults: Iterable[str]) -> None:
+    """Raise one error that lists all faults: ArgumentTypeError if a type is among them, else ConfigError."""
+    lines = list(faults)
+    if any(isinstance(line, WrongType) for line in lines):
+        raise ArgumentTypeError("\n".join(lines))
     if lines:
         raise ConfigError("\n".join(lines))
 
 
-def _is_whole(size: Any) -> bool:
-    """Tell whether a size is a whole number above 0, Python's or numpy's."""
-    return type(size) is not bool and isinstance(size, Integral) and int(size) >= 1
+def check_sizes(
+    sizes: Mapping[str, object], flags: Mapping[str, object], faults: Iterable[str] = (), least: int = 1
+) -> None:
+    """Raise one ConfigError that lists every size below `least`, every flag that is no bool, and `faults`."""
+    lines = [fault for name, size in sizes.items() for fault in size_faults(name, size, least)]
+    refuse([*lines, *option_faults(flags, {}), *faults])
+
+
+def size_faults(name: str, size: Any, least: int = 1) -> list[str]:
+    """Return what is wrong with a size, unless it is a whole number, Python's or numpy's, >= `least`."""
+    sentence = f"{name}: got {size!r}, expected a whole number >= {least}"
+    if isinstance(size, bool) or not isinstance(size, Integral):
+        return [WrongType(sentence)]
+    return [sentence] if int(size) < least else []
+
+
+def dtype_faults(dtype: object) -> list[str]:
+    """Return what is wrong with a dtype of weights, unless it is None, a floating-point or a complex one."""
+    sentence = f"dtype: got {dtype!r}, expected a floating-point or complex type such as torch.float32"
+    if dtype is None:
+        return []
+    if not isinstance(dtype, torch.dtype):
+        return [WrongType(sentence)]
+    return [] if dtype.is_floating_point or dtype.is_complex else [sentence]
+
+
+def truth_of(name: str, given: object, stacklevel: int) -> bool:
+    """Return a flag as torch.nn takes it where it takes any value, with a warning if it is no bool."""
+    if not isinstance(given, bool):
+        taken = f"{name}: got {given!r}, which counts as {bool(given)}; pass True or False"
+        warnings.warn(taken, stacklevel=stacklevel)
+    return bool(given)
 
 
 def option_faults(
     flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
 ) -> list[str]:
     """Return a sentence for each flag that is no bool and each (value, choices) whose value is no choice."""
-    lines = [
-        f"{name}: got {flag!r}, expected True or False"
+    lines: list[str] = [
+        WrongType(f"{name}: got {flag!r}, expected True or False")
         for name, flag in flags.items()
         if not isinstance(flag, bool)
     ]
@@ -48,8 +79,7 @@ def check_options(
     flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
 ) -> None:
     """Raise one ConfigError that lists every flag that is no bool and every value that is no choice."""
-    if lines := option_faults(flags, choices):
-        raise ConfigError("\n".join(lines))
+    refuse(option_faults(flags, choices))
 
 
 def shape_error(what: str, got: object, expected: str, remedy: str) -> ShapeError:
@@ -67,13 +97,22 @@ def autocasts(x: Tensor) -> bool:
 
 
 def check_tensor(what: str, given: object) -> None:
-    """Raise a ShapeError unless something is a tensor.
+    """Raise a NotATensorError unless something is a tensor.
 
     Shapes: any.
     """
     if not isinstance(given, Tensor):
-        got = f"a {type(given).__name__}"
-        raise shape_error(what, got, "a tensor", "convert it with torch.as_tensor(..., dtype=torch.float32)")
+        got, remedy = f"a {type(given).__name__}", "convert it with torch.as_tensor(..., dtype=torch.float32)"
+        raise NotATensorError(f"{what}: got {got}, expected a tensor; {remedy}")
+
+
+def check_dense(what: str, given: Tensor) -> None:
+    """Raise a ShapeError if a tensor is sparse.
+
+    Shapes: any.
+    """
+    if given.layout is not torch.strided:
+        raise shape_error(what, f"a tensor of layout {given.layout}", "a dense one", "take its .to_dense()")
 
 
 def check_kind(input: Tensor, weight: Tensor) -> None:
@@ -103,8 +142,10 @@ def checked_state(
         _check_tensor("hx", given, shapes[0], axes, device, dtype)
         return cast(Tensor, given)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        kind = f"{len(given)} tensors" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
-        raise ShapeError(f"hx: got {kind}, expected the pair (hidden, cell); pass LSTMState(hidden, cell)")
+        got = f"{len(given)} tensors" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+        raise NotATensorError(
+            f"hx: got {got}, expected the pair (hidden, cell); pass LSTMState(hidden, cell)"
+        )
     for name, part, shape in zip(LSTMState._fields, given, shapes, strict=True):
         _check_tensor(f"hx.{name}", part, shape, axes, device, dtype)
     return LSTMState(*given)
@@ -113,10 +154,13 @@ def checked_state(
 def _check_tensor(
     what: str, given: Any, shape: tuple[int, ...], axes: str, device: torch.device, dtype: torch.dtype | None
 ) -> None:
-    if not isinstance(given, Tensor) or given.shape != shape:
-        got = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
-        remedy = "pass the state of this batch, or none to start from zeros"
-        raise shape_error(what, got, f"a tensor of shape {shape}, {axes}", remedy)
+    remedy = "pass the state of this batch, or none to start from zeros"
+    if not isinstance(given, Tensor):
+        got = f"a {type(given).__name__}"
+        raise NotATensorError(f"{what}: got {got}, expected a tensor of shape {shape}, {axes}; {remedy}")
+    check_dense(what, given)
+    if given.shape != shape:
+        raise shape_error(what, f"shape {tuple(given.shape)}", f"a tensor of shape {shape}, {axes}", remedy)
     if given.device != device:
         raise shape_error(what, f"device {given.device}", f"the input's {device}", "move it with .to(...)")
     if dtype is not None and given.dtype != dtype:

@@ -93,7 +93,7 @@ def init_uniform(parameters: Iterable[Tensor], hidden_size: int) -> None:
 
     Shapes: any.
     """
-    bound = 1.0 / math.sqrt(hidden_size)
+    bound = 1.0 / math.sqrt(hidden_size) if hidden_size else 0.0
     with torch.no_grad():
         for parameter in parameters:
             parameter.uniform_(-bound, bound)

@@ -1,8 +1,8 @@
 """The vanilla (Elman) recurrent cell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -110,4 +110,12 @@ class RNNCell(Cell[RNNWeights, Tensor]):
     ) -> None:
         equation = RNNEquation(nonlinearity, layer_norm)
         super().__init__(equation, input_size, hidden_size, bias, device, dtype)
-        self.nonlinearity = nonlinearity
+
+    @property
+    def nonlinearity(self) -> str:
+        """The name of g; it may be set, as torch.nn.RNNCell's."""
+        return cast(RNNEquation, self.equation).nonlinearity
+
+    @nonlinearity.setter
+    def nonlinearity(self, name: str) -> None:
+        self.equation = replace(cast(RNNEquation, self.equation), nonlinearity=name)

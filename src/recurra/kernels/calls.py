@@ -7,6 +7,7 @@ not fit is a ShapeError, never a crash.
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -145,11 +146,14 @@ def forward(inputs: Inputs, training: bool, packed: Any = None) -> Outputs:
     if training:
         floats = call.saved_floats_a_row()
         if floats:
-            if sizes.N * floats < _LARGE:
-                # Normalised cells leave the padding of their slots as it was; opcheck would see that.
-                saved = (inputs.x.new_zeros if inputs.code.layer_norm else new)((sizes.N, floats))
-            else:
+            if sizes.N * floats >= _LARGE:
                 saved = extension().borrow_matrix(sizes.N, floats)
+            elif inputs.code.layer_norm:
+                # Normalised cells leave the padding of their slots as it was; opcheck would see that.
+                # By numpy: torch fills on several threads, which a forked child waits for in vain.
+                saved = torch.from_numpy(np.zeros((sizes.N, floats), np.float32))
+            else:
+                saved = new((sizes.N, floats))
             call.saved = saved.data_ptr()
     if packed is None:
         call.forward()

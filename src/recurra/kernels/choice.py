@@ -16,8 +16,9 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
     """Return the backend that runs `equation` over x: "native", "torch" or "reference".
 
     "auto" is native where it can run and wins, else torch's fused function where torch has the cell, else the
-    reference loop. A backend that is asked for by name is never replaced by another one. `beyond_torch` is
-    the option of the call that torch's functions have not ("zoneout", say), or None.
+    reference loop. While torch.onnx.export looks on it is not native: ONNX has no such operator. A backend
+    that is asked for by name is never replaced by another one. `beyond_torch` is the option of the call that
+    torch's functions have not ("zoneout", say), or None.
     Shapes: x any; its device and dtype count.
     Raises: BackendUnavailable if the backend asked for cannot run, and why.
     """
@@ -35,18 +36,24 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
             raise BackendUnavailable(f"backend='torch', but {blocked}; use {others}")
         return backend
     blocked = native.reason(equation, x, beyond_torch) or transformed
+    exporting = _is_exported_to_onnx()
     if backend == "native":
+        if blocked is None and exporting:
+            blocked = "torch.onnx.export has no operator for the kernels"
+            others = "'torch'" if _without_torch(equation, beyond_torch) is None else "'reference'"
+            raise BackendUnavailable(f"backend='native', but {blocked}; use {others}")
         if blocked is not None:
             raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
         return backend
     if transformed is not None:
         return "reference"
     # Kernels without wide vectors lose to torch's functions, but not to the loop.
-    if blocked is None and native.has_wide_vectors():
+    native_runs = blocked is None and not exporting
+    if native_runs and native.has_wide_vectors():
         return "native"
     if _without_torch(equation, beyond_torch) is None:
         return "torch"
-    return "native" if blocked is None else "reference"
+    return "native" if native_runs else "reference"
 
 
 def _without_torch(equation: Equation[Any, Any], beyond_torch: str | None) -> str | None:
@@ -55,6 +62,12 @@ def _without_torch(equation: Equation[Any, Any], beyond_torch: str | None) -> st
     if blocked is None and beyond_torch is not None:
         return f"torch's functions have no {beyond_torch}"
     return blocked
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _is_exported_to_onnx() -> bool:
+    """Whether torch.onnx.export looks on; undecorated, torch.compile would take it for False meanwhile."""
+    return torch.onnx.is_in_onnx_export()
 
 
 def _transformed() -> bool:

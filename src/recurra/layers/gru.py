@@ -27,6 +27,8 @@ class GRU(RecurrentLayer):
     Raises: ConfigError for options that cannot be, all of them at once.
     """
 
+    mode = "GRU"  # torch.nn's name of the cell
+
     @takes_layer_options
     def __init__(
         self,

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cells import JordanEquation, autocasts, check_tensor, shape_error
+from recurra.cells import JordanEquation, autocasts, check_tensor, shape_error, size_faults
 from recurra.layers.batch import with_rows
 from recurra.layers.lengths import checked_lengths
-from recurra.layers.options import LayerOptions, is_number, takes_layer_options
+from recurra.layers.options import LayerOptions, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import Lengths, RecurrentLayer
 
@@ -44,9 +44,7 @@ class JordanRNN(RecurrentLayer):
         dtype: torch.dtype | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        faults = []
-        if not is_number(output_size, int) or output_size < 1:
-            faults.append(f"output_size: got {output_size!r}, expected a whole number >= 1")
+        faults = size_faults("output_size", output_size)
         if options.get("skip", "none") in ("residual", "graves"):
             faults.append(f"skip: got {options['skip']!r}, expected 'none': a Jordan network has one layer")
         super().__init__(

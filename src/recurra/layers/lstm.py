@@ -1,12 +1,12 @@
 """The long short-term memory layer."""
 
 from functools import partial
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 
-from recurra.cells import LSTMEquation, forget_bias_faults
-from recurra.layers.options import LayerOptions, is_number, takes_layer_options
+from recurra.cells import LSTMEquation, WrongType, forget_bias_faults, size_faults
+from recurra.layers.options import LayerOptions, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import RecurrentLayer
 
@@ -29,6 +29,7 @@ class LSTM(RecurrentLayer):
     Raises: ConfigError for options that cannot be, all of them at once.
     """
 
+    mode = "LSTM"  # torch.nn's name of the cell
     forget_bias: float | None = None
 
     @takes_layer_options
@@ -93,10 +94,12 @@ class LSTM(RecurrentLayer):
         return text if self.forget_bias is None else f"{text}, forget_bias={self.forget_bias}"
 
 
-def _projection_faults(hidden_size: object, proj_size: object, relevance_gate: object) -> list[str]:
-    widest = hidden_size - 1 if is_number(hidden_size, int) else 0
-    if not is_number(proj_size, int) or not 0 <= proj_size <= max(widest, 0):
-        return [f"proj_size: got {proj_size!r}, expected a whole number in 0..hidden_size-1"]
+def _projection_faults(hidden_size: Any, proj_size: Any, relevance_gate: object) -> list[str]:
+    sentence = f"proj_size: got {proj_size!r}, expected a whole number in 0..hidden_size-1"
+    if faults := size_faults("proj_size", proj_size, least=0):
+        return [WrongType(sentence) if isinstance(faults[0], WrongType) else sentence]
+    if not size_faults("hidden_size", hidden_size) and proj_size >= hidden_size:
+        return [sentence]
     if proj_size and relevance_gate is True:
         return [f"proj_size: got {proj_size!r} with relevance_gate=True, expected 0 or no relevance gate"]
     return []

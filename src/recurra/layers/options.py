@@ -3,8 +3,11 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from numbers import Real
 from typing import Any, TypedDict, TypeGuard, TypeVar, cast
 
+from recurra.cells import WrongType
+from recurra.errors import ConfigError
 from recurra.kernels import BACKENDS
 
 SKIPS = ("none", "residual", "graves")
@@ -59,6 +62,11 @@ def takes_layer_options(initialise: F) -> F:
 
     @wraps(initialise)
     def checked(self: Any, *positional: Any, **options: Any) -> None:
+        if "proj_size" in options.keys() - known:  # torch.nn's layers take it, to refuse it by a ValueError
+            got, kind = options["proj_size"], type(self).__name__
+            raise ConfigError(
+                f"proj_size: got {got!r} for {kind}, which has no projection; leave it out, or use LSTM"
+            )
         for name in options.keys() - known:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
         initialise(self, *positional, **options)
@@ -70,21 +78,20 @@ def takes_layer_options(initialise: F) -> F:
 def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, dropout: object) -> list[str]:
     """Say of each option that cannot be what came and what was expected; a state has `parts` tensors."""
     given: dict[str, object] = {**options, "dropout": dropout}
-    faults = [
+    faults: list[str] = [
         f"{name}: got {given[name]!r}, expected one of {', '.join(map(repr, choices))}"
         for name, choices in {"skip": SKIPS, "merge": MERGES, "backend": BACKENDS}.items()
         if given[name] not in choices
     ]
     faults += [
-        f"{name}: got {given[name]!r}, expected True or False"
+        WrongType(f"{name}: got {given[name]!r}, expected True or False")
         for name in ("learn_initial_state", "stateful")
         if not isinstance(given[name], bool)
     ]
-    faults += [
-        f"{name}: got {given[name]!r}, expected a probability in 0..1"
-        for name in ("dropout", "variational_dropout", "weight_drop")
-        if not is_probability(given[name])
-    ]
+    for name in ("dropout", "variational_dropout", "weight_drop"):
+        if not is_probability(given[name]):
+            sentence = f"{name}: got {given[name]!r}, expected a probability in 0..1"
+            faults.append(sentence if isinstance(given[name], Real) else WrongType(sentence))
     zoneout = given["zoneout"]
     pair = isinstance(zoneout, tuple | list) and len(zoneout) == 2 and all(map(is_probability, zoneout))
     if not is_probability(zoneout) and not (pair and parts == 2):
@@ -103,11 +110,8 @@ def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, d
     return faults
 
 
-def is_number(value: object, kind: type | tuple[type, ...]) -> TypeGuard[int]:
-    """Tell whether a value is a number of this kind; a bool is none."""
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
 def is_probability(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a number in 0..1."""
-    return is_number(value, (int, float)) and 0 <= value <= 1
+    """Tell whether a value is a number in 0..1, Python's or numpy's; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return 0 <= float(value) <= 1

@@ -8,8 +8,17 @@ from typing import Any, Unpack, cast
 import torch
 from torch import Tensor, nn
 
-from recurra.cells import Equation, State, check_sizes, state_from
-from recurra.errors import ConfigError
+from recurra.cells import (
+    Equation,
+    State,
+    WrongType,
+    check_sizes,
+    dtype_faults,
+    init_uniform,
+    state_from,
+    truth_of,
+)
+from recurra.errors import ArgumentTypeError, ConfigError
 from recurra.kernels import native, torch_fused
 from recurra.kernels.torch_fused import StackOptions
 from recurra.layers.options import DEFAULTS, LayerOptions, option_faults
@@ -59,14 +68,12 @@ class LayerStack(Streaming):
         super().__init__()
         chosen = cast(LayerOptions, {**DEFAULTS, **options})
         made, equation_faults = _made(equation)
-        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-            equation_faults.append(
-                f"dtype: got {dtype!r}, expected a floating-point type such as torch.float32"
-            )
+        equation_faults += dtype_faults(dtype)
+        bidirectional = truth_of("bidirectional", bidirectional, stacklevel=5)
         parts = 2 if made is None else len(made.state_widths(1, 1))
         check_sizes(
             {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers},
-            {"bias": bias, "batch_first": batch_first, "bidirectional": bidirectional},
+            {"bias": bias, "batch_first": batch_first},
             [
                 *equation_faults,
                 *faults,
@@ -82,14 +89,17 @@ class LayerStack(Streaming):
         self.batch_first = batch_first
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
-        self.proj_size = proj_size
+        self.proj_size = int(proj_size)
         self.skip = chosen["skip"]
         self.merge = chosen["merge"]
         self.learn_initial_state = chosen["learn_initial_state"]
-        zoneout = chosen["zoneout"]
-        self.zoneout = zoneout if isinstance(zoneout, int | float) else (zoneout[0], zoneout[1])
-        self.variational_dropout = chosen["variational_dropout"]
-        self.weight_drop = chosen["weight_drop"]
+        zoneout: Any = chosen["zoneout"]
+        is_pair = isinstance(zoneout, tuple | list)
+        self.zoneout: float | tuple[float, float] = (
+            (float(zoneout[0]), float(zoneout[1])) if is_pair else float(zoneout)
+        )
+        self.variational_dropout = float(chosen["variational_dropout"])
+        self.weight_drop = float(chosen["weight_drop"])
         self.stateful = chosen["stateful"]
         self.backend = chosen["backend"]
         self._warn_of_idle_options()
@@ -170,8 +180,31 @@ class LayerStack(Streaming):
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
-        """The parameters of each layer and direction, as torch.nn's layers list them."""
+        """The weights of each layer and direction, as torch.nn's layers list them."""
         return [flat([[direction]]) for layer in self.weights() for direction in layer]
+
+    # What code that was written for torch.nn's layers reads and sets. A weight that was deleted, to be
+    # computed anew before each call, is None until it is set.
+    @property
+    def _flat_weights(self) -> tuple[Tensor | None, ...]:
+        return tuple(getattr(self, name, None) for name in self._flat_weights_names)
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights: Iterable[Tensor]) -> None:
+        for name, weight in zip(self._flat_weights_names, weights, strict=True):
+            if weight is getattr(self, name, None):
+                continue
+            if not isinstance(weight, nn.Parameter):
+                self._parameters.pop(name, None)
+            setattr(self, name, weight)
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        return [list(names.values()) for layer in self._names for names in layer]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
 
     def weights(self) -> list[list[Any]]:
         """Return the weights as the cell takes them, by [layer][direction]."""
@@ -197,9 +230,14 @@ class LayerStack(Streaming):
                 self.equation.initialise(weights, self.hidden_size)
         for name in self._initial_names:
             nn.init.zeros_(getattr(self, name))
+        # As torch.nn's layers do, what weights are computed of where a normalisation took their place.
+        known = {*self._flat_weights_names, *self._initial_names}
+        init_uniform([p for name, p in self.named_parameters() if name not in known], self.hidden_size)
 
     def flatten_parameters(self) -> None:
         """Put the weights into one stretch of memory for cuDNN; on other devices do nothing."""
+        if any(weight is None for weight in self._flat_weights):
+            return
         weights, options = self.weights(), self.stack().plain
         together = self.stack().is_torchs(self.input_size, self._layer_size)
         for layer, own in enumerate([flat(weights)] if together else [flat([own]) for own in weights]):
@@ -281,5 +319,7 @@ class LayerStack(Streaming):
 def _made(equation: Callable[[], Equation[Any, Any]]) -> tuple[Equation[Any, Any] | None, list[str]]:
     try:
         return equation(), []
+    except ArgumentTypeError as error:
+        return None, [WrongType(line) for line in str(error).splitlines()]
     except ConfigError as error:
         return None, str(error).splitlines()

@@ -8,7 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cells import State, autocasts, check_kind, check_tensor, checked_state, map_state, shape_error
+from recurra.cells import (
+    State,
+    autocasts,
+    check_dense,
+    check_kind,
+    check_tensor,
+    checked_state,
+    map_state,
+    shape_error,
+)
 from recurra.kernels import choose
 from recurra.layers.batch import TimeBatch, pack_rows, packing_of, with_rows
 from recurra.layers.lengths import checked_lengths
@@ -205,6 +214,7 @@ class RecurrentLayer(LayerStack):
         Shapes: (T, B, I), (B, T, I) with batch_first, or (T, I); packed (N, I).
         """
         check_tensor("input", input)
+        check_dense("input", input)
         if input.dim() not in ((2,) if packed else (2, 3)) or input.shape[-1] != self.input_size:
             axes = "batch, steps" if self.batch_first else "steps, batch"
             wanted = f"({axes}, {self.input_size}), or (steps, {self.input_size}) for one row"

@@ -1,7 +1,7 @@
 """The vanilla (Elman) recurrent layer."""
 
 from functools import partial
-from typing import Unpack
+from typing import Unpack, cast
 
 import torch
 
@@ -55,4 +55,13 @@ class RNN(RecurrentLayer):
             dtype=dtype,
             **options,
         )
-        self.nonlinearity = nonlinearity
+
+    @property
+    def nonlinearity(self) -> str:
+        """The name of g."""
+        return cast(RNNEquation, self.equation).nonlinearity
+
+    @property
+    def mode(self) -> str:
+        """torch.nn's name of the cell: RNN_TANH, RNN_RELU, and so on."""
+        return f"RNN_{self.nonlinearity.upper()}"

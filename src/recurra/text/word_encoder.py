@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
+from recurra.remember import Remembered
 from recurra.text.vocabulary import UNK, Vocabulary
 
 _KIND = "recurra.words"
@@ -77,7 +77,7 @@ class WordEncoder:
         for name, vocabulary in (("words", words), ("characters", characters), ("trigrams", trigrams)):
             if vocabulary.symbols[0] != UNK:
                 raise VocabularyError(f"the vocabulary of {name} does not begin with {UNK}; train anew.")
-        self._encoded = lru_cache(maxsize=200_000)(self._encode)
+        self._encoded = Remembered(self._encode, size=200_000)
 
     @classmethod
     def count(

@@ -68,12 +68,33 @@ def test_a_shape_error_is_a_value_error_as_in_torch(cell):
 
 def test_sizes_that_cannot_be_are_named_all_at_once():
     with pytest.raises(ConfigError) as caught:
-        GRUCell(0, 2.5, bias="yes")  # type: ignore[arg-type]
+        GRUCell(-1, 2.5)  # type: ignore[arg-type]
     assert str(caught.value).splitlines() == [
-        "input_size: got 0, expected a whole number >= 1",
-        "hidden_size: got 2.5, expected a whole number >= 1",
-        "bias: got 'yes', expected True or False",
+        "input_size: got -1, expected a whole number >= 0",
+        "hidden_size: got 2.5, expected a whole number >= 0",
     ]
+
+
+@every_cell
+def test_a_bias_that_is_no_bool_counts_as_torch_counts_it_and_is_warned_of(cell):
+    with pytest.warns(
+        UserWarning, match="bias: got 'relu', which counts as True; pass True or False"
+    ) as said:
+        assert cell(3, 5, "relu").bias_ih is not None
+    assert [each.filename for each in said] == [__file__]
+    with pytest.warns(UserWarning, match="bias: got 0, which counts as False"):
+        assert cell(3, 5, 0).bias_ih is None
+
+
+def test_a_nonlinearity_that_is_set_later_is_used():
+    cell, x = RNNCell(3, 5), torch.randn(2, 3)
+    oracle = nn.RNNCell(3, 5)
+    cell.load_state_dict(oracle.state_dict())
+    cell.nonlinearity = oracle.nonlinearity = "relu"
+    torch.testing.assert_close(cell(x), oracle(x))
+    assert cell.nonlinearity == "relu"
+    with pytest.raises(ConfigError, match="nonlinearity"):
+        cell.nonlinearity = "gelu"
 
 
 def test_an_unknown_nonlinearity_names_the_choices():

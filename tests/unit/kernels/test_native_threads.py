@@ -86,14 +86,17 @@ with ThreadPoolExecutor(4) as pool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_computes_on_one_thread():
+@pytest.mark.parametrize("options", ["", "layer_norm=True"])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_forked_child_computes_on_one_thread(options, training):
     """Only the scan: torch's own operations may wait for threads that the child has not."""
-    succeeds("""
+    succeeds(f"""
 torch.set_num_threads(2)
-layer, state = layers[0], torch.zeros(20, 96)
+layer, state = GRU(40, 96, backend="native", {options}), torch.zeros(20, 96)
 def scan():
-    with torch.no_grad():
-        return native.scan(layer.equation, x, state, layer.weights()[0][0])[0]
+    with torch.set_grad_enabled({training}):
+        return native.scan(layer.equation, x, state, layer.weights()[0][0])[0].detach()
+layer(x)[0].sum().backward()  # by now torch has threads that wait
 want = scan()
 assert native.extension().has_threads()
 child = os.fork()

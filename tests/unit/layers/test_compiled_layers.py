@@ -3,6 +3,7 @@
 import pytest
 import torch
 from functorch.compile import make_boxed_func
+from onnx.reference import ReferenceEvaluator
 from torch import nn
 from torch._dynamo.backends.common import aot_autograd
 
@@ -86,6 +87,36 @@ def test_an_exported_layer_takes_any_batch_and_any_steps(strict):
     for shape in ((5, 3, 4), (9, 7, 4)):
         given = torch.randn(shape)
         torch.testing.assert_close(exported.module()(given), layer(given))
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter's own
+@pytest.mark.parametrize("backend", ["torch", "auto", "reference"])
+@pytest.mark.parametrize("layer", [GRU(4, 6, 2), LSTM(4, 6, bidirectional=True)])
+def test_a_layer_is_exported_to_onnx(layer, backend):
+    layer.backend, x = backend, torch.randn(5, 3, 4)
+    program = torch.onnx.export(layer.eval(), (x,), dynamo=True, verbose=False)
+    got = ReferenceEvaluator(program.model_proto).run(
+        None, {program.model_proto.graph.input[0].name: x.numpy()}
+    )
+    want, _ = layer(x)
+    torch.testing.assert_close(torch.from_numpy(got[0]), want.detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.needs_native
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("layer", "remedy"), [(GRU(4, 6), "torch"), (GRU(4, 6, reset="before"), "reference")]
+)
+def test_an_export_of_the_kernels_names_the_backend_that_works(layer, remedy):
+    layer.backend = "native"
+    with pytest.raises(
+        torch.onnx.OnnxExporterError, match=f"has no operator for the kernels; use '{remedy}'"
+    ):
+        torch.onnx.export(layer.eval(), (torch.randn(5, 3, 4),), dynamo=True, verbose=False)
+    layer.backend = remedy
+    torch.onnx.export(layer, (torch.randn(5, 3, 4),), dynamo=True, verbose=False)
+    layer.backend = "native"
+    layer(torch.randn(5, 3, 4))  # the flag is gone with the export
 
 
 @pytest.mark.parametrize("backend", ["torch", "auto", "reference"])

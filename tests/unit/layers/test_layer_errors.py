@@ -157,7 +157,9 @@ def test_whole_numbers_are_told_to_become_floats():
 
 
 def test_a_type_that_is_no_floating_point():
-    with pytest.raises(ConfigError, match=r"dtype: got torch\.int32, expected a floating-point type"):
+    with pytest.raises(
+        ConfigError, match=r"dtype: got torch\.int32, expected a floating-point or complex type"
+    ):
         GRU(3, 2, dtype=torch.int32)
 
 

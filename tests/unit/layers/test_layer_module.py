@@ -86,6 +86,44 @@ def test_parametrized_weights_are_used():
     torch.testing.assert_close(module(x)[0], want)
 
 
+@every_pair
+def test_a_weight_may_be_deleted_and_computed_anew(layer, oracle):
+    """As weight-drop modules do that were written for torch.nn: the layer moves and is copied meanwhile."""
+    module, x = layer(3, 5), torch.randn(4, 2, 3)
+    want, weight = module(x)[0], module.weight_hh_l0
+    del module.weight_hh_l0
+    assert module._flat_weights[1] is None
+    module.flatten_parameters()
+    copy.deepcopy(module.double().float())
+    module.weight_hh_l0 = weight.detach() * 1.0
+    torch.testing.assert_close(module(x)[0], want)
+    assert "weight_hh_l0" not in module.state_dict()
+
+
+@every_pair
+def test_flat_weights_that_are_set_are_used(layer, oracle):
+    module, other, x = layer(3, 5), layer(3, 5), torch.randn(4, 2, 3)
+    with pytest.raises(TypeError):
+        module._flat_weights[0] = other.weight_ih_l0  # of a list it would change nothing, in silence
+    module._flat_weights = other._flat_weights
+    assert module.weight_hh_l0 is other.weight_hh_l0
+    dropped = [weight * 0.5 for weight in other._flat_weights]
+    module._flat_weights = dropped
+    oracle_module = oracle(3, 5)
+    oracle_module._flat_weights = dropped
+    torch.testing.assert_close(module(x)[0], oracle_module(x)[0])
+    module(x)[0].sum().backward()
+    assert other.weight_hh_l0.grad is not None
+
+
+@every_pair
+def test_what_weights_are_computed_of_is_drawn_anew(layer, oracle):
+    module = nn.utils.parametrizations.weight_norm(layer(3, 5), "weight_hh_l0")
+    nn.init.zeros_(module.parametrizations.weight_hh_l0.original1)
+    module.reset_parameters()
+    assert all(weight.abs().max() > 0 for weight in module.parameters())
+
+
 @pytest.mark.parametrize("proj_size", [0, 2])
 def test_the_initial_state_is_zeros_of_the_right_shapes(proj_size):
     state = LSTM(

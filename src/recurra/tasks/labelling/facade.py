@@ -14,6 +14,7 @@ from recurra.data.readers import read_unlabelled
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.recurrent import ready_for_use
 from recurra.runs import RunFolder
+from recurra.tasks.description import described
 from recurra.tasks.labelling import training
 from recurra.tasks.labelling.answers import Answer, RowAnswer, answer
 from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
@@ -45,6 +46,9 @@ class Labeller:
     ) -> None:
         self.network = ready_for_use(network)
         self.symbols, self.config, self.run = symbols, config, run
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @classmethod
     def train(

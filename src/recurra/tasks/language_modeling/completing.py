@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from recurra.decoding import complete
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
+from recurra.remember import Remembered
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -32,7 +33,7 @@ class Completer:
         self._tokenizer = model.tokenizer
         self._read: list[int] = []  # the state below is the one after these
         self._state: Any = None
-        self._spelt_by = lru_cache(maxsize=256)(self._spells)
+        self._spelt_by = Remembered(self._spells, size=256)
 
     def complete(self, text: str, *, k: int, length: int | None) -> list[tuple[str, float]]:
         """The k likeliest endings after a text."""

@@ -24,6 +24,7 @@ from recurra.models import (
 )
 from recurra.models.recurrent import ready_for_use
 from recurra.runs import RunFolder
+from recurra.tasks.description import described
 from recurra.tasks.language_modeling import training
 from recurra.tasks.language_modeling.adaptation import (
     CacheOptions,
@@ -78,6 +79,9 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.config = config
         self.run = run
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @classmethod
     def train(

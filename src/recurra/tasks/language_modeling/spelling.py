@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from recurra.errors import ConfigError, DataError
 from recurra.files import read_lines
 from recurra.layers import rows_of_state
 from recurra.models import Speller
+from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.open_vocabulary import speller_of
 from recurra.text import lines_of
@@ -128,7 +128,7 @@ class SpellingCorrector:
         self.model = model
         self.edits = edits or Edits()
         self.options = options or SpellingOptions()
-        self.candidates = lru_cache(maxsize=1 << 16)(self._candidates)
+        self.candidates = Remembered(self._candidates, size=1 << 16)
         self._speller: Speller | None = None
         if model is not None and model.tokenizer.unit == "word":
             self._speller = speller_of(model.tokenizer.vocabulary)

@@ -17,6 +17,7 @@ from recurra.errors import ConfigError, DataError, RunError
 from recurra.models.recurrent import ready_for_use
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.runs import RunFolder
+from recurra.tasks.description import described
 from recurra.tasks.seq2seq import training
 from recurra.tasks.seq2seq.config import CONFIGS, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import PairSymbols, build_corpus, filled, fingerprint, read_files
@@ -79,6 +80,9 @@ class PairModel:
     ) -> None:
         self.network = ready_for_use(network)
         self.symbols, self.config, self.run = symbols, config, run
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @classmethod
     def train(
