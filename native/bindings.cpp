@@ -294,16 +294,19 @@ void bind_pool(nb::module_& m) {
 void bind_threads(nb::module_& m) {
   m.def(
       "use_openmp",
-      [](std::uintptr_t parallel, std::uintptr_t barrier, std::uintptr_t thread_num, std::uintptr_t num_threads) {
+      [](std::uintptr_t parallel, std::uintptr_t thread_num) {
         OpenMP library;
         library.parallel = reinterpret_cast<decltype(library.parallel)>(parallel);
-        library.barrier = reinterpret_cast<decltype(library.barrier)>(barrier);
         library.thread_num = reinterpret_cast<decltype(library.thread_num)>(thread_num);
-        library.num_threads = reinterpret_cast<decltype(library.num_threads)>(num_threads);
         use_openmp(library);
       },
-      nb::arg("parallel"), nb::arg("barrier"), nb::arg("thread_num"), nb::arg("num_threads"),
-      "Run teams on the threads of an OpenMP library that is loaded already, by the addresses of four functions.");
+      nb::arg("parallel"), nb::arg("thread_num"),
+      "Work on the threads of an OpenMP library that is loaded already, by the addresses of two functions.");
+  m.def("threads_now", &threads_now, nb::arg("ranks"),
+        "How many threads work in so many shares would run on now: fewer for a while after threads waited long.");
+  m.def("judge_run", [](int threads, std::int64_t all_us, std::int64_t work_us) { judge(threads, Taken{all_us, work_us}); },
+        nb::arg("threads"), nb::arg("all_us"), nb::arg("work_us"),
+        "Take a run on several threads into account for threads_now: its time, and the processors' time of all of them; for tests.");
   m.def("has_threads", &has_threads, "Whether more than one thread can be had; in a forked child none can.");
 }
 

@@ -1,4 +1,4 @@
-// A layer with attention, back through time: rows are shared out over the threads, as forwards.
+// A layer with attention, back through time: each share of the work takes its own rows, as forwards.
 #pragma once
 
 #include "attentive_cells.h"
@@ -11,8 +11,8 @@ class AttentiveBackward {
  public:
   explicit AttentiveBackward(const Attentive& call)
       : call_(call),
-        threads_(attentive_team(call, 2)),
-        share_(call.R / call.B),
+        shares_(attentive_shares(call, 2)),
+        rows_of_memory_(call.R / call.B),
         feed_(pack_as_it_lies(workspace_, call.weight_f, Cell::kGates * call.H, call.F)),
         hidden_(pack_as_it_lies(workspace_, call.weight_h, Cell::kGates * call.H, call.H)),
         combine_(pack_as_it_lies(workspace_, call.combine, call.F, call.H + call.V)) {
@@ -23,34 +23,32 @@ class AttentiveBackward {
       if (call.cover) cover_ = pad_blocks(workspace_, call.cover, 1, call.K);
     }
     Kp_ = round_up(call.K, kLanes);
-    most_ = (call.B / threads_ + 1) * share_;
-    own_floats_ = round_up(most_ * (5 * call.H + call.F + 2 * call.S + call.K) + call.S + 2 * Kp_, 16);
-    own_ = workspace_.take(threads_ * own_floats_);
-    sums_ = workspace_.take_zeros(threads_ * 2 * Kp_);
+    const long most = (call.B / shares_ + 1) * rows_of_memory_;
+    own_floats_ = round_up(most * (5 * call.H + call.F + 2 * call.S + call.K) + call.S + 2 * Kp_, 16);
+    own_ = workspace_.take(shares_ * own_floats_);
+    sums_ = workspace_.take_zeros(shares_ * 2 * Kp_);
   }
 
-  void run() { run_pass(*this, threads_); }
+  void run() {
+    run_pass(*this, shares_, 1);
+    if (call_.additive) add_up_sums();
+  }
 
-  void work(const Team& team) {
-    const Range memories = part_of(call_.B, team.rank, team.size);
+  void part(long, const Share& share) {
+    const Range memories = part_of(call_.B, share.rank, share.size);
+    if (memories.count() == 0) return;
     if (call_.additive) clear(call_.dkeys + memories.first * call_.S * call_.K, memories.count() * call_.S * call_.K);
-    for (long first = memories.first; first < memories.last;) {
-      const long last = std::min(memories.last, first + most_ / share_);
-      take_steps_back(first * share_, last * share_, own_ + team.rank * own_floats_, sums_ + team.rank * 2 * Kp_);
-      first = last;
-    }
-    if (!call_.additive) return;
-    team.barrier();
-    if (team.rank == 0) add_up_sums(team.size);
+    take_steps_back(memories.first * rows_of_memory_, memories.last * rows_of_memory_, own_ + share.rank * own_floats_,
+                    sums_ + share.rank * 2 * Kp_);
   }
 
  private:
-  void add_up_sums(int threads) const {
+  void add_up_sums() const {
     for (int which = 0; which < 2; ++which) {
       float* to = which ? call_.dcover : call_.dscore;
       if (!to) continue;
       clear(to, call_.K);
-      for (int rank = 0; rank < threads; ++rank) add(to, sums_ + rank * 2 * Kp_ + which * Kp_, call_.K);
+      for (int rank = 0; rank < shares_; ++rank) add(to, sums_ + rank * 2 * Kp_ + which * Kp_, call_.K);
     }
   }
 
@@ -126,7 +124,7 @@ class AttentiveBackward {
   // and is left with what was before it.
   void attend_back(long row, long t, const float* dcontext, float* dh, float* dcovered, float* covered,
                    const float* query, float* dw, float* sums) const {
-    const MemoryRow memory(call_, row / share_);
+    const MemoryRow memory(call_, row / rows_of_memory_);
     const long S = call_.S, K = call_.K, length = memory.length, at = row * call_.T + t;
     const float* weights = call_.weights + at * S;
     float* ds = call_.ds + at * S;
@@ -145,7 +143,7 @@ class AttentiveBackward {
     float* dscore = dw + S;  // of this row and step
     float* dcover = dscore + Kp_;
     float* dq = call_.dq + at * K;
-    float* dkeys = call_.dkeys + row / share_ * S * K;
+    float* dkeys = call_.dkeys + row / rows_of_memory_ * S * K;
     clear(dq, K);
     clear(dscore, 2 * Kp_);
     for (long s = 0; s < length; ++s) {
@@ -171,13 +169,13 @@ class AttentiveBackward {
 
   Workspace workspace_;
   const Attentive& call_;
-  const int threads_;
-  const long share_;
+  const int shares_;
+  const long rows_of_memory_;
   const Panels feed_, hidden_, combine_;
   Panels query_, query_again_;
   const float* score_ = nullptr;
   const float* cover_ = nullptr;
-  long Kp_, most_, own_floats_;
+  long Kp_, own_floats_;
   float* own_;
   float* sums_;
 };

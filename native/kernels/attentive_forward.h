@@ -1,4 +1,4 @@
-// A layer with attention, forwards: rows are shared out over the threads, each takes all steps of its own.
+// A layer with attention, forwards: each share of the work takes all steps of its own rows.
 #pragma once
 
 #include <limits>
@@ -12,22 +12,18 @@ template <class Cell>
 class AttentiveForward {
  public:
   AttentiveForward(const Attentive& call, const ForwardWeights& weights, Workspace& workspace)
-      : call_(call), weights_(weights), threads_(attentive_team(call, 1)), Hp_(round_up(call.H, kLanes)), share_(call.R / call.B) {
-    most_ = (call.B / threads_ + 1) * share_;
-    own_floats_ = round_up(most_ * (2 * Cell::kGates * Hp_ + call.K + 2 * call.H) + call.S, 16);
-    own_ = workspace.take(threads_ * own_floats_);
+      : call_(call), weights_(weights), shares_(attentive_shares(call, 1)), Hp_(round_up(call.H, kLanes)), rows_of_memory_(call.R / call.B) {
+    const long most = (call.B / shares_ + 1) * rows_of_memory_;
+    own_floats_ = round_up(most * (2 * Cell::kGates * Hp_ + call.K + 2 * call.H) + call.S, 16);
+    own_ = workspace.take(shares_ * own_floats_);
   }
 
-  void run() { run_pass(*this, threads_); }
+  void run() { run_pass(*this, shares_, 1); }
 
-  void work(const Team& team) {
-    const Range memories = part_of(call_.B, team.rank, team.size);
-    // A smaller team than was asked for: rows in parts that fit the room.
-    for (long first = memories.first; first < memories.last;) {
-      const long last = std::min(memories.last, first + most_ / share_);
-      take_steps(first * share_, last * share_, own_ + team.rank * own_floats_);
-      first = last;
-    }
+  void part(long, const Share& share) {
+    const Range memories = part_of(call_.B, share.rank, share.size);
+    if (memories.count() == 0) return;
+    take_steps(memories.first * rows_of_memory_, memories.last * rows_of_memory_, own_ + share.rank * own_floats_);
   }
 
  private:
@@ -69,7 +65,7 @@ class AttentiveForward {
 
   // The weights and the context of a row, whose state lies at hc, the context's place behind it.
   void attend(long row, long t, float* hc, const float* query) const {
-    const MemoryRow memory(call_, row / share_);
+    const MemoryRow memory(call_, row / rows_of_memory_);
     const long S = call_.S, K = call_.K, length = memory.length;
     float* weights = call_.weights + (row * call_.T + t) * S;
     float* covered = call_.covered + row * S;
@@ -108,9 +104,9 @@ class AttentiveForward {
 
   const Attentive& call_;
   const ForwardWeights& weights_;
-  const int threads_;
-  const long Hp_, share_;
-  long most_, own_floats_;
+  const int shares_;
+  const long Hp_, rows_of_memory_;
+  long own_floats_;
   float* own_;
 };
 

@@ -88,17 +88,12 @@ struct MemoryRow {
   const long length;
 };
 
-inline int attentive_team(const Attentive& call, int times) {
+// How many shares a call is cut into, whole rows of the memory each.
+inline int attentive_shares(const Attentive& call, int times) {
   const double work = 8.0 * times * static_cast<double>(call.R) * static_cast<double>(call.T) * static_cast<double>(call.H) *
                       static_cast<double>(call.H + call.F);
   const long worth = static_cast<long>(work / (RECURRA_WORTH_A_THREAD));
   return static_cast<int>(std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.B), worth})));
-}
-
-// A pass over all rows of a call, whole rows of the memory a thread.
-template <class Pass>
-void run_pass(Pass& pass, int threads) {
-  run_team(threads, [](void* self, const Team& team) { static_cast<Pass*>(self)->work(team); }, &pass);
 }
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -1,12 +1,13 @@
 // Backward: back-propagation through time of one layer in one direction.
 //
-// Time is cut into chunks and worked on from the last step (of the recurrence) to the
-// first. In a chunk each thread takes its own rows of the batch through the steps: the gradient of the sums
-// before the gates (d, in slots) of one step, times U, gives that of the hidden state a step earlier, and
-// the cell's derivative follows at once on each tile. Then, while d of the chunk is hot, the threads share
-// dx = d W and the sums over rows dW = dᵀ x, dU = dᵀ h. Two buffers of d alternate, so threads meet once a chunk.
+// Time is cut into stretches and worked on from the last step (of the recurrence) to the
+// first. In a stretch each share of the work takes its own rows of the batch through the steps: the gradient of the
+// sums before the gates (d, in slots) of one step, times U, gives that of the hidden state a step earlier, and
+// the cell's derivative follows at once on each tile. Then, while d of the stretch is hot, the shares have parts of
+// dx = d W and of the sums over rows dW = dᵀ x, dU = dᵀ h. Two buffers of d alternate, so threads meet once a
+// stretch: phase i has the sums of stretch i - 1 and the steps of stretch i.
 //
-// Sums over rows are made chunk by chunk and then added up: one long running sum would lose accuracy.
+// Sums over rows are made stretch by stretch and then added up: one long running sum would lose accuracy.
 #pragma once
 
 #include "layout.h"
@@ -19,11 +20,15 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 template <class Cell>
 class Backward {
  public:
-  explicit Backward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+  explicit Backward(const Recurrence& call)
+      : plan_(call),
+        call_(call),
+        time_(call, workspace_),
+        shares_(team_size(call, 2)),
+        own_(time_, shares_, workspace_),
+        stretches_(time_, !call.reverse, rows_of_a_stretch(), workspace_) {
     cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
-    const long weights = Cell::kGates * call_.H * (call_.I + call_.P);
-    const long rows = weights > kManyWeights ? kChunkRowsOfMany : kChunkRowsOfFew;
-    chunk_rows_ = std::min(std::max<long>(rows, call_.B), std::max<long>(call_.N, 1));
+    chunk_rows_ = std::min(rows_of_a_stretch(), std::max<long>(call_.N, 1));
     pack();
     for (Chunk& chunk : chunks_) {
       chunk.d = workspace_.take(chunk_rows_ * plan_.d_row());
@@ -41,24 +46,43 @@ class Backward {
   }
 
   void run() {
-    threads_ = team_size(call_, 2);
     if (call_.peepholes != Peepholes::kNone) {
-      peephole_sums_ = workspace_.take_zeros(threads_ * 6 * plan_.Hp);
+      peephole_sums_ = workspace_.take_zeros(shares_ * 6 * plan_.Hp);
     }
-    run_team(threads_, [](void* self, const Team& team) { static_cast<Backward*>(self)->work(team); }, this);
+    run_pass(*this, shares_, stretches_.count() + 1);
     if (peephole_sums_ && call_.dpeephole) write_peepholes();
   }
 
- private:
-  // Short chunks keep what a step and the sums share in the cache. Where the weights do not fit beside it anyway, it
-  // costs more that every chunk reads and writes all their gradients.
-  static constexpr long kChunkRowsOfFew = 128, kChunkRowsOfMany = 384, kManyWeights = 750'000;
+  void part(long phase, const Share& share) {
+    if (phase > 0) sum_over_rows(chunk_of(phase - 1), phase == 1, share);
+    const Range& own = own_.of(share);
+    if (phase < stretches_.count()) return take_steps(phase, own, share);
+    const long t = step_at(call_.T - 1);  // the rows that began at the very first step
+    leave(own.first, std::min(own.last, time_.active(t)), t, chunk_of(phase - 1));
+  }
 
+ private:
+  // Short stretches keep what a step and the sums share in the cache. Where the weights do not fit beside it anyway,
+  // it costs more that every stretch reads and writes all their gradients.
+  static constexpr long kRowsOfFew = 128, kRowsOfMany = 384, kManyWeights = 750'000;
+  long rows_of_a_stretch() const {
+    const long weights = Cell::kGates * call_.H * (call_.I + call_.P);
+    return std::max<long>(weights > kManyWeights ? kRowsOfMany : kRowsOfFew, call_.B);
+  }
+
+  // What belongs to a stretch.
   struct Chunk : Operands {
     float* d = nullptr;   // [rows][kGates slots]
     float* dy = nullptr;  // [rows][Pp], with a projection: the gradient of what it gives
     long first_row = 0, rows = 0;
   };
+  Chunk chunk_of(long number) const {
+    if (number < 0) return Chunk{};
+    Chunk chunk = chunks_[number % 2];
+    chunk.first_row = stretches_[number].first_row;
+    chunk.rows = stretches_[number].rows;
+    return chunk;
+  }
 
   void pack() {
     state_ = pack_gates_back(plan_, workspace_, call_.weight_hh, call_.P, Cell::kStateFirst, Cell::kStateGates);
@@ -71,36 +95,21 @@ class Backward {
   // The recurrence's steps from its last to its first.
   long step_at(long s) const { return call_.reverse ? s : call_.T - 1 - s; }
 
-  void work(const Team& team) {
-    const Range own = own_rows(time_, team.rank, team.size);
+  void take_steps(long number, const Range& own, const Share& share) {
     CellContext cell = cell_;
     if (peephole_sums_) {
-      float* sums = peephole_sums_ + team.rank * 6 * plan_.Hp;
+      float* sums = peephole_sums_ + share.rank * 6 * plan_.Hp;
       cell.dpeephole_i = sums;
       cell.dpeephole_f = sums + plan_.Hp;
       cell.dpeephole_o = sums + 2 * plan_.Hp;
     }
-    Chunk before;
-    long chunk_number = 0;
-    for (long begin = 0; begin < call_.T; ++chunk_number) {
-      const Range steps = next_chunk(time_, !call_.reverse, begin, chunk_rows_);
-      const long from = call_.reverse ? steps.first : call_.T - steps.last;
-      const long to = call_.reverse ? steps.last : call_.T - steps.first;
-      Chunk chunk = chunks_[chunk_number % 2];
-      chunk.first_row = time_.offset(from);
-      chunk.rows = time_.offset(to) - chunk.first_row;
-      chunk.pack(plan_, time_, from, to, team);
-      for (long s = steps.first; s < steps.last; ++s) {
-        step(cell, own, s, chunk, s == steps.first ? before : chunk);
-      }
-      if (peephole_sums_) add_up_peepholes(team.rank);
-      team.barrier();
-      sum_over_rows(chunk, chunk_number == 0, team);
-      before = chunk;
-      begin = steps.last;
+    const Stretch& stretch = stretches_[number];
+    const Chunk before = chunk_of(number - 1), chunk = chunk_of(number);
+    chunk.pack(plan_, time_, stretch.from, stretch.to, share);
+    for (long s = stretch.first; s < stretch.last; ++s) {
+      step(cell, own, s, chunk, s == stretch.first ? before : chunk);
     }
-    const long t = step_at(call_.T - 1);  // the rows that began at the very first step
-    leave(own.first, std::min(own.last, time_.active(t)), t, before);
+    if (peephole_sums_) add_up_peepholes(share.rank);
   }
 
   // One step: what flows back from the step after it (`before`, as worked on) meets the step's own gradients.
@@ -264,15 +273,15 @@ class Backward {
     plan_.write_initial_cell_gradient(first, last, dc_);
   }
 
-  // dx = d W, dW += dᵀ x, dU += dᵀ h, and the biases, for the rows of a chunk.
-  void sum_over_rows(const Chunk& chunk, bool first, const Team& team) {
+  // dx = d W, dW += dᵀ x, dU += dᵀ h, and the biases, for the rows of a stretch.
+  void sum_over_rows(const Chunk& chunk, bool first, const Share& share) {
     if (call_.dx) {
-      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, team);
+      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, share);
     }
-    // The rows of dW are cut into tiles of a few units of one slot; each thread has its share of them. A tile's
+    // The rows of dW are cut into tiles of a few units of one slot; each share has its part of them. A tile's
     // numbers of d are laid out in the order of the product first, then panel after panel meets all tiles.
     const Cut units(call_.H, kSumRows);
-    const Range mine = part_of(Cell::kGates * units.parts, team.rank, team.size);
+    const Range mine = part_of(Cell::kGates * units.parts, share.rank, share.size);
     for (long task = mine.first; task < mine.last; ++task) {
       const int slot = static_cast<int>(task / units.parts);
       const long tile = task % units.parts;
@@ -299,7 +308,7 @@ class Backward {
     if (!plan_.projected || (!call_.dprojection && !call_.dprojection_bias)) return;
     const Cut outputs(call_.P, kSumRows);
     const long before = Cell::kGates * units.parts;  // the tiles of dW come first in the buffer
-    const Range projected = part_of(outputs.parts, team.rank, team.size);
+    const Range projected = part_of(outputs.parts, share.rank, share.size);
     for (long tile = projected.first; tile < projected.last; ++tile) {
       pack_tile(chunk.dy + outputs.first(tile), plan_.Pp, chunk.rows, outputs.width(tile), left_of(before + tile),
                 outputs.first(tile), first, call_.dprojection_bias, nullptr);
@@ -313,7 +322,7 @@ class Backward {
 
   float* left_of(long tile) const { return left_ + tile * floats_of_tile(chunk_rows_); }
 
-  // A thread's sums of this chunk join its sums of all chunks.
+  // A share's sums of this stretch join its sums of all stretches.
   void add_up_peepholes(int rank) {
     float* chunk = peephole_sums_ + rank * 6 * plan_.Hp;
     float* total = chunk + 3 * plan_.Hp;
@@ -328,7 +337,7 @@ class Backward {
     for (int which = call_.coupled_gates ? 1 : 0; which < 3; ++which, ++block) {
       for (long u = 0; u < call_.H; ++u) {
         float total = 0.0f;
-        for (int rank = 0; rank < threads_; ++rank) total += peephole_sums_[((rank * 2 + 1) * 3 + which) * plan_.Hp + u];
+        for (int rank = 0; rank < shares_; ++rank) total += peephole_sums_[((rank * 2 + 1) * 3 + which) * plan_.Hp + u];
         call_.dpeephole[block * call_.H + u] = total;
       }
     }
@@ -338,15 +347,17 @@ class Backward {
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
+  const int shares_;
+  const OwnRows own_;
+  const Stretches stretches_;
   CellContext cell_{};
   Panels state_, second_, input_, projection_;
   Chunk chunks_[2];
-  float* left_ = nullptr;  // d of a chunk in the order of the tiles of dW
+  float* left_ = nullptr;  // d of a stretch in the order of the tiles of dW
   float* direct_ = nullptr;
   float* dc_ = nullptr;
   float* c0_ = nullptr;
   float* peephole_sums_ = nullptr;
-  int threads_ = 1;
   long chunk_rows_ = 0;
 };
 

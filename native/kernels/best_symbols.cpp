@@ -116,16 +116,16 @@ class Vocabulary final : public PackedVocabulary {
   void best(const BestSymbols& call) const override {
     const double work = 2.0 * static_cast<double>(call.R) * static_cast<double>(V) * static_cast<double>(H);
     const long worth = static_cast<long>(work / (RECURRA_WORTH_A_THREAD));
-    const long threads = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
+    const long shares = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
     struct Given {
       const Vocabulary& vocabulary;
       const BestSymbols& call;
+      void part(long, const Share& share) const {
+        const Range rows = part_of(call.R, share.rank, share.size);
+        if (rows.count()) vocabulary.best_of_rows(call, rows);
+      }
     } given{*this, call};
-    run_team(static_cast<int>(threads), [](void* data, const Team& team) {
-      const Given& own = *static_cast<const Given*>(data);
-      const Range rows = part_of(own.call.R, team.rank, team.size);
-      if (rows.count()) own.vocabulary.best_of_rows(own.call, rows);
-    }, &given);
+    run_pass(given, static_cast<int>(shares), 1);
   }
 
  private:
@@ -182,14 +182,17 @@ PackedVocabulary* pack_vocabulary(const float* weight, const float* bias, std::i
 void best_symbols(const BestSymbols& call) {
   const double work = 8.0 * static_cast<double>(call.R) * static_cast<double>(call.V);
   const long worth = static_cast<long>(work / (RECURRA_WORTH_A_THREAD));
-  const long threads = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
-  run_team(static_cast<int>(threads), [](void* data, const Team& team) {
-    const BestSymbols& given = *static_cast<const BestSymbols*>(data);
-    const Range rows = part_of(given.R, team.rank, team.size);
-    for (long r = rows.first; r < rows.last; ++r) {
-      best_of_row(given.scores + r * given.V, given.V, given.k, given.log_probs + r * given.k, given.symbols + r * given.k);
+  const long shares = std::max(1L, std::min({static_cast<long>(call.threads), static_cast<long>(call.R), worth}));
+  struct Given {
+    const BestSymbols& call;
+    void part(long, const Share& share) const {
+      const Range rows = part_of(call.R, share.rank, share.size);
+      for (long r = rows.first; r < rows.last; ++r) {
+        best_of_row(call.scores + r * call.V, call.V, call.k, call.log_probs + r * call.k, call.symbols + r * call.k);
+      }
     }
-  }, const_cast<BestSymbols*>(&call));
+  } given{call};
+  run_pass(given, static_cast<int>(shares), 1);
 }
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -1,9 +1,9 @@
 // Forward: all steps of one layer in one direction.
 //
-// Time is cut into chunks. The input product of a chunk, W x + b for all its rows, goes straight into the
-// slots of the gates; the threads share its rows. Then each thread takes its own rows of the batch through
-// the chunk's steps: U h in tiles, and the gates of a tile at once while its sums are hot. So threads
-// meet once a chunk, never at a step.
+// Time is cut into stretches. The input product of a stretch, W x + b for all its rows, goes straight into the
+// slots of the gates; the shares of the work have parts of its rows. Then each share takes its own rows of the batch
+// through the stretch's steps: U h in tiles, and the gates of a tile at once while its sums are hot. So threads meet
+// once a stretch, never at a step: phase i has the steps of stretch i - 1 and the input product of stretch i.
 #pragma once
 
 #include <cmath>
@@ -63,13 +63,19 @@ class Forward {
 
   // All of them must outlive it.
   Forward(const Recurrence& call, const Weights& weights, Workspace& workspace)
-      : weights_(weights), plan_(call), call_(call), time_(call, workspace), cell_(weights.cell) {
+      : weights_(weights),
+        plan_(call),
+        call_(call),
+        time_(call, workspace),
+        shares_(team_size(call, 1)),
+        own_(time_, shares_, workspace),
+        stretches_(time_, call.reverse, rows_of_a_stretch(), workspace),
+        cell_(weights.cell) {
     cell_.call = &call;
-    chunk_rows_ = std::max<long>(plan_.saves() ? kChunkRows : kChunkRows / 2, call_.B);
     if (!plan_.saves()) {
       // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
       // the last step of the one before.
-      for (float*& buffer : buffers_) buffer = workspace.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+      for (float*& buffer : buffers_) buffer = workspace.take(std::min(rows_of_a_stretch(), call_.N) * plan_.gates_row());
     }
     if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
   }
@@ -77,36 +83,40 @@ class Forward {
   // May be called again: x, the states and the outputs may be others then, the sizes not.
   void run() {
     if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
-    if (plan_.saves()) gates_ = call_.saved;
-    run_team(team_size(call_, 1), [](void* self, const Team& team) { static_cast<Forward*>(self)->work(team); }, this);
+    run_pass(*this, shares_, stretches_.count() + 1);
+  }
+
+  void part(long phase, const Share& share) {
+    if (phase > 0) take_steps(phase - 1, own_.of(share));
+    if (phase < stretches_.count()) multiply_input(phase, share);
   }
 
  private:
-  static constexpr long kChunkRows = 256;
+  static constexpr long kStretchRows = 256;
 
-  void work(const Team& team) {
-    const Range own = own_rows(time_, team.rank, team.size);
-    long chunk_number = 0, previous_first = 0;
-    float* previous = nullptr;
-    for (long begin = 0; begin < call_.T; ++chunk_number) {
-      const Range chunk = next_chunk(time_, call_.reverse, begin, chunk_rows_);
-      const Range steps = call_.reverse ? Range{call_.T - chunk.last, call_.T - chunk.first} : chunk;
-      const long first_row = time_.offset(steps.first), rows = time_.offset(steps.last) - first_row;
-      float* gates = plan_.saves() ? gates_ : buffers_[chunk_number % 3];
-      const long gates_first = plan_.saves() ? 0 : first_row;
-      const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
-      multiply_into(call_.x + (first_row + mine.first) * call_.I, call_.I, mine.count(), weights_.input, weights_.bias,
-                    gates + (first_row + mine.first - gates_first) * plan_.gates_row(), plan_.gates_row(),
-                    Cell::kInputGates * plan_.Hp);
-      team.barrier();
-      for (long s = chunk.first; s < chunk.last; ++s) {
-        const long t = call_.reverse ? call_.T - 1 - s : s;
-        const bool first_of_chunk = s == chunk.first;
-        step(own, t, gates, gates_first, first_of_chunk ? previous : gates, first_of_chunk ? previous_first : gates_first);
-      }
-      previous = gates;
-      previous_first = gates_first;
-      begin = chunk.last;
+  long rows_of_a_stretch() const { return std::max<long>(plan_.saves() ? kStretchRows : kStretchRows / 2, call_.B); }
+
+  // Where the gates of a stretch lie: in what is saved, or in its buffer; and the row that lies first there.
+  float* gates_of(long number) const { return plan_.saves() ? call_.saved : buffers_[number % 3]; }
+  long first_row_of(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
+
+  void multiply_input(long number, const Share& share) const {
+    const Stretch& stretch = stretches_[number];
+    const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
+    const long first = stretch.first_row + mine.first;
+    multiply_into(call_.x + first * call_.I, call_.I, mine.count(), weights_.input, weights_.bias,
+                  gates_of(number) + (first - first_row_of(number)) * plan_.gates_row(), plan_.gates_row(),
+                  Cell::kInputGates * plan_.Hp);
+  }
+
+  void take_steps(long number, const Range& own) {
+    const Stretch& stretch = stretches_[number];
+    const long first_row = first_row_of(number);
+    float* gates = gates_of(number);
+    for (long s = stretch.first; s < stretch.last; ++s) {
+      const bool reads_before = number > 0 && s == stretch.first;
+      step(own, call_.reverse ? call_.T - 1 - s : s, gates, first_row, reads_before ? gates_of(number - 1) : gates,
+           reads_before ? first_row_of(number - 1) : first_row);
     }
   }
 
@@ -191,11 +201,12 @@ class Forward {
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
+  const int shares_;
+  const OwnRows own_;
+  const Stretches stretches_;
   CellContext cell_;
-  float* gates_ = nullptr;
   float* buffers_[3] = {};
   float* c0_ = nullptr;
-  long chunk_rows_ = 0;
 };
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

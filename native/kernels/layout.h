@@ -1,4 +1,4 @@
-// Where the rows of a recurrence lie in time and memory, and which of them a thread works on.
+// Where the rows of a recurrence lie in time and memory, and which of them a share of the work has.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +46,7 @@ inline Range part_of(long count, int rank, int size, long grain = 1) {
   return {cut(rank), cut(rank + 1)};
 }
 
-// The rows of the batch that are a thread's own, so that all threads take about as many steps.
+// The rows of the batch that a share has, so that all shares take about as many steps.
 inline Range own_rows(const Timeline& time, int rank, int size) {
   if (size == 1) return {0, time.B};
   const long all = time.offset(time.T);
@@ -64,20 +64,61 @@ inline Range own_rows(const Timeline& time, int rank, int size) {
   return {cut(rank), cut(rank + 1)};
 }
 
-// Steps [first, last) in the order they are worked on: as many as have about `rows` rows in all, one at least.
-inline Range next_chunk(const Timeline& time, bool falling, long begin, long rows) {
-  // `begin` counts steps worked on; step(s) is T-1-s where falling, else s.
-  long s = begin, sum = 0;
-  while (s < time.T) {
-    const long more = time.active(falling ? time.T - 1 - s : s);
-    if (s > begin && sum + more > rows) break;
-    sum += more;
-    ++s;
-  }
-  return {begin, s};
-}
+// Steps that are worked on together: [first, last) in the order of work, and which steps and rows those are.
+struct Stretch {
+  long first, last;
+  long from, to;  // steps [from, to)
+  long first_row, rows;
+};
 
-// How many threads a call is worth: each must have enough to do to make up for being woken and waited for.
+// All steps cut into stretches of about `rows` rows each, one step at least; from the last step on where `falling`.
+class Stretches {
+ public:
+  Stretches(const Timeline& time, bool falling, long rows, Workspace& workspace) {
+    for (long begin = 0; begin < time.T; ++count_) begin = end_of(time, falling, begin, rows);
+    stretches_ = reinterpret_cast<Stretch*>(workspace.take(count_ * static_cast<long>(sizeof(Stretch) / sizeof(float))));
+    long begin = 0;
+    for (long i = 0; i < count_; ++i) {
+      const long end = end_of(time, falling, begin, rows);
+      const long from = falling ? time.T - end : begin, to = falling ? time.T - begin : end;
+      stretches_[i] = Stretch{begin, end, from, to, time.offset(from), time.offset(to) - time.offset(from)};
+      begin = end;
+    }
+  }
+  long count() const { return count_; }
+  const Stretch& operator[](long number) const { return stretches_[number]; }
+
+ private:
+  static long end_of(const Timeline& time, bool falling, long begin, long rows) {
+    // `begin` counts steps worked on; step(s) is T-1-s where falling, else s.
+    long s = begin, sum = 0;
+    while (s < time.T) {
+      const long more = time.active(falling ? time.T - 1 - s : s);
+      if (s > begin && sum + more > rows) break;
+      sum += more;
+      ++s;
+    }
+    return s;
+  }
+
+  long count_ = 0;
+  Stretch* stretches_ = nullptr;
+};
+
+// The rows of each of `shares` shares.
+class OwnRows {
+ public:
+  OwnRows(const Timeline& time, int shares, Workspace& workspace)
+      : ranges_(reinterpret_cast<Range*>(workspace.take(shares * static_cast<long>(sizeof(Range) / sizeof(float))))) {
+    for (int rank = 0; rank < shares; ++rank) ranges_[rank] = own_rows(time, rank, shares);
+  }
+  const Range& of(const Share& share) const { return ranges_[share.rank]; }
+
+ private:
+  Range* ranges_;
+};
+
+// How many shares a call is cut into: each must be enough to do to make up for waking and awaiting a thread.
 // `times`: backward does about twice as much as forward. Rows of the batch are shared out; a batch of one
 // row leaves only the products over all steps to share, of backward: two threads were as fast as one at
 // (T, I, H) = (100, 256, 256) and (400, 128, 128), slower by a tenth at (100, 128, 128).

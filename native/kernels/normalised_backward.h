@@ -1,9 +1,9 @@
-// Backward with layer_norm. As Backward, chunk by chunk from the last step to the first; but the gradient of a
+// Backward with layer_norm. As Backward, stretch by stretch from the last step to the first; but the gradient of a
 // row's sums needs all numbers of the row, so a step is passes over its rows: dh = d U, the cell's
 // derivative, and then normalisation back, once for what the state's product gave and once for the input's.
 //
-// The gradients of biases, gains, shift and peepholes are sums over rows that each thread makes of its own rows,
-// chunk by chunk and then added up: one long running sum would lose accuracy.
+// The gradients of biases, gains, shift and peepholes are sums over rows that each share makes of its own rows,
+// stretch by stretch and then added up: one long running sum would lose accuracy.
 #pragma once
 
 #include "normalised.h"
@@ -17,9 +17,15 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 template <class Cell>
 class NormalisedBackward {
  public:
-  explicit NormalisedBackward(const Recurrence& call) : plan_(call), call_(call), time_(call, workspace_) {
+  explicit NormalisedBackward(const Recurrence& call)
+      : plan_(call),
+        call_(call),
+        time_(call, workspace_),
+        shares_(team_size(call, 2)),
+        own_(time_, shares_, workspace_),
+        stretches_(time_, !call.reverse, std::max<long>(kStretchRows, call.B), workspace_) {
     cell_ = CellContext{&call, plan_.Hp, nullptr, nullptr, nullptr, nullptr};
-    chunk_rows_ = std::min(std::max<long>(kChunkRows, call_.B), std::max<long>(call_.N, 1));
+    chunk_rows_ = std::min(std::max<long>(kStretchRows, call_.B), std::max<long>(call_.N, 1));
     pack();
     for (Chunk& chunk : chunks_) {
       chunk.d = workspace_.take(chunk_rows_ * plan_.d_row());
@@ -37,18 +43,25 @@ class NormalisedBackward {
   }
 
   void run() {
-    threads_ = team_size(call_, 2);
-    sums_ = workspace_.take_zeros(threads_ * 2 * kSums * plan_.Hp);
-    run_team(threads_, [](void* self, const Team& team) { static_cast<NormalisedBackward*>(self)->work(team); }, this);
+    sums_ = workspace_.take_zeros(shares_ * 2 * kSums * plan_.Hp);
+    run_pass(*this, shares_, stretches_.count() + 1);
     write_sums();
   }
 
+  void part(long phase, const Share& share) {
+    if (phase > 0) sum_over_rows(chunk_of(phase - 1), phase == 1, share);
+    if (phase < stretches_.count()) return take_steps(phase, share);
+    const long t = step_at(call_.T - 1);  // the rows that began at the very first step
+    const Range& own = own_.of(share);
+    leave(own.first, std::min(own.last, time_.active(t)), t, chunk_of(phase - 1));
+  }
+
  private:
-  static constexpr long kChunkRows = 256;
+  static constexpr long kStretchRows = 256;
   static constexpr int kRowsAtOnce = 4;  // their numbers stay near from one pass to the next
   static constexpr int kStateSlots = Cell::kGates - Cell::kStateFirst;
 
-  // A thread's sums over rows, in blocks of Hp: of a chunk, then of all chunks.
+  // A share's sums over rows, in blocks of Hp: of a stretch, then of all stretches.
   enum : long {
     kBias = 0,  // d of the normalised sums: slots
     kInputGain = kBias + Cell::kGates,
@@ -59,14 +72,22 @@ class NormalisedBackward {
     kSums = kPeepholes + 3
   };
 
+  // What belongs to a stretch.
   struct Chunk : Operands {
     float* d = nullptr;        // [rows][kGates slots] as the cell leaves it; then, of the input's slots, d of W x
     float* d_state = nullptr;  // the same slots, d of U h
     float* dy = nullptr;       // [rows][Pp], with a projection: the gradient of what it gives
     long first_row = 0, rows = 0;
   };
+  Chunk chunk_of(long number) const {
+    if (number < 0) return Chunk{};
+    Chunk chunk = chunks_[number % 2];
+    chunk.first_row = stretches_[number].first_row;
+    chunk.rows = stretches_[number].rows;
+    return chunk;
+  }
 
-  // What a thread works with.
+  // What a share works with.
   struct Own {
     Range rows;
     CellContext cell;
@@ -89,30 +110,16 @@ class NormalisedBackward {
   // The recurrence's steps from its last to its first.
   long step_at(long s) const { return call_.reverse ? s : call_.T - 1 - s; }
 
-  void work(const Team& team) {
-    Own own{own_rows(time_, team.rank, team.size), cell_, sums_ + team.rank * 2 * kSums * plan_.Hp};
+  void take_steps(long number, const Share& share) {
+    Own own{own_.of(share), cell_, sums_ + share.rank * 2 * kSums * plan_.Hp};
     own.cell.dpeephole_i = own.sums + kPeepholes * plan_.Hp;
     own.cell.dpeephole_f = own.cell.dpeephole_i + plan_.Hp;
     own.cell.dpeephole_o = own.cell.dpeephole_f + plan_.Hp;
-    Chunk before;
-    long chunk_number = 0;
-    for (long begin = 0; begin < call_.T; ++chunk_number) {
-      const Range steps = next_chunk(time_, !call_.reverse, begin, chunk_rows_);
-      const long from = call_.reverse ? steps.first : call_.T - steps.last;
-      const long to = call_.reverse ? steps.last : call_.T - steps.first;
-      Chunk chunk = chunks_[chunk_number % 2];
-      chunk.first_row = time_.offset(from);
-      chunk.rows = time_.offset(to) - chunk.first_row;
-      chunk.pack(plan_, time_, from, to, team);
-      for (long s = steps.first; s < steps.last; ++s) step(own, s, chunk, s == steps.first ? before : chunk);
-      add_up(own.sums);
-      team.barrier();
-      sum_over_rows(chunk, chunk_number == 0, team);
-      before = chunk;
-      begin = steps.last;
-    }
-    const long t = step_at(call_.T - 1);  // the rows that began at the very first step
-    leave(own.rows.first, std::min(own.rows.last, time_.active(t)), t, before);
+    const Stretch& stretch = stretches_[number];
+    const Chunk before = chunk_of(number - 1), chunk = chunk_of(number);
+    chunk.pack(plan_, time_, stretch.from, stretch.to, share);
+    for (long s = stretch.first; s < stretch.last; ++s) step(own, s, chunk, s == stretch.first ? before : chunk);
+    add_up(own.sums);
   }
 
   // One step: what flows back from the step after it (`before`, as worked on) meets the step's own gradients.
@@ -266,26 +273,26 @@ class NormalisedBackward {
     plan_.write_initial_cell_gradient(first, last, dc_);
   }
 
-  // dx = d W, dW += dᵀ x, dU += dᵀ h, for the rows of a chunk.
-  void sum_over_rows(const Chunk& chunk, bool first, const Team& team) {
+  // dx = d W, dW += dᵀ x, dU += dᵀ h, for the rows of a stretch.
+  void sum_over_rows(const Chunk& chunk, bool first, const Share& share) {
     if (call_.dx) {
-      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, team);
+      write_input_gradient(chunk.d, plan_.d_row(), input_, call_.dx + chunk.first_row * call_.I, call_.I, chunk.rows, share);
     }
     const auto always = [](const Slot&) { return true; };
     const auto of_h = [](const Slot& kind) { return kind.from_state == 'h'; };
     const auto of_second = [](const Slot& kind) { return kind.from_state == 's'; };
     if (chunk.x) {
-      const Tiles tiles = lay_out(chunk.d, chunk.rows, 0, Cell::kInputGates, 0, team);
+      const Tiles tiles = lay_out(chunk.d, chunk.rows, 0, Cell::kInputGates, 0, share);
       add_products(chunk.x, call_.I, call_.dweight_ih, chunk.rows, first, each_of(tiles, always));
     }
     if (chunk.h) {
-      const Tiles tiles = lay_out(chunk.d_state, chunk.rows, Cell::kStateFirst, kStateSlots, input_tiles(), team);
+      const Tiles tiles = lay_out(chunk.d_state, chunk.rows, Cell::kStateFirst, kStateSlots, input_tiles(), share);
       add_products(chunk.h, call_.P, call_.dweight_hh, chunk.rows, first, each_of(tiles, of_h));
       add_products(chunk.second, call_.H, call_.dweight_hh, chunk.rows, first, each_of(tiles, of_second));
     }
     if (!chunk.own) return;
     const Cut outputs(call_.P, kSumRows);
-    const Range mine = part_of(outputs.parts, team.rank, team.size);
+    const Range mine = part_of(outputs.parts, share.rank, share.size);
     const long before = input_tiles() + state_tiles();
     for (long tile = mine.first; tile < mine.last; ++tile) {
       pack_tile(chunk.dy + outputs.first(tile), plan_.Pp, chunk.rows, outputs.width(tile), left_of(before + tile), 0, first,
@@ -302,16 +309,16 @@ class NormalisedBackward {
   long state_tiles() const { return kStateSlots * Cut(call_.H, kSumRows).parts; }
   float* left_of(long tile) const { return left_ + tile * floats_of_tile(chunk_rows_); }
 
-  // A thread's tiles of some slots of a d; tile `at` is the first of all threads'.
+  // A share's tiles of some slots of a d; tile `at` is the first of all shares'.
   struct Tiles {
     Range mine;
     int first_slot;
     long at;
   };
 
-  Tiles lay_out(const float* d, long rows, int first_slot, int slots, long at, const Team& team) {
+  Tiles lay_out(const float* d, long rows, int first_slot, int slots, long at, const Share& share) {
     const Cut units(call_.H, kSumRows);
-    const Range mine = part_of(slots * units.parts, team.rank, team.size);
+    const Range mine = part_of(slots * units.parts, share.rank, share.size);
     for (long task = mine.first; task < mine.last; ++task) {
       const long slot = first_slot + task / units.parts, tile = task % units.parts;
       pack_tile(d + slot * plan_.Hp + units.first(tile), plan_.d_row(), rows, units.width(tile), left_of(at + task), 0, true,
@@ -332,7 +339,7 @@ class NormalisedBackward {
     };
   }
 
-  // A thread's sums of this chunk join its sums of all chunks.
+  // A share's sums of this stretch join its sums of all stretches.
   void add_up(float* chunk) const {
     float* total = chunk + kSums * plan_.Hp;
     for (long u = 0; u < kSums * plan_.Hp; u += kLanes) {
@@ -341,11 +348,11 @@ class NormalisedBackward {
     }
   }
 
-  // The threads' sums of one block, together.
+  // The shares' sums of one block, together.
   void write_sum(float* to, long sum) const {
     for (long u = 0; u < call_.H; ++u) {
       float total = 0.0f;
-      for (int rank = 0; rank < threads_; ++rank) total += sums_[((rank * 2 + 1) * kSums + sum) * plan_.Hp + u];
+      for (int rank = 0; rank < shares_; ++rank) total += sums_[((rank * 2 + 1) * kSums + sum) * plan_.Hp + u];
       to[u] = total;
     }
   }
@@ -376,6 +383,9 @@ class NormalisedBackward {
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
+  const int shares_;
+  const OwnRows own_;
+  const Stretches stretches_;
   CellContext cell_{};
   Gains gains_{};
   Panels state_, second_, input_, projection_;
@@ -386,7 +396,6 @@ class NormalisedBackward {
   float* dc_ = nullptr;
   float* c0_ = nullptr;
   float* sums_ = nullptr;
-  int threads_ = 1;
   long chunk_rows_ = 0;
 };
 

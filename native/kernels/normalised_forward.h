@@ -1,6 +1,6 @@
-// Forward with layer_norm. As in Forward the threads share the input product of a chunk of time and then take
-// their own rows of the batch through its steps; but a row's sums must all be there before the first of
-// them is normalised, so a step is two passes: the product for all rows, then the gates.
+// Forward with layer_norm. As in Forward the shares of the work have parts of the input product of a stretch of time
+// and then take their own rows of the batch through its steps; but a row's sums must all be there before the first
+// of them is normalised, so a step is two passes: the product for all rows, then the gates.
 #pragma once
 
 #include "normalised.h"
@@ -38,13 +38,20 @@ class NormalisedForward {
 
   // All of them must outlive it.
   NormalisedForward(const Recurrence& call, const Weights& weights, Workspace& workspace)
-      : weights_(weights), plan_(call), call_(call), time_(call, workspace), cell_(weights.cell) {
+      : weights_(weights),
+        plan_(call),
+        call_(call),
+        time_(call, workspace),
+        shares_(team_size(call, 1)),
+        own_(time_, shares_, workspace),
+        stretches_(time_, call.reverse, std::max<long>(kStretchRows, call.B), workspace),
+        cell_(weights.cell) {
     cell_.call = &call;
-    chunk_rows_ = std::max<long>(kChunkRows, call_.B);
     if (!plan_.saves()) {
       // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
       // the last step of the one before.
-      for (float*& buffer : buffers_) buffer = workspace.take(std::min(chunk_rows_, call_.N) * plan_.gates_row());
+      const long rows = std::min(std::max<long>(kStretchRows, call_.B), call_.N);
+      for (float*& buffer : buffers_) buffer = workspace.take(rows * plan_.gates_row());
     }
     sums_ = workspace.take(call_.B * sums_row());
     if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
@@ -53,38 +60,38 @@ class NormalisedForward {
   // May be called again: x, the states and the outputs may be others then, the sizes not.
   void run() {
     if (Cell::kCell >= 0) pad_rows(c0_, call_.c0, call_.B, call_.H, plan_.Hp);
-    run_team(team_size(call_, 1), [](void* self, const Team& team) { static_cast<NormalisedForward*>(self)->work(team); },
-             this);
+    run_pass(*this, shares_, stretches_.count() + 1);
+  }
+
+  // Phase i has the steps of stretch i - 1 and the input product of stretch i.
+  void part(long phase, const Share& share) {
+    if (phase > 0) take_steps(phase - 1, own_.of(share));
+    if (phase == stretches_.count()) return;
+    const Stretch& stretch = stretches_[phase];
+    const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
+    const long first = stretch.first_row + mine.first;
+    multiply_input(call_.x + first * call_.I, mine.count(),
+                   gates_of(phase) + (first - first_row_of(phase)) * plan_.gates_row());
   }
 
  private:
-  static constexpr long kChunkRows = 256;
+  static constexpr long kStretchRows = 256;
   static constexpr int kRowsAtOnce = 4;  // normalised, and then handed to the cell while they are near
 
   long sums_row() const { return Cell::kStateGates * plan_.Hp; }
 
-  void work(const Team& team) {
-    const Range own = own_rows(time_, team.rank, team.size);
-    long chunk_number = 0, previous_first = 0;
-    float* previous = nullptr;
-    for (long begin = 0; begin < call_.T; ++chunk_number) {
-      const Range chunk = next_chunk(time_, call_.reverse, begin, chunk_rows_);
-      const Range steps = call_.reverse ? Range{call_.T - chunk.last, call_.T - chunk.first} : chunk;
-      const long first_row = time_.offset(steps.first), rows = time_.offset(steps.last) - first_row;
-      float* gates = plan_.saves() ? call_.saved : buffers_[chunk_number % 3];
-      const long gates_first = plan_.saves() ? 0 : first_row;
-      const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
-      multiply_input(call_.x + (first_row + mine.first) * call_.I, mine.count(),
-                     gates + (first_row + mine.first - gates_first) * plan_.gates_row());
-      team.barrier();
-      for (long s = chunk.first; s < chunk.last; ++s) {
-        const bool first_of_chunk = s == chunk.first;
-        step(own, call_.reverse ? call_.T - 1 - s : s, gates, gates_first, first_of_chunk ? previous : gates,
-             first_of_chunk ? previous_first : gates_first);
-      }
-      previous = gates;
-      previous_first = gates_first;
-      begin = chunk.last;
+  // Where the gates of a stretch lie: in what is saved, or in its buffer; and the row that lies first there.
+  float* gates_of(long number) const { return plan_.saves() ? call_.saved : buffers_[number % 3]; }
+  long first_row_of(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
+
+  void take_steps(long number, const Range& own) {
+    const Stretch& stretch = stretches_[number];
+    const long first_row = first_row_of(number);
+    float* gates = gates_of(number);
+    for (long s = stretch.first; s < stretch.last; ++s) {
+      const bool reads_before = number > 0 && s == stretch.first;
+      step(own, call_.reverse ? call_.T - 1 - s : s, gates, first_row, reads_before ? gates_of(number - 1) : gates,
+           reads_before ? first_row_of(number - 1) : first_row);
     }
   }
 
@@ -182,11 +189,13 @@ class NormalisedForward {
   Plan<Cell> plan_;
   const Recurrence& call_;
   Timeline time_;
+  const int shares_;
+  const OwnRows own_;
+  const Stretches stretches_;
   CellContext cell_;
   float* sums_ = nullptr;  // of each row of the batch, the products of one step: [B][kStateGates blocks]
   float* buffers_[3] = {};
   float* c0_ = nullptr;
-  long chunk_rows_ = 0;
 };
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

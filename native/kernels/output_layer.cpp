@@ -7,9 +7,9 @@
 //   dweight[v] += Σ_n d[v][n] h[n]      read along its rows
 //   dhidden[n] += Σ_v d[v][n] w[v]      read along its columns; w in panels, a block at a time
 //
-// Threads own ranges of v, so that each writes its own rows of dweight; dhidden is added up over threads at the
-// end of a chunk. Forward with gradients keeps exp(logit - largest of the block) for all v of a chunk and scales
-// it when the sum over v is known; without gradients, and in backward, one block a thread is all that is held.
+// Each share of the work has ranges of v, so that it alone writes their rows of dweight; dhidden is added up over
+// the shares once a chunk is done. Forward with gradients keeps exp(logit - largest of the block) for all v of a chunk and scales
+// it when the sum over v is known; without gradients, and in backward, one block a share is all that is held.
 //
 // Long sums have two levels: within a block or chunk, then over them.
 #include "output_layer.h"
@@ -36,11 +36,28 @@ class OutputRun {
     plan_.cut();
     take();
     call_.workspace = static_cast<std::int64_t>(workspace_.taken());
-    run_team(plan_.threads, [](void* self, const Team& team) { static_cast<OutputRun*>(self)->work(team); }, this);
+    chunks_ = (plan_.counted + plan_.chunk_rows - 1) / plan_.chunk_rows;
+    run_pass(*this, plan_.shares, chunks_ * phases_of_a_chunk() + 1);
+  }
+
+  // The phases of a chunk: its hidden states packed; the logits, unless backward computes them again with what comes
+  // next; the gradients. What is left of a chunk then comes with the first phase of the next one.
+  void part(long phase, const Share& share) {
+    const Own own = own_of(share.rank);
+    const long number = phase / phases_of_a_chunk(), stage = phase % phases_of_a_chunk();
+    if (stage == 0) {
+      if (phase == 0) clear_rows(share);
+      if (number > 0) finish(chunk_at(number - 1), own, share);
+      if (number < chunks_) pack_hidden(chunk_at(number), own, share);
+    } else if (stage == 1 && !recomputes_) {
+      multiply_and_exponentiate(chunk_at(number), own, share);
+    } else {
+      find_gradients(chunk_at(number), own, share);
+    }
   }
 
  private:
-  // A thread's own memory.
+  // A share's own memory.
   struct Own {
     int rank = 0;
     float* block = nullptr;     // [block_rows][row] logits, where they are not kept
@@ -79,7 +96,7 @@ class OutputRun {
       block_sums_ = workspace_.take(plan_.blocks * plan_.row);
       target_logits_ = workspace_.take(plan_.row);
     }
-    own_ = workspace_.take(plan_.threads * own_floats());
+    own_ = workspace_.take(plan_.shares * own_floats());
   }
 
   long own_block() const { return plan_.keeps ? 0 : plan_.block_rows * plan_.row; }
@@ -108,38 +125,41 @@ class OutputRun {
     return own;
   }
 
-  void work(const Team& team) {
-    const Own own = own_of(team.rank);
-    const Range mine = part_of(plan_.blocks, team.rank, team.size);
-    clear_rows(team);
-    for (long first = 0; first < plan_.counted; first += plan_.chunk_rows) {
-      const Chunk chunk{first, std::min(plan_.chunk_rows, plan_.counted - first), first == 0};
-      pack_hidden(chunk, own, team);
-      team.barrier();
-      if (!recomputes_) {
-        for (long b = mine.first; b < mine.last; ++b) {
-          const Block block = block_at(b);
-          float* logits = plan_.keeps ? kept_ + block.first * plan_.row : own.block;
-          multiply_by_weight(chunk, block, logits);
-          exponentiate(chunk, block, logits);
-        }
-        team.barrier();
-      }
-      settle(chunk, own);
-      if (!plan_.gradients) continue;
-      if (call_.dhidden) zero(own.dhidden, chunk.rows * plan_.Hp);
-      for (long b = mine.first; b < mine.last; ++b) {
-        const Block block = block_at(b);
-        float* d = plan_.keeps ? kept_ + block.first * plan_.row : own.block;
-        if (!plan_.keeps) multiply_by_weight(chunk, block, d);
-        to_gradient(chunk, block, own, d);
-        if (call_.dweight) add_to_dweight(chunk, block, d);
-        if (call_.dbias) add_to_dbias(chunk, block, d);
-        if (call_.dhidden) add_to_dhidden(chunk, block, own, d);
-      }
-      team.barrier();
-      if (call_.dhidden) add_up_dhidden(chunk, team);
+  long phases_of_a_chunk() const { return 1 + !recomputes_ + plan_.gradients; }
+
+  Chunk chunk_at(long number) const {
+    const long first = number * plan_.chunk_rows;
+    return {first, std::min(plan_.chunk_rows, plan_.counted - first), number == 0};
+  }
+
+  void multiply_and_exponentiate(const Chunk& chunk, const Own& own, const Share& share) {
+    const Range mine = part_of(plan_.blocks, share.rank, share.size);
+    for (long b = mine.first; b < mine.last; ++b) {
+      const Block block = block_at(b);
+      float* logits = plan_.keeps ? kept_ + block.first * plan_.row : own.block;
+      multiply_by_weight(chunk, block, logits);
+      exponentiate(chunk, block, logits);
     }
+  }
+
+  void find_gradients(const Chunk& chunk, const Own& own, const Share& share) {
+    settle(chunk, own);
+    if (call_.dhidden) zero(own.dhidden, chunk.rows * plan_.Hp);
+    const Range mine = part_of(plan_.blocks, share.rank, share.size);
+    for (long b = mine.first; b < mine.last; ++b) {
+      const Block block = block_at(b);
+      float* d = plan_.keeps ? kept_ + block.first * plan_.row : own.block;
+      if (!plan_.keeps) multiply_by_weight(chunk, block, d);
+      to_gradient(chunk, block, own, d);
+      if (call_.dweight) add_to_dweight(chunk, block, d);
+      if (call_.dbias) add_to_dbias(chunk, block, d);
+      if (call_.dhidden) add_to_dhidden(chunk, block, own, d);
+    }
+  }
+
+  void finish(const Chunk& chunk, const Own& own, const Share& share) {
+    if (!plan_.gradients) settle(chunk, own);
+    if (call_.dhidden) add_up_dhidden(chunk, share);
   }
 
   Block block_at(long number) const {
@@ -148,8 +168,8 @@ class OutputRun {
   }
 
   // Results of tokens that do not count are zero; those of the others follow.
-  void clear_rows(const Team& team) {
-    const Range mine = part_of(call_.N, team.rank, team.size);
+  void clear_rows(const Share& share) {
+    const Range mine = part_of(call_.N, share.rank, share.size);
     if (!recomputes_) zero(call_.losses + mine.first, mine.count());
     if (call_.dhidden) zero(call_.dhidden + mine.first * call_.H, mine.count() * call_.H);
   }
@@ -157,9 +177,9 @@ class OutputRun {
   const float* hidden_row(long place) const { return call_.hidden + plan_.tokens[place] * call_.H; }
 
   // The chunk's hidden states, in panels of tokens for the logits and in panels of units for dweight.
-  void pack_hidden(const Chunk& chunk, const Own& own, const Team& team) {
+  void pack_hidden(const Chunk& chunk, const Own& own, const Share& share) {
     const long H = call_.H, vectors = vectors_for(chunk.rows);
-    const Range tokens = part_of(vectors, team.rank, team.size);
+    const Range tokens = part_of(vectors, share.rank, share.size);
     for (long v = tokens.first; v < tokens.last; ++v) {
       const long first = chunk.first + v * kLanes, count = std::min<long>(kLanes, chunk.rows - v * kLanes);
       const float* from = hidden_row(first);
@@ -174,7 +194,7 @@ class OutputRun {
     }
     if (!hidden_) return;
     const Cut cut(plan_.hidden_vectors, kPanelVectors);
-    const Range units = part_of(cut.parts, team.rank, team.size);
+    const Range units = part_of(cut.parts, share.rank, share.size);
     for (long n = 0; n < chunk.rows; ++n) {
       pack_row_of_panels(hidden_, chunk.rows, cut, n, hidden_row(chunk.first + n), H, units.first, units.last);
     }
@@ -227,7 +247,7 @@ class OutputRun {
     }
   }
 
-  // The softmax's normalisers of each token: from the blocks, or in backward as forward left them. Every thread
+  // The softmax's normalisers of each token: from the blocks, or in backward as forward left them. Every share
   // does it for itself, which is cheaper than to wait once more.
   void settle(const Chunk& chunk, const Own& own) {
     const float weight = call_.mean ? 1.0f / static_cast<float>(plan_.counted) : 1.0f;
@@ -343,9 +363,9 @@ class OutputRun {
                 d + block.rows * plan_.row, block.rows * plan_.row);
   }
 
-  void add_up_dhidden(const Chunk& chunk, const Team& team) {
-    const Range mine = part_of(chunk.rows, team.rank, team.size);
-    for (int rank = 0; rank < team.size; ++rank) {
+  void add_up_dhidden(const Chunk& chunk, const Share& share) {
+    const Range mine = part_of(chunk.rows, share.rank, share.size);
+    for (int rank = 0; rank < share.size; ++rank) {
       const float* from = own_of(rank).dhidden;
       for (long n = mine.first; n < mine.last; ++n) {
         float* to = call_.dhidden + plan_.tokens[chunk.first + n] * call_.H;
@@ -368,6 +388,7 @@ class OutputRun {
   float* block_sums_ = nullptr;     // [blocks][row]
   float* target_logits_ = nullptr;  // [row]
   float* own_ = nullptr;
+  long chunks_ = 0;
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ struct OutputPlan {
   const long hidden_vectors, Hp;
   const std::int64_t* tokens = nullptr;  // [counted] those that are not ignored
   long counted = 0;
-  int threads = 1;
+  int shares = 1;                   // of the work, each with blocks of its own
   long blocks = 0, block_rows = 0;  // of the vocabulary
   long chunk_rows = 0;              // the most tokens of a chunk
   long row = 0;                     // distance between rows of logits
@@ -44,9 +44,9 @@ struct OutputPlan {
   }
 
   void cut() {
-    threads = team_size();
+    shares = shares_of_work();
     const long most = std::max(32L, std::min(kBlock, kBlockFloats / call.H));
-    blocks = round_up((call.V + most - 1) / most, threads);
+    blocks = round_up((call.V + most - 1) / most, shares);
     block_rows = (call.V + blocks - 1) / blocks;
     blocks = (call.V + block_rows - 1) / block_rows;
     long rows = kMostRows;
@@ -57,7 +57,7 @@ struct OutputPlan {
   }
 
  private:
-  int team_size() const {
+  int shares_of_work() const {
     constexpr double kWorthAThread = RECURRA_WORTH_A_THREAD;
     const double work = 2.0 * (1 + 2 * gradients) * static_cast<double>(counted) * static_cast<double>(call.H) *
                         static_cast<double>(call.V);
@@ -71,7 +71,7 @@ struct OutputPlan {
   // What a chunk of so many tokens takes in all, where logits are kept.
   long floats_for(long rows) const {
     const long own = Panels::floats(block_rows, hidden_vectors) + rows * Hp + kLanes * call.H + 3 * rows;
-    return row_for(rows) * (call.V + 2 * blocks + 1) + rows * (call.H + Hp) + threads * own + 2 * call.N;
+    return row_for(rows) * (call.V + 2 * blocks + 1) + rows * (call.H + Hp) + shares * own + 2 * call.N;
   }
 };
 

@@ -1,7 +1,7 @@
-// Sums over the rows of a chunk, dW += dᵀ x: what both ways of backward share.
+// Sums over the rows of a stretch, dW += dᵀ x: what both ways of backward share.
 //
 // The rows of dW are cut into tiles of a few units. A tile's numbers of d are laid out in the order of the
-// product first; then panel after panel of what the weights multiplied meets all tiles of a thread.
+// product first; then panel after panel of what the weights multiplied meets all tiles of a share.
 #pragma once
 
 #include "layout.h"
@@ -32,10 +32,10 @@ inline void pack_tile(const float* d, long d_row, long depth, long count, float*
   }
 }
 
-// dx = d W for a thread's share of a chunk's rows.
+// dx = d W for a share's part of a stretch's rows.
 inline void write_input_gradient(const float* d, long d_row, const Panels& weights, float* dx, long I, long rows,
-                                 const Team& team) {
-  const Range mine = part_of(rows, team.rank, team.size, kRowsOfTile[kPanelVectors]);
+                                 const Share& share) {
+  const Range mine = part_of(rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
   multiply_into(d + mine.first * d_row, d_row, mine.count(), weights, nullptr, dx + mine.first * I, I, I);
 }
 
@@ -65,7 +65,7 @@ void add_products(const float* panels, long columns, float* gradient, long depth
   }
 }
 
-// What the weights multiplied in the rows of a chunk, packed in panels, a row a k: x, the hidden states before each
+// What the weights multiplied in the rows of a stretch, packed in panels, a row a k: x, the hidden states before each
 // step, the second product's operand, the hidden values that were projected. Null where no gradient needs it.
 struct Operands {
   float* x = nullptr;
@@ -84,15 +84,15 @@ struct Operands {
     if (plan.projected && call.dprojection) own = panels(call.H);
   }
 
-  // Packs a thread's share of the columns for the rows of steps [from, to).
+  // Packs a share's part of the columns for the rows of steps [from, to).
   template <class Cell>
-  void pack(const Plan<Cell>& plan, const Timeline& time, long from, long to, const Team& team) const {
+  void pack(const Plan<Cell>& plan, const Timeline& time, long from, long to, const Share& share) const {
     const Recurrence& call = plan.call;
     const long first_row = time.offset(from), rows = time.offset(to) - first_row, P = call.P;
     auto pack = [&](float* panels, long columns, auto&& source) {
       if (!panels) return;
       const Cut cut(vectors_for(columns), kPanelVectors);
-      const Range mine = part_of(cut.parts, team.rank, team.size);
+      const Range mine = part_of(cut.parts, share.rank, share.size);
       for (long t = from; t < to; ++t) {
         for (long b = 0; b < time.active(t); ++b) {
           const long row = time.offset(t) + b;

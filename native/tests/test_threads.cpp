@@ -124,9 +124,8 @@ void test_fork(const std::string& set) {
   const Case given = wide_case(8, 12, 33);
   begin_case("a call in a forked child, " + set + ", " + given.described());
   const Arrays arrays(given);
-  const Written alone = run(given, arrays, 1);
-  run(given, arrays, 3);
-  const int got = in_child([&] { return has_threads() ? 2 : run(given, arrays, 3).same_bits(alone) ? 0 : 1; });
+  const Written before = run(given, arrays, 3);
+  const int got = in_child([&] { return has_threads() ? 2 : run(given, arrays, 3).same_bits(before) ? 0 : 1; });
   expect(got == 0, "the child's exit code: got " + std::to_string(got) + ", expected 0 (-1: it hangs, 1: other numbers, 2: has threads)");
 }
 
@@ -168,13 +167,81 @@ void test_pool() {
   expect(kept_bytes() <= kMostKeptBytes, "the pool keeps " + std::to_string(kept_bytes()) + " bytes");
 }
 
+// Shares of the work are the same whoever takes them: all threads, some, one that comes last, or one alone.
+void test_the_same_bits_however_many_take_part(const std::string& set) {
+  for (std::uint64_t seed = 60; seed < 66; ++seed) {
+    const Case given = wide_case(seed, 9, 40);
+    begin_case("however many threads take part, " + set + ", " + given.described());
+    const Arrays arrays(given);
+    const Written together = run(given, arrays, 4);
+    static thread_local int number = 0;
+    OpenMP library;
+    library.thread_num = [] { return number; };
+    library.parallel = [](void (*body)(void*), void* data, unsigned, unsigned) { body(data); };  // gives one
+    use_openmp(library);
+    use_own_threads(false);
+    expect(run(given, arrays, 4).same_bits(together), "other bits where one thread takes all shares");
+    library.parallel = [](void (*body)(void*), void* data, unsigned threads, unsigned) {
+      std::thread late([=] {
+        number = static_cast<int>(threads) - 1;
+        usleep(2000);
+        body(data);
+      });
+      body(data);
+      late.join();
+    };
+    use_openmp(library);
+    expect(run(given, arrays, 4).same_bits(together), "other bits where a thread comes late");
+    forget_runs();
+    judge(4, Taken{90000, 1000}, 1);
+    use_own_threads(true);
+    use_openmp(OpenMP{});
+    expect(run(given, arrays, 4).same_bits(together), "other bits on fewer threads");
+    forget_runs();
+  }
+}
+
+// Fewer threads where several take longer than one would need, more again later.
+void test_fewer_for_a_while() {
+  begin_case("threads that lose more than they bring");
+  forget_runs();
+  const auto at = [](std::int64_t now, int expected, const char* when) {
+    const int got = threads_at(8, now);
+    expect(got == expected, std::string(when) + ": got " + std::to_string(got) + " threads, expected " + std::to_string(expected));
+  };
+  for (int i = 0; i < 100; ++i) judge(8, Taken{1000, 7000}, 0);
+  judge(8, Taken{9000, 7000}, 0);
+  at(0, 8, "after a hiccup");
+  for (int i = 0; i < 30; ++i) judge(8, Taken{1200, 1000}, 0);
+  at(0, 8, "where nothing is won");
+  forget_runs();
+  judge(8, Taken{4000, 1000}, 0);
+  judge(8, Taken{4000, 1000}, 0);
+  at(0, 8, "before there is enough to judge by");
+  judge(8, Taken{4000, 1000}, 0);
+  at(179'999, 4, "after runs that lost 9 ms");
+  at(180'000, 8, "twenty times as long later");
+  judge(8, Taken{20000, 10000}, 180'000);
+  at(180'000 + 199'999, 4, "where it was no better");
+  judge(4, Taken{20000, 10000}, 200'000);
+  at(200'000 + 199'999, 2, "where fewer lose, too");
+  at(400'000, 4, "a while later");
+  judge(4, Taken{10000, 30000}, 400'000);
+  at(400'001, 8, "once fewer win");
+  judge(8, Taken{10000, 60000}, 400'001);
+  at(400'002, 8, "once all win");
+  judge(2, Taken{500000, 1000}, 500'000);
+  at(500'000 + 999'999, 1, "at most a second");
+  at(500'000 + 1'000'000, 2, "after a second");
+  expect(threads_at(1, 600'000) == 1, "one share, one thread");
+  forget_runs();
+}
+
 // A library may give fewer threads than were asked for: here always one.
 void test_fewer_threads(const Sets& sets) {
   OpenMP one;
   one.parallel = [](void (*body)(void*), void* data, unsigned, unsigned) { body(data); };
-  one.barrier = [] {};
   one.thread_num = [] { return 0; };
-  one.num_threads = [] { return 1; };
   use_openmp(one);
   use_own_threads(false);
   for (std::uint64_t seed = 1; seed <= 40; ++seed) fuzz_case(sets, seed);
@@ -192,9 +259,7 @@ void test_openmp(const Sets& sets) {
   }
   OpenMP functions;
   functions.parallel = reinterpret_cast<decltype(functions.parallel)>(dlsym(library, "GOMP_parallel"));
-  functions.barrier = reinterpret_cast<decltype(functions.barrier)>(dlsym(library, "GOMP_barrier"));
   functions.thread_num = reinterpret_cast<decltype(functions.thread_num)>(dlsym(library, "omp_get_thread_num"));
-  functions.num_threads = reinterpret_cast<decltype(functions.num_threads)>(dlsym(library, "omp_get_num_threads"));
   use_own_threads(false);
   expect(!has_threads(), "threads without own ones and before OpenMP was handed over");
   use_openmp(functions);
@@ -224,7 +289,9 @@ void test_threads(const Sets& sets) {
     test_calls_at_once(set);
     test_memory_used_again(set);
     test_fork(set);
+    test_the_same_bits_however_many_take_part(set);
   }
+  test_fewer_for_a_while();
   test_fewer_threads(sets);
   test_openmp(sets);
   test_pool();

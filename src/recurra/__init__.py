@@ -9,6 +9,7 @@ lm.sample("The ", temperature=0.8, seed=1)
 from typing import TYPE_CHECKING
 
 from recurra.lazy import lazy_names
+from recurra.processors import prepare_threads
 
 if TYPE_CHECKING:
     from recurra.cells import GRUCell, JordanCell, LSTMCell, LSTMState, RNNCell
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 
 __version__ = "0.1.0"
+
+prepare_threads()
 
 __all__ = [
     "GRU",

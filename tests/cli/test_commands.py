@@ -83,12 +83,6 @@ def test_complete(run):
     assert 0.5 < records[0]["probability"] <= 1
 
 
-def test_doctor_tells_of_the_installation():
-    facts = json.loads(say("doctor", "--json"))
-    assert facts["recurra"] == rc.__version__
-    assert "native kernels" in say("doctor")
-
-
 def test_data_make_kinematics(tmp_path):
     path = tmp_path / "problems.txt"
     say("data", "make", "kinematics", "-o", path, "--count", 20, "--seed", 4)

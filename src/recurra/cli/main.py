@@ -117,10 +117,6 @@ def _root(
 def main() -> None:
     """Run the command line. Exit codes: 0; 2 the person's cause; 1 ours; 3 training diverged; 130 and
     143 after an interrupt that was saved; 141 where what it wrote to was closed."""
-    # How long torch's threads (GNU OpenMP) spin before they sleep. Their default is so long that on a
-    # machine that others use too, two threads were some 20 times slower than one; with none at all, a
-    # small network is slowed by waking them. It must be said before torch is loaded.
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         app()
     except RecurraError as error:

@@ -101,8 +101,8 @@ def _loaded_libraries() -> Iterator[str]:
 
 
 def _openmp_addresses() -> tuple[int, ...] | None:
-    """Where four functions of the OpenMP library are that torch runs on; None where there is none."""
-    names = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+    """Where two functions of the OpenMP library are that torch runs on; None where there is none."""
+    names = ("GOMP_parallel", "omp_get_thread_num")
     for file in _loaded_libraries():
         try:
             library = ctypes.CDLL(file)

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.needs_native
 
 PRELUDE = """
 import os
+import time
 import torch
 from concurrent.futures import ThreadPoolExecutor
 from recurra.errors import BackendUnavailable
@@ -54,6 +55,23 @@ def succeeds(code, **environment):
     ran = python(code, **environment)
     assert ran.returncode == 0, ran.stderr[-2000:]
     return ran.stdout.strip()
+
+
+def test_bits_do_not_depend_on_how_many_threads_took_part():
+    """Where threads lose more than they bring, one goes on with the work that was cut for two."""
+    succeeds("""
+torch.set_num_threads(2)
+want = [computed(layer, x) for layer in layers]
+extension = native.extension()
+assert extension.threads_now(2) == 2
+assert all(same(computed(layer, x), found) for layer, found in zip(layers, want, strict=True))
+extension.judge_run(2, 500_000, 1_000)
+assert extension.threads_now(2) == 1
+assert all(same(computed(layer, x), found) for layer, found in zip(layers, want, strict=True))
+assert extension.threads_now(2) == 1
+time.sleep(1.1)
+assert extension.threads_now(2) == 2
+""")
 
 
 def test_one_thread_or_two_give_the_same_and_each_its_own_bits():
