@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import fmean, median, quantiles
 from typing import Any
 
 import torch
@@ -35,6 +35,7 @@ class Timing:
     percentile_10_ms: float
     percentile_95_ms: float
     calls: int
+    mean_ms: float
 
     def as_json(self, per: int = 1) -> dict[str, float]:
         """The figures for one of `per` equal things that a call does."""
@@ -84,7 +85,10 @@ class Interleaved:
 
     def timings(self) -> dict[str, Timing]:
         """What was found."""
-        return {name: Timing(median(own), *_percentiles(own), len(own)) for name, own in self._times.items()}
+        return {
+            name: Timing(median(own), *_percentiles(own), len(own), fmean(own))
+            for name, own in self._times.items()
+        }
 
 
 def interleaved(calls: Mapping[str, Call], seconds: float, fewest: int = FEWEST_CALLS) -> dict[str, Timing]:

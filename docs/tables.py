@@ -179,6 +179,20 @@ def _tasks(name: str, rate: str, column: str) -> str:
     return _table(["task", "threads", "model", column, "ms", "ratio"], table, text=3)
 
 
+def busy(name: str) -> str:
+    """Milliseconds of a training step on one and on several threads, alone and beside others."""
+    table = []
+    for row in _rows(name):
+        cells = [row["layer"], ",".join(map(str, row["shape"])), row["company"]]
+        for who in ("recurra", "torch.nn"):
+            own = row.get(who, {"ms": {}, "several_to_one": None})
+            cells += [", ".join(f"{ms:.2f}" for ms in own["ms"].values()), _times(own["several_to_one"])]
+        table.append(cells)
+    columns = ["layer", "B,T,I,H", "company"]
+    columns += [part for who in ("recurra", "torch.nn") for part in (f"{who} ms", "several / one")]
+    return _table(columns, table, text=3)
+
+
 def machine(name: str) -> str:
     """What a benchmark ran on, in one sentence."""
     told = [(fact, value) for fact, value in _results(name).get("machine", {}).items() if value != {}]
@@ -231,6 +245,7 @@ TABLES: dict[str, Callable[..., str]] = {
         translation,
         streaming,
         uses,
+        busy,
         machine,
     )
 }

@@ -13,7 +13,7 @@
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
-// Steps, rows and chunks of time. Memory for the offsets comes from the workspace.
+// Steps, rows and stretches of time. Memory for the offsets comes from the workspace.
 class Timeline {
  public:
   Timeline(const Recurrence& call, Workspace& workspace) : T(call.T), B(call.B), sizes_(call.batch_sizes) {

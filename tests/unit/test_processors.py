@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recurra.processors import Processors, processors
+from recurra.processors import THREAD_VARIABLES, Processors, processors
 
 ROOT_MOUNT = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw"
 
@@ -121,6 +121,45 @@ processors.processors = lambda: found
 processors.prepare_threads()
 print(os.environ.get("OMP_NUM_THREADS"), os.environ.get("GOMP_SPINCOUNT"))
 """
+
+
+@pytest.fixture
+def group_of_one(tmp_path):
+    """A control group of this machine with a quota of one processor: its file of processes."""
+    version_1, version_2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+    quota = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"}
+    quota = quota if version_1.is_dir() else {"cpu.max": "100000 100000"}
+    group = (version_1 if version_1.is_dir() else version_2) / f"recurra-{os.getpid()}"
+    try:
+        group.mkdir()
+        for name, text in quota.items():
+            (group / name).write_text(text)
+    except OSError as error:
+        if group.is_dir():
+            group.rmdir()
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group / "cgroup.procs"
+    group.rmdir()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", "import recurra as rc, torch; rc.LSTM; print('threads', torch.get_num_threads())"],
+        ["-m", "recurra", "doctor"],
+    ],
+)
+def test_a_quota_of_one_processor_is_one_thread(group_of_one, command):
+    """In a real control group, by the API and on the command line."""
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core only")
+    inherited = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    enter = f'echo $$ > {group_of_one} && exec {sys.executable} "$@"'
+    done = subprocess.run(
+        ["sh", "-c", enter, "sh", *command], capture_output=True, text=True, check=True, env=inherited
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("threads"))
+    assert line.split()[1] == "1"
 
 
 @pytest.mark.parametrize(
