@@ -5,7 +5,9 @@
 Each row is a training step of one layer, forward + backward, on each number of threads; "busy" is beside one
 process a core that does nothing but compute. "Several / one" says how many times longer several threads take
 than one: at most 1.5 is wanted of recurra, however busy the machine. Means, not medians: a call either meets
-the others' slices of time or does not, and the mean is what a training waits for.
+the others' slices of time or does not, and the mean is what a training waits for. recurra and torch.nn take
+turns of part of a second, not calls: torch's threads spin for milliseconds after a call, and that would count
+against whoever comes next.
 
 torch is loaded before recurra, as in a program that was there first, unless --recurra-first is given: then
 `import recurra` has told torch's threads to sleep where they wait.
@@ -34,7 +36,6 @@ SHAPES = ((50, 50, 64, 64), (8, 20, 64, 64), (20, 35, 200, 200), (32, 64, 256, 2
 LAYERS: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module] | None]] = {
     "rnn": (RNN, nn.RNN),
     "gru": (GRU, nn.GRU),
-    "gru reset before": (partial(GRU, reset="before"), None),
     "lstm": (LSTM, nn.LSTM),
     "lstm peepholes": (partial(LSTM, peepholes=True), None),
     "lstm layer_norm": (partial(LSTM, layer_norm=True), None),
@@ -78,13 +79,20 @@ def measure(run: Run, name: str, shape: tuple[int, ...], busy: bool) -> dict[int
     torch.set_num_threads(1)
     for who, call in calls.items():
         agree(f"{name}, {who}", call(), calls["recurra"]())
-    found = {threads: Interleaved(calls, run.options.fewest) for threads in run.options.threads}
+    found = {
+        (threads, who): Interleaved({who: call}, run.options.fewest)
+        for who, call in calls.items()
+        for threads in run.options.threads
+    }
     with company(busy):
         for turn in range(TURNS):
-            for threads, own in found.items():
+            for (threads, _), own in found.items():
                 torch.set_num_threads(threads)
                 own.go_on(run.options.seconds / TURNS, last=turn == TURNS - 1)
-    return {threads: own.timings() for threads, own in found.items()}
+    timings: dict[int, dict[str, Timing]] = {threads: {} for threads in run.options.threads}
+    for (threads, _), own in found.items():
+        timings[threads] |= own.timings()
+    return timings
 
 
 def row_of(name: str, shape: tuple[int, ...], busy: bool, timings: dict[int, dict[str, Timing]]) -> Any:
@@ -108,7 +116,7 @@ def row_of(name: str, shape: tuple[int, ...], busy: bool, timings: dict[int, dic
 
 
 def main() -> None:
-    arguments = parser(__doc__, seconds=4.0)
+    arguments = parser(__doc__, seconds=3.0)
     arguments.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS), metavar="NAME")
     arguments.add_argument("--shapes", nargs="+", metavar="B,T,I,H", help="(default: those of the table)")
     arguments.add_argument("--recurra-first", action="store_true", help="import recurra before torch")
