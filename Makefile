@@ -20,7 +20,7 @@ help:
 	@echo "make check        ruff, mypy and the tests"
 	@echo "make check-native the kernels against a reference under sanitizers, then random cases for FUZZ_S seconds"
 	@echo "make check-slow   the long checks: hundreds of kills, training to published figures"
-	@echo "make bench        speed, beside the peers; about 20 minutes, on a machine that does nothing else"
+	@echo "make bench        speed, beside the peers; about 30 minutes, on a machine that does nothing else"
 	@echo "make docs         the documentation, into docs/_build/html"
 
 # The package is built with the tools of .venv, so that a second build starts from the first; what it depends on comes
@@ -65,6 +65,8 @@ bench: $(STAMP)
 	for name in $(BENCHMARKS); do \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; \
 	done
+	$(BIN)/python benchmarks/busy.py --recurra-first --layers rnn gru lstm --shapes 50,50,64,64 20,35,200,200 \
+		--json benchmarks/results/busy_recurra_first.json
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/pictures/draw.py benchmarks
 

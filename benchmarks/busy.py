@@ -30,15 +30,19 @@ import torch
 from timing import TURNS, Interleaved, Run, Timing, agree, parser
 from torch import Tensor, nn
 
-from recurra.layers import GRU, LSTM, RNN
+from recurra.layers import GRU, LSTM, RNN, JordanRNN
 
-SHAPES = ((50, 50, 64, 64), (8, 20, 64, 64), (20, 35, 200, 200), (32, 64, 256, 256))  # B, T, I, H
+SHAPES = ((50, 50, 64, 64), (8, 20, 64, 64), (20, 35, 200, 200))  # B, T, I, H
 LAYERS: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module] | None]] = {
     "rnn": (RNN, nn.RNN),
     "gru": (GRU, nn.GRU),
     "lstm": (LSTM, nn.LSTM),
+    "lstm both ways": (partial(LSTM, bidirectional=True), partial(nn.LSTM, bidirectional=True)),
+    "lstm 2 layers": (partial(LSTM, num_layers=2), partial(nn.LSTM, num_layers=2)),
+    "lstm lengths": (LSTM, None),
     "lstm peepholes": (partial(LSTM, peepholes=True), None),
     "lstm layer_norm": (partial(LSTM, layer_norm=True), None),
+    "jordan": (lambda inputs, units: JordanRNN(inputs, units, units), None),
 }
 SETTLE = 0.5  # seconds until the others run, or have gone
 
@@ -65,10 +69,12 @@ def training_steps(name: str, shape: tuple[int, ...]) -> dict[str, Callable[[], 
     if theirs is not None:
         layers["torch.nn"] = theirs(*sizes)
         layers["torch.nn"].load_state_dict(layers["recurra"].state_dict())
-    x, dy = torch.randn(T, B, sizes[0]), torch.randn(T, B, sizes[1])
+    x = torch.randn(T, B, sizes[0])
+    options = {"lengths": torch.randint(1, T + 1, (B,))} if name.endswith("lengths") else {}
+    dy = torch.randn_like(layers["recurra"](x, **options)[0])
 
     def step(layer: nn.Module) -> tuple[Tensor, ...]:
-        return torch.autograd.grad(layer(x)[0], list(layer.parameters()), dy)
+        return torch.autograd.grad(layer(x, **options)[0], list(layer.parameters()), dy)
 
     return {who: partial(step, layer) for who, layer in layers.items()}
 

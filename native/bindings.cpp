@@ -307,6 +307,9 @@ void bind_threads(nb::module_& m) {
   m.def("judge_run", [](int threads, std::int64_t all_us, std::int64_t work_us) { judge(threads, Taken{all_us, work_us}); },
         nb::arg("threads"), nb::arg("all_us"), nb::arg("work_us"),
         "Take a run on several threads into account for threads_now: its time, and the processors' time of all of them; for tests.");
+  m.def("forget_runs", &forget_runs, "As if nothing had run yet; for tests.");
+  m.def("watch", &watch, nb::arg("threads"), nb::arg("all_us"), nb::arg("own_us"),
+        "Take a run of torch's own functions into account: its time, and the calling thread's time of a processor.");
   m.def("has_threads", &has_threads, "Whether more than one thread can be had; in a forked child none can.");
 }
 

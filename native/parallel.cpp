@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -54,6 +55,39 @@ constexpr std::int64_t kTimesLost = 20, kLongestRest = 1'000'000;
 std::atomic<int> most_threads{0};  // 0: as many as there are ranks
 std::atomic<std::int64_t> until{0};
 std::atomic<std::int64_t> recent_all{0}, recent_work{0};  // of several threads; near enough if calls meet here
+std::atomic<std::int64_t> watched_all{0}, watched_own{0};
+constexpr std::int64_t kLongestCrowd = 30'000'000;  // one long call may lose a second before it is noticed
+
+// --- Threads of others.
+//
+// GNU OpenMP's threads spin for milliseconds where they wait, unless there are more of them than processors. So while
+// several threads lose, a few sleep in a team of their own: then torch's operations around the kernels do not spin
+// either. Nothing else tells the library so once it is loaded.
+
+std::atomic<bool> crowded{false};
+std::atomic<std::int64_t> crowded_until{0};
+
+void sleep_in_the_crowd(void*) {
+  for (std::int64_t left; (left = crowded_until.load(std::memory_order_relaxed) - now_us()) > 0;) {
+    std::this_thread::sleep_for(std::chrono::microseconds(left));
+  }
+}
+
+// At least one thread more than there are processors, `threads` of which are the caller's.
+void crowd(int threads, std::int64_t end) {
+  crowded_until.store(std::max(end, crowded_until.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+  if (forked.load(std::memory_order_relaxed) || own_threads || openmp.parallel == nullptr || crowded.exchange(true)) return;
+  const int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const unsigned sleepers = static_cast<unsigned>(std::max(2, processors - threads + 2));
+  try {
+    std::thread([sleepers] {
+      openmp.parallel(sleep_in_the_crowd, nullptr, sleepers, 0);
+      crowded.store(false);
+    }).detach();
+  } catch (const std::system_error&) {  // no thread to be had
+    crowded.store(false);
+  }
+}
 
 // --- One call's work.
 
@@ -194,13 +228,13 @@ int threads_now(int ranks) {
   return most_threads.load(std::memory_order_relaxed) == 0 ? ranks : threads_at(ranks, now_us());
 }
 
-void judge(int threads, const Taken& taken, std::int64_t now) {
+bool judge(int threads, const Taken& taken, std::int64_t now) {
   const std::int64_t all = recent_all.load(std::memory_order_relaxed) + taken.all_us;
   const std::int64_t work = recent_work.load(std::memory_order_relaxed) + taken.work_us;
   const std::int64_t parts = all > kLongAgo ? 2 : 1;
   recent_all.store(all / parts, std::memory_order_relaxed);
   recent_work.store(work / parts, std::memory_order_relaxed);
-  if (all < kEnoughToJudge) return;
+  if (all < kEnoughToJudge) return false;
   const int most = most_threads.load(std::memory_order_relaxed);
   const bool loses = 4 * all > kQuarters * work;
   if (loses) {
@@ -213,9 +247,22 @@ void judge(int threads, const Taken& taken, std::int64_t now) {
     recent_all.store(0, std::memory_order_relaxed);
     recent_work.store(0, std::memory_order_relaxed);
   }
+  return loses;
 }
 
-void judge(int threads, const Taken& taken) { judge(threads, taken, now_us()); }
+void judge(int threads, const Taken& taken) {
+  if (judge(threads, taken, now_us())) crowd(threads, until.load(std::memory_order_relaxed));
+}
+
+void watch(int threads, std::int64_t all_us, std::int64_t own_us) {
+  if (threads <= 1 || crowded.load(std::memory_order_relaxed)) return;
+  const std::int64_t all = watched_all.fetch_add(all_us, std::memory_order_relaxed) + all_us;
+  const std::int64_t own = watched_own.fetch_add(own_us, std::memory_order_relaxed) + own_us;
+  if (all < kEnoughToJudge) return;
+  watched_all.store(0, std::memory_order_relaxed);
+  watched_own.store(0, std::memory_order_relaxed);
+  if (4 * all > kQuarters * own) crowd(threads, now_us() + std::min(kLongestCrowd, kTimesLost * (all - own)));
+}
 
 void forget_runs() {
   for (auto* each : {&until, &recent_all, &recent_work}) each->store(0);
@@ -239,8 +286,7 @@ void run_phases(int ranks, long phases, void (*part)(void*, long, const Share&),
     openmp.parallel([](void* given) { static_cast<Run*>(given)->take(openmp.thread_num()); }, &run,
                     static_cast<unsigned>(threads), 0);
   }
-  const std::int64_t end = now_us();
-  if (!own_threads) judge(threads, Taken{end - begin, job.worked_us()}, end);
+  if (!own_threads) judge(threads, Taken{now_us() - begin, job.worked_us()});
 }
 
 }  // namespace recurra

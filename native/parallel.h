@@ -64,9 +64,14 @@ struct Taken {
 
 // The choice of how many threads take part, for tests: what a run on `threads` of them took, how many there would be
 // at a time, and as if there had been no run yet.
+// judge at a time tells whether several threads lose.
 void judge(int threads, const Taken& taken);
-void judge(int threads, const Taken& taken, std::int64_t now_us);
+bool judge(int threads, const Taken& taken, std::int64_t now_us);
 int threads_at(int ranks, std::int64_t now_us);
 void forget_runs();
+
+// Takes a run of somebody else's on the same library's threads into account, microseconds in all and of the calling
+// thread's own time of a processor: where others take a part of that, waiting threads are let sleep, not spin.
+void watch(int threads, std::int64_t all_us, std::int64_t own_us);
 
 }  // namespace recurra

@@ -74,15 +74,8 @@ class Backward {
   struct Chunk : Operands {
     float* d = nullptr;   // [rows][kGates slots]
     float* dy = nullptr;  // [rows][Pp], with a projection: the gradient of what it gives
-    long first_row = 0, rows = 0;
   };
-  Chunk chunk_of(long number) const {
-    if (number < 0) return Chunk{};
-    Chunk chunk = chunks_[number % 2];
-    chunk.first_row = stretches_[number].first_row;
-    chunk.rows = stretches_[number].rows;
-    return chunk;
-  }
+  Chunk chunk_of(long number) const { return recurra::RECURRA_ISA_NAMESPACE::chunk_of(chunks_, stretches_, number); }
 
   void pack() {
     state_ = pack_gates_back(plan_, workspace_, call_.weight_hh, call_.P, Cell::kStateFirst, Cell::kStateGates);

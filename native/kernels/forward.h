@@ -70,13 +70,9 @@ class Forward {
         shares_(team_size(call, 1)),
         own_(time_, shares_, workspace),
         stretches_(time_, call.reverse, rows_of_a_stretch(), workspace),
+        gates_(plan_, stretches_, rows_of_a_stretch(), workspace),
         cell_(weights.cell) {
     cell_.call = &call;
-    if (!plan_.saves()) {
-      // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
-      // the last step of the one before.
-      for (float*& buffer : buffers_) buffer = workspace.take(std::min(rows_of_a_stretch(), call_.N) * plan_.gates_row());
-    }
     if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
   }
 
@@ -87,7 +83,12 @@ class Forward {
   }
 
   void part(long phase, const Share& share) {
-    if (phase > 0) take_steps(phase - 1, own_.of(share));
+    if (phase > 0) {
+      const Range& own = own_.of(share);
+      gates_.for_steps(phase - 1, [&](long t, float* gates, long first_row, const float* before, long first_before) {
+        step(own, t, gates, first_row, before, first_before);
+      });
+    }
     if (phase < stretches_.count()) multiply_input(phase, share);
   }
 
@@ -96,28 +97,13 @@ class Forward {
 
   long rows_of_a_stretch() const { return std::max<long>(plan_.saves() ? kStretchRows : kStretchRows / 2, call_.B); }
 
-  // Where the gates of a stretch lie: in what is saved, or in its buffer; and the row that lies first there.
-  float* gates_of(long number) const { return plan_.saves() ? call_.saved : buffers_[number % 3]; }
-  long first_row_of(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
-
   void multiply_input(long number, const Share& share) const {
     const Stretch& stretch = stretches_[number];
     const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
     const long first = stretch.first_row + mine.first;
     multiply_into(call_.x + first * call_.I, call_.I, mine.count(), weights_.input, weights_.bias,
-                  gates_of(number) + (first - first_row_of(number)) * plan_.gates_row(), plan_.gates_row(),
+                  gates_.of(number) + (first - gates_.first_row(number)) * plan_.gates_row(), plan_.gates_row(),
                   Cell::kInputGates * plan_.Hp);
-  }
-
-  void take_steps(long number, const Range& own) {
-    const Stretch& stretch = stretches_[number];
-    const long first_row = first_row_of(number);
-    float* gates = gates_of(number);
-    for (long s = stretch.first; s < stretch.last; ++s) {
-      const bool reads_before = number > 0 && s == stretch.first;
-      step(own, call_.reverse ? call_.T - 1 - s : s, gates, first_row, reads_before ? gates_of(number - 1) : gates,
-           reads_before ? first_row_of(number - 1) : first_row);
-    }
   }
 
   void step(const Range& own, long t, float* gates, long gates_first, const float* previous, long previous_first) {
@@ -204,8 +190,8 @@ class Forward {
   const int shares_;
   const OwnRows own_;
   const Stretches stretches_;
+  const GatesInTime<Cell> gates_;
   CellContext cell_;
-  float* buffers_[3] = {};
   float* c0_ = nullptr;
 };
 

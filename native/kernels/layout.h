@@ -211,6 +211,39 @@ struct Plan {
   }
 };
 
+// Where the gates of each stretch lie, forwards: in what is saved for backward; or else in three buffers in turn, as
+// while one thread fills the next, another may still be reading the memory cell of the last step of the one before.
+template <class Cell>
+class GatesInTime {
+ public:
+  // `rows`: the most of a stretch. Plan and stretches must outlive it.
+  GatesInTime(const Plan<Cell>& plan, const Stretches& stretches, long rows, Workspace& workspace)
+      : plan_(plan), stretches_(stretches) {
+    if (plan.saves()) return;
+    for (float*& buffer : buffers_) buffer = workspace.take(std::min(rows, plan.call.N) * plan.gates_row());
+  }
+  GatesInTime(const GatesInTime&) = delete;
+
+  float* of(long number) const { return plan_.saves() ? plan_.call.saved : buffers_[number % 3]; }
+  // The row that lies first there.
+  long first_row(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
+
+  // Calls step(t, gates, their first row, gates of the step before, their first row) for the steps of a stretch.
+  template <class Step>
+  void for_steps(long number, const Step& step) const {
+    const Stretch& stretch = stretches_[number];
+    for (long s = stretch.first; s < stretch.last; ++s) {
+      const long before = number > 0 && s == stretch.first ? number - 1 : number;
+      step(plan_.call.reverse ? plan_.call.T - 1 - s : s, of(number), first_row(number), of(before), first_row(before));
+    }
+  }
+
+ private:
+  const Plan<Cell>& plan_;
+  const Stretches& stretches_;
+  float* buffers_[3] = {};
+};
+
 // Rows of `count` numbers, padded with zeros to `padded`.
 inline void pad_rows(float* to, const float* from, long rows, long count, long padded) {
   for (long row = 0; row < rows; ++row) {

@@ -77,15 +77,8 @@ class NormalisedBackward {
     float* d = nullptr;        // [rows][kGates slots] as the cell leaves it; then, of the input's slots, d of W x
     float* d_state = nullptr;  // the same slots, d of U h
     float* dy = nullptr;       // [rows][Pp], with a projection: the gradient of what it gives
-    long first_row = 0, rows = 0;
   };
-  Chunk chunk_of(long number) const {
-    if (number < 0) return Chunk{};
-    Chunk chunk = chunks_[number % 2];
-    chunk.first_row = stretches_[number].first_row;
-    chunk.rows = stretches_[number].rows;
-    return chunk;
-  }
+  Chunk chunk_of(long number) const { return recurra::RECURRA_ISA_NAMESPACE::chunk_of(chunks_, stretches_, number); }
 
   // What a share works with.
   struct Own {

@@ -45,14 +45,9 @@ class NormalisedForward {
         shares_(team_size(call, 1)),
         own_(time_, shares_, workspace),
         stretches_(time_, call.reverse, std::max<long>(kStretchRows, call.B), workspace),
+        gates_(plan_, stretches_, std::max<long>(kStretchRows, call.B), workspace),
         cell_(weights.cell) {
     cell_.call = &call;
-    if (!plan_.saves()) {
-      // Three buffers in turn: while one thread fills the next, another may still be reading the memory cell of
-      // the last step of the one before.
-      const long rows = std::min(std::max<long>(kStretchRows, call_.B), call_.N);
-      for (float*& buffer : buffers_) buffer = workspace.take(rows * plan_.gates_row());
-    }
     sums_ = workspace.take(call_.B * sums_row());
     if (Cell::kCell >= 0) c0_ = workspace.take(call_.B * plan_.Hp);
   }
@@ -65,13 +60,18 @@ class NormalisedForward {
 
   // Phase i has the steps of stretch i - 1 and the input product of stretch i.
   void part(long phase, const Share& share) {
-    if (phase > 0) take_steps(phase - 1, own_.of(share));
+    if (phase > 0) {
+      const Range& own = own_.of(share);
+      gates_.for_steps(phase - 1, [&](long t, float* gates, long first_row, const float* before, long first_before) {
+        step(own, t, gates, first_row, before, first_before);
+      });
+    }
     if (phase == stretches_.count()) return;
     const Stretch& stretch = stretches_[phase];
     const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
     const long first = stretch.first_row + mine.first;
     multiply_input(call_.x + first * call_.I, mine.count(),
-                   gates_of(phase) + (first - first_row_of(phase)) * plan_.gates_row());
+                   gates_.of(phase) + (first - gates_.first_row(phase)) * plan_.gates_row());
   }
 
  private:
@@ -79,21 +79,6 @@ class NormalisedForward {
   static constexpr int kRowsAtOnce = 4;  // normalised, and then handed to the cell while they are near
 
   long sums_row() const { return Cell::kStateGates * plan_.Hp; }
-
-  // Where the gates of a stretch lie: in what is saved, or in its buffer; and the row that lies first there.
-  float* gates_of(long number) const { return plan_.saves() ? call_.saved : buffers_[number % 3]; }
-  long first_row_of(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
-
-  void take_steps(long number, const Range& own) {
-    const Stretch& stretch = stretches_[number];
-    const long first_row = first_row_of(number);
-    float* gates = gates_of(number);
-    for (long s = stretch.first; s < stretch.last; ++s) {
-      const bool reads_before = number > 0 && s == stretch.first;
-      step(own, call_.reverse ? call_.T - 1 - s : s, gates, first_row, reads_before ? gates_of(number - 1) : gates,
-           reads_before ? first_row_of(number - 1) : first_row);
-    }
-  }
 
   // LN(W x)*gain + b of some rows, into the slots of their gates.
   void multiply_input(const float* x, long count, float* gates) {
@@ -192,9 +177,9 @@ class NormalisedForward {
   const int shares_;
   const OwnRows own_;
   const Stretches stretches_;
+  const GatesInTime<Cell> gates_;
   CellContext cell_;
   float* sums_ = nullptr;  // of each row of the batch, the products of one step: [B][kStateGates blocks]
-  float* buffers_[3] = {};
   float* c0_ = nullptr;
 };
 

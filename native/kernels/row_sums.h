@@ -68,6 +68,7 @@ void add_products(const float* panels, long columns, float* gradient, long depth
 // What the weights multiplied in the rows of a stretch, packed in panels, a row a k: x, the hidden states before each
 // step, the second product's operand, the hidden values that were projected. Null where no gradient needs it.
 struct Operands {
+  long first_row = 0, rows = 0;  // of the stretch
   float* x = nullptr;
   float* h = nullptr;
   float* second = nullptr;
@@ -110,5 +111,15 @@ struct Operands {
     pack(own, call.H, [&](long, long, long row) { return call.saved + row * plan.gates_row() + plan.own_slot * plan.Hp; });
   }
 };
+
+// What belongs to a stretch, of two that alternate; of the one before the first, nothing.
+template <class Chunk>
+Chunk chunk_of(const Chunk (&both)[2], const Stretches& stretches, long number) {
+  if (number < 0) return Chunk{};
+  Chunk chunk = both[number % 2];
+  chunk.first_row = stretches[number].first_row;
+  chunk.rows = stretches[number].rows;
+  return chunk;
+}
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

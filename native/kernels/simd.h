@@ -128,14 +128,16 @@ RECURRA_INLINE Vector exp(Vector x) {
 RECURRA_INLINE Vector sigmoid(Vector x) { return reciprocal(1.0f + exp(-x)); }
 
 // tanh x = x P(x²) / Q(x²), relative error below 4e-7. P and Q were fitted for this file: the largest
-// relative error over [0, 9] made least, which is 2.1e-8 before rounding. Beyond 9 a float is 1.
-RECURRA_INLINE Vector tanh(Vector x) {
-  x = at_least(at_most(x, 9.0f), -9.0f);
+// relative error over [0, 9] made least, which is 2.1e-8 before rounding. Beyond 9.0109 the nearest float is 1, and must be
+// that exactly: the derivative 1 - tanh² is multiplied by inputs, which may be as large as they made the sum.
+RECURRA_INLINE Vector tanh(Vector given) {
+  const Vector x = at_least(at_most(given, 9.0f), -9.0f);
   Vector u = x * x;
   Vector p = (((1.33561730563e-8f * u + 2.06104550217e-5f) * u + 3.49568553841e-3f) * u + 0.133811131769f) * u +
              0.999999980448f;
   Vector q = (((7.77725763013e-7f * u + 3.28578385577e-4f) * u + 2.58773692325e-2f) * u + 0.467144292054f) * u + 1.0f;
-  return x * p * reciprocal(q);
+  const Vector inside = x * p * reciprocal(q);
+  return select(given > 9.0109f, broadcast(1.0f), select(given < -9.0109f, broadcast(-1.0f), inside));
 }
 
 RECURRA_INLINE float sum(Vector x) {

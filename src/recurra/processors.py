@@ -20,6 +20,7 @@ from typing import NamedTuple
 # default is ten times as long and more, so that on a machine that others use too two threads of torch.nn were
 # 380 times slower than one; with a fifth of this, small layers are slowed by waking them.
 _SPINS = "10000"
+_SET_BY_QUOTA = "RECURRA_THREADS_BY_QUOTA"  # tells processes that are started from this one, too
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -65,7 +66,12 @@ def prepare_threads() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     found = processors()
     if found.threads < found.allowed and not any(name in os.environ for name in THREAD_VARIABLES):
-        os.environ["OMP_NUM_THREADS"] = str(found.threads)
+        os.environ["OMP_NUM_THREADS"] = os.environ[_SET_BY_QUOTA] = str(found.threads)
+
+
+def set_by_quota() -> bool:
+    """Tell whether OMP_NUM_THREADS is what `prepare_threads` set for the control group's quota."""
+    return _SET_BY_QUOTA in os.environ and os.environ.get("OMP_NUM_THREADS") == os.environ[_SET_BY_QUOTA]
 
 
 def _quotas(root: Path) -> Iterator[float | None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -47,19 +48,18 @@ def test_a_missing_compiler_is_named_with_what_to_type(tmp_path, monkeypatch):
     assert compiler.remedy == "apt-get install g++"
     assert kernels.what == "the native kernels"
     assert ABSENT in kernels.purpose
-    assert kernels.remedy.startswith("after that pip install --force-reinstall --no-deps")
+    assert kernels.remedy == "pip install --force-reinstall --no-deps --no-cache-dir ."
 
 
 def test_missing_headers_are_named_with_what_to_type(tmp_path, monkeypatch):
     with_programs(tmp_path, monkeypatch, dnf="true", **{"c++": "echo c++ 12.2.0"})
     monkeypatch.setattr(doctor.sysconfig, "get_path", lambda name: str(tmp_path / name))
-    headers, kernels = doctor._missing_for_kernels(ABSENT)
+    headers, _ = doctor._missing_for_kernels(ABSENT)
     assert headers.what == "Python.h"
     assert headers.remedy == "dnf install python3-devel"
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "Python.h").touch()
     assert [each.what for each in doctor._missing_for_kernels(ABSENT)] == ["the native kernels"]
-    assert not kernels.remedy.startswith("pip")
 
 
 @pytest.mark.parametrize("native_kernels", ["available (avx2)", "RECURRA_NO_NATIVE=1 is set"])
@@ -85,6 +85,19 @@ def test_missing_packages_are_named_by_extra(monkeypatch):
         ("also-not-there", "pip install 'recurra[sound]'"),
     ]
     assert "missing: also-not-there (optional: sound); type: pip install 'recurra[sound]'" in say()
+
+
+def test_it_runs_where_recurra_is_not_installed(monkeypatch):
+    def absent(name):
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "requires", absent)
+    assert json.loads(say("--json"))["extras"] == "none installed"
+
+
+def test_a_torch_that_does_not_load_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "not known: import of torch halted" in json.loads(say("--json"))["native kernels"]
 
 
 def test_the_threads_are_explained(recurra):

@@ -16,7 +16,7 @@ from recurra.cells.checks import (
     shape_error,
     truth_of,
 )
-from recurra.cells.equation import Equation
+from recurra.cells.equation import Equation, init_uniform
 from recurra.cells.state import State, map_state
 
 W = TypeVar("W")
@@ -66,6 +66,10 @@ class Cell(nn.Module, Generic[W, S]):
     def reset_parameters(self) -> None:
         """Draw all weights anew from U(-1/√H, 1/√H); gains become 1, shifts 0."""
         self.equation.initialise({name: getattr(self, name) for name in self._weight_names}, self.hidden_size)
+        # What weights are computed of, where a normalisation took their place.
+        init_uniform(
+            [p for name, p in self.named_parameters() if name not in self._weight_names], self.hidden_size
+        )
 
     @property
     def weights(self) -> W:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree
 
 
 class LSTMState(NamedTuple):
@@ -41,6 +42,8 @@ _new_state.__name__, _new_state.__qualname__ = "__new__", "LSTMState.__new__"
 LSTMState.__new__ = _new_state  # type: ignore[assignment,method-assign]
 # What a person saved by torch.save torch reads back, by its safe reader, as it reads torch.nn's pair.
 torch.serialization.add_safe_globals([LSTMState])
+# So does torch.export, which names the type in its file.
+_pytree._register_namedtuple(LSTMState, serialized_type_name="recurra.cells.LSTMState")
 
 
 State = Tensor | LSTMState

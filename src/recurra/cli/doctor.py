@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from recurra.processors import THREAD_VARIABLES, Processors, processors
+from recurra.processors import THREAD_VARIABLES, processors, set_by_quota
 
 # How the system's package managers call a C++ compiler and Python's headers.
 _SYSTEM_PACKAGES = {
@@ -68,7 +68,7 @@ def _torch_facts() -> dict[str, str]:
         import torch
 
         from recurra.kernels import native
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # absent, or a library of it that does not load
         return facts | {
             "native kernels": f"not known: {error}",
             "compiler": _compiler() or "none",
@@ -76,7 +76,7 @@ def _torch_facts() -> dict[str, str]:
         }
     return facts | {
         "torch": torch.__version__,
-        "threads": f"{torch.get_num_threads()} ({_why_so_many(found)})",
+        "threads": f"{torch.get_num_threads()} ({_why_so_many()})",
         "processor features": ", ".join(native.processor_features()) or "not known without the native part",
         "native kernels": native.unavailable() or f"available ({native.instruction_set()})",
         "compiler": _compiler() or "none",
@@ -84,10 +84,10 @@ def _torch_facts() -> dict[str, str]:
     }
 
 
-def _why_so_many(found: Processors) -> str:
+def _why_so_many() -> str:
     """What sets the number of threads; `import recurra` has done so before torch was loaded."""
     named = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ]
-    if found.threads < found.allowed and os.environ.get("OMP_NUM_THREADS") == str(found.threads):
+    if set_by_quota():
         return "what the control group's quota allows"
     if named:
         return f"{' and '.join(named)} set"
@@ -121,18 +121,19 @@ def _missing_for_kernels(native: str) -> list[Missing]:
         missing.append(Missing("a C++17 compiler", "it builds the native kernels", compiler))
     if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
         missing.append(Missing("Python.h", "the native kernels are built with it", headers))
-    again = "pip install --force-reinstall --no-deps --no-cache-dir recurra, or . in its source folder"
-    after = "after that " if missing else ""
-    return [
-        *missing,
-        Missing("the native kernels", f"layers run on torch's functions; {native}", f"{after}{again}"),
-    ]
+    purpose = f"layers run on torch's functions; {native}; to be built again in the source folder"
+    again = "pip install --force-reinstall --no-deps --no-cache-dir ."
+    return [*missing, Missing("the native kernels", purpose, again)]
 
 
 def _extras() -> dict[str, list[str]]:
     """The packages that are not installed, of what recurra itself needs ("") and of each extra for users."""
     absent: dict[str, list[str]] = {"": []}
-    for requirement in metadata.requires("recurra") or []:
+    try:
+        requirements = metadata.requires("recurra") or []
+    except metadata.PackageNotFoundError:  # run from its source folder, not installed
+        requirements = []
+    for requirement in requirements:
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", requirement)
         group = "" if extra is None else extra[1]

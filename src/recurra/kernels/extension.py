@@ -6,6 +6,7 @@ It is loaded once, when this module is. `RECURRA_ISA` then forces the kernels of
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -84,6 +85,31 @@ def has_wide_vectors() -> bool:
     if _loaded.fault is not None:
         raise BackendUnavailable(_loaded.fault)
     return _has_wide_vectors
+
+
+class Watch(NamedTuple):
+    """When a run of torch's own functions began: by the clock, and by this thread's time of a processor.
+
+    Where others take much of the processors' time, torch's threads spin while they wait, and use up what is
+    left. Then the native part lets them sleep for a while, as it does for its own (native/parallel.h).
+    """
+
+    threads: int
+    clock_ns: int
+    own_ns: int
+
+    @classmethod
+    def begin(cls) -> "Watch | None":
+        """Begin one; None where there is nothing to watch: one thread, or no native part."""
+        threads = torch.get_num_threads()
+        if threads == 1 or unavailable() is not None:
+            return None
+        return cls(threads, time.perf_counter_ns(), time.thread_time_ns())
+
+    def end(self) -> None:
+        """Tell the native part how long it took."""
+        all_ns, own_ns = time.perf_counter_ns() - self.clock_ns, time.thread_time_ns() - self.own_ns
+        _loaded.module.watch(self.threads, all_ns // 1000, own_ns // 1000)
 
 
 def _loaded_libraries() -> Iterator[str]:

@@ -14,6 +14,7 @@ from recurra.cells import Equation, JordanEquation, LSTMEquation, LSTMState, Sta
 from recurra.kernels.calls import Inputs, described
 from recurra.kernels.codes import code_of
 from recurra.kernels.extension import (
+    Watch,
     available,
     extension,
     has_wide_vectors,
@@ -27,6 +28,7 @@ from recurra.kernels.reference import Zoneout
 
 __all__ = [
     "PackedWeights",
+    "Watch",
     "available",
     "extension",
     "has_wide_vectors",

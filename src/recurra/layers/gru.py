@@ -6,7 +6,7 @@ from typing import Unpack
 import torch
 
 from recurra.cells import GRUEquation
-from recurra.layers.options import LayerOptions, takes_layer_options
+from recurra.layers.options import LayerOptions, no_projection_faults, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import RecurrentLayer
 
@@ -17,6 +17,7 @@ class GRU(RecurrentLayer):
         r, z = σ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
         n = tanh(W_in x_t + b_in + r*(W_hn h_{t-1} + b_hn));   h_t = (1 - z)*n + z*h_{t-1}
 
+    `proj_size` is there for torch.nn's order of arguments, and must be 0.
     `reset`: "after" the product, as above and in torch, "before" it, or "none" (no r). `layer_norm` is
     GRUEquation's. Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
     Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
@@ -39,6 +40,7 @@ class GRU(RecurrentLayer):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: Device = None,
         dtype: torch.dtype | None = None,
         *,
@@ -57,6 +59,7 @@ class GRU(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
+            faults=no_projection_faults(proj_size),
             **options,
         )
         self.reset = reset

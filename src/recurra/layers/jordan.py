@@ -60,13 +60,12 @@ class JordanRNN(RecurrentLayer):
             **options,
         )
 
-    def forward(
+    def forward(  # type: ignore[override]  # targets come before every_state
         self,
         input: Tensor | PackedSequence,
         hx: Any = None,
         lengths: Lengths = None,
         targets: Tensor | None = None,
-        *,
         every_state: bool = False,
     ) -> tuple[Any, ...]:
         """Run a batch of sequences; return the output at each step and the last one.

@@ -30,6 +30,7 @@ class LSTM(RecurrentLayer):
     """
 
     mode = "LSTM"  # torch.nn's name of the cell
+    takes_projection = True
     forget_bias: float | None = None
 
     @takes_layer_options

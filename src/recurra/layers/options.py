@@ -6,8 +6,7 @@ from functools import wraps
 from numbers import Real
 from typing import Any, TypedDict, TypeGuard, TypeVar, cast
 
-from recurra.cells import WrongType
-from recurra.errors import ConfigError
+from recurra.cells import WrongType, refuse
 from recurra.kernels import BACKENDS
 
 SKIPS = ("none", "residual", "graves")
@@ -62,11 +61,8 @@ def takes_layer_options(initialise: F) -> F:
 
     @wraps(initialise)
     def checked(self: Any, *positional: Any, **options: Any) -> None:
-        if "proj_size" in options.keys() - known:  # torch.nn's layers take it, to refuse it by a ValueError
-            got, kind = options["proj_size"], type(self).__name__
-            raise ConfigError(
-                f"proj_size: got {got!r} for {kind}, which has no projection; leave it out, or use LSTM"
-            )
+        if "proj_size" in options and not self.takes_projection:  # by name torch.nn refuses 0, too
+            refuse(no_projection_faults(options["proj_size"] or "0"))
         for name in options.keys() - known:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
         initialise(self, *positional, **options)
@@ -108,6 +104,15 @@ def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, d
             "a backward direction begins at the end, which a stream has not"
         )
     return faults
+
+
+def no_projection_faults(proj_size: object) -> list[str]:
+    """Return what is wrong with a projection of a layer that has none, unless it is 0."""
+    if isinstance(proj_size, int) and not isinstance(proj_size, bool) and proj_size == 0:
+        return []
+    return [
+        f"proj_size: got {proj_size}, expected none: only LSTM has a projection; leave it out, or use LSTM"
+    ]
 
 
 def is_probability(value: object) -> TypeGuard[float]:

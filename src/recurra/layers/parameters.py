@@ -46,6 +46,7 @@ class LayerStack(Streaming):
     else the cell has; a learnt initial state (L*D, H).
     """
 
+    takes_projection = False  # whether proj_size may be named
     _packed: native.PackedWeights | None = None
 
     def __init__(

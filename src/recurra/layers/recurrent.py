@@ -18,7 +18,7 @@ from recurra.cells import (
     map_state,
     shape_error,
 )
-from recurra.kernels import choose
+from recurra.kernels import choose, native
 from recurra.layers.batch import TimeBatch, pack_rows, packing_of, with_rows
 from recurra.layers.lengths import checked_lengths
 from recurra.layers.parameters import LayerStack
@@ -84,7 +84,6 @@ class RecurrentLayer(LayerStack):
         input: Tensor | PackedSequence,
         hx: Any = None,
         lengths: Lengths = None,
-        *,
         every_state: bool = False,
     ) -> tuple[Any, ...]:
         """Run a batch of sequences; return the output at each step and all final states.
@@ -144,7 +143,12 @@ class RecurrentLayer(LayerStack):
             self.backend_used = backend
         if mixed:
             state = map_state(lambda part: part.to(batch.data.dtype), state)
+        watch = None
+        if backend != "native" and batch.data.is_cpu and not torch.compiler.is_compiling():
+            watch = native.Watch.begin()
         ran = run_stack(backend, stack, batch, state, self.weights_of_call(), every_state)
+        if watch is not None:
+            watch.end()
         return ran._replace(final=self._in_weights_dtype(ran.final)) if mixed else ran
 
     def backend_for(self, x: Tensor, state: State, every_state: bool = False) -> str:
@@ -168,11 +172,12 @@ class RecurrentLayer(LayerStack):
         return map_state(lambda part: part.to(dtype), state)
 
     def _no_steps(self, x: Tensor, state: State, every_state: bool) -> Ran:
-        """No row takes a step: zeros, which pass on a gradient of zero to x and all weights."""
+        """No row takes a step: zeros and the state, which pass on a gradient of zero to x and all weights."""
         T, B = x.shape[:2]
-        zero = sum(tensor[:0].sum() for tensor in [x, *flat(self.weights())])
+        zero = torch.stack([tensor[:0].sum() for tensor in [x, *flat(self.weights())]]).sum()
         if autocasts(x):
             state = self._in_weights_dtype(state)
+        state = map_state(lambda part: part + zero.to(part.dtype), state)
         every = map_state(lambda part: part.new_zeros(part.shape[0], T, B, part.shape[-1]), state)
         return Ran(x.new_zeros(T, B, self.output_size) + zero, state, every if every_state else None)
 

@@ -1,12 +1,13 @@
 """The vanilla (Elman) recurrent layer."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Unpack, cast
 
 import torch
 
 from recurra.cells import RNNEquation
-from recurra.layers.options import LayerOptions, takes_layer_options
+from recurra.layers.options import LayerOptions, no_projection_faults, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import RecurrentLayer
 
@@ -16,6 +17,7 @@ class RNN(RecurrentLayer):
 
         h_t = g(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
 
+    `proj_size` is there for torch.nn's order of arguments, and must be 0.
     g: tanh, relu, and beyond torch.nn leaky_relu, sigmoid, hardtanh. `layer_norm` is RNNEquation's.
     Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
     options and backends.
@@ -36,6 +38,7 @@ class RNN(RecurrentLayer):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: Device = None,
         dtype: torch.dtype | None = None,
         *,
@@ -53,15 +56,24 @@ class RNN(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
+            faults=no_projection_faults(proj_size),
             **options,
         )
 
     @property
     def nonlinearity(self) -> str:
-        """The name of g."""
+        """The name of g; it may be set."""
         return cast(RNNEquation, self.equation).nonlinearity
+
+    @nonlinearity.setter
+    def nonlinearity(self, name: str) -> None:
+        self.equation = replace(cast(RNNEquation, self.equation), nonlinearity=name)
 
     @property
     def mode(self) -> str:
-        """torch.nn's name of the cell: RNN_TANH, RNN_RELU, and so on."""
+        """torch.nn's name of the cell, RNN_TANH, RNN_RELU and so on; it may be set, as torch.nn.RNN's."""
         return f"RNN_{self.nonlinearity.upper()}"
+
+    @mode.setter
+    def mode(self, name: str) -> None:
+        self.nonlinearity = name.removeprefix("RNN_").lower()

@@ -97,6 +97,14 @@ def test_a_nonlinearity_that_is_set_later_is_used():
         cell.nonlinearity = "gelu"
 
 
+@every_cell
+def test_what_weights_are_computed_of_is_drawn_anew(cell):
+    module = nn.utils.parametrizations.weight_norm(cell(3, 5), "weight_hh")
+    nn.init.zeros_(module.parametrizations.weight_hh.original1)
+    module.reset_parameters()
+    assert all(weight.abs().max() > 0 for weight in module.parameters())
+
+
 def test_an_unknown_nonlinearity_names_the_choices():
     with pytest.raises(
         ConfigError, match="got 'gelu', expected one of 'tanh', 'relu', 'leaky_relu', 'sigmoid'"

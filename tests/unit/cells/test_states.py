@@ -62,6 +62,13 @@ def test_a_state_is_saved_and_loaded_by_torch(tmp_path):
     assert holds(torch.load(tmp_path / "state.pt")["state"])
 
 
+def test_a_layer_that_hands_one_out_is_exported_to_a_file(tmp_path):
+    layer, x = LSTM(3, 4), torch.randn(5, 2, 3)
+    torch.export.save(torch.export.export(layer, (x,)), tmp_path / "layer.pt2")
+    _, state = torch.export.load(tmp_path / "layer.pt2").module()(x)
+    assert holds(state, *layer(x)[1])
+
+
 def test_a_state_crosses_vmap():
     """torch.func walks through inputs and outputs as nests."""
     doubled = torch.vmap(lambda state: LSTMState(state.hidden, 2 * state.cell))(STATE)

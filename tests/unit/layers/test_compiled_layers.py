@@ -1,5 +1,6 @@
 """A layer under torch.compile and torch.export: one graph, no breaks."""
 
+import onnx
 import pytest
 import torch
 from functorch.compile import make_boxed_func
@@ -100,6 +101,16 @@ def test_a_layer_is_exported_to_onnx(layer, backend):
     )
     want, _ = layer(x)
     torch.testing.assert_close(torch.from_numpy(got[0]), want.detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_the_older_exporter_takes_a_layer_too(kind, tmp_path):
+    layer, x = kind(4, 6).eval(), torch.randn(5, 3, 4)
+    torch.onnx.export(layer, (x,), tmp_path / "layer.onnx", dynamo=False)
+    model = onnx.load(tmp_path / "layer.onnx")
+    got = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x.numpy()})[0]
+    torch.testing.assert_close(torch.from_numpy(got), layer(x)[0].detach(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.needs_native

@@ -202,6 +202,69 @@ def test_an_infinite_input_reaches_only_what_it_must(options, hidden_size):
         assert got <= allowed, found
 
 
+@every_pair
+@pytest.mark.parametrize("size", [20.0, 5e4, 1.7e9])
+def test_sums_that_saturate_have_the_gradients_of_torchs(layer, oracle, size):
+    """tanh is 1 to the bit there: what is left of a derivative would be multiplied by the input."""
+    torch.manual_seed(0)
+    theirs = oracle(3, 16)
+    ours = layer(3, 16)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(20, 8, 3)
+    x[..., 2] = size
+    for module in (ours, theirs):
+        module(x)[0].sum().backward()
+    torch.testing.assert_close(ours.weight_ih_l0.grad, theirs.weight_ih_l0.grad, rtol=1e-3, atol=1e-3)
+
+
+@every_pair
+@pytest.mark.parametrize(
+    "call", [lambda m: m(torch.randn(4, 0, 3)), lambda m: m(torch.randn(4, 2, 3), lengths=[0, 0])]
+)
+def test_a_batch_without_steps_passes_gradients_from_its_state(layer, oracle, call):
+    module = layer(3, 5)
+    _, state = call(module)
+    (state.cell if isinstance(state, LSTMState) else state).sum().backward()
+    assert not module.weight_ih_l0.grad.any()
+
+
+def test_a_batch_without_steps_hands_out_a_state_of_its_own():
+    start = torch.zeros(1, 2, 5)
+    _, end = GRU(3, 5)(torch.randn(4, 2, 3), start, lengths=[0, 0])
+    end += 1
+    assert not start.any()
+
+
+@every_pair
+def test_other_orders_of_memory_change_nothing(layer, oracle):
+    """Conversions that torch's modules take, and inputs and states that are not contiguous."""
+    theirs = oracle(3, 5)
+    ours = layer(3, 5)
+    ours.load_state_dict(theirs.state_dict())
+    ours.to(memory_format=torch.channels_last)
+    x, wide = torch.randn(2, 6, 3).transpose(0, 1), torch.randn(5, 2, 2).permute(2, 1, 0)[:1]
+    state = (wide, wide) if layer is LSTM else wide
+    assert not wide.is_contiguous()
+    torch.testing.assert_close(ours(x, state), theirs(x, state))
+
+
+@pytest.mark.parametrize(("layer", "oracle"), [(RNN, nn.RNN), (GRU, nn.GRU)])
+def test_proj_size_has_its_place_among_the_arguments(layer, oracle):
+    given = (3, 5, 2, *(["relu"] if layer is RNN else []), True, True, 0.0, True, 0, "cpu", torch.float64)
+    got, want = layer(*given), oracle(*given)
+    assert list(got.state_dict()) == list(want.state_dict())
+    assert got.weight_ih_l0.dtype == torch.float64
+
+
+def test_a_nonlinearity_that_is_set_later_is_used():
+    ours, theirs = RNN(3, 5), nn.RNN(3, 5)
+    ours.load_state_dict(theirs.state_dict())
+    ours.mode = theirs.mode = "RNN_RELU"
+    x = torch.randn(4, 2, 3)
+    torch.testing.assert_close(ours(x)[0], theirs(x)[0])
+    assert (ours.nonlinearity, ours.mode) == ("relu", "RNN_RELU")
+
+
 def test_zoneout_of_one_keeps_every_bit():
     for size in (1.0, 1e3, 1e8):
         layer = RNN(1, 4, nonlinearity="relu", zoneout=1.0)
