@@ -80,8 +80,8 @@ void crowd(int threads, std::int64_t end) {
   const int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const unsigned sleepers = static_cast<unsigned>(std::max(2, processors - threads + 2));
   try {
-    std::thread([sleepers] {
-      openmp.parallel(sleep_in_the_crowd, nullptr, sleepers, 0);
+    std::thread([sleepers, parallel = openmp.parallel] {
+      parallel(sleep_in_the_crowd, nullptr, sleepers, 0);
       crowded.store(false);
     }).detach();
   } catch (const std::system_error&) {  // no thread to be had
