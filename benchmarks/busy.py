@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 if "--recurra-first" in sys.argv:
-    import recurra  # noqa: F401
+    import_module("recurra")
 
 import os
 

@@ -42,7 +42,7 @@ from recurra.cells.lstm import (
     LSTMWeights,
     forget_bias_faults,
 )
-from recurra.cells.rnn import NONLINEARITIES, RNNCell, RNNEquation, RNNWeights
+from recurra.cells.rnn import NONLINEARITIES, RNNCell, RNNEquation, RNNWeights, SetsNonlinearity
 from recurra.cells.state import LSTMState, State, hidden_of, map_state, state_from
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "RNNCell",
     "RNNEquation",
     "RNNWeights",
+    "SetsNonlinearity",
     "State",
     "WrongType",
     "autocasts",

@@ -12,7 +12,7 @@ from torch import Tensor
 from recurra.cells.cell import Cell
 from recurra.cells.checks import check_options, check_sizes
 from recurra.cells.equation import Equation
-from recurra.cells.rnn import NONLINEARITIES
+from recurra.cells.rnn import NONLINEARITIES, SetsNonlinearity
 from recurra.errors import ConfigError
 
 # g2 by name.
@@ -126,7 +126,7 @@ def _output_size(proj_size: int) -> int:
     return proj_size
 
 
-class JordanCell(Cell[JordanWeights, Tensor]):
+class JordanCell(SetsNonlinearity, Cell[JordanWeights, Tensor]):
     """A Jordan cell: `JordanEquation` with weights of its own.
 
         h = g(W_ih x + b_ih + W_hh y + b_hh);   y' = g2(W_ho h + b_ho)

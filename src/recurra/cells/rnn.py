@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -85,7 +85,22 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
         return weights.weight_hh.new_zeros(batch_size, weights.weight_hh.shape[1])
 
 
-class RNNCell(Cell[RNNWeights, Tensor]):
+class SetsNonlinearity:
+    """The attribute `nonlinearity` of cells and layers whose equation has one; setting it takes effect."""
+
+    equation: Any
+
+    @property
+    def nonlinearity(self) -> str:
+        """The name of g; it may be set, as torch.nn.RNNCell's."""
+        return str(self.equation.nonlinearity)
+
+    @nonlinearity.setter
+    def nonlinearity(self, name: str) -> None:
+        self.equation = replace(self.equation, nonlinearity=name)
+
+
+class RNNCell(SetsNonlinearity, Cell[RNNWeights, Tensor]):
     """An Elman cell: `RNNEquation` with weights of its own, in the place of torch.nn.RNNCell.
 
         h' = g(W_ih x + b_ih + W_hh h + b_hh)
@@ -110,12 +125,3 @@ class RNNCell(Cell[RNNWeights, Tensor]):
     ) -> None:
         equation = RNNEquation(nonlinearity, layer_norm)
         super().__init__(equation, input_size, hidden_size, bias, device, dtype)
-
-    @property
-    def nonlinearity(self) -> str:
-        """The name of g; it may be set, as torch.nn.RNNCell's."""
-        return cast(RNNEquation, self.equation).nonlinearity
-
-    @nonlinearity.setter
-    def nonlinearity(self, name: str) -> None:
-        self.equation = replace(cast(RNNEquation, self.equation), nonlinearity=name)

@@ -1,5 +1,6 @@
 """Which way of computing a call takes: the fastest that can run it, or the one that was asked for."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -64,10 +65,12 @@ def _without_torch(equation: Equation[Any, Any], beyond_torch: str | None) -> st
     return blocked
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _is_exported_to_onnx() -> bool:
-    """Whether torch.onnx.export looks on; undecorated, torch.compile would take it for False meanwhile."""
+def _onnx_export_looks_on() -> bool:
     return torch.onnx.is_in_onnx_export()
+
+
+# While torch.onnx.export traces, torch.compile would take torch's function itself for False.
+_is_exported_to_onnx: Callable[[], bool] = torch.compiler.assume_constant_result(_onnx_export_looks_on)
 
 
 def _transformed() -> bool:

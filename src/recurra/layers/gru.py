@@ -1,12 +1,12 @@
 """The layer of gated recurrent units."""
 
 from functools import partial
-from typing import Unpack
+from typing import Unpack, cast
 
 import torch
 
 from recurra.cells import GRUEquation
-from recurra.layers.options import LayerOptions, no_projection_faults, takes_layer_options
+from recurra.layers.options import LayerOptions, no_projection, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import RecurrentLayer
 
@@ -59,7 +59,11 @@ class GRU(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
-            faults=no_projection_faults(proj_size),
+            faults=[] if proj_size == 0 else [no_projection(proj_size)],
             **options,
         )
-        self.reset = reset
+
+    @property
+    def reset(self) -> str:
+        """Where the reset gate stands; its weights are made for it, so it cannot be set."""
+        return cast(GRUEquation, self.equation).reset

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cells import JordanEquation, autocasts, check_tensor, shape_error, size_faults
+from recurra.cells import (
+    JordanEquation,
+    SetsNonlinearity,
+    autocasts,
+    check_tensor,
+    shape_error,
+    size_faults,
+)
 from recurra.layers.batch import with_rows
 from recurra.layers.lengths import checked_lengths
 from recurra.layers.options import LayerOptions, takes_layer_options
@@ -15,7 +22,7 @@ from recurra.layers.parameters import Device
 from recurra.layers.recurrent import Lengths, RecurrentLayer
 
 
-class JordanRNN(RecurrentLayer):
+class JordanRNN(SetsNonlinearity, RecurrentLayer):
     """A Jordan network over time: one layer whose state is its own output y.
 
         h_t = g(W_ih x_t + b_ih + W_hh y_{t-1} + b_hh);   y_t = g2(W_ho h_t + b_ho)
@@ -60,7 +67,8 @@ class JordanRNN(RecurrentLayer):
             **options,
         )
 
-    def forward(  # type: ignore[override]  # targets come before every_state
+    # Its fourth argument has been `targets` from the first, so the order is not that of other layers.
+    def forward(  # type: ignore[override]
         self,
         input: Tensor | PackedSequence,
         hx: Any = None,

@@ -62,7 +62,7 @@ def takes_layer_options(initialise: F) -> F:
     @wraps(initialise)
     def checked(self: Any, *positional: Any, **options: Any) -> None:
         if "proj_size" in options and not self.takes_projection:  # by name torch.nn refuses 0, too
-            refuse(no_projection_faults(options["proj_size"] or "0"))
+            refuse([no_projection(options["proj_size"])])
         for name in options.keys() - known:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
         initialise(self, *positional, **options)
@@ -106,13 +106,11 @@ def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, d
     return faults
 
 
-def no_projection_faults(proj_size: object) -> list[str]:
-    """Return what is wrong with a projection of a layer that has none, unless it is 0."""
-    if isinstance(proj_size, int) and not isinstance(proj_size, bool) and proj_size == 0:
-        return []
-    return [
-        f"proj_size: got {proj_size}, expected none: only LSTM has a projection; leave it out, or use LSTM"
-    ]
+def no_projection(proj_size: object) -> str:
+    """Return the sentence for a projection of a layer that has none."""
+    return (
+        f"proj_size: got {proj_size!r}, expected none: only LSTM has a projection; leave it out, or use LSTM"
+    )
 
 
 def is_probability(value: object) -> TypeGuard[float]:

@@ -1,18 +1,17 @@
 """The vanilla (Elman) recurrent layer."""
 
-from dataclasses import replace
 from functools import partial
-from typing import Unpack, cast
+from typing import Unpack
 
 import torch
 
-from recurra.cells import RNNEquation
-from recurra.layers.options import LayerOptions, no_projection_faults, takes_layer_options
+from recurra.cells import RNNEquation, SetsNonlinearity
+from recurra.layers.options import LayerOptions, no_projection, takes_layer_options
 from recurra.layers.parameters import Device
 from recurra.layers.recurrent import RecurrentLayer
 
 
-class RNN(RecurrentLayer):
+class RNN(SetsNonlinearity, RecurrentLayer):
     """Elman layers over time, in the place of torch.nn.RNN.
 
         h_t = g(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
@@ -56,18 +55,9 @@ class RNN(RecurrentLayer):
             bidirectional=bidirectional,
             device=device,
             dtype=dtype,
-            faults=no_projection_faults(proj_size),
+            faults=[] if proj_size == 0 else [no_projection(proj_size)],
             **options,
         )
-
-    @property
-    def nonlinearity(self) -> str:
-        """The name of g; it may be set."""
-        return cast(RNNEquation, self.equation).nonlinearity
-
-    @nonlinearity.setter
-    def nonlinearity(self, name: str) -> None:
-        self.equation = replace(cast(RNNEquation, self.equation), nonlinearity=name)
 
     @property
     def mode(self) -> str:

@@ -68,7 +68,7 @@ def test_a_shape_error_is_a_value_error_as_in_torch(cell):
 
 def test_sizes_that_cannot_be_are_named_all_at_once():
     with pytest.raises(ConfigError) as caught:
-        GRUCell(-1, 2.5)  # type: ignore[arg-type]
+        GRUCell(-1, 2.5)
     assert str(caught.value).splitlines() == [
         "input_size: got -1, expected a whole number >= 0",
         "hidden_size: got 2.5, expected a whole number >= 0",

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.layers import GRU, LSTM, RNN, LSTMState, detach_state, map_state
+from recurra.errors import ConfigError
+from recurra.layers import GRU, LSTM, RNN, JordanRNN, LSTMState, detach_state, map_state
 
 PAIRS = [(RNN, nn.RNN), (GRU, nn.GRU), (LSTM, nn.LSTM)]
 every_pair = pytest.mark.parametrize(("layer", "oracle"), PAIRS)
@@ -263,6 +264,31 @@ def test_a_nonlinearity_that_is_set_later_is_used():
     x = torch.randn(4, 2, 3)
     torch.testing.assert_close(ours(x)[0], theirs(x)[0])
     assert (ours.nonlinearity, ours.mode) == ("relu", "RNN_RELU")
+
+
+def test_a_jordan_networks_nonlinearity_is_used_once_it_is_set():
+    torch.manual_seed(0)
+    first = JordanRNN(3, 5, 4)
+    torch.manual_seed(0)
+    other = JordanRNN(3, 5, 4, "sigmoid")
+    x = torch.randn(4, 2, 3)
+    first.nonlinearity = "sigmoid"
+    assert torch.equal(first(x)[0], other(x)[0])
+
+
+def test_a_reset_gate_cannot_be_moved_once_its_weights_are_made():
+    layer = GRU(3, 5)
+    with pytest.raises(AttributeError):
+        layer.reset = "none"
+    assert layer.reset == "after"
+
+
+@pytest.mark.parametrize("given", [None, 0, 2])
+def test_a_projection_that_is_named_is_refused_with_what_was_given(given):
+    with pytest.raises(
+        ConfigError, match=f"proj_size: got {given}, expected none: only LSTM has a projection"
+    ):
+        GRU(3, 5, proj_size=given)
 
 
 def test_zoneout_of_one_keeps_every_bit():
