@@ -83,13 +83,8 @@ class Forward {
   }
 
   void part(long phase, const Share& share) {
-    if (phase > 0) {
-      const Range& own = own_.of(share);
-      gates_.for_steps(phase - 1, [&](long t, float* gates, long first_row, const float* before, long first_before) {
-        step(own, t, gates, first_row, before, first_before);
-      });
-    }
-    if (phase < stretches_.count()) multiply_input(phase, share);
+    gates_.part(phase, share, [&, own = own_.of(share)](auto... at) { step(own, at...); },
+                [&](long first, long rows, float* gates) { multiply_input(first, rows, gates); });
   }
 
  private:
@@ -97,12 +92,8 @@ class Forward {
 
   long rows_of_a_stretch() const { return std::max<long>(plan_.saves() ? kStretchRows : kStretchRows / 2, call_.B); }
 
-  void multiply_input(long number, const Share& share) const {
-    const Stretch& stretch = stretches_[number];
-    const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
-    const long first = stretch.first_row + mine.first;
-    multiply_into(call_.x + first * call_.I, call_.I, mine.count(), weights_.input, weights_.bias,
-                  gates_.of(number) + (first - gates_.first_row(number)) * plan_.gates_row(), plan_.gates_row(),
+  void multiply_input(long first, long rows, float* gates) const {
+    multiply_into(call_.x + first * call_.I, call_.I, rows, weights_.input, weights_.bias, gates, plan_.gates_row(),
                   Cell::kInputGates * plan_.Hp);
   }
 

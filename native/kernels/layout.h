@@ -224,11 +224,23 @@ class GatesInTime {
   }
   GatesInTime(const GatesInTime&) = delete;
 
+  // Phase i of a share: step(t, gates, their first row, gates of the step before, their first row) for the steps of
+  // stretch i - 1, then multiply(first row, rows, gates) for its part of the input product of stretch i.
+  template <class Step, class Multiply>
+  void part(long phase, const Share& share, const Step& step, const Multiply& multiply) const {
+    if (phase > 0) for_steps(phase - 1, step);
+    if (phase == stretches_.count()) return;
+    const Stretch& stretch = stretches_[phase];
+    const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
+    const long first = stretch.first_row + mine.first;
+    multiply(first, mine.count(), of(phase) + (first - first_row(phase)) * plan_.gates_row());
+  }
+
+ private:
   float* of(long number) const { return plan_.saves() ? plan_.call.saved : buffers_[number % 3]; }
   // The row that lies first there.
   long first_row(long number) const { return plan_.saves() ? 0 : stretches_[number].first_row; }
 
-  // Calls step(t, gates, their first row, gates of the step before, their first row) for the steps of a stretch.
   template <class Step>
   void for_steps(long number, const Step& step) const {
     const Stretch& stretch = stretches_[number];
@@ -238,7 +250,6 @@ class GatesInTime {
     }
   }
 
- private:
   const Plan<Cell>& plan_;
   const Stretches& stretches_;
   float* buffers_[3] = {};

@@ -58,20 +58,9 @@ class NormalisedForward {
     run_pass(*this, shares_, stretches_.count() + 1);
   }
 
-  // Phase i has the steps of stretch i - 1 and the input product of stretch i.
   void part(long phase, const Share& share) {
-    if (phase > 0) {
-      const Range& own = own_.of(share);
-      gates_.for_steps(phase - 1, [&](long t, float* gates, long first_row, const float* before, long first_before) {
-        step(own, t, gates, first_row, before, first_before);
-      });
-    }
-    if (phase == stretches_.count()) return;
-    const Stretch& stretch = stretches_[phase];
-    const Range mine = part_of(stretch.rows, share.rank, share.size, kRowsOfTile[kPanelVectors]);
-    const long first = stretch.first_row + mine.first;
-    multiply_input(call_.x + first * call_.I, mine.count(),
-                   gates_.of(phase) + (first - gates_.first_row(phase)) * plan_.gates_row());
+    gates_.part(phase, share, [&, own = own_.of(share)](auto... at) { step(own, at...); },
+                [&](long first, long rows, float* gates) { multiply_input(call_.x + first * call_.I, rows, gates); });
   }
 
  private:
