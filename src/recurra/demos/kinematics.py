@@ -137,13 +137,13 @@ def _sample(model: LanguageModel, seed: int) -> str:
 def _final_samples(sampler: _Sampler, model: LanguageModel, corpus: LanguageModelCorpus) -> None:
     """Samples of the best weights, and how much of each stands in the training text; beside them a
     held-out passage, which nobody copied and which all the same has much in common with it."""
-    training_text = "".join(corpus.training_text.source.chunks())
+    training_chunks = corpus.training_text.source.chunks
     for seed in range(1, FINAL_SAMPLES + 1):
         text = _sample(model, seed)
-        note = novelty(text, training_text).sentence()
+        note = novelty(text, training_chunks).sentence()
         sampler.show(Sample(f"at the end, sample {seed}", text, note))
     held_out = next(iter(corpus.valid.source.chunks()))[:_LENGTH].strip()
-    note = novelty(held_out, training_text).sentence()
+    note = novelty(held_out, training_chunks).sentence()
     sampler.show(Sample("for comparison: held-out problems, which the network did not write", held_out, note))
 
 

@@ -1,7 +1,8 @@
 """How much of a sample is learnt by heart: what of it stands word for word in the training text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,30 +14,8 @@ _Hashes = NDArray[np.uint64]
 # Odd, so that it has an inverse modulo 2^64; that modulus is the machine's own.
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
-_CHUNK_CHARACTERS = 1 << 20
+_PIECE_CHARACTERS = 1 << 18
 _SHOWN_CHARACTERS = 60
-
-
-class _Powers:
-    """base^0, base^1, … and their inverses, modulo 2^64, for texts of up to `count` characters."""
-
-    def __init__(self, count: int) -> None:
-        self.up, self.down = (self._of(base, count) for base in (_BASE, _INVERSE))
-
-    @staticmethod
-    def _of(base: int, count: int) -> _Hashes:
-        factors = np.full(count, base, dtype=np.uint64)
-        factors[:1] = 1
-        return np.cumprod(factors, dtype=np.uint64)
-
-    def window_hashes(self, text: str, length: int) -> _Hashes:
-        """The hash of every window of `length`, from the sums of character_i · base^i up to each place."""
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        sums = np.zeros(len(codes) + 1, dtype=np.uint64)
-        np.cumsum(codes * self.up[: len(codes)], out=sums[1:])
-        count = len(codes) - length + 1
-        hashes: _Hashes = (sums[length:] - sums[:count]) * self.down[:count]
-        return hashes
 
 
 @dataclass(frozen=True)
@@ -75,34 +54,42 @@ class Novelty:
         return f"{copied}; {self.recall:.0%} of the sample's word {self.n}-grams stand in it."
 
 
-def longest_match(sample: str, training_text: str) -> Match:
-    """The longest passage of `sample` that stands in `training_text`; the first of several, length 0 if none.
+def longest_match(sample: str, chunks: Iterable[str]) -> Match:
+    """The longest passage of `sample` that stands in a text; the first of several, length 0 if none.
 
-    A passage of length L holds one of length L - 1, so L is found by halving. For each L, all passages of
-    that length are compared by a polynomial hash modulo 2^64 (Karp & Rabin 1987), Σ_i character_i · base^i,
-    and those that agree are then compared as text: the result is exact. About log2(sample) passes over the
-    training text, a megabyte at a time.
+    The text is read once, chunk by chunk, cut anywhere; what is held of it is a piece of 2^18 characters (or
+    of the sample's length, if that is more). In each piece only passages longer than those found before are
+    looked for, and as long, which may stand earlier in the sample. All windows of one length are compared by
+    a polynomial hash modulo 2^64 (Karp & Rabin 1987), Σ_i character_i · base^i, and those that agree are
+    then compared as text: the result is exact. A passage of length L holds one of length L - 1, so L is found
+    by doubling and halving.
     """
-    longest, found = 0, None
-    too_long = min(len(sample), len(training_text)) + 1
-    powers = _Powers(max(len(sample), min(_CHUNK_CHARACTERS + too_long, len(training_text))))
-    while too_long - longest > 1:
-        length = (longest + too_long) // 2
-        start = _first_common(sample, training_text, length, powers)
-        if start is None:
-            too_long = length
-        else:
-            longest, found = length, start
-    if found is None:
-        return Match(0, "", 0, 0)
-    text = sample[found : found + longest]
-    return Match(longest, text, found, training_text.index(text))
+    best = Match(0, "", 0, 0)
+    powers = _Powers(max(_PIECE_CHARACTERS, len(sample)) + len(sample))
+    windows = _Windows(sample, powers)
+    for piece_start, piece in _overlapping(chunks, max(len(sample) - 1, 0)):
+        own = _Windows(piece, powers)
+        longest, too_long, step = best.length, min(len(sample), len(piece)) + 1, 1
+        found = windows.first_common(own, longest) if best.sample_start else None
+        if found is not None and found[0] >= best.sample_start:
+            found = None
+        while too_long - longest > 1:
+            length = min(longest + step, (longest + too_long) // 2)
+            longer = windows.first_common(own, length)
+            if longer is None:
+                too_long = length
+            else:
+                longest, found, step = length, longer, 2 * step
+        if found is not None:
+            text = sample[found[0] : found[0] + longest]
+            best = Match(longest, text, found[0], piece_start + found[1])
+    return best
 
 
-def ngram_recall(sample_words: Sequence[str], training_words: Sequence[str], n: int = 8) -> float | None:
+def ngram_recall(sample_words: Sequence[str], training_words: Iterable[str], n: int = 8) -> float | None:
     """The share of the sample's word n-grams, each place counted, that stand among the training words.
 
-    None if the sample is shorter than `n` words.
+    None if the sample is shorter than `n` words. The training words are read once and not kept.
 
     Raises: ConfigError if `n` is below 1.
     """
@@ -111,37 +98,104 @@ def ngram_recall(sample_words: Sequence[str], training_words: Sequence[str], n: 
     grams = list(_grams(sample_words, n))
     if not grams:
         return None
-    sought = set(grams)
-    known = {gram for gram in _grams(training_words, n) if gram in sought}
+    known = set(grams).intersection(_grams(training_words, n))
     return sum(gram in known for gram in grams) / len(grams)
 
 
-def novelty(sample: str, training_text: str, n: int = 8) -> Novelty:
+def novelty(sample: str, training: str | Callable[[], Iterable[str]], n: int = 8) -> Novelty:
     """The longest copied passage of a sample and the recall of its word n-grams; words stand between spaces.
+
+    `training` is the training text, or a function that gives its chunks, cut anywhere: it is called once for
+    each of the two figures, and no more than a chunk and a piece of the text are in memory.
 
     Raises: ConfigError if `n` is below 1.
     """
-    recall = ngram_recall(sample.split(), training_text.split(), n)
-    return Novelty(len(sample), longest_match(sample, training_text), recall, n)
+    read = training if callable(training) else lambda: (training,)
+    words = sample.split()
+    recall = ngram_recall(words, _words(read(), max(map(len, words), default=0)), n)
+    return Novelty(len(sample), longest_match(sample, read()), recall, n)
 
 
-def _grams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
-    return zip(*(words[start:] for start in range(n)), strict=False)
+def _grams(words: Iterable[str], n: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(islice(each, start, None) for start, each in enumerate(tee(words, n))), strict=False)
 
 
-def _first_common(sample: str, training_text: str, length: int, powers: _Powers) -> int | None:
-    """Where in the sample the first passage of `length` starts that stands in the training text."""
-    hashes = powers.window_hashes(sample, length)
-    ordered = np.unique(hashes)
-    # The hashes' upper 16 bits rule out nearly every window before the search among whole ones.
-    upper = np.zeros(1 << 16, dtype=bool)
-    upper[ordered >> np.uint64(48)] = True
-    known = np.zeros(len(ordered), dtype=bool)
-    for start in range(0, len(training_text) - length + 1, _CHUNK_CHARACTERS):
-        chunk = training_text[start : start + _CHUNK_CHARACTERS + length - 1]
-        windows = powers.window_hashes(chunk, length)
-        windows = windows[upper[windows >> np.uint64(48)]]
-        places = np.minimum(np.searchsorted(ordered, windows), len(ordered) - 1)
-        known[places[ordered[places] == windows]] = True
-    likely = np.flatnonzero(known[np.searchsorted(ordered, hashes)])
-    return next((i for i in likely.tolist() if sample[i : i + length] in training_text), None)
+def _cut(chunks: Iterable[str]) -> Iterator[str]:
+    """The same text in chunks of at most a piece's length."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), _PIECE_CHARACTERS):
+            yield chunk[at : at + _PIECE_CHARACTERS]
+
+
+def _words(chunks: Iterable[str], longest: int) -> Iterator[str]:
+    """The words of a text; one of more than `longest` characters may lose some, but not become so short."""
+
+    def lists() -> Iterator[list[str]]:
+        rest = ""
+        for chunk in _cut(chunks):
+            text = rest + chunk
+            words = text.split()
+            rest = "" if text[-1].isspace() else words.pop()[: longest + 1]
+            yield words
+        yield rest.split()
+
+    return chain.from_iterable(lists())
+
+
+def _overlapping(chunks: Iterable[str], overlap: int) -> Iterator[tuple[int, str]]:
+    """Pieces of a text and where each begins, so that every window of overlap + 1 is whole in one of them."""
+    size = max(_PIECE_CHARACTERS, overlap + 1)
+    start, rest = 0, ""
+    for chunk in _cut(chunks):
+        rest += chunk
+        if len(rest) >= size + overlap:
+            yield start, rest[: size + overlap]
+            start, rest = start + size, rest[size:]
+    yield start, rest
+
+
+class _Powers:
+    """base^0, base^1, … and their inverses, modulo 2^64, for texts of up to `count` characters."""
+
+    def __init__(self, count: int) -> None:
+        self.up, self.down = (self._of(base, count) for base in (_BASE, _INVERSE))
+
+    @staticmethod
+    def _of(base: int, count: int) -> _Hashes:
+        factors = np.full(count, base, dtype=np.uint64)
+        factors[:1] = 1
+        return np.cumprod(factors, dtype=np.uint64)
+
+
+class _Windows:
+    """A text and the hashes of its windows, from the sums of character_i · base^i up to each place."""
+
+    def __init__(self, text: str, powers: _Powers) -> None:
+        self.text, self._powers = text, powers
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        self._sums = np.zeros(len(codes) + 1, dtype=np.uint64)
+        np.cumsum(codes * powers.up[: len(codes)], out=self._sums[1:])
+
+    def hashes(self, length: int) -> _Hashes:
+        """The hash of every window of `length`."""
+        count = len(self.text) - length + 1
+        hashes = self._sums[length:] - self._sums[:count]
+        hashes *= self._powers.down[:count]
+        return hashes
+
+    def first_common(self, other: "_Windows", length: int) -> tuple[int, int] | None:
+        """Where the first window of `length` starts here that stands in `other` too, and where there."""
+        hashes, others = self.hashes(length), other.hashes(length)
+        ordered = np.unique(hashes)
+        # The hashes' upper 16 bits rule out nearly every window before the search among whole ones.
+        upper = np.zeros(1 << 16, dtype=bool)
+        upper[ordered >> np.uint64(48)] = True
+        others = others[upper[others >> np.uint64(48)]]
+        places = np.minimum(np.searchsorted(ordered, others), len(ordered) - 1)
+        known = np.zeros(len(ordered), dtype=bool)
+        known[places[ordered[places] == others]] = True
+        for start in np.flatnonzero(known[np.searchsorted(ordered, hashes)]).tolist():
+            there = other.text.find(self.text[start : start + length])
+            if there >= 0:
+                return start, there
+        return None

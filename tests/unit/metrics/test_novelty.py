@@ -1,8 +1,11 @@
 """Novelty against brute force, and on texts whose answer is known."""
 
 import importlib
+import itertools
 import random
 import time
+import tracemalloc
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -25,27 +28,50 @@ def brute_force(sample, training_text):
     return Match(0, "", 0, 0)
 
 
-@given(st.one_of(st.tuples(letters, letters), st.tuples(any_text, any_text)))
-def test_longest_match_agrees_with_brute_force(texts):
-    assert longest_match(*texts) == brute_force(*texts)
+def cut(text, places):
+    """The text in chunks that end at these places, some of them empty."""
+    bounds = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
-@given(any_text, any_text, st.text(min_size=1, max_size=20), any_text, any_text)
-def test_a_planted_passage_is_found(before, after, passage, left, right):
-    match = longest_match(before + passage + after, left + passage + right)
+def of_pieces(size):
+    return patch.object(MODULE, "_PIECE_CHARACTERS", size)
+
+
+places = st.lists(st.integers(0, 99), max_size=5)
+pieces = st.sampled_from([1, 2, 3, 7, 1 << 18])
+
+
+@given(st.one_of(st.tuples(letters, letters), st.tuples(any_text, any_text)), places, pieces)
+def test_longest_match_agrees_with_brute_force_wherever_the_text_is_cut(texts, places, size):
+    sample, training = texts
+    with of_pieces(size):
+        assert longest_match(sample, cut(training, places)) == brute_force(sample, training)
+
+
+@given(any_text, any_text, st.text(min_size=1, max_size=20), any_text, any_text, places)
+def test_a_planted_passage_is_found(before, after, passage, left, right, places):
+    training = left + passage + right
+    match = longest_match(before + passage + after, cut(training, places))
     assert match.length >= len(passage)
     assert (before + passage + after)[match.sample_start :].startswith(match.text)
-    assert (left + passage + right)[match.training_start :].startswith(match.text)
+    assert training[match.training_start :].startswith(match.text)
 
 
-def test_longest_match_across_the_edges_of_chunks(monkeypatch):
+def test_longest_match_across_the_edges_of_pieces_and_chunks():
     rng = random.Random(0)
     training = "".join(rng.choices("abc", k=997))
-    for chunk in (1, 7, 64, 997):
-        monkeypatch.setattr(MODULE, "_CHUNK_CHARACTERS", chunk)
-        for start in (0, 1, 60, 936, 957):
-            sample = "xx" + training[start : start + 40] + "y"
-            assert longest_match(sample, training) == Match(40, training[start : start + 40], 2, start)
+    for size, start in itertools.product((1, 7, 64, 997), (0, 1, 60, 936, 957)):
+        sample = "xx" + training[start : start + 40] + "y"
+        with of_pieces(size):
+            for places in ([], [start + 1], [start + 20, start + 39], [100, 101, 500]):
+                match = longest_match(sample, cut(training, places))
+                assert match == Match(40, training[start : start + 40], 2, start)
+
+
+def test_an_earlier_passage_of_the_sample_wins_also_where_it_stands_later_in_the_text():
+    with of_pieces(4):
+        assert longest_match("abc-xyz", ["..xyz..xyz....abc..abc.."]) == Match(3, "abc", 0, 14)
 
 
 def test_colliding_hashes_are_told_apart():
@@ -54,7 +80,7 @@ def test_colliding_hashes_are_told_apart():
     for _ in range(11):
         word += word.translate(str.maketrans("ab", "ba"))
     opposite = word.translate(str.maketrans("ab", "ba"))
-    match = longest_match(word, opposite)
+    match = longest_match(word, [opposite])
     assert match.length < len(word)
     assert match.text in opposite
 
@@ -65,7 +91,7 @@ def test_longest_match_of_2000_characters_in_2_million_is_quick():
     training = " ".join(rng.choices(words, k=400_000))[:2_000_000]
     sample = " ".join(rng.choices(words, k=400))[:1900] + training[1_234_567:1_234_667]
     start = time.perf_counter()
-    match = longest_match(sample, training)
+    match = longest_match(sample, [training])
     assert time.perf_counter() - start < 5  # about 0.5 s when the machine is free
     assert match.length >= 100
     assert training[match.training_start :].startswith(match.text)
@@ -82,6 +108,33 @@ def test_recall_agrees_with_brute_force(sample, training, n):
     assert ngram_recall(sample, training, n) == expected
 
 
+blanks = st.text(alphabet=" \n\u2003\x1cxyz", max_size=40)
+
+
+@given(blanks, blanks, places, st.integers(1, 3), pieces)
+def test_novelty_is_the_same_of_a_text_and_of_its_chunks(sample, training, places, n, size):
+    whole = Novelty(
+        len(sample), brute_force(sample, training), ngram_recall(sample.split(), training.split(), n), n
+    )
+    with of_pieces(size):
+        assert novelty(sample, lambda: cut(training, places), n) == whole
+        assert novelty(sample, training, n) == whole
+
+
+@pytest.mark.parametrize("line", ["one line of a text, again and again\n", "withoutanyblank"])
+def test_novelty_holds_a_piece_of_the_text_and_no_more(line):
+    chunk = line * (100_000 // len(line))
+    sample = "two lines of a text, again and again without any blank"
+    told = {}
+    for count in (10, 40):
+        tracemalloc.start()
+        told[count] = novelty(sample, lambda count=count: itertools.repeat(chunk, count))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 20e6  # bytes; the words of 40 chunks would be 50 MB
+    assert told[10] == told[40]
+
+
 def test_recall_of_what_is_known():
     training = ["a", "car", "drives", "straight", "off", "the", "edge", "of", "a", "high", "sea", "cliff"]
     assert ngram_recall(training, training) == 1
@@ -93,7 +146,12 @@ def test_recall_of_what_is_known():
 
 
 def test_empty_texts():
-    assert longest_match("", "abc") == longest_match("abc", "") == Match(0, "", 0, 0)
+    assert (
+        longest_match("", ["abc"])
+        == longest_match("abc", [""])
+        == longest_match("abc", [])
+        == Match(0, "", 0, 0)
+    )
     assert novelty("", "").recall is None
 
 

@@ -241,7 +241,7 @@ class LanguageModel:
 
         Raises: DataError if that text is gone or has changed; ConfigError if the model is of no run.
         """
-        return novelty(text, "".join(self.source_of("train").chunks()))
+        return novelty(text, self.source_of("train").chunks)
 
     def log_prob(self, line: str) -> float:
         """log P of one line, in nats, its end included."""
