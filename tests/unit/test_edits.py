@@ -1,4 +1,4 @@
-"""The channel of the spelling corrector: distances against a full matrix, costs against figures by hand."""
+"""The channel of the spelling corrector: words near by, costs against figures by hand."""
 
 import math
 
@@ -6,51 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.decoding import Edits, WordList, edit_distance
+from recurra.decoding import Edits, WordList
+from recurra.metrics import edit_distance
 
 WORDS = st.text("abc", max_size=7)
-
-
-def full_matrix(a, b):
-    """Optimal string alignment: Levenshtein's recursion with neighbours that swap, all of it, no bound."""
-    d = {(i, j): i + j for i in range(len(a) + 1) for j in range(len(b) + 1) if not i or not j}
-    for i in range(1, len(a) + 1):
-        for j in range(1, len(b) + 1):
-            ways = [d[i - 1, j] + 1, d[i, j - 1] + 1, d[i - 1, j - 1] + (a[i - 1] != b[j - 1])]
-            if i > 1 and j > 1 and a[i - 2 : i] == b[j - 2 : j][::-1]:
-                ways.append(d[i - 2, j - 2] + 1)
-            d[i, j] = min(ways)
-    return d[len(a), len(b)]
-
-
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 20])
-@given(WORDS, WORDS)
-def test_the_distance_is_that_of_the_full_matrix_up_to_the_most(most, word, typed):
-    want = min(full_matrix(word, typed), most + 1)
-    assert edit_distance(word, typed, most) == want
-    assert edit_distance(typed, word, most) == want
-
-
-@pytest.mark.parametrize(
-    ("word", "typed", "distance"),
-    [
-        ("", "", 0),
-        ("", "ab", 2),
-        ("the", "teh", 1),
-        ("kitten", "sitting", 3),
-        ("ca", "abc", 3),
-        ("abc", "b", 2),
-    ],
-)
-def test_distances_known_beforehand(word, typed, distance):
-    assert edit_distance(word, typed, 9) == distance
-    assert full_matrix(word, typed) == distance
 
 
 @given(st.sets(WORDS, min_size=1, max_size=25), st.text("abcz", max_size=7), st.integers(0, 3))
 def test_no_word_within_the_edits_is_missed(words, typed, edits):
     near = WordList(dict.fromkeys(words, 1)).near(typed, edits)
-    assert {word for word in words if full_matrix(word, typed) <= edits} <= set(near) <= words
+    assert {word for word in words if edit_distance(word, typed, most=99) <= edits} <= set(near) <= words
     assert near == sorted(near)
 
 
@@ -83,7 +48,7 @@ def test_the_cost_is_the_sum_over_the_errors_and_never_below_any_way_of_fewer(wo
         round(first_letter / 2)
     )  # two nats each, at the word's beginning
     assert -1e-9 < first_letter < 2 * max(1, len(errors)) + 1e-9
-    assert len(errors) >= full_matrix(word, typed)
+    assert len(errors) >= edit_distance(word, typed, most=99)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from recurra.decoding.beam import (
     stream_search,
 )
 from recurra.decoding.completion import Completion, complete
-from recurra.decoding.edits import Edits, WordList, edit_distance
+from recurra.decoding.edits import Edits, WordList
 from recurra.decoding.lattice import Alternative, Path, best_paths
 from recurra.decoding.sampling import Step, sample_ids
 from recurra.decoding.transforms import LogitsTransform, chain, forbid, temperature, top_k, top_p
@@ -30,7 +30,6 @@ __all__ = [
     "best_paths",
     "chain",
     "complete",
-    "edit_distance",
     "forbid",
     "sample_ids",
     "stream_search",

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -232,20 +232,3 @@ class WordList:
         for letter in word:
             bag[self._letters[letter]] += 1
         return bag
-
-
-def edit_distance(word: str, typed: str, most: int) -> int:
-    """The number of edits between two words (letters changed, left out, added, or two side by side swapped),
-    or most + 1 where there are more."""
-    before: Sequence[int] = []
-    row: list[int] = list(range(len(typed) + 1))
-    for i, letter in enumerate(word, start=1):
-        before, last, row = row, before, [i]
-        for j, other in enumerate(typed, start=1):
-            best = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == typed[j - 2] and word[i - 2] == other:
-                best = min(best, last[j - 2] + 1)
-            row.append(best)
-        if min(row) > most and min(before) > most:
-            return most + 1
-    return min(row[-1], most + 1)

@@ -1,5 +1,6 @@
-"""Figures from arrays and texts: perplexity, mixtures, novelty, labels."""
+"""Figures from arrays and texts: perplexity, mixtures, novelty, labels, words."""
 
+from recurra.metrics.edit_distance import edit_distance
 from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliability
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
@@ -14,6 +15,7 @@ __all__ = [
     "Novelty",
     "Reliability",
     "best_mixture",
+    "edit_distance",
     "exp_or_infinite",
     "longest_match",
     "mixture_losses",

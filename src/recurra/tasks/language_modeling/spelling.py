@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recurra.decoding import Alternative, Edits, WordList, best_paths, edit_distance
+from recurra.decoding import Alternative, Edits, WordList, best_paths
 from recurra.errors import ConfigError, DataError
 from recurra.files import read_lines
 from recurra.layers import rows_of_state
+from recurra.metrics import edit_distance
 from recurra.models import Speller
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
