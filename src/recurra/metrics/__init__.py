@@ -5,15 +5,18 @@ from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliabilit
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite, perplexity_text
+from recurra.metrics.words import ClozeFigures, SpellingFigures
 
 __all__ = [
     "ClassFigures",
+    "ClozeFigures",
     "EntityFigures",
     "Hits",
     "LikelihoodFigures",
     "Match",
     "Novelty",
     "Reliability",
+    "SpellingFigures",
     "best_mixture",
     "edit_distance",
     "exp_or_infinite",

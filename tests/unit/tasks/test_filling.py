@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.errors import ConfigError
-from recurra.tasks.language_modeling.filling import GAP, ClozeFigures, GapFiller
+from recurra.metrics import ClozeFigures
+from recurra.tasks.language_modeling.filling import GAP, GapFiller
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\na cat ran to the log\nthe mat lay on a log\n"
 

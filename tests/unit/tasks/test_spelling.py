@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError
+from recurra.metrics import SpellingFigures
 from recurra.tasks.language_modeling.spelling import (
     WORD,
     Change,
     Correction,
     SpellingCorrector,
-    SpellingFigures,
     SpellingOptions,
     count_words,
     evaluate_text,

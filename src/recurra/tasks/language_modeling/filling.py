@@ -9,13 +9,13 @@ import math
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
+from recurra.metrics import ClozeFigures
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.spelling import WORD
 
@@ -30,27 +30,6 @@ class Filling:
     words: tuple[str, ...]
     text: str
     probability: float
-
-
-@dataclass(frozen=True)
-class ClozeFigures:
-    """How often the word that was taken out comes first, and among the first five."""
-
-    gaps: int
-    first: int
-    among_five: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        shares = {"accuracy": self.first / max(1, self.gaps), "top_5": self.among_five / max(1, self.gaps)}
-        return asdict(self) | shares
-
-    def sentence(self) -> str:
-        """For people."""
-        return (
-            f"{self.first / max(1, self.gaps):.1%} of {self.gaps:,} words found, "
-            f"{self.among_five / max(1, self.gaps):.1%} among the first five"
-        )
 
 
 class GapFiller:

@@ -10,15 +10,15 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from recurra.decoding import Alternative, Edits, WordList, best_paths
 from recurra.errors import ConfigError, DataError
 from recurra.files import read_lines
 from recurra.layers import rows_of_state
-from recurra.metrics import edit_distance
+from recurra.metrics import SpellingFigures, edit_distance
 from recurra.models import Speller
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
@@ -73,37 +73,6 @@ class Correction:
 
     text: str
     changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True)
-class SpellingFigures:
-    """How a corrector does where the right words are known."""
-
-    misspelt: int
-    mended: int
-    right: int
-    left_alone: int
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the misspelt words that were mended to the right word."""
-        return self.mended / max(1, self.misspelt)
-
-    @property
-    def specificity(self) -> float:
-        """Share of the right words that were left alone."""
-        return self.left_alone / max(1, self.right)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return asdict(self) | {"accuracy": self.accuracy, "specificity": self.specificity}
-
-    def sentence(self) -> str:
-        """For people."""
-        text = f"{self.accuracy:.1%} of {self.misspelt:,} misspelt words mended"
-        if self.right:
-            text += f", {self.specificity:.2%} of {self.right:,} right words left alone"
-        return text
 
 
 class SpellingCorrector:
