@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.decoding.beam import BeamOptions, LengthPenalty, SearchedModel, beam_search, stream_search
-from recurra.decoding.beam_errors import FaultShares, fault_of
 from recurra.decoding.constraints import has_phrases
 from recurra.errors import ConfigError
 from recurra.kernels.best_symbols import best_symbols
 from recurra.layers import SoftmaxOutput
 from recurra.layers.output import OutputScores
+from recurra.metrics.beam_errors import FaultShares, fault_of
 
 END, BEGIN = 0, 4
 SYMBOLS = 4  # the end among them

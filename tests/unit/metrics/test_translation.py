@@ -3,7 +3,7 @@
 import pytest
 import sacrebleu
 
-from recurra.decoding.beam_errors import FaultShares
+from recurra.metrics.beam_errors import FaultShares
 from recurra.metrics.translation import bleu_by_length, count_texts, distinct
 from recurra.tasks.seq2seq.beam_doctor import Tried, advice
 

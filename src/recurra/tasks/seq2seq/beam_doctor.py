@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from recurra.data.readers.pairs import Pair
-from recurra.decoding.beam_errors import Fault, FaultShares, fault_of
+from recurra.metrics.beam_errors import Fault, FaultShares, fault_of
 from recurra.metrics.translation import count_texts
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.pair_model import PairModel
