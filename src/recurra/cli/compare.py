@@ -176,18 +176,21 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
 
 
 def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
-    from recurra.reports import write_comparison
+    from recurra.reports import curves_together, write_comparison
     from recurra.runs import RunFolder
 
     records = {
         one.name: RunFolder.open(run).metrics.read() for one, run in zip(found.models, runs, strict=True)
     }
-    mixtures = [_mixed(one) for one in found.mixtures]
     write_comparison(
         page,
-        text=found.text,
+        title="Language models side by side",
+        subtitle=(
+            f"on {found.text}; perplexity is per symbol of each model, the two columns after <unk> are of "
+            "the whole text with unknown symbols spelt out"
+        ),
         columns=["run", "model", *_FIGURES],
         rows=_rows(found),
-        notes=mixtures,
-        records=records,
+        notes=[f"mixed, {_mixed(one)}" for one in found.mixtures],
+        curves=curves_together(records, figure="bits_per_character", axis="validation, bits per character"),
     )

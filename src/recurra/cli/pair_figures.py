@@ -54,9 +54,11 @@ def show_pair_figures(
     if by_length:
         found["by_length"] = series
     if picture is not None:
-        from recurra.reports.translation import bleu_by_length, write_png
+        from recurra.reports.drawing import score_by_length, write_png
 
-        write_png(picture, bleu_by_length, series)
+        write_png(
+            picture, score_by_length, series, score="BLEU", length="words of the source (how many texts)"
+        )
     if as_json:
         typer.echo(json.dumps(_finite(found), allow_nan=False, ensure_ascii=False))
         return

@@ -160,7 +160,7 @@ def _said(
 def _write_map(model: "PairModel", pair: "Pair", answer: "Answer", path: Path) -> None:
     from dataclasses import replace
 
-    from recurra.reports.translation import heat_map, write_png
+    from recurra.reports.drawing import heat_map, write_png
 
     found = model.attention(replace(pair, targets=(answer.text,)))
     write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)

@@ -11,7 +11,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.data.synthetic import dates as corpus
 from recurra.demos.side_by_side import claim_folder
 from recurra.files import write_text
-from recurra.reports.translation import heat_map, write_png
+from recurra.reports.drawing import heat_map, write_png
 from recurra.tasks.seq2seq.facade import AttentionMap, Translator
 from recurra.tasks.seq2seq.figures import PairFigures
 from recurra.training import ProgressBar

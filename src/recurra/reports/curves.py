@@ -1,17 +1,19 @@
-"""Learning curves as SVG."""
+"""Learning curves and reliability diagrams as SVG."""
 
-import io
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recurra.errors import RunError
+from recurra.reports.drawing import as_svg
 
-# One seed for the ids inside a picture: the same run gives the same bytes.
-STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Record = Mapping[str, Any]
+Points = Sequence[tuple[float, float]]
 
 
-def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
+def learning_curve(records: Sequence[Record], *, unit: str) -> str:
     """Loss, gradient norm and learning rate over steps, as SVG text that a page can hold.
 
     `records` are those of metrics.jsonl. Raises: RunError if none of them is of training.
@@ -20,69 +22,33 @@ def learning_curve(records: Sequence[Mapping[str, Any]], *, unit: str) -> str:
     validation = [record for record in records if record["kind"] == "validation"]
     if not training and not validation:
         raise RunError("the run has no metrics to draw yet; train it for some more steps.")
-    import matplotlib
-
-    matplotlib.use("svg")
-    with matplotlib.rc_context(STYLE):
-        return _draw(training, validation, unit)
+    return as_svg(_draw_learning, training, validation, unit)
 
 
-def curves_together(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Validation, in bits per character, over the time that each run had trained, as SVG text.
+def curves_together(runs: Mapping[str, Sequence[Record]], *, figure: str, axis: str) -> str:
+    """One figure of the validations over the time that each run had trained, as SVG text.
 
-    `runs` are the records of their metrics.jsonl by their names. Empty where none has a validation.
+    `runs` are the records of their metrics.jsonl by their names, `figure` the key in them, `axis` what is
+    written beside it. Empty where no validation has it.
     """
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 4.2), layout="constrained")
-        axes = figure.subplots()
-        for name, records in runs.items():
-            points = [
-                (record["elapsed_s"] / 60, record["bits_per_character"])
-                for record in records
-                if record["kind"] == "validation" and "bits_per_character" in record
-            ]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker="o", ms=3, lw=1.2, label=name)
-        if not axes.lines:
-            return ""
-        axes.set_xlabel("minutes of training")
-        axes.set_ylabel("validation, bits per character")
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.25)
-        return svg_of(figure)
+    points = {
+        name: [
+            (record["elapsed_s"] / 60, record[figure])
+            for record in records
+            if record["kind"] == "validation" and figure in record
+        ]
+        for name, records in runs.items()
+    }
+    return as_svg(_draw_together, points, axis) if any(points.values()) else ""
 
 
 def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
     """Share right over the probability said, a point a bin (count, said, right), as SVG; empty for none."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib.figure import Figure
-
     filled = [(count, said, right) for count, said, right in bins if count]
-    if not filled:
-        return ""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.2, 4.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--")
-        counts, said, right = zip(*filled, strict=True)
-        axes.plot(said, right, color="#2c6fbb", lw=1.2)
-        axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color="#2c6fbb")
-        axes.set_xlabel("probability said")
-        axes.set_ylabel("share right (larger points: more)")
-        axes.set_xlim(0, 1.02)
-        axes.set_ylim(0, 1.02)
-        axes.grid(alpha=0.25)
-        return svg_of(figure)
+    return as_svg(_draw_reliability, filled) if filled else ""
 
 
-def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], unit: str) -> str:
+def _draw_learning(training: Sequence[Record], validation: Sequence[Record], unit: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5.2), layout="constrained")
@@ -108,13 +74,36 @@ def _draw(training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[st
     rate = bottom.twinx()
     rate.plot(steps, [record["learning_rate"] for record in training], color="#2a9d5c", lw=0.8)
     rate.set_ylabel("learning rate", color="#2a9d5c")
-    return svg_of(figure)
+    return figure
 
 
-def svg_of(figure: Any) -> str:
-    """A figure as an element that a page can hold."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    picture = text[text.index("<svg") :]
-    return re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
+def _draw_together(runs: Mapping[str, Points], axis: str) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, points in runs.items():
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", ms=3, lw=1.2, label=name)
+    axes.set_xlabel("minutes of training")
+    axes.set_ylabel(axis)
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def _draw_reliability(bins: Sequence[tuple[float, float, float]]) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--")
+    counts, said, right = zip(*bins, strict=True)
+    axes.plot(said, right, color="#2c6fbb", lw=1.2)
+    axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color="#2c6fbb")
+    axes.set_xlabel("probability said")
+    axes.set_ylabel("share right (larger points: more)")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.25)
+    return figure

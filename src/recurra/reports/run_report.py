@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from recurra.files import write_text
-from recurra.reports.curves import curves_together, learning_curve
+from recurra.reports.curves import learning_curve
 from recurra.runs import RunFolder
 
 
@@ -69,25 +68,21 @@ def write_report(
 def write_comparison(
     path: Path,
     *,
-    text: str,
+    title: str,
+    subtitle: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
-    notes: Sequence[str],
-    records: Mapping[str, Sequence[Mapping[str, Any]]],
+    notes: Sequence[str] = (),
+    curves: str = "",
 ) -> None:
-    """Write a page that shows runs side by side: a table, what is to be said of it, and all learning curves.
+    """Write a page that shows runs side by side: a table, notes on it, and their learning curves.
 
-    `records` are those of each run's metrics.jsonl, by its name; runs without validations have no curve.
+    `curves` are SVG of ours, as `curves_together` draws them.
 
     Raises: StorageError if it cannot be written.
     """
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
     page = environment.get_template("comparison.html").render(
-        title="Language models side by side",
-        text=text,
-        columns=columns,
-        rows=rows,
-        notes=notes,
-        curves=Markup(curves_together(records)),
+        title=title, subtitle=subtitle, columns=columns, rows=rows, notes=notes, curves=Markup(curves)
     )
     write_text(path, page)

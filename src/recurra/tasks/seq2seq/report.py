@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recurra.reports import Table, write_report
-from recurra.reports.translation import as_svg, heat_map
+from recurra.reports.drawing import as_svg, heat_map
 from recurra.runs import RunFolder
 from recurra.tasks.seq2seq.facade import PairModel
 

@@ -1,18 +1,20 @@
-"""Pictures of what an encoder-decoder does: where it looked, how well it does by the length of a source."""
+"""How a picture becomes SVG or PNG, and pictures of numbers that several pages and commands draw."""
 
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.files import written_whole
-from recurra.reports.curves import STYLE, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# One seed for the ids inside a picture: the same numbers give the same bytes.
+STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
 _MOST = 60  # names on a side: more could not be read
 _CELL = 0.3  # inches
 _COLOURS = ("#2c6fbb", "#c0392b", "#2a9d5c", "#b9770e")
@@ -42,25 +44,30 @@ def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "F
     return figure
 
 
-def bleu_by_length(series: Mapping[str, Sequence[tuple[str, float, int]]]) -> "Figure":
-    """BLEU over the words of a source, a line for each model; a point is (lengths, BLEU, how many texts)."""
+def score_by_length(
+    series: Mapping[str, Sequence[tuple[str, float, int]]], *, score: str, length: str
+) -> "Figure":
+    """A score over stretches of lengths, a line for each name; a point is (lengths, score, how many).
+
+    `score` and `length` say what the axes are.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.add_subplot()
     for colour, (name, points) in zip(_COLOURS * len(series), series.items(), strict=False):
-        axes.plot(range(len(points)), [bleu for _, bleu, _ in points], marker="o", color=colour, label=name)
+        axes.plot(range(len(points)), [value for _, value, _ in points], marker="o", color=colour, label=name)
     points = next(iter(series.values()), ())
     axes.set_xticks(range(len(points)), [f"{lengths}\n({count})" for lengths, _, count in points])
-    axes.set_xlabel("words of the source (how many texts)")
-    axes.set_ylabel("BLEU")
+    axes.set_xlabel(length)
+    axes.set_ylabel(score)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure
 
 
-def as_svg(draw: Any, *given: Any, **named: Any) -> str:
+def as_svg(draw: Callable[..., "Figure"], *given: Any, **named: Any) -> str:
     """A picture of `draw` as an element that a page can hold."""
     import matplotlib
 
@@ -68,7 +75,16 @@ def as_svg(draw: Any, *given: Any, **named: Any) -> str:
         return svg_of(draw(*given, **named))
 
 
-def write_png(path: Path, draw: Any, *given: Any, **named: Any) -> None:
+def svg_of(figure: "Figure") -> str:
+    """A figure as an element that a page can hold; `STYLE` is to be in force."""
+    buffer = StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    picture = text[text.index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
+
+
+def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:
     """Write a picture of `draw` as PNG.
 
     Raises: StorageError if it cannot be written.

@@ -1,0 +1,67 @@
+"""Pictures and pages: what stands on them, and that the same numbers give the same bytes."""
+
+import numpy as np
+
+from recurra.reports import curves_together, reliability_diagram, write_comparison
+from recurra.reports.drawing import as_svg, heat_map, score_by_length, write_png
+
+SERIES = {
+    "one": [("1 to 5", 20.0, 3), ("6 to 10", 10.0, 4)],
+    "two": [("1 to 5", 22.0, 3), ("6 to 10", 9.0, 4)],
+}
+
+
+def test_a_score_over_lengths_is_drawn_with_its_own_names():
+    (axes,) = score_by_length(SERIES, score="chrF", length="characters").axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("characters", "chrF")
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1 to 5\n(3)", "6 to 10\n(4)"]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[20.0, 10.0], [22.0, 9.0]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_a_heat_map_names_what_cannot_be_seen():
+    (axes,) = heat_map(np.eye(3)[:2], columns=["a", " ", "$"], rows=["", "\n"]).axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "(blank)", r"\$"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["(end)", "(line)"]
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    drawn = [as_svg(score_by_length, SERIES, score="BLEU", length="words") for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0].startswith("<svg")
+    assert "<metadata>" not in drawn[0]
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, heat_map, np.eye(2), columns="ab", rows="ab")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_nothing_to_draw_is_no_picture():
+    without = {
+        "counted": [{"kind": "final", "loss": 1.0}],
+        "other": [{"kind": "validation", "elapsed_s": 1.0}],
+    }
+    assert curves_together(without, figure="bleu", axis="BLEU") == ""
+    assert reliability_diagram([(0, 0.0, 0.0)]) == ""
+
+
+def test_a_comparison_says_what_it_is_given_and_escapes_it(tmp_path):
+    records = [{"kind": "validation", "elapsed_s": 60.0 * i, "bleu": 10.0 * i} for i in range(3)]
+    write_comparison(
+        tmp_path / "page.html",
+        title="Translators & others",
+        subtitle="on <dates>",
+        columns=["run", "BLEU"],
+        rows=[["a<b", "20"]],
+        notes=["the first is best"],
+        curves=curves_together({"a": records}, figure="bleu", axis="validation, BLEU"),
+    )
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for text in (
+        "Translators &amp; others",
+        "on &lt;dates&gt;",
+        "a&lt;b",
+        "<p>the first is best</p>",
+        "<svg",
+    ):
+        assert text in page
+    assert "validation, BLEU" in page
