@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "recurra"
 FLOORS = (
-    ("lazy", "remember", "processors", "errors", "config", "files"),
+    ("lazy", "remember", "plain", "processors", "errors", "config", "files"),
     ("cells",),
     ("kernels",),
     ("layers",),

@@ -1,6 +1,5 @@
 """`recurra beam-errors RUN`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from recurra.cli.options import config_options
 from recurra.config import SearchPart
+from recurra.plain import json_line
 
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.beam_doctor import Diagnosis, Tried
@@ -71,7 +71,7 @@ def beam_errors(
             "advice": told,
             "answers": [one.to_dict() for one in diagnoses],
         }
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json_line(found))
     else:
         typer.echo(f"\n{told}")
 

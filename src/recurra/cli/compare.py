@@ -1,11 +1,11 @@
 """`recurra compare RUN…`."""
 
-import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from recurra.plain import json_line
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.comparison import Comparison, Mixture
@@ -78,7 +78,7 @@ def compare(
     if page is not None:
         _write_page(page, found, chosen)
     if as_json:
-        typer.echo(json.dumps(_as_dict(found)))
+        typer.echo(json_line(found.to_dict()))
         return
     _print(found)
     if page is not None:
@@ -160,19 +160,6 @@ def _rows(found: "Comparison") -> list[list[str]]:
         ]
         for one in found.models
     ]
-
-
-def _as_dict(found: "Comparison") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "text": found.text,
-        "models": [one.to_dict() for one in found.models],
-        "mixtures": [
-            asdict(one) | {"perplexity": None if one.perplexity == math.inf else one.perplexity}
-            for one in found.mixtures
-        ],
-    }
 
 
 def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:

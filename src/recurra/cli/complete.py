@@ -1,10 +1,11 @@
 """`recurra complete RUN TEXT`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recurra.plain import json_line
 
 
 def complete(
@@ -22,7 +23,7 @@ def complete(
 
     found = load_language_model(run).complete(text, k=k, length=length)
     if as_json:
-        typer.echo(json.dumps([{"ending": e, "probability": p} for e, p in found], ensure_ascii=False))
+        typer.echo(json_line([{"ending": e, "probability": p} for e, p in found]))
         return
     if not found:
         typer.echo("the model knows no way to go on from there", err=True)

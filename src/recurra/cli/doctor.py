@@ -1,6 +1,5 @@
 """`recurra doctor`: what this installation is and can do, what it lacks, and what to type."""
 
-import json
 import os
 import platform
 import re
@@ -13,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from recurra.plain import json_line
 from recurra.processors import THREAD_VARIABLES, processors, set_by_quota
 
 # How the system's package managers call a C++ compiler and Python's headers.
@@ -51,7 +51,7 @@ def doctor(
     )
     missing = [*_missing_packages(extras), *_missing_for_kernels(facts["native kernels"])]
     if as_json:
-        typer.echo(json.dumps(facts | {"missing": [each._asdict() for each in missing]}))
+        typer.echo(json_line(facts | {"missing": [each._asdict() for each in missing]}))
         return
     for name, value in facts.items():
         typer.echo(f"{name:<20} {value}")

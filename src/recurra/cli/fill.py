@@ -1,10 +1,11 @@
 """`recurra fill RUN TEXT`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recurra.plain import json_line
 
 
 def fill(
@@ -48,12 +49,12 @@ def fill(
     filler = GapFiller(load_language_model(run), other, proposals=proposals)
     if evaluate is not None:
         figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
-        typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
+        typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
         return
     found = filler.fill(text, k=k)
     if as_json:
         rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        typer.echo(json_line(rows))
         return
     if not found:
         typer.echo("no word that the model knows is possible there", err=True)

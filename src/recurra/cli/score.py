@@ -1,11 +1,12 @@
 """`recurra score RUN`."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from recurra.plain import json_line
 
 
 def score(
@@ -43,14 +44,11 @@ def score(
         scores.sort(key=lambda one: -one.log_prob)
     for one in scores:
         if as_json:
-            record: dict[str, Any] = {"line": one.line}  # JSON has neither infinity nor NaN
-            record |= {"log_prob": _finite(one.log_prob), "perplexity": _finite(one.perplexity)}
-            record |= {"unknown": one.unknown}
+            record: dict[str, Any] = {"line": one.line, "log_prob": one.log_prob}
+            record |= {"perplexity": one.perplexity, "unknown": one.unknown}
             if tokens and one.symbols:
-                record["tokens"] = [
-                    (symbol, _finite(log_p)) for symbol, log_p in zip(one.symbols, one.log_probs, strict=True)
-                ]
-            typer.echo(json.dumps(record, ensure_ascii=False, allow_nan=False))
+                record["tokens"] = list(zip(one.symbols, one.log_probs, strict=True))
+            typer.echo(json_line(record))
             continue
         perplexity_text = "-" if math.isnan(one.perplexity) else f"{one.perplexity:.2f}"
         typer.echo(f"{one.log_prob:.4f}\t{perplexity_text}\t{one.line}")
@@ -67,7 +65,3 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"weights: got {text!r}, expected numbers with commas between them.") from error
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -1,10 +1,11 @@
 """`recurra spell RUN`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from recurra.plain import json_line
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.spelling import SpellingCorrector
@@ -83,13 +84,13 @@ def spell(
             corrector, text, pairs, one_in=one_in or 12, seed=1 if seed is None else seed
         )
     if figures is not None:
-        typer.echo(json.dumps(figures.to_dict()) if as_json else figures.sentence())
+        typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
         return
     for line in lines_of(file):
         found = corrector.correct(line)
         if as_json:
             changes = [{"typed": c.typed, "corrected": c.corrected, "start": c.start} for c in found.changes]
-            typer.echo(json.dumps({"text": found.text, "changes": changes}, ensure_ascii=False))
+            typer.echo(json_line({"text": found.text, "changes": changes}))
             continue
         typer.echo(found.text)
         if explain:

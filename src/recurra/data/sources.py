@@ -11,6 +11,7 @@ from typing import NamedTuple
 from recurra.data.cache import cache_folder, digest, remembered
 from recurra.errors import DataError
 from recurra.files import read_text_chunks, write_text
+from recurra.plain import json_line
 
 # A file changed within this time of being read may keep its time stamp: then it is read again.
 _STAMP_RESOLUTION_NS = 2_000_000_000
@@ -70,7 +71,7 @@ class TextSource:
             pass
         facts = _read_facts(self.path)
         if time.time_ns() - status.st_mtime_ns > _STAMP_RESOLUTION_NS:
-            write_text(note, json.dumps({"stamp": stamp, **facts._asdict()}))
+            write_text(note, json_line({"stamp": stamp, **facts._asdict()}))
         return facts
 
     @property

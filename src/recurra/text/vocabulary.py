@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
+from recurra.plain import json_text
 
 UNK = "<unk>"
 EOS = "<eos>"
@@ -101,7 +102,7 @@ class Vocabulary:
     def save(self, path: Path, unit: str) -> None:
         """Write the symbols as JSON, with the unit they are of."""
         content = {"kind": _KIND, "unit": unit, "symbols": self.symbols}
-        write_text(path, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+        write_text(path, json_text(content, indent=0) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> tuple["Vocabulary", str]:

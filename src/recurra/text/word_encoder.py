@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
+from recurra.plain import json_text
 from recurra.remember import Remembered
 from recurra.text.vocabulary import UNK, Vocabulary
 
@@ -137,7 +138,7 @@ class WordEncoder:
             "characters": self.characters.symbols,
             "trigrams": self.trigrams.symbols,
         }
-        write_text(path, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+        write_text(path, json_text(content, indent=0) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "WordEncoder":

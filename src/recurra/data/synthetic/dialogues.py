@@ -6,12 +6,12 @@
 Now and then the traveller thinks better of it, and the next city has the other slot.
 """
 
-import json
 import random
 from pathlib import Path
 
 from recurra.data.synthetic.flights import CITIES, Labelled, date, plain
 from recurra.files import write_text
+from recurra.plain import json_line
 
 _OPENINGS = {
     "destination": ("i am coming by plane", "we want to land somewhere", "my sister arrives next week"),
@@ -53,5 +53,5 @@ def write_corpus(path: Path, count: int, seed: int) -> None:
         for words, kind in make_dialogue(draw):
             text, labels = zip(*words, strict=True)
             turn = {"conversation": str(number), "text": " ".join(text), "labels": labels, "label": kind}
-            lines.append(json.dumps(turn) + "\n")
+            lines.append(json_line(turn) + "\n")
     write_text(path, "".join(lines))

@@ -5,7 +5,6 @@ nine vectors that are computed from them, one for each field: its mean colour, a
 each shape fits.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.files import write_text, written_whole
+from recurra.plain import json_line
 
 SIZE = 24  # pixels, both ways
 _FIELD = 8  # pixels: nine fields
@@ -99,4 +99,4 @@ def write_corpus(path: Path, count: int, seed: int) -> None:
         with written_whole(file) as handle:
             np.savez_compressed(handle, features=features)
     rows = [{"image": i, "captions": picture.captions} for i, picture in enumerate(pictures)]
-    write_text(stem.with_name(f"{stem.name}.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(stem.with_name(f"{stem.name}.jsonl"), "".join(json_line(row) + "\n" for row in rows))

@@ -1,9 +1,8 @@
 """One bench for all language models: one text, one vocabulary, one treatment of what is unknown."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,8 @@ class ComparedModel:
         return exp_or_infinite(nats / self.words)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON; None for what is infinite."""
-        found = {
+        """As plain values, for JSON."""
+        return {
             "name": self.name,
             "kind": self.kind,
             "parameters": self.parameters,
@@ -62,7 +61,6 @@ class ComparedModel:
             "word_perplexity": self.word_perplexity,
             "bits_per_character": self.figures.open_bits_per_character,
         }
-        return {name: None if value == math.inf else value for name, value in found.items()}
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,14 @@ class Comparison:
     text: str
     models: tuple[ComparedModel, ...]
     mixtures: tuple[Mixture, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "text": self.text,
+            "models": [one.to_dict() for one in self.models],
+            "mixtures": [asdict(one) for one in self.mixtures],
+        }
 
 
 def compare(
