@@ -9,6 +9,9 @@ from torch import Tensor
 
 from recurra.decoding.sampling import Step
 
+# Which symbols may come after some while something typed is still to be spelt out, (V,); then None.
+Allowed = Callable[[tuple[int, ...]], Tensor | None]
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -18,6 +21,7 @@ class Completion:
     probability: float
 
 
+@torch.no_grad()
 def complete(
     step: Step,
     prime: Sequence[int],
@@ -27,7 +31,7 @@ def complete(
     ends: Tensor,
     select: Callable[[Any, Tensor], Any],
     forbidden: Tensor | None = None,
-    allowed: Callable[[tuple[int, ...]], Tensor | None] | None = None,
+    allowed: Allowed | None = None,
     width: int | None = None,
     state: Any = None,
 ) -> list[Completion]:
@@ -49,46 +53,43 @@ def complete(
     width = width or max(3 * k, 16)
     never = torch.zeros_like(ends) if forbidden is None else forbidden
     ending_ids = ends.nonzero().squeeze(1)
-    with torch.no_grad():
-        logits, state = step(torch.tensor([list(prime)]), state)
+    logits, state = step(torch.tensor([list(prime)]), state)
+    next_log_probs = _next_log_probs(logits)
+    open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
+    spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of what was typed
+    closed: list[Completion] = []
+    for length in range(1, max_length + 1):
+        # An ending is never likelier than what it begins with. What was typed must be found in all its
+        # spellings first, as their sum is what probabilities are shares of.
+        hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
+        barred = _barred(open_.masks, never, ends)
+        scores = (open_.log_probs[:, None] + next_log_probs).masked_fill_(barred, -torch.inf)
+        chosen = _likeliest(scores, width, hopeless)
+        if not len(chosen.rows):
+            break
+        open_, newly_spelt = open_.extended(chosen, allowed)
+        spelt += newly_spelt
+        if length == max_length:
+            closed += open_.closed(open_.log_probs)
+            break
+        logits, state = step(chosen.symbols[:, None], select(state, chosen.rows))
         next_log_probs = _next_log_probs(logits)
-        open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
-        spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of what was typed
-        closed: list[Completion] = []
-        for length in range(1, max_length + 1):
-            scores = open_.log_probs[:, None] + next_log_probs
-            scores.masked_fill_(_barred(open_.masks, never, ends), -torch.inf)
-            log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
-            # An ending is never likelier than what it begins with. What was typed must be found in all its
-            # spellings first, as their sum is what probabilities are shares of.
-            hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
-            count = int((log_probs.exp() > hopeless).sum())  # the likeliest come first
-            if not count:
-                break
-            log_probs, chosen = log_probs[:count], chosen[:count]
-            rows, symbols = chosen // scores.shape[1], chosen % scores.shape[1]
-            before, parents = open_.masks, rows.tolist()
-            ids = [(*open_.ids[r], s) for r, s in zip(parents, symbols.tolist(), strict=True)]
-            open_ = _Open(ids, log_probs, [None] * count if allowed is None else list(map(allowed, ids)))
-            if allowed is not None:
-                found = [
-                    mask is None and before[r] is not None
-                    for mask, r in zip(open_.masks, parents, strict=True)
-                ]
-                spelt += float(log_probs[torch.tensor(found)].exp().sum())
-            if length == max_length:
-                closed += open_.closed(log_probs)
-                break
-            logits, state = step(symbols[:, None], select(state, rows))
-            next_log_probs = _next_log_probs(logits)
-            if len(ending_ids):
-                closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
-                closed += open_.closed(log_probs + closing)
-            closed = sorted(closed, key=lambda one: -one.probability)[:k]
-            if len(closed) == k and float(log_probs[0].exp()) <= closed[-1].probability:
-                break  # whatever is still open is less likely
+        if len(ending_ids):
+            closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
+            closed += open_.closed(open_.log_probs + closing)
+        closed = sorted(closed, key=lambda one: -one.probability)[:k]
+        if len(closed) == k and float(open_.log_probs[0].exp()) <= closed[-1].probability:
+            break  # whatever is still open is less likely
     best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
     return [Completion(one.ids, one.probability / spelt) for one in best]
+
+
+class _Chosen(NamedTuple):
+    """The endings to go on with: which one each goes on from, by what symbol, and log P; (count,) each."""
+
+    rows: Tensor
+    symbols: Tensor
+    log_probs: Tensor
 
 
 class _Open(NamedTuple):
@@ -98,10 +99,31 @@ class _Open(NamedTuple):
     log_probs: Tensor
     masks: Sequence[Tensor | None]
 
+    def extended(self, chosen: _Chosen, allowed: Allowed | None) -> tuple["_Open", float]:
+        """The endings that go on, and the probability of those that have just spelt out what was typed."""
+        rows, symbols = chosen.rows.tolist(), chosen.symbols.tolist()
+        ids = [(*self.ids[row], symbol) for row, symbol in zip(rows, symbols, strict=True)]
+        if allowed is None:
+            return _Open(ids, chosen.log_probs, [None] * len(ids)), 0.0
+        masks = [allowed(each) for each in ids]
+        just_spelt = [
+            mask is None and self.masks[row] is not None for mask, row in zip(masks, rows, strict=True)
+        ]
+        probability = float(chosen.log_probs[torch.tensor(just_spelt)].exp().sum())
+        return _Open(ids, chosen.log_probs, masks), probability
+
     def closed(self, log_probs: Tensor) -> list[Completion]:
         """Those that have spelt out what was typed, ended here with these log P."""
         rows = zip(self.ids, log_probs.exp().tolist(), self.masks, strict=True)
         return [Completion(ids, p) for ids, p, mask in rows if mask is None and p > 0]
+
+
+def _likeliest(scores: Tensor, width: int, hopeless: float) -> _Chosen:
+    """The `width` likeliest ways to go on that are likelier than `hopeless`. Shapes: scores (rows, V)."""
+    log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
+    count = int((log_probs.exp() > hopeless).sum())  # the likeliest come first
+    log_probs, chosen = log_probs[:count], chosen[:count]
+    return _Chosen(chosen // scores.shape[1], chosen % scores.shape[1], log_probs)
 
 
 def _next_log_probs(logits: Tensor) -> Tensor:
