@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from recurra.cells import State, map_state
 from recurra.data.batches import PairBatch
 from recurra.errors import ConfigError
-from recurra.layers import SequenceDropout, SoftmaxOutput, rows_of_state
+from recurra.layers import RecurrentLayer, SequenceDropout, SoftmaxOutput, rows_of_state
 from recurra.layers.attention import Attention, Memory
 from recurra.layers.attentive import AttentiveLayer, AttentiveState
 from recurra.layers.output import OutputScores
@@ -75,20 +75,11 @@ class Seq2SeqNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self._config, self.start = config, start
-        embedding_size = config.embedding_size or config.hidden_size
+        H, embedding_size = config.hidden_size, config.embedding_size or config.hidden_size
         once = config.dropout_mask == "segment"
         layers = config.decoder_layers or config.num_layers
         self.embedding = nn.Embedding(num_symbols, embedding_size)
-        self.encoder: SymbolSource | VectorSource
-        if source.vector_shape:
-            self._refuse(config, ("copying", "share_vectors"), "is of sources that are text")
-            self.encoder = VectorSource(config, source.vector_shape)
-        else:
-            if not source.is_joint:
-                self._refuse(config, ("copying", "share_vectors"), "needs one vocabulary for both sides")
-            vectors = nn.Embedding(source.symbols, embedding_size)
-            self.encoder = SymbolSource(config, self.embedding if config.share_vectors else vectors)
-        H = config.hidden_size
+        self.encoder: SymbolSource | VectorSource = self._build_encoder(source)
         if config.bridge == "copy" and (
             source.vector_shape or config.bidirectional or layers != config.num_layers
         ):
@@ -99,51 +90,63 @@ class Seq2SeqNetwork(nn.Module):
         parts = 2 if config.cell == "lstm" else 1
         self.bridge = Bridge(config.bridge, self.encoder.ends_size, H, layers, parts)
         self.input_dropout = SequenceDropout(config.input_dropout, once=once)
-        # What a decoder begins with is the bridge's.
-        stack = config.model_copy(update={"learn_initial_state": False})
-        self.below = None
+        self.below: RecurrentLayer | None = None
         self.attentive: AttentiveLayer | None = None
         self.readout: nn.Linear | None = None
         width = embedding_size if config.tie_weights else H
+        # What a decoder begins with is the bridge's.
+        stack = config.model_copy(update={"learn_initial_state": False})
         if config.attention == "none":
-            self._refuse(config, ("coverage", "copying"), "needs attention")
-            skip = config.skip if layers > 1 else "none"
-            self.below = build_recurrent(stack.model_copy(update={"skip": skip}), embedding_size, H, layers)
-            if self.below.output_size != width:
-                self.readout = nn.Linear(self.below.output_size, width)
+            self._build_plain(stack, layers, width)
         else:
-            under = embedding_size
-            alone = stack.model_copy(update={"skip": "none"})  # a layer alone passes by no other
-            if layers > 1:
-                stacked = stack if layers > 2 else alone
-                self.below = build_recurrent(stacked, embedding_size, H, layers - 1)
-                between = config.dropout if config.layer_dropout is None else config.layer_dropout
-                self.between = SequenceDropout(between, once=once)
-                under = self.below.output_size
-            if config.attention == "dot" and self.encoder.output_size != H:
-                raise ConfigError(
-                    f"attention: dot needs an encoder whose steps are as wide as the decoder's state, {H}, "
-                    f"not {self.encoder.output_size}; use general, or --no-bidirectional."
-                )
-            attention = Attention(
-                H,
-                self.encoder.output_size,
-                config.attention,
-                size=H,
-                coverage=config.coverage,
-            )
-            self.attentive = AttentiveLayer(
-                build_recurrent(alone, under + width, H, 1), attention, width, backend=config.decoder_backend
-            )
+            self._build_attentive(stack, layers, width)
         self.copy_gate = nn.Linear(width, 1) if config.copying else None
         self.dropout = SequenceDropout(config.dropout, once=once)
         self.output = SoftmaxOutput(width, num_symbols)
         self._draw(config)
 
-    @staticmethod
-    def _refuse(config: EncoderDecoderConfig, names: tuple[str, ...], why: str) -> None:
+    def _build_encoder(self, source: SourceKind) -> SymbolSource | VectorSource:
+        config, needing_text = self._config, ("copying", "share_vectors")
+        if source.vector_shape:
+            self._refuse(needing_text, "is of sources that are text")
+            return VectorSource(config, source.vector_shape)
+        if not source.is_joint:
+            self._refuse(needing_text, "needs one vocabulary for both sides")
+        vectors = nn.Embedding(source.symbols, self.embedding.embedding_dim)
+        return SymbolSource(config, self.embedding if config.share_vectors else vectors)
+
+    def _build_plain(self, stack: EncoderDecoderConfig, layers: int, width: int) -> None:
+        """The decoder's layers where none attends; what the output layer reads has this width."""
+        self._refuse(("coverage", "copying"), "needs attention")
+        skip = stack.skip if layers > 1 else "none"
+        own = stack.model_copy(update={"skip": skip})
+        self.below = build_recurrent(own, self.embedding.embedding_dim, stack.hidden_size, layers)
+        if self.below.output_size != width:
+            self.readout = nn.Linear(self.below.output_size, width)
+
+    def _build_attentive(self, stack: EncoderDecoderConfig, layers: int, width: int) -> None:
+        """The layer that attends, whose output has this width, and those below it."""
+        assert stack.attention != "none", "one that attends to nothing is plain"
+        H, under = stack.hidden_size, self.embedding.embedding_dim
+        alone = stack.model_copy(update={"skip": "none"})  # a layer alone passes by no other
+        if layers > 1:
+            self.below = build_recurrent(stack if layers > 2 else alone, under, H, layers - 1)
+            between = stack.dropout if stack.layer_dropout is None else stack.layer_dropout
+            self.between = SequenceDropout(between, once=stack.dropout_mask == "segment")
+            under = self.below.output_size
+        if stack.attention == "dot" and self.encoder.output_size != H:
+            raise ConfigError(
+                f"attention: dot needs an encoder whose steps are as wide as the decoder's state, {H}, "
+                f"not {self.encoder.output_size}; use general, or --no-bidirectional."
+            )
+        attention = Attention(H, self.encoder.output_size, stack.attention, size=H, coverage=stack.coverage)
+        self.attentive = AttentiveLayer(
+            build_recurrent(alone, under + width, H, 1), attention, width, backend=stack.decoder_backend
+        )
+
+    def _refuse(self, names: tuple[str, ...], why: str) -> None:
         for name in names:
-            if getattr(config, name):
+            if getattr(self._config, name):
                 raise ConfigError(f"{name}: {why}; leave it out.")
 
     def _draw(self, config: EncoderDecoderConfig) -> None:
