@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recurra.config import SearchPart
 from recurra.decoding import (
@@ -125,51 +126,72 @@ def sample(
     drawn beside.
     """
     model = searched(network, pairs.symbols)
+    penalty = beam_options(part).length_penalty
     found: dict[int, list[Hypothesis]] = {}
     for chosen, state in _read(network, pairs, count):
-        rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count)
-        state = model.rows(state, rows.to(network.device))
-        longest = np.repeat(_longest(pairs, part, chosen), count)
+        rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count).to(network.device)
         drawers = [np.random.default_rng([seed, first + i, n]) for i in chosen for n in range(count)]
-        last = torch.full((len(drawers),), model.begin, device=network.device)
-        symbols: list[list[int]] = [[] for _ in drawers]
-        totals, ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
-        lengths = np.zeros(len(drawers), dtype=np.int64)
-        for t in range(int(longest.max(initial=0))):
-            scores, state = model.step(last, state)
-            log_probs = (scores if isinstance(scores, torch.Tensor) else scores.all()).log_softmax(1)
-            if t < part.min_length:
-                log_probs[:, model.end] = -torch.inf
-            if part.block_ngrams:
-                written = torch.tensor(symbols).view(len(symbols), 1, t).to(network.device)
-                blocked = repeating(written, log_probs.shape[1], part.block_ngrams)[:, 0]
-                log_probs = log_probs.masked_fill(blocked, -torch.inf)
-            shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
-            points = torch.tensor([[drawer.random()] for drawer in drawers], dtype=torch.float64)
-            last = torch.searchsorted(shares, points * shares[:, -1:], right=True).squeeze(1)
-            last = last.clamp(max=shares.shape[1] - 1).to(network.device)
-            gained = log_probs.gather(1, last.unsqueeze(1)).squeeze(1).tolist()
-            for row, symbol in enumerate(last.tolist()):
-                symbols[row].append(symbol)
-                if not ended[row] and t < longest[row]:
-                    totals[row] += gained[row]
-                    lengths[row] += symbol != model.end
-                    ended[row] = symbol == model.end
-            if all(ended | (longest <= t + 1)):
-                break
-        penalty = beam_options(part).length_penalty
-        for place, i in enumerate(chosen):
-            own = range(place * count, (place + 1) * count)
-            found[i] = [
-                Hypothesis(
-                    tuple(symbols[row][: lengths[row]]),
-                    float(totals[row]),
-                    float(totals[row]) / penalty.divisor(int(lengths[row]) + int(ended[row])),
-                    bool(ended[row]),
-                )
-                for row in own
-            ]
+        drawn = _Drawn(drawers, np.repeat(_longest(pairs, part, chosen), count))
+        _draw(drawn, model, model.rows(state, rows), part, transform)
+        every = [drawn.hypothesis(row, penalty) for row in range(len(drawers))]
+        found.update((i, every[place * count : (place + 1) * count]) for place, i in enumerate(chosen))
     return [found[i] for i in range(len(pairs.pairs))]
+
+
+class _Drawn:
+    """Texts that are being drawn, each by numbers of its own, up to `longest` symbols."""
+
+    def __init__(self, drawers: Sequence[np.random.Generator], longest: NDArray[np.int64]) -> None:
+        self.drawers, self.longest = drawers, longest
+        self.symbols: list[list[int]] = [[] for _ in drawers]
+        self.totals, self.ended = np.zeros(len(drawers)), np.zeros(len(drawers), dtype=bool)
+        self.lengths = np.zeros(len(drawers), dtype=np.int64)
+
+    def add(self, symbols: Sequence[int], log_probs: Sequence[float], end: int) -> bool:
+        """A symbol more for each; whether any text goes on."""
+        t = len(self.symbols[0])
+        for row, symbol in enumerate(symbols):
+            self.symbols[row].append(symbol)
+            if not self.ended[row] and t < self.longest[row]:
+                self.totals[row] += log_probs[row]
+                self.lengths[row] += symbol != end
+                self.ended[row] = symbol == end
+        return not all(self.ended | (self.longest <= t + 1))
+
+    def hypothesis(self, row: int, penalty: LengthPenalty) -> Hypothesis:
+        """One of the texts, and what it is worth."""
+        length, total, ended = int(self.lengths[row]), float(self.totals[row]), bool(self.ended[row])
+        return Hypothesis(
+            tuple(self.symbols[row][:length]), total, total / penalty.divisor(length + ended), ended
+        )
+
+
+def _draw(
+    drawn: _Drawn,
+    model: SearchedModel[DecoderState],
+    state: DecoderState,
+    part: SearchPart,
+    transform: LogitsTransform,
+) -> None:
+    """Draw symbol after symbol, until all texts have ended or are as long as they may be."""
+    count = len(drawn.drawers)
+    last = torch.full((count,), model.begin, device=state.memory.real.device)
+    for t in range(int(drawn.longest.max(initial=0))):
+        scores, state = model.step(last, state)
+        log_probs = (scores if isinstance(scores, torch.Tensor) else scores.all()).log_softmax(1)
+        if t < part.min_length:
+            log_probs[:, model.end] = -torch.inf
+        if part.block_ngrams:
+            written = torch.tensor(drawn.symbols).view(count, 1, t).to(last.device)
+            blocked = repeating(written, log_probs.shape[1], part.block_ngrams)[:, 0]
+            log_probs = log_probs.masked_fill(blocked, -torch.inf)
+        shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
+        points = torch.tensor([[drawer.random()] for drawer in drawn.drawers], dtype=torch.float64)
+        found = torch.searchsorted(shares, points * shares[:, -1:], right=True).squeeze(1)
+        last = found.clamp(max=shares.shape[1] - 1).to(last.device)
+        gained = log_probs.gather(1, last.unsqueeze(1)).squeeze(1)
+        if not drawn.add(last.tolist(), gained.tolist(), model.end):
+            break
 
 
 def _read(
