@@ -1,5 +1,6 @@
 """`recurra compare RUN…`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,20 +57,11 @@ def compare(
     """
     from recurra.errors import ConfigError
 
+    training = {"--train-data": train_data, "--out": out, "--valid": valid}
+    _check_training(training | {"--preset": preset, "--config": config}, trains=equal_parameters)
     chosen = list(runs or [])
-    training = {"--train-data": train_data, "--out": out}
-    if equal_parameters:
-        missing = [name for name, value in training.items() if value is None]
-        if missing:
-            raise ConfigError(f"--equal-parameters: needs {' and '.join(missing)} too.")
-        assert train_data is not None
-        assert out is not None
+    if train_data is not None and out is not None:
         chosen = [*_train_equal(train_data, valid, out, preset, config), *chosen]
-    else:
-        given = {**training, "--valid": valid, "--preset": preset, "--config": config}
-        for name, value in given.items():
-            if value is not None:
-                raise ConfigError(f"{name}: goes with --equal-parameters only; leave it out.")
     if not chosen:
         raise ConfigError("compare: no runs to compare; name some, or train three with --equal-parameters.")
     from recurra.tasks.language_modeling.comparison import compare as compare_runs
@@ -79,10 +71,22 @@ def compare(
         _write_page(page, found, chosen)
     if as_json:
         typer.echo(json_line(found.to_dict()))
+    else:
+        _print(found, page)
+
+
+def _check_training(given: Mapping[str, Path | str | None], *, trains: bool) -> None:
+    """Raises: ConfigError where options of the training lack, or stand there without it."""
+    from recurra.errors import ConfigError
+
+    if trains:
+        missing = [name for name in ("--train-data", "--out") if given[name] is None]
+        if missing:
+            raise ConfigError(f"--equal-parameters: needs {' and '.join(missing)} too.")
         return
-    _print(found)
-    if page is not None:
-        typer.echo(f"page: {page}")
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name}: goes with --equal-parameters only; leave it out.")
 
 
 def _train_equal(
@@ -116,7 +120,7 @@ def _train_equal(
     return folders
 
 
-def _print(found: "Comparison") -> None:
+def _print(found: "Comparison", page: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -131,6 +135,8 @@ def _print(found: "Comparison") -> None:
     Console(width=width).print(table)
     for mixture in found.mixtures:
         typer.echo(f"mixed, {_mixed(mixture)}")
+    if page is not None:
+        typer.echo(f"page: {page}")
 
 
 def _mixed(mixture: "Mixture") -> str:

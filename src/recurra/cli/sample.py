@@ -59,21 +59,27 @@ def sample(
         raise ConfigError("--midi: goes with --tune; name a file for the tune too.")
     if novelty:
         model.source_of("train")  # where there is none, say so before writing
-    written = [prime]
-    sys.stdout.write(prime)
     try:
-        for piece in model.sample_stream(prime, length=length or 500, until_end=until_end, **options):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-            written.append(piece)
-        text = "".join(written)
-        if not text.endswith("\n"):
-            sys.stdout.write("\n")
+        text = _write(model, prime, length=length or 500, until_end=until_end, **options)
         if novelty:
             typer.echo(model.novelty(text).sentence(), err=True)
     except BrokenPipeError:
         # The reader went away, as in `recurra sample … | head`; nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(model: "LanguageModel", prime: str, **options: Any) -> str:
+    """Print a text as it is drawn; returns it."""
+    written = [prime]
+    sys.stdout.write(prime)
+    for piece in model.sample_stream(prime, **options):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+        written.append(piece)
+    text = "".join(written)
+    if not text.endswith("\n"):
+        sys.stdout.write("\n")
+    return text
 
 
 def _write_tune(

@@ -8,9 +8,29 @@ import typer
 from recurra.plain import json_line
 
 if TYPE_CHECKING:
+    from recurra.metrics import SpellingFigures
     from recurra.tasks.language_modeling.spelling import SpellingCorrector
 
 _MEASURE = "Measuring it"
+_EvaluateWords = Annotated[
+    Path | None, typer.Option(help="Misspellings to try, each alone.", rich_help_panel=_MEASURE)
+]
+_EvaluateText = Annotated[
+    Path | None,
+    typer.Option(help="Right text to put misspellings into and correct.", rich_help_panel=_MEASURE),
+]
+_Misspellings = Annotated[Path | None, typer.Option(help="Those to put in.", rich_help_panel=_MEASURE)]
+_OneIn = Annotated[
+    int | None,
+    typer.Option(min=1, help="One word in so many is misspelt (default: 12).", rich_help_panel=_MEASURE),
+]
+_Lines = Annotated[
+    int | None, typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel=_MEASURE)
+]
+_Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Which words, which errors (default: 1).", rich_help_panel=_MEASURE),
+]
 
 
 def spell(
@@ -32,38 +52,19 @@ def spell(
     ] = 2.0,
     max_edits: Annotated[int, typer.Option(min=1, max=4, help="Errors in a word at most.")] = 2,
     explain: Annotated[bool, typer.Option("--explain", help="Tell each change.")] = False,
-    evaluate_words: Annotated[
-        Path | None,
-        typer.Option(help="Misspellings to try, each alone.", rich_help_panel=_MEASURE),
-    ] = None,
-    evaluate_text: Annotated[
-        Path | None,
-        typer.Option(help="Right text to put misspellings into and correct.", rich_help_panel=_MEASURE),
-    ] = None,
-    misspellings: Annotated[
-        Path | None, typer.Option(help="Those to put in.", rich_help_panel=_MEASURE)
-    ] = None,
-    one_in: Annotated[
-        int | None,
-        typer.Option(min=1, help="One word in so many is misspelt (default: 12).", rich_help_panel=_MEASURE),
-    ] = None,
-    lines: Annotated[
-        int | None, typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel=_MEASURE)
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Which words, which errors (default: 1).", rich_help_panel=_MEASURE),
-    ] = None,
+    evaluate_words: _EvaluateWords = None,
+    evaluate_text: _EvaluateText = None,
+    misspellings: _Misspellings = None,
+    one_in: _OneIn = None,
+    lines: _Lines = None,
+    seed: _Seed = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Correct the spelling of a text, word by word in its context.
 
     echo 'I hav a dreem' | recurra spell runs/english
     """
-    from recurra.cli.text_lines import lines_of
     from recurra.errors import ConfigError
-    from recurra.files import read_lines
-    from recurra.tasks.language_modeling import spelling
 
     if (evaluate_text is None) != (misspellings is None):
         raise ConfigError("--evaluate-text and --misspellings: go together; name both.")
@@ -74,23 +75,45 @@ def spell(
     if explain and as_json:
         raise ConfigError("--explain: JSON has the changes already; leave it out.")
     corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)
-    figures = None
     if evaluate_words is not None:
-        figures = spelling.evaluate_words(corrector, spelling.read_misspellings(evaluate_words))
+        _tell(_figures_of_words(corrector, evaluate_words), as_json=as_json)
     elif evaluate_text is not None and misspellings is not None:
-        text = list(read_lines(evaluate_text))[:lines]
-        pairs = spelling.read_misspellings(misspellings)
-        figures = spelling.evaluate_text(
-            corrector, text, pairs, one_in=one_in or 12, seed=1 if seed is None else seed
-        )
-    if figures is not None:
-        typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
-        return
+        options = {"one_in": one_in or 12, "seed": 1 if seed is None else seed}
+        _tell(_figures_of_text(corrector, evaluate_text, misspellings, lines, **options), as_json=as_json)
+    else:
+        _correct(corrector, file, explain=explain, as_json=as_json)
+
+
+def _figures_of_words(corrector: "SpellingCorrector", misspellings: Path) -> "SpellingFigures":
+    from recurra.tasks.language_modeling import spelling
+
+    return spelling.evaluate_words(corrector, spelling.read_misspellings(misspellings))
+
+
+def _figures_of_text(
+    corrector: "SpellingCorrector", text: Path, misspellings: Path, lines: int | None, **options: int
+) -> "SpellingFigures":
+    from recurra.files import read_lines
+    from recurra.tasks.language_modeling import spelling
+
+    chosen = list(read_lines(text))[:lines]
+    return spelling.evaluate_text(corrector, chosen, spelling.read_misspellings(misspellings), **options)
+
+
+def _tell(figures: "SpellingFigures", *, as_json: bool) -> None:
+    typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
+
+
+def _correct(corrector: "SpellingCorrector", file: str, *, explain: bool, as_json: bool) -> None:
+    """Print the lines of a file, or of standard input, as they should be."""
+    from dataclasses import asdict
+
+    from recurra.cli.text_lines import lines_of
+
     for line in lines_of(file):
         found = corrector.correct(line)
         if as_json:
-            changes = [{"typed": c.typed, "corrected": c.corrected, "start": c.start} for c in found.changes]
-            typer.echo(json_line({"text": found.text, "changes": changes}))
+            typer.echo(json_line({"text": found.text, "changes": [asdict(one) for one in found.changes]}))
             continue
         typer.echo(found.text)
         if explain:
