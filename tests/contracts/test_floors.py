@@ -1,6 +1,11 @@
-"""Imports point downwards only, or to the left on one floor: also those inside functions."""
+"""Imports point downwards only, or to the left on one floor: also those inside functions, and those by name.
+
+Files and functions stay short.
+"""
 
 import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +34,50 @@ def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+def front_door() -> dict[str, str]:
+    """The room of each name that the package itself gives lazily."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    tables = [
+        ast.literal_eval(argument)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_names"
+        for argument in node.args
+        if isinstance(argument, ast.Dict)
+    ]
+    return {name: module.split(".")[1] for table in tables for name, module in table.items()}
+
+
+AT_THE_DOOR = front_door()
+# A text that is a module's name, or the beginning of one: of `import_module`, and of tables of lazy names.
+MODULE = re.compile(r"recurra\.\w+(\.\w*)*")
+
+
+def names_in(node: ast.AST, doors: set[str]) -> Iterator[str]:
+    """What a node imports or names of ours, with all dots; `doors` are names that the package goes by."""
+    match node:
+        case ast.ImportFrom(module="recurra", names=aliases):
+            given = [alias.name for alias in aliases]
+            yield from (f"recurra.{name}" for name in (AT_THE_DOOR if given == ["*"] else given))
+        case ast.ImportFrom(module=str(module)):
+            yield module
+        case ast.Import(names=aliases):
+            yield from (alias.name for alias in aliases)
+        case ast.Attribute(value=ast.Name(id=door), attr=name) if door in doors:
+            yield f"recurra.{name}"
+        case ast.Constant(value=str(text)) if MODULE.fullmatch(text):
+            yield text
+
+
+def doors_of(nodes: list[ast.AST]) -> set[str]:
+    """The names by which a file knows the package itself."""
+    aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {
+        alias.asname or "recurra"
+        for alias in aliases
+        if alias.name == "recurra" or (alias.name.startswith("recurra.") and alias.asname is None)
+    }
+
+
 def imported_rooms(path: Path) -> list[tuple[int, str]]:
     """Line and room of every import of ours in a file; what only type checkers see is exempt."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -36,23 +85,21 @@ def imported_rooms(path: Path) -> list[tuple[int, str]]:
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-        for inner in ast.walk(node)
+        for statement in node.body
+        for inner in ast.walk(statement)
     }
+    nodes = [node for node in ast.walk(tree) if id(node) not in exempt]
+    doors = doors_of(nodes)
     found = []
-    for node in ast.walk(tree):
-        if id(node) in exempt:
-            continue
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import; write it out"
-            names = [
-                f"{node.module}.{alias.name}" if node.module == "recurra" else str(node.module)
-                for alias in node.names
-            ]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        found += [(node.lineno, name.split(".")[1]) for name in names if name.startswith("recurra.")]
+        for name in names_in(node, doors):
+            package, _, rest = name.partition(".")
+            room = rest.partition(".")[0]
+            room = AT_THE_DOOR.get(room, room)
+            if package == "recurra" and room in ORDER:
+                found.append((node.lineno, room))
     return found
 
 
@@ -69,15 +116,46 @@ def test_imports_point_downwards(path):
     upwards = [
         f"{path}:{line}: {room_of(path)} imports {room}"
         for line, room in imported_rooms(path)
-        if room in ORDER and ORDER[room] > own
+        if ORDER[room] > own
     ]
     assert not upwards
 
 
-def test_the_check_finds_an_upward_import(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "rooms"),
+    [
+        ("def f():\n    from recurra.cli import main\n    return main\n", [(2, "cli")]),
+        ("import recurra.tasks.loading\n", [(1, "tasks")]),
+        ("import recurra.tasks.loading as loading\n", [(1, "tasks")]),
+        ("from recurra import cli\n", [(1, "cli")]),
+        ("from recurra import LSTM, Tagger, __version__\n", [(1, "layers"), (1, "tasks")]),
+        ("import recurra\n\nrecurra.load('run')\n", [(3, "tasks")]),
+        ("import recurra as rc\n\nx = rc.Tagger.load('run'), rc.__version__\n", [(3, "tasks")]),
+        ("import recurra.errors\n\nrecurra.cli.main.main()\n", [(1, "errors"), (3, "cli")]),
+        ("from importlib import import_module\n\nimport_module('recurra.cli.main')\n", [(3, "cli")]),
+        ("import importlib\n\nimportlib.import_module('recurra.tasks')\n", [(3, "tasks")]),
+        ("def f(name):\n    return import_module(f'recurra.tasks.{name}')\n", [(2, "tasks")]),
+        (
+            "__getattr__, _ = lazy_names(\n    __name__,\n    {'A': 'recurra.decoding.beam'},\n)\n",
+            [(3, "decoding")],
+        ),
+        ("TASKS = {\n    'tag': ('recurra.tasks.labelling.facade', 'Tagger'),\n}\n", [(2, "tasks")]),
+        ("if TYPE_CHECKING:\n    from recurra.cli import main\n", []),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    from recurra.cli import main\n", [(4, "cli")]),
+        ("if TYPE_CHECKING:\n    import recurra\n\ndef f(x: recurra.Tagger): ...\n", []),
+        ("from numpy import recurra\n'see recurra.cli for more'\n", []),
+    ],
+)
+def test_the_check_finds_every_import(tmp_path, text, rooms):
     file = tmp_path / "wrong.py"
-    file.write_text("def f():\n    from recurra.cli import main\n    return main\n")
-    assert imported_rooms(file) == [(2, "cli")]
+    file.write_text(text)
+    assert sorted(imported_rooms(file)) == sorted(rooms)
+
+
+def test_a_star_opens_all_that_is_at_the_door(tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text("from recurra import *\n")
+    assert {room for _, room in imported_rooms(file)} == {"layers", "cells", "errors", "tasks"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
