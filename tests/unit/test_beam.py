@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from exhaustive_search import BEGIN, END, SYMBOLS, a_model, close, exhaustive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,48 +17,6 @@ from recurra.kernels.best_symbols import best_symbols
 from recurra.layers import SoftmaxOutput
 from recurra.layers.output import OutputScores
 from recurra.metrics.beam_errors import FaultShares, fault_of
-
-END, BEGIN = 0, 4
-SYMBOLS = 4  # the end among them
-
-
-def a_model(sentences: int, seed: int) -> tuple[SearchedModel, torch.Tensor, torch.Tensor]:
-    """P(next | sentence, last two symbols) from a random table; the state is sentence and symbol before."""
-    torch.manual_seed(seed)
-    table = (torch.randn(sentences, 5, 5, SYMBOLS, dtype=torch.float64) * 1.5).log_softmax(-1)
-
-    def step(symbols, state):
-        sentence, before = state.unbind(1)
-        return table[sentence, before, symbols], torch.stack([sentence, symbols], dim=1)
-
-    start = torch.stack([torch.arange(sentences), torch.full((sentences,), BEGIN)], dim=1)
-    return SearchedModel(step, lambda state, rows: state[rows.reshape(-1)], BEGIN, END), start, table
-
-
-def log_prob(table, sentence: int, symbols) -> float:
-    padded = [BEGIN, BEGIN, *symbols]
-    return sum(
-        float(table[sentence, a, b, c]) for a, b, c in zip(padded, padded[1:], padded[2:], strict=False)
-    )
-
-
-def exhaustive(table, sentence: int, options: BeamOptions) -> list[tuple[tuple[int, ...], float]]:
-    """Every sequence with its score, best first."""
-    found = []
-    for length in range(options.max_length + 1):
-        for symbols in itertools.product(range(1, SYMBOLS), repeat=length):
-            ends = length < options.max_length
-            if ends and length < options.min_length:
-                continue
-            whole = (*symbols, END) if ends else symbols
-            score = log_prob(table, sentence, whole) / options.length_penalty.divisor(len(whole))
-            found.append((symbols, score))
-    return sorted(found, key=lambda one: -one[1])
-
-
-def close(found, wanted) -> None:
-    assert [one.symbols for one in found] == [symbols for symbols, _ in wanted]
-    assert [one.score for one in found] == pytest.approx([score for _, score in wanted])
 
 
 @settings(max_examples=30, deadline=None)
@@ -112,10 +71,33 @@ def test_neither_the_batch_nor_what_is_asked_for_changes_the_best(alpha, width):
         assert all(len({one.symbols for one in hypotheses}) == len(hypotheses) for hypotheses in others)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "form", "length", "divisor"),
+    [
+        (1.0, "google", 1, 1.0),
+        (1.0, "google", 13, 3.0),
+        (0.5, "google", 19, 2.0),
+        (2.0, "google", 7, 4.0),
+        (-1.0, "google", 7, 0.5),
+        (0.6, "google", 7, 1.5157165665103982),
+        (1.0, "power", 1, 1.0),
+        (1.0, "power", 13, 13.0),
+        (0.5, "power", 16, 4.0),
+        (2.0, "power", 3, 9.0),
+        (-1.0, "power", 4, 0.25),
+        (0.0, "google", 13, 1.0),
+        (0.0, "power", 13, 1.0),
+    ],
+)
+def test_length_penalties_worked_by_hand(alpha, form, length, divisor):
+    assert LengthPenalty(alpha, form).divisor(length) == pytest.approx(divisor, rel=1e-15)
+
+
+@pytest.mark.parametrize("form", ["power", "google"])
 @pytest.mark.parametrize("alpha", [-0.5, 0.0, 0.7, 1.5])
-def test_stopping_early_loses_nothing(monkeypatch, alpha):
+def test_stopping_early_loses_nothing(monkeypatch, alpha, form):
     model, start, _ = a_model(40, 3)
-    options = BeamOptions(width=3, n_best=2, max_length=10, length_penalty=LengthPenalty(alpha))
+    options = BeamOptions(width=3, n_best=2, max_length=10, length_penalty=LengthPenalty(alpha, form))
     early = beam_search(model, start, 40, options)
     monkeypatch.setattr(LengthPenalty, "best", lambda *given: math.inf)
     assert beam_search(model, start, 40, options) == early
@@ -273,6 +255,32 @@ class TestOptions:
         assert beam_search(covering, start, 30, options) == early
         with pytest.raises(ConfigError, match="coverage_penalty: needs a model with attention"):
             beam_search(model, start, 30, options)
+
+    @pytest.mark.parametrize(("alpha", "form"), [(0.0, "power"), (0.8, "power"), (0.6, "google")])
+    def test_the_coverage_penalty_is_its_formula(self, alpha, form):
+        """score = log P / divisor + β Σ_s log min(κ_s, 1); a step looks by the symbol that it reads."""
+        plain, start, table = a_model(3, 13)
+        looks = torch.rand(5, 2, dtype=torch.float64) * 0.9  # of each symbol, at two source steps
+        beta = 0.4
+
+        def step(symbols, state):
+            scores, after = plain.step(symbols, state[:, :2].long())
+            return scores, torch.cat([after.double(), state[:, 2:] + looks[symbols]], dim=1)
+
+        model = replace(plain, step=step, unattended=lambda state: state[:, 2:].clamp(max=1.0).log().sum(1))
+        penalty = LengthPenalty(alpha, form)
+        options = BeamOptions(
+            width=SYMBOLS**4, n_best=9, max_length=4, length_penalty=penalty, coverage_penalty=beta
+        )
+        found = beam_search(model, torch.cat([start.double(), torch.zeros(3, 2)], dim=1), 3, options)
+        for sentence in range(3):
+            wanted = []
+            for symbols, without in exhaustive(table, sentence, options):
+                read = [BEGIN, *symbols] if len(symbols) < 4 else [BEGIN, *symbols[:-1]]
+                covered = [sum(float(looks[symbol, s]) for symbol in read) for s in range(2)]
+                more = beta * sum(math.log(min(one, 1.0)) for one in covered)
+                wanted.append((symbols, without + more))
+            close(found[sentence], sorted(wanted, key=lambda one: -one[1])[:9])
 
     def test_where_nothing_may_follow_what_there_is_is_cut(self):
         """Bigrams must not repeat and there is one symbol: after two nothing is possible but by the end."""

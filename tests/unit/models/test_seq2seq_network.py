@@ -1,5 +1,6 @@
 """The encoder-decoder: padding, step by step, smoothing, copying, bridges, what it refuses."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -200,3 +201,25 @@ def test_the_state_of_rows_is_that_of_their_sources():
 def test_what_does_not_fit_is_named(joint, shape, options, said):
     with pytest.raises(ConfigError, match=said):
         a_network(joint, shape, **options)
+
+
+@pytest.mark.parametrize("attention", ["general", "additive"])
+def test_what_is_unattended_is_the_coverage_penalty_s_formula(attention):
+    """Σ_s log min(κ_s, 1) over real steps, κ_s the sum of what the steps so far attended to s."""
+    network = a_network(attention=attention).eval()
+    batch = a_batch([4, 2], [5, 5])
+    with torch.no_grad():
+        _, state = network.read(batch)
+        state = network.rows(state, torch.tensor([[0, 0, 0], [1, 1, 1]]))
+        written = network.write(torch.randint(1, SYMBOLS, (6, 3)), state)
+        found = network.unattended(written.state)
+    covered = written.weights.double().sum(1).tolist()
+    over = 0
+    for row, length in enumerate([4, 4, 4, 2, 2, 2]):
+        wanted = sum(math.log(min(covered[row][s], 1.0)) for s in range(length))
+        over += sum(covered[row][s] > 1 for s in range(length))
+        assert float(found[row]) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+    assert 0 < over < 18  # some steps are attended to enough, some are not
+    with torch.no_grad():
+        unread = network.unattended(state)
+    assert unread.tolist() == pytest.approx([4 * math.log(1e-10)] * 3 + [2 * math.log(1e-10)] * 3)
