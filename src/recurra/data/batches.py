@@ -195,11 +195,3 @@ class BucketedOrder:
         last = [batch for batch in batches if len(batch) < size]
         full = [batch for batch in batches if len(batch) == size]
         return [full[i] for i in rng.permutation(len(full))] + last
-
-
-def padding_share(order: BucketedOrder, lengths: Sequence[int], epoch: int = 0) -> float:
-    """Share of a pass's steps that is padding."""
-    sizes = np.asarray(lengths)
-    batches = [sizes[order.batch(index, epoch)] for index in range(len(order))]
-    whole = sum(int(batch.max(initial=0)) * len(batch) for batch in batches)
-    return 1 - int(sizes.sum()) / whole if whole else 0.0

@@ -1,7 +1,7 @@
 """From a batch of sequences to a vector at each step: what taggers, classifiers and pairs share."""
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,16 +23,6 @@ class Encoded(NamedTuple):
     steps: Tensor
     lengths: Tensor
     state: State | None
-
-
-class Encoder(Protocol):
-    """Reads vectors at each step. Shapes: x (B, T, I); steps (B, T, output_size)."""
-
-    output_size: int
-
-    def __call__(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        """What is at each step, and the state after the last."""
-        ...
 
 
 class RecurrentEncoder(nn.Module):

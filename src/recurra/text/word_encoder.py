@@ -124,10 +124,6 @@ class WordEncoder:
             casing=casing_of(word),
         )
 
-    def knows(self, word: str) -> bool:
-        """Whether a word has an id of its own."""
-        return self.forms.of(word) in self.words
-
     def save(self, path: Path) -> None:
         """Write all vocabularies as JSON."""
         content = {
