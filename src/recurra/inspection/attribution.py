@@ -5,6 +5,7 @@ from torch import Tensor
 
 from recurra.data.batches import SequenceBatch
 from recurra.models.classifier import ClassifierNetwork
+from recurra.models.evaluating import evaluating
 from recurra.models.tagger import TaggerNetwork
 
 Explained = ClassifierNetwork | TaggerNetwork
@@ -38,13 +39,9 @@ def gradient_times_input(
     Shapes: batch of one row of T words; result (T,).
     Source: M. Denil et al., Extraction of salient sentences from labelled documents (2014).
     """
-    was_training = network.training
-    network.eval()
-    try:
+    with evaluating(network, gradients=True):
         x = network.reader.vectors(batch.words, batch.vectors).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(_log_odds(network, x, batch, label, at).sum(), x)
-    finally:
-        network.train(was_training)
     return (x.detach() * gradient).sum(2)[0]
 
 
@@ -54,17 +51,12 @@ def occlusion(network: Explained, batch: SequenceBatch, label: int, at: int | No
     Shapes: batch of one row of T words; result (T,).
     Source: M. Zeiler & R. Fergus, Visualizing and understanding convolutional networks (2014).
     """
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            x = network.reader.vectors(batch.words, batch.vectors)
-            whole = _log_odds(network, x, batch, label, at)
-            without = []
-            for t in range(x.shape[1]):
-                blind = x.clone()
-                blind[:, t] = 0.0
-                without.append(_log_odds(network, blind, batch, label, at))
-    finally:
-        network.train(was_training)
+    with evaluating(network):
+        x = network.reader.vectors(batch.words, batch.vectors)
+        whole = _log_odds(network, x, batch, label, at)
+        without = []
+        for t in range(x.shape[1]):
+            blind = x.clone()
+            blind[:, t] = 0.0
+            without.append(_log_odds(network, blind, batch, label, at))
     return whole[0] - torch.stack(without)[:, 0] if without else whole.new_zeros(0)
