@@ -2,20 +2,26 @@
 
 import errno
 import gzip
+import hashlib
 import io
 import os
+import re
+import secrets
 import shutil
-import tempfile
+import time
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from recurra.errors import DataError, StorageError
+from recurra.errors import DataError, RunError, StorageError
 
 _CHUNK_CHARACTERS = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SUMS = "SHA256SUMS"
+_SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[^/\n]+)")
+_ASIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
@@ -24,7 +30,15 @@ def storage_error(error: OSError, path: Path) -> StorageError:
         return StorageError(
             f"{path}: no space left to write it; what was saved before is intact. Free some space and go on."
         )
-    return StorageError(f"{path}: cannot be written ({error.strerror or error}).")
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror or error}); check the disk and the permissions."
+    )
+
+
+def reading_error(error: OSError, path: Path) -> RunError:
+    """The sentence for a file or folder of a run that cannot be read."""
+    why = error.strerror or error
+    return RunError(f"{path}: cannot be read ({why}); check the disk and the permissions.")
 
 
 def sync_folder(folder: Path) -> None:
@@ -36,28 +50,89 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, so that they survive a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Put all files and folders below `folder`, and itself, on the disk."""
+    for root, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            with open(os.path.join(root, name), "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(root))
+
+
+def name_aside(path: Path) -> Path:
+    """A temporary name beside `path`, no two alike; `remove_strays` knows it again."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+
+
+def remove_strays(
+    folder: Path, of: Callable[[str], bool] = lambda name: True, *, unused_s: float = 0.0
+) -> None:
+    """Remove the temporary files and folders that killed processes left in `folder`.
+
+    Only those of names that `of` accepts, and that nothing was written to for `unused_s` seconds: 0 is for
+    folders that no other process writes to. What cannot be removed stays.
+    """
+    with suppress(OSError):
+        for entry in list(folder.iterdir()):
+            match = _ASIDE.fullmatch(entry.name)
+            if match is None or not of(match["name"]) or time.time() - _last_write(entry) < unused_s:
+                continue
+            with suppress(OSError):
+                remove_tree(entry)
+
+
+def _last_write(path: Path) -> float:
+    """When a file, a folder or any file in it was last written to, in seconds since the epoch."""
+    inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
+    return max((each.lstat().st_mtime for each in (path, *inside)), default=0.0)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_at_once(path: Path) -> None:
+    """Remove a folder so that it is never seen half removed, by giving it a temporary name first."""
+    aside = name_aside(path)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    remove_tree(aside)
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` only once it is complete and on the disk.
 
     Raises: StorageError if it cannot be written; `path` is then as it was before.
     """
-    descriptor, name = -1, ""
+    aside = name_aside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        make_folder(path.parent)
+        with aside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        os.replace(aside, path)
         sync_folder(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
     finally:
-        if name and os.path.exists(name):
-            os.unlink(name)
+        with suppress(OSError):
+            aside.unlink()
 
 
 @contextmanager
@@ -66,15 +141,12 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
     Raises: StorageError if it cannot be written; then nothing appears.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = name_aside(path)
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        make_folder(path.parent)
+        aside.mkdir()
         yield aside
-        for file in aside.iterdir():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(aside)
+        sync_tree(aside)
         _replace_folder(aside, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -92,7 +164,7 @@ def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == tries - 1:
                 raise
-            shutil.rmtree(path, ignore_errors=True)
+            remove_at_once(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -101,10 +173,55 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS over the files in a folder; `sha256sum -c SHA256SUMS` checks them by hand."""
+    names = sorted(file.name for file in folder.iterdir() if file.name != SUMS)
+    lines = (f"{sha256_of(folder / name)}  {name}\n" for name in names)
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def fault_in(folder: Path, names: Iterable[str] | None = None) -> str | None:
+    """The first fault that SHA256SUMS tells of in a folder, as `FILE: is damaged (why)`; None without any.
+
+    `names` are the files that must be there; without them all that are listed, and no others.
+    """
+    try:
+        lines = (folder / SUMS).read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+        matches = [_SUM_LINE.fullmatch(line) for line in lines]
+        sums = {match["name"]: match["sum"] for match in matches if match is not None}
+        if names is None:
+            names = sums.keys() | {file.name for file in folder.iterdir()} - {SUMS}
+    except FileNotFoundError:
+        return f"{folder / SUMS}: is missing"
+    except (OSError, ValueError) as error:
+        return f"{folder / SUMS}: is damaged ({error})"
+    if None in matches:
+        return f"{folder / SUMS}: is damaged (line {matches.index(None) + 1} is no sum and name)"
+    for name in sorted(names):
+        if name not in sums:
+            return f"{folder / SUMS}: is damaged (it does not list {name})"
+        fault = fault_of(folder / name, sums[name], "SHA256SUMS")
+        if fault is not None:
+            return fault
+    return None
+
+
+def fault_of(path: Path, expected: str, listed_in: str) -> str | None:
+    """What is wrong with a file whose sha256 is known, as `FILE: is damaged (why)`; None where nothing is."""
+    try:
+        if sha256_of(path) != expected:
+            return f"{path}: is damaged (its sha256 differs from the one in {listed_in})"
+    except FileNotFoundError:
+        return f"{path}: is missing"
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror or error})"
+    return None
 
 
 @contextmanager
