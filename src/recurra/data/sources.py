@@ -1,17 +1,15 @@
 """A text to read from: a file, or the part of it from one character to another."""
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from recurra.data.cache import cache_folder, digest, remembered
+from recurra.data.cache import cache_folder, digest, read_note, remembered, write_note
 from recurra.errors import DataError
-from recurra.files import read_text_chunks, write_text
-from recurra.plain import json_line
+from recurra.files import read_text_chunks
 
 # A file changed within this time of being read may keep its time stamp: then it is read again.
 _STAMP_RESOLUTION_NS = 2_000_000_000
@@ -63,15 +61,12 @@ class TextSource:
             raise DataError(f"{self.path}: is no regular file, and it is read more than once; save it first.")
         note = cache_folder() / "files" / f"{digest(self.path.resolve())}.json"
         stamp = [status.st_size, status.st_mtime_ns]
-        try:
-            content = json.loads(note.read_text(encoding="utf-8"))
-            if content["stamp"] == stamp:
-                return TextFacts(content["characters"], content["digest"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        known = read_note(note)
+        if known is not None and known["stamp"] == stamp:
+            return TextFacts(known["characters"], known["digest"])
         facts = _read_facts(self.path)
         if time.time_ns() - status.st_mtime_ns > _STAMP_RESOLUTION_NS:
-            write_text(note, json_line({"stamp": stamp, **facts._asdict()}))
+            write_note(note, {"stamp": stamp, **facts._asdict()})
         return facts
 
     @property

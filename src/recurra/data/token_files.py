@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.cache import cache_folder, digest
+from recurra.data.cache import cache_folder, digest, remove_stale
 from recurra.data.sources import TextSource
 from recurra.errors import DataError, VocabularyError
-from recurra.files import folder_written_whole
+from recurra.files import fault_in, folder_written_whole, write_sums
 from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, lines_backward, load_tokenizer
 from recurra.text.tokenizers import Documents
 
-_VERSION = 1
 _TOKENS, _DOCUMENTS, _ABOUT = "tokens.bin", "documents.bin", "about.json"
 
 
@@ -48,14 +48,12 @@ def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: i
 
     Raises: DataError if the text cannot be read; VocabularyError if it has no symbols.
     """
-    folder = cache_folder() / "tokenizers" / digest(_VERSION, source.fingerprint, unit, min_count, max_size)
-    if folder.exists():
-        try:
+    folder = cache_folder() / "tokenizers" / digest(source.fingerprint, unit, min_count, max_size)
+    if fault_in(folder) is None:
+        with suppress(VocabularyError):  # gone meanwhile
             return load_tokenizer(folder)
-        except VocabularyError:
-            pass  # damaged: built again
     tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
-    with folder_written_whole(folder) as aside:
+    with _new_entry(folder) as aside:
         tokenizer.save(aside)
     return tokenizer
 
@@ -69,7 +67,7 @@ def open_tokens(
     Raises: DataError if the text cannot be read or has no symbols; StorageError if the disk is full.
     """
     fingerprint = digest(
-        _VERSION, source.fingerprint, tokenizer.fingerprint, documents, *(["backward"] if backward else [])
+        source.fingerprint, tokenizer.fingerprint, documents, *(["backward"] if backward else [])
     )
     folder = cache_folder() / "tokens" / fingerprint
     known = _open(folder, fingerprint, from_cache=True)
@@ -91,25 +89,32 @@ def _encode(
     """Write the token file chunk by chunk, whole or not at all."""
     kind = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.uint32)
     total, starts = 0, 0
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        folder_written_whole(folder) as aside,
-        (aside / _TOKENS).open("wb") as tokens,
-        (aside / _DOCUMENTS).open("wb") as documents,
-    ):
-        for chunk in chunks:
-            tokens.write(chunk.ids.astype(kind).tobytes())
-            documents.write((chunk.document_starts.astype(np.int64) + total).tobytes())
-            total += len(chunk.ids)
-            starts += len(chunk.document_starts)
+    with _new_entry(folder) as aside:
+        with (aside / _TOKENS).open("wb") as tokens, (aside / _DOCUMENTS).open("wb") as places:
+            for chunk in chunks:
+                tokens.write(chunk.ids.astype(kind).tobytes())
+                places.write((chunk.document_starts.astype(np.int64) + total).tobytes())
+                total += len(chunk.ids)
+                starts += len(chunk.document_starts)
         if not total:
             raise DataError(f"{source.path}: has no symbols in it; give a file with text.")
         about = {"fingerprint": fingerprint, "dtype": kind.name, "tokens": total, "documents": starts}
         (aside / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
+@contextmanager
+def _new_entry(folder: Path) -> Iterator[Path]:
+    """A folder to write an entry of the cache into, which appears whole and with the sums of its files."""
+    remove_stale(folder.parent)
+    with folder_written_whole(folder) as aside:
+        yield aside
+        write_sums(aside)
+
+
 def _open(folder: Path, fingerprint: str, *, from_cache: bool) -> TokenFile | None:
-    """The token file in `folder`, or None where there is no whole one."""
+    """The token file in `folder`, or None where there is no whole and undamaged one."""
+    if fault_in(folder, (_TOKENS, _DOCUMENTS, _ABOUT)) is not None:
+        return None
     try:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         kind = np.dtype(about["dtype"])
