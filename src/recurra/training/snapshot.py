@@ -1,6 +1,7 @@
 """Everything that a training must find again to go on bit for bit, as tensors and plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from recurra.training.optimizers import optimizer_tensors, restore_optimizer
 from recurra.training.place import Place
 
 _VERSION = 3
+_REMEDY = "go on with the Recurra that wrote it, or train anew"
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -91,10 +93,9 @@ def restore(
     Raises: RunError if it was taken by another number of processes or does not fit.
     """
     if state.get("version") != _VERSION or "carried" not in state:
-        raise RunError(
-            f"the checkpoint has version {state.get('version')}, expected {_VERSION}; go on with "
-            "the Recurra that wrote it, or train anew."
-        )
+        raise RunError(f"the checkpoint has version {state.get('version')}, expected {_VERSION}; {_REMEDY}.")
+    _refuse_other_keys(state, {"version", "processes", "carried", "averaged", "place"})
+    _refuse_other_keys(state["place"], {each.name for each in fields(Place)}, "place.")
     processes = state["processes"]
     if processes != fabric.world_size:
         raise RunError(
@@ -106,14 +107,28 @@ def restore(
     restore_optimizer(parts.optimizer, below(tensors, "optimizer."))
     parts.average.restore(below(tensors, "average."), state["averaged"], fabric.device)
     random = below(tensors, f"random.{rank}.")
+    _refuse_other_keys(random, {"cpu"} | random.keys() & {"cuda"}, f"random.{rank}.")
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
     carried: list[State | None] = []
     for number in range(state["carried"]):
         own = below(tensors, f"carried.{rank}.{number}.")
+        expected = {str(index) for index in range(len(flatten_state(state_like)))}
+        _refuse_other_keys(own, expected, f"carried.{rank}.{number}.")
         carried.append(_unflatten([own[str(i)].to(fabric.device) for i in range(len(own))], state_like))
     return Place(**state["place"]), carried
+
+
+def _refuse_other_keys(found: Collection[str], expected: set[str], within: str = "") -> None:
+    """Refuse a part of a checkpoint whose keys are not those expected.
+
+    Raises: RunError naming those that are missing and those that are unknown.
+    """
+    wrong = [f"{within}{key} is missing" for key in sorted(expected.difference(found))]
+    wrong += [f"{within}{key} is unknown" for key in sorted(set(found) - expected)]
+    if wrong:
+        raise RunError(f"the checkpoint does not fit ({', '.join(wrong[:3])}); {_REMEDY}.")
 
 
 def _unflatten(tensors: Sequence[Tensor], like: State | None) -> State | None:
