@@ -121,17 +121,19 @@ def test_a_folder_that_is_in_the_way(tmp_path, play, trained):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("model.safetensors", "missing or damaged"),
+        ("model.safetensors", "is damaged"),
         ("vocabulary.json", "not a vocabulary file"),
         ("run.toml", "is damaged"),
-        ("checkpoint/LATEST", "no whole checkpoint"),
+        ("checkpoint/*/state.json", "state.json: is damaged"),
+        ("checkpoint/*/tensors.safetensors", "tensors.safetensors: is damaged"),
+        ("metrics.jsonl", "lines are missing"),
     ],
 )
 def test_a_damaged_run(tmp_path, trained, name, told):
     run = tmp_path / "run"
     shutil.copytree(trained, run)
-    (run / name).write_bytes(b"{ torn")
-    command = ["train", "--resume", run] if name.startswith("checkpoint") else ["sample", run]
+    next(run.glob(name)).write_bytes(b"{ torn")
+    command = ["train", "--resume", run] if name.startswith(("checkpoint", "metrics")) else ["sample", run]
     assert told in refused(*command)
 
 
@@ -139,7 +141,8 @@ def test_a_run_of_a_newer_version(tmp_path, trained):
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     text = (run / "run.toml").read_text()
-    (run / "run.toml").write_text(text.replace("format_version = 1", "format_version = 7"))
+    above, _ = text.rsplit("# sha256", 1)
+    (run / "run.toml").write_text(above.replace("format_version = 2", "format_version = 7"))
     assert "written by a newer Recurra (format 7" in refused("sample", run)
 
 
@@ -174,7 +177,7 @@ def test_a_full_disk_while_saving(tmp_path, play):
     assert "no space left" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
-    assert not list((tmp_path / "run").rglob(".[!l]*"))  # nothing aside but the lock
+    assert not list((tmp_path / "run").rglob("*.partial"))
 
 
 def test_errors_in_a_process_of_their_own_have_no_traceback(recurra, tmp_path):

@@ -1,85 +1,145 @@
 """Checkpoints that survive a crash at any moment: safetensors and JSON only, never a pickle.
 
-    checkpoint/ step-N/state.json, step-N/tensors.safetensors
+    checkpoint/ step-N/state.json, step-N/tensors.safetensors, step-N/SHA256SUMS
                 LATEST   the name of the whole one to go on from
 
 A checkpoint is written aside, synced, renamed; then LATEST is replaced; then the one before is removed.
 """
 
 import json
-import shutil
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from recurra.errors import RunError
-from recurra.files import folder_written_whole, storage_error, write_text
+from recurra.files import (
+    SUMS,
+    fault_in,
+    folder_written_whole,
+    reading_error,
+    remove_at_once,
+    remove_strays,
+    remove_tree,
+    storage_error,
+    write_sums,
+    write_text,
+)
+from recurra.runs.tensor_files import read_tensors, write_tensors
 
 _STATE, _TENSORS = "state.json", "tensors.safetensors"
-
-
-def pack_tensors(tensors: Mapping[str, Tensor]) -> bytes:
-    """Tensors as the bytes of a safetensors file."""
-    packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return safetensors.torch.save(packed)
-
-
-def unpack_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
-
-    Raises: RunError if it is missing or damaged.
-    """
-    try:
-        # Cloned into memory of its own: what is computed may depend on how it is aligned.
-        return {name: tensor.clone() for name, tensor in safetensors.torch.load(path.read_bytes()).items()}
-    except (OSError, SafetensorError, ValueError) as error:
-        raise RunError(
-            f"{path}: is missing or damaged ({error}); restore it from a copy or train again."
-        ) from error
+_STEP = re.compile(r"step-(?P<step>\d{1,18})(?:-(?P<again>\d{1,18}))?")
+_STRAY_OF_FORMAT_1 = re.compile(r"\.step-\d+\.\d+")
+_REMEDY = "restore it from a copy, or train again with --overwrite"
 
 
 class CheckpointFolder:
-    """The checkpoints of one run."""
+    """The checkpoints of one run. `logs` are files that a checkpoint tells the size of: they are on the disk
+    before it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, logs: Sequence[Path] = ()) -> None:
         self.path = path
         self.latest = path / "LATEST"
+        self._logs = tuple(logs)
 
     def exists(self) -> bool:
         """Whether there is one to go on from."""
-        return self.latest.exists()
+        return bool(self._names())
 
     def save(self, step: int, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Write a checkpoint and make it the latest.
 
         Raises: StorageError if the disk is full or fails; the one before is then still the latest.
         """
-        folder = self.path / f"step-{step}"
-        with folder_written_whole(folder) as aside:
-            (aside / _STATE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
-            (aside / _TENSORS).write_bytes(pack_tensors(tensors))
-        write_text(self.latest, folder.name + "\n")
+        name, again = f"step-{step}", 1
+        while (self.path / name).exists():  # never put anything in the place of what may be needed
+            again += 1
+            name = f"step-{step}-{again}"
         try:
-            for old in self.path.iterdir():
-                if old.is_dir() and old.name != folder.name:
-                    shutil.rmtree(old, ignore_errors=True)
+            for log in self._logs:
+                _sync_file(log)
+            with folder_written_whole(self.path / name) as aside:
+                (aside / _STATE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
+                with (aside / _TENSORS).open("wb") as file:
+                    write_tensors(file, tensors)
+                write_sums(aside)
+            write_text(self.latest, name + "\n")
         except OSError as error:
             raise storage_error(error, self.path) from error
+        for old in self._names():
+            if old != name:
+                with suppress(OSError):
+                    remove_at_once(self.path / old)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """State and tensors of the latest checkpoint.
+        """State and tensors of the latest checkpoint; of the newest whole one where LATEST is lost.
 
         Raises: RunError if there is none or it is damaged.
         """
+        names = self._names()
+        if not names:
+            raise RunError(f"{self.path}: has no checkpoint to go on from; train again with --overwrite.")
         try:
-            folder = self.path / self.latest.read_text(encoding="utf-8").strip()
-            state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.path}: has no whole checkpoint to go on from; train again with --overwrite."
-            ) from error
-        return state, unpack_tensors(folder / _TENSORS)
+            latest = self.latest.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            latest = ""
+        if latest in names:
+            return self._read(latest)
+        faults = []
+        for name in names:
+            try:
+                return self._read(name)
+            except RunError as error:
+                faults.append(error)
+        raise faults[0]
+
+    def remove_strays(self) -> None:
+        """Remove what a killed process left half written; for the process that holds the run."""
+        remove_strays(self.path)
+        with suppress(OSError):
+            for entry in list(self.path.iterdir()):
+                if _STRAY_OF_FORMAT_1.fullmatch(entry.name):
+                    remove_tree(entry)
+
+    def _names(self) -> list[str]:
+        """The names of all checkpoints, the newest first."""
+        try:
+            matches = [_STEP.fullmatch(name) for name in os.listdir(self.path)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise reading_error(error, self.path) from error
+        found = [match for match in matches if match is not None]
+        found.sort(key=lambda match: (int(match["step"]), int(match["again"] or 1)), reverse=True)
+        return [match.group() for match in found]
+
+    def _read(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """State and tensors of one checkpoint. Raises: RunError naming a file that is missing or damaged."""
+        folder = self.path / name
+        if (folder / SUMS).exists():  # there is none in format 1
+            fault = fault_in(folder, (_STATE, _TENSORS))
+            if fault is not None:
+                raise RunError(f"{fault}; {_REMEDY}.")
+        return _read_state(folder / _STATE), read_tensors(folder / _TENSORS)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """The content of a state.json. Raises: RunError if it is missing or damaged."""
+    try:
+        state = json.loads(path.read_bytes().decode("utf-8"))
+        if not isinstance(state, dict):
+            raise ValueError("it is no JSON object")
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: is missing; {_REMEDY}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: is damaged ({error}); {_REMEDY}.") from error
+    return state
+
+
+def _sync_file(path: Path) -> None:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        os.fsync(file.fileno())

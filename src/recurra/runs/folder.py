@@ -1,31 +1,31 @@
 """A run on disk: what was asked, what came out, and what is needed to go on.
 
-RUN/ run.toml            the whole configuration, versions, split, fingerprints of the data
+RUN/ run.toml            the whole configuration, versions, split, fingerprints of the data, sums of artefacts
+     vocabulary.json     and other artefacts, which never change; run.toml lists them
      model.safetensors   the best weights so far
-     vocabulary.json     or tokenizer.json
      checkpoint/         see recurra.runs.checkpoints
      metrics.jsonl       see recurra.runs.metrics_log
      report.html
+     .recurra            makes the folder ours, see recurra.runs.marker
 """
 
-import fcntl
+import os
 import platform
-import shutil
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from recurra.config import to_toml
 from recurra.errors import RunError
-from recurra.files import write_text, written_whole
-from recurra.runs.checkpoints import CheckpointFolder, pack_tensors, unpack_tensors
+from recurra.files import reading_error, remove_strays, storage_error, write_text, written_whole
+from recurra.runs import artefacts
+from recurra.runs.checkpoints import CheckpointFolder
+from recurra.runs.marker import MARKER, HeldMarker, Marker, held, held_marker
 from recurra.runs.metrics_log import MetricsLog
-
-FORMAT_VERSION = 1
+from recurra.runs.settings import is_settings, listed_artefacts, read_settings, settings_text
+from recurra.runs.tensor_files import read_tensors, write_tensors
 
 
 class RunFolder:
@@ -38,69 +38,130 @@ class RunFolder:
         self.report = path / "report.html"
         self.events = path / "events"
         self.metrics = MetricsLog(path / "metrics.jsonl")
-        self.checkpoints = CheckpointFolder(path / "checkpoint")
-
-    @classmethod
-    def create(cls, path: Path, *, overwrite: bool = False) -> "RunFolder":
-        """A folder for a new run; `check_free` says when it refuses.
-
-        Raises: RunError if something is in the way.
-        """
-        cls.check_free(path, overwrite=overwrite)
-        run = cls(path)
-        if overwrite:
-            run._remove()
-        return run
-
-    def _remove(self) -> None:
-        """Remove what a run writes, and nothing else that a person may have put beside it."""
-        for folder in (self.checkpoints.path, self.events):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.weights, self.report, self.metrics.path, self.settings):
-            file.unlink(missing_ok=True)
-        for name in ("vocabulary.json", "tokenizer.json"):
-            (self.path / name).unlink(missing_ok=True)
+        self.checkpoints = CheckpointFolder(path / "checkpoint", logs=[self.metrics.path])
 
     @staticmethod
-    def _is_run(path: Path) -> bool:
-        """Whether run.toml is one that we wrote, be it of another version."""
-        try:
-            content = tomllib.loads((path / "run.toml").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return "format_version" in content and "task" in content
-
-    @classmethod
-    def check_free(cls, path: Path, *, overwrite: bool = False) -> None:
+    def check_free(path: Path, *, overwrite: bool = False) -> None:
         """Refuse a path that holds anything; with `overwrite`, one that holds anything but a run.
+
+        A run that was stopped while it began is not in the way. Nothing is written.
 
         Raises: RunError if something is in the way.
         """
-        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        try:
+            names = set(os.listdir(path))
+        except FileNotFoundError:
             return
-        if not cls._is_run(path):
+        except NotADirectoryError as error:
+            raise RunError(f"{path}: exists and is not a run; choose another folder to write to.") from error
+        except OSError as error:
+            raise reading_error(error, path) from error
+        marker = Marker(path)
+        if not names - {MARKER} and (marker.is_ours or marker.is_torn):
+            return
+        if not marker.is_ours and not is_settings(path / "run.toml"):
             raise RunError(f"{path}: exists and is not a run; choose another folder to write to.")
-        if not overwrite:
+        if overwrite:
+            return
+        if "run.toml" in names:
             raise RunError(
                 f"{path}: holds a run already; go on with it by `recurra train --resume {path}`, or begin "
                 "anew over it with --overwrite."
             )
+        left = names & {*artefacts.FILES, *artefacts.FOLDERS, *marker.names}
+        if left and not marker.beginning:
+            raise RunError(
+                f"{path}: holds a run that has lost its run.toml; restore that from a copy, or begin anew "
+                "over it with --overwrite."
+            )
+
+    @classmethod
+    @contextmanager
+    def claimed(cls, path: Path, *, overwrite: bool = False) -> Iterator["RunFolder"]:
+        """The folder for a new run, held for this process; an earlier run stays whole until `begin`.
+
+        Where the body fails before `begin`, a folder that was made for it is removed again.
+
+        Raises: RunError if something is in the way, or another process writes there; StorageError if the
+        folder cannot be written to.
+        """
+        cls.check_free(path, overwrite=overwrite)
+        run = cls(path)
+        with held(path, make=True) as marker:
+            try:
+                cls.check_free(path, overwrite=overwrite)  # again: now it stays so
+                run._sign(marker)
+                yield run
+            except BaseException:
+                marker.withdraw()
+                raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process while it is trained.
+        """Hold the run for this process while it writes there; within one thread also more than once.
 
-        Raises: RunError if another process holds it.
+        Raises: RunError if there is no run, or another process holds it; StorageError if it cannot be
+        written to.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunError(
-                    f"{self.path}: is being trained by another process; wait for it, or stop it first."
-                ) from error
+        if held_marker(self.path) is not None:
             yield
+            return
+        if not os.path.exists(self.settings) and not Marker(self.path).is_ours:
+            raise _no_run(self.path)
+        with held(self.path) as marker:
+            self._sign(marker)
+            if marker.beginning and is_settings(self.settings):  # begun, or left before anything was removed
+                marker.settle(listed_artefacts(self.settings) or [])
+            yield
+
+    def _sign(self, marker: HeldMarker) -> None:
+        """Make the folder ours, and remove what processes that were killed left half written."""
+        try:
+            marker.sign()
+        except OSError as error:
+            raise storage_error(error, marker.path) from error
+        ours = (artefacts.ASIDE, *artefacts.FILES)
+        remove_strays(self.path, lambda name: name in ours)
+        self.checkpoints.remove_strays()
+
+    def begin(
+        self, task: str, config: Mapping[str, Any], data: Mapping[str, Any], save: Callable[[Path], None]
+    ) -> None:
+        """Begin the run in a folder that is `claimed`: remove an earlier one, write artefacts and run.toml.
+
+        `save` writes the files that never change, such as the vocabulary, into the folder that it is given.
+        `config` and `data`, what is known of the data, come to stand in run.toml.
+
+        Raises: RunError if a file that no run wrote has the name of an artefact; StorageError if the disk is
+        full or fails. If `save` fails, an earlier run is still whole.
+        """
+        marker = held_marker(self.path)
+        assert marker is not None, "a run is begun in a folder that is claimed"
+        try:
+            with artefacts.aside(self.path) as aside:
+                save(aside)
+                sums = artefacts.sums_of(aside)
+                before = self._artefacts_before(marker)
+                artefacts.refuse_collisions(self.path, sums, before)
+                marker.note_beginning(dict.fromkeys([*before, *sums]))
+                artefacts.remove_run(self.path, before)
+                artefacts.move_into(self.path, aside, sums)
+            content = {"task": task, "versions": _versions(), "config": config, "data": data}
+            write_text(self.settings, settings_text(content | {"artefacts": sums}))
+            marker.settle(sums)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
+    def _artefacts_before(self, marker: Marker) -> list[str]:
+        """The artefacts of runs that were begun here before."""
+        names = marker.names
+        if not os.path.exists(self.settings):
+            return names
+        listed = listed_artefacts(self.settings)
+        nobody_tells = not listed and not names and not is_settings(self.settings)
+        if listed is None or nobody_tells:
+            return [*names, *artefacts.OF_FORMAT_1]
+        return [*names, *listed]
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -108,72 +169,83 @@ class RunFolder:
 
         Raises: RunError if there is none, it is damaged or of a newer version.
         """
-        if not path.exists():
-            raise RunError(f"{path}: there is no such folder; name one that `recurra train` wrote.")
-        if not (path / "run.toml").exists():
-            runs = sorted(file.parent.name for file in path.glob("*/run.toml"))
-            if runs:
-                raise RunError(
-                    f"{path}: is not a run, but holds some; name one of them, such as {path / runs[0]}."
-                )
-            raise RunError(f"{path}: is not a run (it has no run.toml); name one that `recurra train` wrote.")
         run = cls(path)
+        if not os.path.exists(run.settings):
+            raise _no_run(path)
         run.read_settings()
         return run
 
-    def write_settings(self, task: str, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-        """Write run.toml: the task, its whole configuration, and what was known of its data."""
-        import numpy
-        import torch
-
-        import recurra
-
-        versions = {
-            "recurra": recurra.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-        }
-        content = {
-            "format_version": FORMAT_VERSION,
-            "task": task,
-            "versions": versions,
-            "config": config,
-            "data": data,
-        }
-        write_text(self.settings, to_toml(content))
-
     def read_settings(self) -> dict[str, Any]:
-        """The content of run.toml.
+        """The content of run.toml: at least `task`, and the tables `config` and `data`.
 
-        Raises: RunError if it is damaged or of a newer version.
+        Raises: RunError if it is missing, damaged, edited or of a newer version.
         """
-        try:
-            content = tomllib.loads(self.settings.read_text(encoding="utf-8"))
-            version, _ = int(content["format_version"]), content["config"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{self.settings}: is damaged ({error}); restore it from a copy or train again."
-            ) from error
-        if version > FORMAT_VERSION:
-            raise RunError(
-                f"{self.path}: was written by a newer Recurra (format {version}, this one reads up to "
-                f"{FORMAT_VERSION}); upgrade with `pip install --upgrade recurra`."
-            )
-        return content
+        return read_settings(self.settings)
+
+    def check_artefacts(self) -> None:
+        """Check that the files that never change are as run.toml tells; of format 1 it does not tell.
+
+        Raises: RunError naming one that is missing or damaged.
+        """
+        artefacts.check(self.path, self.read_settings().get("artefacts", {}))
+
+    @property
+    def begun_only(self) -> bool:
+        """Whether the run was stopped before its first checkpoint: it starts with its first step."""
+        if not os.path.exists(self.settings) or os.path.exists(self.weights):
+            return False
+        return not self.checkpoints.exists() and not self.metrics.size
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """Write model.safetensors, whole or not at all."""
+        """Write model.safetensors, whole or not at all.
+
+        Raises: StorageError if it cannot be written.
+        """
         with written_whole(self.weights) as file:
-            file.write(pack_tensors(tensors))
+            write_tensors(file, tensors)
 
     def read_weights(self) -> dict[str, Tensor]:
         """The tensors of model.safetensors.
 
         Raises: RunError if the file is missing or damaged.
         """
-        if not self.weights.exists():
+        if not os.path.exists(self.weights):
             raise RunError(
                 f"{self.path}: has no model yet; finish training with `recurra train --resume {self.path}`."
             )
-        return unpack_tensors(self.weights)
+        return read_tensors(self.weights)
+
+
+def _versions() -> dict[str, str]:
+    import numpy
+    import torch
+
+    import recurra
+
+    return {
+        "recurra": recurra.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def _no_run(path: Path) -> RunError:
+    """What to say of a path without a run.toml."""
+    try:
+        os.listdir(path)
+    except FileNotFoundError:
+        return RunError(f"{path}: there is no such folder; name one that `recurra train` wrote.")
+    except NotADirectoryError:
+        return RunError(f"{path}: is a file, not a run; name a folder that `recurra train` wrote.")
+    except OSError as error:
+        return reading_error(error, path)
+    if Marker(path).is_ours:
+        return RunError(
+            f"{path}: has no run.toml, since the run was stopped while it began; begin it again by the same "
+            "command."
+        )
+    runs = sorted(file.parent.name for file in path.glob("*/run.toml"))
+    if runs:
+        return RunError(f"{path}: is not a run, but holds some; name one of them, such as {path / runs[0]}.")
+    return RunError(f"{path}: is not a run (it has no run.toml); name one that `recurra train` wrote.")

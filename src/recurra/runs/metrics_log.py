@@ -1,12 +1,23 @@
-"""metrics.jsonl: one JSON object a line, cut back where a run goes on from a checkpoint."""
+"""metrics.jsonl: one JSON object a line, cut back where a run goes on from a checkpoint.
+
+The last key of each line is `crc32`: 8 hexadecimal digits over the line's text as it is without that key.
+Lines of format 1 have none. A line that was blanked out by hand is passed over.
+"""
 
 import json
+import os
+import re
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from recurra.errors import RunError
-from recurra.files import storage_error
+from recurra.files import make_folder, reading_error, storage_error
+
+_SUM = re.compile(rb'(?P<text>\{.+), "crc32": "(?P<sum>[0-9a-f]{8})"\}', re.DOTALL)
+_BLOCK = 1 << 16
 
 
 class MetricsLog:
@@ -16,50 +27,136 @@ class MetricsLog:
         self.path = path
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one record.
+        """Add one record; it has a `kind` and a `step`. A last line that a crash cut short goes first.
 
-        Raises: StorageError if it cannot be written.
+        Raises: StorageError if it cannot be written; the records before it are still there.
         """
+        assert isinstance(record["kind"], str), "the kind is a name"
+        assert isinstance(record["step"], int), "the step is a number"
+        text = json.dumps(record, allow_nan=False)
+        line = f'{text[:-1]}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'.encode()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, allow_nan=False) + "\n")
+            make_folder(self.path.parent)
+            with self.path.open("a+b", buffering=0) as file:
+                end = _end_of_whole_lines(file)
+                file.truncate(end)
+                try:
+                    while line:
+                        line = line[file.write(line) :]
+                except OSError:
+                    with suppress(OSError):
+                        file.truncate(end)
+                    raise
         except OSError as error:
             raise storage_error(error, self.path) from error
 
     @property
     def size(self) -> int:
         """Bytes so far."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise reading_error(error, self.path) from error
 
     def cut_back(self, size: int) -> None:
-        """Drop what was logged after `size` bytes."""
-        if self.size > size:
+        """Drop what was logged after `size` bytes, and check what stays.
+
+        Raises: RunError if lines are missing or damaged; StorageError if it cannot be written.
+        """
+        missing = size - self.size
+        if missing > 0:
+            raise RunError(
+                f"{self.path}: lines are missing, since it has {self.size:,} bytes and had {size:,} when the "
+                f"checkpoint was saved; restore it from a copy, or add {missing} empty lines at its end to "
+                "go on without them."
+            )
+        if size == 0 and self.size == 0:
+            return
+        try:
             with self.path.open("r+b") as file:
+                file.seek(max(0, size - 1))
+                if size and file.read(1) != b"\n":
+                    raise RunError(
+                        f"{self.path}: was changed, since no line ends at byte {size:,}, where one ended "
+                        "when the checkpoint was saved; restore it from a copy."
+                    )
                 file.truncate(size)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        self.read()
 
     def read(self) -> list[dict[str, Any]]:
         """All records.
 
-        Raises: RunError if a line is not JSON.
+        Raises: RunError if a line is damaged.
         """
         return read_metrics(self.path)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics.jsonl, none where the file is missing.
+    """The records of a metrics.jsonl, none where the file is missing; each has a `kind` and a `step`.
 
-    A last line that was cut short by a crash is left out. Raises: RunError if another is not JSON.
+    A last line that was cut short by a crash is left out. Raises: RunError if another is damaged.
     """
-    if not path.exists():
+    try:
+        *lines, rest = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
         return []
-    records = []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise reading_error(error, path) from error
+    if _SUM.fullmatch(rest[:-1]):  # a line is cut before its end, never after it
+        lines.append(rest)
+    records, summed = [], False
     for number, line in enumerate(lines, start=1):
+        if not line.strip(b" "):
+            continue
         try:
-            records.append(json.loads(line))
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise RunError(f"{path}:{number}: is not JSON; remove the line.") from error
+            records.append(_read_line(line))
+            has_sum = _SUM.fullmatch(line) is not None
+            if summed and not has_sum:
+                raise ValueError("it has no crc32")
+            summed = has_sum
+        except (ValueError, RecursionError) as error:
+            raise RunError(
+                f"{path}:{number}: is damaged ({error}); restore the file from a copy, or put a blank in "
+                "place of each character of the line to go on without it."
+            ) from error
     return records
+
+
+def _read_line(line: bytes) -> dict[str, Any]:
+    """The record of one line, without its crc32. Raises: ValueError if it is damaged."""
+    match = _SUM.fullmatch(line)
+    if match is not None:
+        line = match["text"] + b"}"
+        if zlib.crc32(line) != int(match["sum"], 16):
+            raise ValueError("its crc32 differs")
+    try:
+        text = line.decode("utf-8")
+        record = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8") from error
+    except ValueError as error:
+        raise ValueError("it is not JSON") from error
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    if not isinstance(record.get("kind"), str) or type(record.get("step")) is not int:
+        raise ValueError("it has no kind or no step")
+    if match is None and list(record)[-1] != "kind" and isinstance(list(record.values())[-1], str):
+        raise ValueError("its crc32 is damaged")  # lines of format 1 end with a number
+    return record
+
+
+def _end_of_whole_lines(file: IO[bytes]) -> int:
+    """After the last end of a line; 0 where there is none."""
+    at = file.seek(0, os.SEEK_END)
+    while at:
+        begin = max(0, at - _BLOCK)
+        file.seek(begin)
+        found = file.read(at - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        at = begin
+    return 0

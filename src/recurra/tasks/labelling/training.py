@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -166,11 +167,12 @@ def train(
                 )
             config = config.model_copy(update={"word_size": corpus.vectors.size})
         trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
-        if fabric.is_global_zero:
-            run = RunFolder.create(out, overwrite=overwrite)
-            run.write_settings(task, config.model_dump(), corpus.facts(config))
-            save_symbols(out, corpus.symbols)
-        return _fit(trainer, objective, corpus, on_ready, resume=False)
+        with ExitStack() as stack:
+            if fabric.is_global_zero:
+                run = stack.enter_context(RunFolder.claimed(out, overwrite=overwrite))
+                facts, save = corpus.facts(config), partial(save_symbols, symbols=corpus.symbols)
+                run.begin(task, config.model_dump(), facts, save)
+            return _fit(trainer, objective, corpus, on_ready, resume=False)
 
 
 def resume(

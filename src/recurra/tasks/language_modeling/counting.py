@@ -39,11 +39,10 @@ def count(config: LanguageModelConfig, out: Path, *, overwrite: bool = False) ->
             except KeyboardInterrupt:
                 raise Interrupted("stopped while counting; nothing is written", signal.SIGINT) from None
         took = time.perf_counter() - began
-        run = RunFolder.create(out, overwrite=overwrite)
-        run.write_settings(TASK, config.model_dump(), corpus.facts())
-        corpus.tokenizer.save(out)
-        run.write_weights(network.tensors())
-        return _evaluated(run, network, corpus, took)
+        with RunFolder.claimed(out, overwrite=overwrite) as run:
+            run.begin(TASK, config.model_dump(), corpus.facts(), corpus.tokenizer.save)
+            run.write_weights(network.tensors())
+            return _evaluated(run, network, corpus, took)
 
 
 def _from_arpa(config: LanguageModelConfig, path: Path) -> tuple[NGramNetwork, LanguageModelCorpus]:

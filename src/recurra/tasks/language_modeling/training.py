@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -127,11 +128,11 @@ def train(
         fabric = make_fabric(config)
         corpus = _first_process_first(fabric, lambda: read_corpus(config))
         trainer, objective = _prepare(config, corpus, RunFolder(out), fabric, listeners)
-        if fabric.is_global_zero:
-            run = RunFolder.create(out, overwrite=overwrite)
-            run.write_settings(TASK, config.model_dump(), corpus.facts())
-            corpus.tokenizer.save(out)
-        return _fit(trainer, objective, corpus, on_ready, resume=False)
+        with ExitStack() as stack:
+            if fabric.is_global_zero:
+                run = stack.enter_context(RunFolder.claimed(out, overwrite=overwrite))
+                run.begin(TASK, config.model_dump(), corpus.facts(), corpus.tokenizer.save)
+            return _fit(trainer, objective, corpus, on_ready, resume=False)
 
 
 def resume(

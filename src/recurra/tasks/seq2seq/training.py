@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,11 +129,11 @@ def train(
         fabric = make_fabric(config)
         corpus = build_corpus(config)
         prepared = _prepare(config, corpus, RunFolder(out), fabric, listeners)
-        if fabric.is_global_zero:
-            run = RunFolder.create(out, overwrite=overwrite)
-            run.write_settings(task, config.model_dump(), corpus.facts(config))
-            corpus.symbols.save(out)
-        return _fit(*prepared, corpus, on_ready, resume=False)
+        with ExitStack() as stack:
+            if fabric.is_global_zero:
+                run = stack.enter_context(RunFolder.claimed(out, overwrite=overwrite))
+                run.begin(task, config.model_dump(), corpus.facts(config), corpus.symbols.save)
+            return _fit(*prepared, corpus, on_ready, resume=False)
 
 
 def resume(
