@@ -23,8 +23,8 @@ from recurra.data.batches import SequenceBatch, WordBatch
 from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import TagConfig
-from recurra.tasks.labelling.corpus import Symbols
 from recurra.tasks.labelling.facade import Tagger
+from recurra.tasks.labelling.symbols import Symbols
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 

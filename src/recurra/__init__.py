@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.facade import LanguageModel
-    from recurra.tasks.loading import load
+    from recurra.tasks.model import load
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 
 __version__ = "0.1.0"
@@ -70,6 +70,6 @@ __getattr__, __dir__ = lazy_names(
         "Captioner": "recurra.tasks.seq2seq.facade",
         "ChatBot": "recurra.tasks.seq2seq.facade",
         "Translator": "recurra.tasks.seq2seq.facade",
-        "load": "recurra.tasks.loading",
+        "load": "recurra.tasks.model",
     },
 )

@@ -122,7 +122,7 @@ def test_a_folder_that_is_in_the_way(tmp_path, play, trained):
     ("name", "told"),
     [
         ("model.safetensors", "is damaged"),
-        ("vocabulary.json", "not a vocabulary file"),
+        ("vocabulary.json", "vocabulary.json: is damaged (its sha256 differs"),
         ("run.toml", "is damaged"),
         ("checkpoint/*/state.json", "state.json: is damaged"),
         ("checkpoint/*/tensors.safetensors", "tensors.safetensors: is damaged"),

@@ -116,7 +116,7 @@ def test_ctrl_c_is_answered_in_words(run, monkeypatch, capsys):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recurra.tasks.loading.load", interrupted)
+    monkeypatch.setattr("recurra.tasks.model.load", interrupted)
     monkeypatch.setattr(sys, "argv", ["recurra", "evaluate", str(run)])
     with pytest.raises(SystemExit) as ended:
         main()

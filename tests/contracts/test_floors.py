@@ -161,3 +161,26 @@ def test_a_star_opens_all_that_is_at_the_door(tmp_path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_files_stay_one_room(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def too_long(path: Path, most: int = 60) -> list[str]:
+    """The functions of more than `most` lines, from `def` to their end."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    lengths = ((node, (node.end_lineno or 0) - node.lineno + 1) for node in functions)
+    return [f"{path}:{node.lineno}: {node.name}, {lines} lines" for node, lines in lengths if lines > most]
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_functions_stay_short(path):
+    assert not too_long(path)
+
+
+def test_the_check_finds_a_long_function(tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text("class A:\n    @staticmethod\n    def f():\n" + "        pass\n" * 60)
+    assert too_long(file) == [f"{file}:3: f, 61 lines"]
+    assert not too_long(file, 61)

@@ -9,8 +9,9 @@ import torch
 from recurra.config import build_config
 from recurra.errors import Interrupted
 from recurra.runs import RunFolder
+from recurra.tasks.driver import resume, train
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.training import resume, train
+from recurra.tasks.language_modeling.task import LanguageModeling
 from recurra.training import Listener
 
 OPTIONS = {
@@ -41,11 +42,12 @@ class Stop(Listener):
 
 
 def test_an_average_goes_on(play, tmp_path):
+    task = LanguageModeling()
     config = build_config(LanguageModelConfig, overrides=OPTIONS | {"data": str(play)})
-    train(config, tmp_path / "whole")
+    train(task, config, tmp_path / "whole")
     stop = Stop()
     with pytest.raises(Interrupted):
-        train(config, tmp_path / "stopped", listeners=[stop])
+        train(task, config, tmp_path / "stopped", listeners=[stop])
     assert stop.since is not None
     resume(tmp_path / "stopped")
     whole, again = (RunFolder(tmp_path / name) for name in ("whole", "stopped"))

@@ -193,7 +193,7 @@ class TestReverse:
         assert said in str(result.exception)
 
     def test_other_verbs_say_what_the_run_is(self, folder):
-        for verb in ("chat", "caption", "sample", "predict"):
+        for verb in ("chat", "caption", "sample"):
             more = [folder / "in.txt"] if verb == "caption" else []
             result = run(verb, folder / "run", *more, typed="")
             assert isinstance(result.exception, RunError), (verb, result.output)

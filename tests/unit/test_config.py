@@ -1,11 +1,13 @@
 """Configurations: every fault is named at once, with the key and the choices."""
 
+from pathlib import Path
+
 import pytest
 
 from recurra.config import build_config, to_toml
 from recurra.errors import ConfigError
+from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.presets import preset_file, preset_names
 
 
 def test_the_command_line_wins_over_the_file(tmp_path):
@@ -81,22 +83,46 @@ def test_the_size_of_vectors_follows_the_unit(unit, tied, size):
     assert LanguageModelConfig(unit=unit, tie_weights=tied).resolved().embedding_size == size
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", LanguageModelConfig.preset_names())
 def test_every_preset_is_a_configuration(name):
-    config = build_config(LanguageModelConfig, [preset_file(name)])
-    assert config != LanguageModelConfig()
-    assert preset_file(name).read_text().startswith("# ")
+    assert LanguageModelConfig.build(name) != LanguageModelConfig()
+    assert (LanguageModelConfig.presets / f"{name}.toml").read_text().startswith("# ")
 
 
 def test_a_file_wins_over_a_preset_and_the_command_line_over_both(tmp_path):
     file = tmp_path / "a.toml"
     file.write_text("hidden_size = 30\nnum_layers = 1\n")
-    config = build_config(
-        LanguageModelConfig, [preset_file("zaremba-small"), file], overrides={"num_layers": 3}
-    )
+    config = LanguageModelConfig.build("zaremba-small", file, {"num_layers": 3})
     assert (config.hidden_size, config.num_layers, config.learning_rate) == (30, 3, 20.0)
 
 
 def test_a_preset_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="preset: got 'big', expected one of awd-lstm"):
-        preset_file("big")
+        LanguageModelConfig.build("big")
+
+
+def test_a_task_without_presets_says_so():
+    with pytest.raises(ConfigError, match="preset: got 'big', and the task has no presets; remove it"):
+        TagConfig.build("big")
+
+
+def test_a_file_is_named_by_a_text_or_a_path_and_by_nothing_else():
+    assert LanguageModelConfig.build(options={"data": Path("a.txt")}).data == "a.txt"
+    with pytest.raises(ConfigError, match="data: got 5, expected the path of a file"):
+        LanguageModelConfig.build(options={"data": 5})
+
+
+def test_paths_are_made_absolute_but_not_names_of_a_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = TagConfig.build(options={"data": "a.conll", "valid": "hub:conll2003:validation"})
+    assert config.with_absolute_paths().data == str(tmp_path / "a.conll")
+    assert config.with_absolute_paths().valid == "hub:conll2003:validation"
+
+
+def test_folds_and_seeds_name_a_training_each():
+    asked = {"data": "a.csv", "folds": 2, "seeds": 2, "seed": 5}
+    parts = ClassifyConfig.build(options=asked).parts()
+    assert list(parts) == ["fold-1-seed-5", "fold-1-seed-6", "fold-2-seed-5", "fold-2-seed-6"]
+    assert not any(part.is_repeated for part in parts.values())
+    assert [(part.fold, part.seed) for part in parts.values()] == [(1, 5), (1, 6), (2, 5), (2, 6)]
+    assert not ClassifyConfig.build(options={"data": "a.csv", "folds": 3, "fold": 2}).is_repeated

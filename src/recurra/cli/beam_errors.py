@@ -32,13 +32,13 @@ def beam_errors(
 
     recurra beam-errors runs/en-de --data val.en --target val.de
     """
-    from recurra.tasks.loading import load_pair_model
+    from recurra.tasks.model import load
     from recurra.tasks.seq2seq import beam_doctor
     from recurra.tasks.seq2seq.facade import PairModel
 
     every_width = _numbers("widths", widths, int, 1)
     every_alpha = _numbers("alphas", alphas, float, 0.0)
-    model = load_pair_model(run, PairModel).searching(**options)
+    model = load(run, PairModel).searching(**options)
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
             model.searching(beam_groups=1, **{name: value})  # refuses what cannot be before any work is done

@@ -26,16 +26,16 @@ def chat(
     /reset forgets what was said, /why shows what the last answer was made from, /quit ends. Options of the
     search that are not given are as in the run's training.
     """
-    from recurra.cli.text_lines import lines_of
-    from recurra.tasks.loading import load_pair_model
+    from recurra.data.inputs import Input
+    from recurra.tasks.model import load
     from recurra.tasks.seq2seq.facade import ChatBot
 
-    talk = load_pair_model(run, ChatBot).searching(**options).conversation()
+    talk = load(run, ChatBot).searching(**options).conversation()
     is_person = sys.stdin.isatty()
     if is_person:
         typer.echo(_HELP, err=True)
         typer.echo("> ", nl=False, err=True)
-    for line in lines_of("-"):
+    for line in Input("-").lines():
         text = line.strip()
         if text == "/quit":
             return

@@ -93,30 +93,34 @@ def _train_equal(
     data: Path, valid: Path | None, out: Path, preset: str | None, toml: Path | None
 ) -> list[Path]:
     """Train the three, each unless it is there already; their folders."""
-    from recurra.cli.watching import progress_bar
+    from recurra.cli.train import progress_bar
     from recurra.errors import ConfigError
     from recurra.runs import RunFolder
-    from recurra.tasks.language_modeling import training
+    from recurra.tasks import driver
     from recurra.tasks.language_modeling.comparison import equal_configs
+    from recurra.tasks.language_modeling.config import LanguageModelConfig
     from recurra.tasks.language_modeling.corpus import read_corpus
-    from recurra.tasks.language_modeling.presets import build_from
+    from recurra.tasks.language_modeling.task import LanguageModeling
 
-    texts = {"data": str(data), "valid": None if valid is None else str(valid)}
-    config = build_from(preset, toml, texts)
-    vocabulary_size = read_corpus(config).tokenizer.vocabulary_size
+    texts = {"data": data} | ({} if valid is None else {"valid": valid})
+    config = LanguageModelConfig.build(preset, toml, texts)
+    vocabulary_size = read_corpus(config).symbols.vocabulary_size
     configs = equal_configs(config, vocabulary_size)
     for cell, own in configs.items():
-        if (out / cell).exists() and training.config_of(RunFolder.open(out / cell)) != own.resolved():
-            raise ConfigError(f"{out / cell}: holds a run with other options or texts; name another --out.")
-    folders = []
+        folder = out / cell
+        if (folder / "run.toml").exists():
+            _, found = driver.task_and_config(RunFolder.open(folder))
+            if found.with_absolute_paths() != own.resolved().with_absolute_paths():
+                raise ConfigError(f"{folder}: holds a run with other options or texts; name another --out.")
+    folders, task = [], LanguageModeling()
     for cell, own in configs.items():
         folders.append(out / cell)
         typer.echo(f"{out / cell}: {own.num_layers} x {own.hidden_size} units", err=True)
-        listeners = [progress_bar(own.unit)]
-        if not folders[-1].exists():
-            training.train(own, folders[-1], listeners=listeners)
+        listeners = [progress_bar(task, own)]
+        if not (folders[-1] / "run.toml").exists():
+            driver.train(task, own, folders[-1], listeners=listeners)
         else:  # stopped before its end, or done
-            training.resume(folders[-1], listeners=listeners)
+            driver.resume(folders[-1], listeners=listeners)
     return folders
 
 

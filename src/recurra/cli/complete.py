@@ -19,9 +19,10 @@ def complete(
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
     """The k likeliest next words, or endings of the word begun, with their probabilities."""
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
 
-    found = load_language_model(run).complete(text, k=k, length=length)
+    found = load(run, LanguageModel).complete(text, k=k, length=length)
     if as_json:
         typer.echo(json_line([{"ending": e, "probability": p} for e, p in found]))
         return

@@ -15,7 +15,8 @@ def export(
     ] = "arpa",
 ) -> None:
     """Write a trained model in a format that other programs read."""
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
 
-    load_language_model(run).save_arpa(out)
+    load(run, LanguageModel).save_arpa(out)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:,.1f} MB")

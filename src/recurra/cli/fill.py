@@ -38,15 +38,16 @@ def fill(
     """
     from recurra.errors import ConfigError
     from recurra.files import read_lines
+    from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.language_modeling.filling import GapFiller
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.model import load
 
     if evaluate is not None and text:
         raise ConfigError("--evaluate: measures on a text of its own; leave the sentence out.")
     if evaluate is None and not (lines is None and seed is None):
         raise ConfigError("--lines and --seed: go with --evaluate; leave them out.")
-    other = None if backward is None else load_language_model(backward)
-    filler = GapFiller(load_language_model(run), other, proposals=proposals)
+    other = None if backward is None else load(backward, LanguageModel)
+    filler = GapFiller(load(run, LanguageModel), other, proposals=proposals)
     if evaluate is not None:
         figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
         typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())

@@ -8,55 +8,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recurra.cli import (
-    beam_errors,
-    chat,
-    compare,
-    complete,
-    data,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    fill,
-    predict,
-    report,
-    sample,
-    score,
-    spell,
-    train,
-    translate,
-)
+from recurra.cli.verbs import VERBS, command_of
 from recurra.errors import Interrupted, RecurraError, memory_fault
 
 
 class _Commands(TyperGroup):
-    """Commands in the order of a first use, not of the alphabet or of groups; Ctrl-C is answered in words,
-    where typer would end without any."""
-
-    ORDER = (
-        "demo",
-        "train",
-        "evaluate",
-        "predict",
-        "sample",
-        "score",
-        "complete",
-        "spell",
-        "fill",
-        "translate",
-        "caption",
-        "chat",
-        "beam-errors",
-        "compare",
-        "report",
-        "export",
-        "data",
-        "doctor",
-    )
+    """The verbs in their order; Ctrl-C is answered in words, where typer would end without any."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=self.ORDER.index)
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return command_of(cmd_name) if cmd_name in VERBS else None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -77,24 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(train.app, name="train")
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("sample")(sample.sample)
-app.command("score")(score.score)
-app.command("complete")(complete.complete)
-app.command("spell")(spell.spell)
-app.command("fill")(fill.fill)
-app.command("translate")(translate.translate)
-app.command("caption")(translate.caption)
-app.command("chat")(chat.chat)
-app.command("beam-errors")(beam_errors.beam_errors)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("demo")(demo.demo)
-app.add_typer(data.app, name="data")
-app.command("doctor")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -1,7 +1,7 @@
 """Command-line options generated from a configuration: none is written twice."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -11,7 +11,11 @@ from pydantic.fields import FieldInfo
 
 from recurra.config import Part
 from recurra.config.part import choices
+from recurra.errors import ConfigError
+from recurra.tasks import registry
 
+# Of which verb a task's configuration names the options.
+Of = Literal["evaluation", "prediction"]
 Command = Callable[..., Any]
 # What every training takes beside its configuration.
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
@@ -19,20 +23,21 @@ Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the comma
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
 
 
-def config_options(config: type[Part], *, leave_out: tuple[str, ...] = ()) -> Callable[[Command], Command]:
-    """Give a command one option for each field of `config`.
+def config_options(*configs: type[Part]) -> Callable[[Command], Command]:
+    """Give a command one option for each field of the configurations, shared ones once.
 
     The command's last parameter, `options`, gets a dictionary of those that the person gave.
     """
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
-        names = [name for name in _in_order(config) if name not in leave_out]
-        generated = [_parameter(config, name) for name in names]
+        names = list(dict.fromkeys(name for config in configs for name in _in_order(config)))
+        generated = [_parameter(name, [one for one in configs if name in one.model_fields]) for name in names]
 
         def run(**given: Any) -> Any:
             options = {name: given.pop(name) for name in names}
-            return command(**given, options={k: v for k, v in options.items() if v is not None})
+            given_ones = {k: v for k, v in options.items() if v is not None and v != []}
+            return command(**given, options=given_ones)
 
         parameters = own + generated
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -43,16 +48,44 @@ def config_options(config: type[Part], *, leave_out: tuple[str, ...] = ()) -> Ca
     return decorate
 
 
-def _parameter(config: type[Part], name: str) -> inspect.Parameter:
-    field = config.model_fields[name]
+def options_of_tasks(of: Of) -> list[type[Part]]:
+    """What each task's configuration names as the options of a verb that serves all of them."""
+    return list(dict.fromkeys(getattr(registry.config_of(name), of) for name in registry.names()))
+
+
+def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
+    """Refuse options that a run's task does not have.
+
+    Raises: ConfigError naming the first of them, and the tasks that have it.
+    """
+    from recurra.runs import RunFolder
+
+    task = registry.task_of(RunFolder.open(run))
+    for option in given:
+        if option not in getattr(task.config, of).model_fields:
+            configs = {name: registry.config_of(name) for name in registry.names()}
+            others = [name for name, config in configs.items() if option in getattr(config, of).model_fields]
+            flag = "--" + option.replace("_", "-")
+            raise ConfigError(
+                f"{flag}: is an option for runs of {', '.join(others)}, and {run} is of task {task.name!r}; "
+                "remove it."
+            )
+
+
+def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
+    """The option for a field that one configuration has, or several, each with a meaning of its own."""
+    field = configs[0].model_fields[name]
     allowed = choices(field.annotation)
     kind = _plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
+    meanings = {one.model_fields[name].description: _panel(one, name) for one in configs}
+    shared = len(meanings) > 1
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=(field.description or "") + _default(field),
+        help="; ".join(f"{panel}: {text}" if shared else str(text) for text, panel in meanings.items())
+        + ("" if shared else _default(field)),
         metavar="|".join(allowed) if allowed else None,
-        rich_help_panel=_panel(config, name),
+        rich_help_panel="Of several tasks" if shared else _panel(configs[0], name),
         show_default=False,
     )
     return inspect.Parameter(
@@ -70,17 +103,21 @@ def _in_order(config: type[Part]) -> list[str]:
 
 def _default(field: FieldInfo) -> str:
     """The default as a person reads it; brackets are escaped, since rich would take them for markup."""
-    if field.default is None:
+    if field.default in (None, (), ""):
         return ""
     return f" (default: {field.default})"
 
 
 def _plain_type(annotation: Any) -> Any:
-    """The type that the command line reads: of `int | None` int, of literals str."""
+    """The type that the command line reads: of `int | None` int, of literals str, of tuples lists."""
     if get_origin(annotation) is Literal:
         return str
+    if get_origin(annotation) is tuple:
+        return list[str]
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
-    return kinds[0]
+    return _plain_type(kinds[0]) if kinds[0] is not annotation else annotation
 
 
 def _panel(config: type[Part], name: str) -> str:

@@ -40,9 +40,10 @@ def sample(
 ) -> None:
     """Let a language model write, shown as it is drawn."""
     from recurra.errors import ConfigError
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
 
-    model = load_language_model(run)
+    model = load(run, LanguageModel)
     options: dict[str, Any] = {
         "temperature": temperature,
         "top_k": top_k,
@@ -85,8 +86,9 @@ def _write(model: "LanguageModel", prime: str, **options: Any) -> str:
 def _write_tune(
     model: "LanguageModel", prime: str, tune: Path, midi: Path | None, options: dict[str, Any]
 ) -> None:
+    from recurra.data.tunes import write_midi
     from recurra.files import write_text
-    from recurra.tasks.language_modeling.tunes import sample_tune, write_midi
+    from recurra.tasks.language_modeling.tunes import sample_tune
 
     text = sample_tune(model, prime, **options)
     write_text(tune, text)

@@ -29,13 +29,14 @@ def score(
 
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """
-    from recurra.cli.text_lines import lines_of
+    from recurra.data.inputs import Input
     from recurra.errors import ConfigError
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
 
-    models = [load_language_model(one) for one in (run, *(others or []))]
+    models = [load(one, LanguageModel) for one in (run, *(others or []))]
     shares = None if weights is None else _numbers(weights)
-    scores = models[0].score_with(models[1:], list(lines_of(file)), shares)
+    scores = models[0].score_with(models[1:], list(Input(file).lines()), shares)
     if tokens and any(one.log_probs and not one.symbols for one in scores):
         raise ConfigError(
             "--tokens: the runs have not the same symbols; leave it out, or score with one run."

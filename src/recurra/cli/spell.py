@@ -85,19 +85,21 @@ def spell(
 
 
 def _figures_of_words(corrector: "SpellingCorrector", misspellings: Path) -> "SpellingFigures":
+    from recurra.data.misspellings import read_misspellings
     from recurra.tasks.language_modeling import spelling
 
-    return spelling.evaluate_words(corrector, spelling.read_misspellings(misspellings))
+    return spelling.evaluate_words(corrector, read_misspellings(misspellings))
 
 
 def _figures_of_text(
     corrector: "SpellingCorrector", text: Path, misspellings: Path, lines: int | None, **options: int
 ) -> "SpellingFigures":
+    from recurra.data.misspellings import read_misspellings
     from recurra.files import read_lines
     from recurra.tasks.language_modeling import spelling
 
     chosen = list(read_lines(text))[:lines]
-    return spelling.evaluate_text(corrector, chosen, spelling.read_misspellings(misspellings), **options)
+    return spelling.evaluate_text(corrector, chosen, read_misspellings(misspellings), **options)
 
 
 def _tell(figures: "SpellingFigures", *, as_json: bool) -> None:
@@ -108,9 +110,9 @@ def _correct(corrector: "SpellingCorrector", file: str, *, explain: bool, as_jso
     """Print the lines of a file, or of standard input, as they should be."""
     from dataclasses import asdict
 
-    from recurra.cli.text_lines import lines_of
+    from recurra.data.inputs import Input
 
-    for line in lines_of(file):
+    for line in Input(file).lines():
         found = corrector.correct(line)
         if as_json:
             typer.echo(json_line({"text": found.text, "changes": [asdict(one) for one in found.changes]}))
@@ -125,15 +127,17 @@ def _corrector(
     run: Path, words: Path | None, errors: Path | None, *, context: bool, caution: float, max_edits: int
 ) -> "SpellingCorrector":
     from recurra.data import TextSource
+    from recurra.data.misspellings import count_words, learnable, read_misspellings
     from recurra.decoding import Edits
     from recurra.tasks.language_modeling import spelling
-    from recurra.tasks.loading import load_language_model
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
 
-    model = load_language_model(run)
+    model = load(run, LanguageModel)
     source = model.source_of("train") if words is None else TextSource(words.absolute())
     return spelling.SpellingCorrector(
-        spelling.count_words(source.chunks()),
+        count_words(source.chunks()),
         model if context else None,
-        edits=None if errors is None else Edits.learn(spelling.learnable(spelling.read_misspellings(errors))),
+        edits=None if errors is None else Edits.learn(learnable(read_misspellings(errors))),
         options=spelling.SpellingOptions(caution=caution, max_edits=max_edits),
     )

@@ -1,37 +1,32 @@
 """`recurra train TASK`, `recurra train --resume RUN`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-# The module of each task's command: loaded only where it is asked for, since its options come from
-# the task's configuration, and `recurra --help` has to be there at once.
-_TASKS = {
-    "lm": ("recurra.cli.train_lm", "app"),
-    "tag": ("recurra.cli.train_labelling", "tag"),
-    "classify": ("recurra.cli.train_labelling", "classify"),
-    "pair": ("recurra.cli.train_labelling", "pair"),
-    "translate": ("recurra.cli.train_seq2seq", "translate"),
-    "chat": ("recurra.cli.train_seq2seq", "chat"),
-    "caption": ("recurra.cli.train_seq2seq", "caption"),
-}
+from recurra.cli.options import Out, Overwrite, Toml, config_options
+from recurra.config import TaskConfig
+from recurra.tasks import registry
+
+if TYPE_CHECKING:
+    from recurra.tasks.driver import Result
+    from recurra.tasks.task import Fitting, Task
 
 
 class _Tasks(TyperGroup):
-    """The tasks, each loaded by its name."""
+    """The tasks of the registry, each made into a command by its configuration."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_TASKS)
+        return registry.names()
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _TASKS:
+        if cmd_name not in registry.names():
             return None
-        from importlib import import_module
-
-        module, name = _TASKS[cmd_name]
-        return typer.main.get_command(getattr(import_module(module), name))
+        made = typer.Typer(add_completion=False)
+        made.command(cmd_name)(_command(cmd_name, registry.config_of(cmd_name)))
+        return typer.main.get_command(made)
 
 
 app = typer.Typer(
@@ -54,12 +49,107 @@ def train(
     if resume is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
-    from importlib import import_module
+    _go_on(resume)
 
-    from recurra.errors import RunError
+
+def _command(name: str, config: type[TaskConfig]) -> Any:
+    """The command that trains a task."""
+    presets = Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(config.preset_names()),
+            hidden=not config.preset_names(),
+            help="Options with a name; a TOML file and the command line win over them.",
+        ),
+    ]
+
+    def command(
+        out: Out,
+        config: Toml = None,
+        preset: str | None = None,
+        overwrite: Overwrite = False,
+        *,
+        options: dict[str, Any],
+    ) -> None:
+        _train(name, out, config, preset, overwrite, options)
+
+    command.__doc__ = f"{config.summary}\n\n{config.example}"
+    command.__annotations__["preset"] = presets
+    return config_options(config)(command)
+
+
+def _train(
+    name: str,
+    out: Path,
+    toml: Path | None,
+    preset: str | None,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    config = registry.config_of(name).build(preset, toml, options)
+    from recurra.tasks import driver, repeats
+
+    task = registry.get(name)
+
+    def introduce(fitting: "Fitting", corpus: Any) -> None:
+        for sentence in (*task.introduce(corpus), *fitting.sentences()):
+            typer.echo(sentence, err=True)
+
+    if not config.is_repeated:
+        watchers = [progress_bar(task, config)]
+        result = driver.train(task, config, out, overwrite=overwrite, listeners=watchers, on_ready=introduce)
+        _report_end(task, result)
+        return
+    found = repeats.train_repeatedly(
+        task,
+        config,
+        out,
+        overwrite=overwrite,
+        listeners=lambda: [progress_bar(task, config)],
+        on_part=_report_part,
+        on_ready=introduce,
+    )
+    if found.results[0].is_main_process:
+        typer.echo(found.sentence())
+        typer.echo(f"all of it: {out / repeats.SUMMARY}")
+
+
+def _go_on(run: Path) -> None:
+    """Go on with a run that was stopped."""
     from recurra.runs import RunFolder
+    from recurra.tasks import driver
 
-    task = RunFolder.open(resume).read_settings().get("task")
-    if task not in _TASKS:
-        raise RunError(f"{resume}: is of task {task!r}, which this Recurra does not know; upgrade it.")
-    import_module(_TASKS[task][0]).go_on(resume)
+    task, config = driver.task_and_config(RunFolder.open(run))
+    typer.echo(f"{run}: going on", err=True)
+    _report_end(task, driver.resume(run, listeners=[progress_bar(task, config)]))
+
+
+def progress_bar(task: "Task", config: TaskConfig) -> Any:
+    """The bar of a training, on standard error."""
+    from rich.console import Console
+
+    from recurra.training import ProgressBar
+
+    return ProgressBar(Console(stderr=True), task.unit(config), perplexity=task.perplexity)
+
+
+def _report_part(name: str, result: "Result") -> None:
+    """One of several trainings."""
+    if result.is_main_process:
+        typer.echo(f"{name}: {result.figures.sentence()}")
+
+
+def _report_end(task: "Task", result: "Result") -> None:
+    """How it went, the figures, and the commands to go on with."""
+    if not result.is_main_process:
+        return
+    from recurra.tasks.model import load
+
+    run, outcome = result.run, result.outcome
+    model = load(run)
+    typer.echo(task.ending(model.config, outcome))
+    typer.echo(f"validation: {result.validation.sentence()}")
+    if result.test is not None:
+        typer.echo(f"test: {result.test.sentence()}")
+    typer.echo(f"report: {model.report()}")
+    typer.echo("go on with:  " + "   ".join(task.next_commands(model.config, run)))

@@ -1,16 +1,16 @@
 """Frozen parts of configurations, and how they are read from TOML and named in errors."""
 
-from recurra.config.labelling import (
-    BatchPart,
-    EncoderConfig,
-    HeadPart,
-    ReaderPart,
-    RepresentationPart,
-    WindowTaggerPart,
+from recurra.config.pairs import (
+    EncoderDecoderPart,
+    PairBatchPart,
+    PairFilesPart,
+    SearchPart,
+    SymbolsPart,
 )
-from recurra.config.part import Part, build_config, default, option, to_toml
+from recurra.config.part import FilePath, Part, build_config, default, option, to_toml
 from recurra.config.parts import (
     CellPart,
+    FoldsPart,
     LoopPart,
     ModelPart,
     NGramPart,
@@ -26,20 +26,30 @@ from recurra.config.parts import (
     Unit,
     WindowPart,
 )
-from recurra.config.seq2seq import (
-    EncoderDecoderPart,
-    PairBatchPart,
-    PairFilesPart,
-    SearchPart,
-    SymbolsPart,
+from recurra.config.rows import (
+    BaselinePart,
+    BatchPart,
+    EncoderConfig,
+    GoldPart,
+    HeadPart,
+    LongRowsPart,
+    ReaderPart,
+    RepresentationPart,
+    RowsPart,
 )
+from recurra.config.task import TaskConfig
 
 __all__ = [
+    "BaselinePart",
     "BatchPart",
     "CellPart",
     "EncoderConfig",
     "EncoderDecoderPart",
+    "FilePath",
+    "FoldsPart",
+    "GoldPart",
     "HeadPart",
+    "LongRowsPart",
     "LoopPart",
     "ModelPart",
     "NGramPart",
@@ -52,16 +62,17 @@ __all__ = [
     "RecurrentPart",
     "RegularizationPart",
     "RepresentationPart",
+    "RowsPart",
     "RunPart",
     "SchedulePart",
     "SearchPart",
     "Smoothing",
     "StreamPart",
     "SymbolsPart",
+    "TaskConfig",
     "TextPart",
     "Unit",
     "WindowPart",
-    "WindowTaggerPart",
     "build_config",
     "default",
     "option",

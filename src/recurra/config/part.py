@@ -6,15 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from recurra.errors import ConfigError
 
+_SHOWN = 200  # characters of a value that cannot be
+_ELSEWHERE = "hub:"  # begins the name of a data set that is no file
 ConfigT = TypeVar("ConfigT", bound="Part")
+
+
+def _path_text(given: Any) -> Any:
+    """The text of a path; what is neither a path nor a text is refused."""
+    if isinstance(given, Path):
+        return str(given)
+    if given is not None and not isinstance(given, str):
+        raise ValueError("the path of a file")
+    return given
+
+
+FilePath = Annotated[str, BeforeValidator(_path_text)]
+"""The type of an option that names a file: Python may give a `Path` too."""
 
 
 class Part(BaseModel):
@@ -29,6 +44,28 @@ class Part(BaseModel):
     def default_of(cls, name: str) -> Any:
         """What an option is if it is not given."""
         return cls.model_fields[name].default
+
+    @classmethod
+    def file_options(cls) -> list[str]:
+        """The options that name files."""
+        return [name for name in cls.model_fields if FilePath in get_args(cls.model_fields[name].annotation)]
+
+    def with_absolute_paths(self) -> Self:
+        """The same, with every file named from the root, so that it is found from any folder.
+
+        Data sets of a hub (`hub:…`) stay as they are.
+        """
+        files = {name: getattr(self, name) for name in self.file_options()}
+        found = {
+            name: str(Path(file).absolute())
+            for name, file in files.items()
+            if file is not None and not file.startswith(_ELSEWHERE)
+        }
+        return self.model_copy(update=found)
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, not left at their defaults."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
     def refuse(self, names: Iterable[str], why: str) -> None:
         """Refuse options that have no use here, where they are not at their defaults.
@@ -121,7 +158,8 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
         return f"{place}{fault['msg'].removeprefix('Value error, ')}"
     allowed = choices(config.model_fields[name].annotation)
     expected = "one of " + ", ".join(allowed) if allowed else _expected(fault)
-    return f"{place}{name}: got {fault['input']!r}, expected {expected}"
+    got = repr(fault["input"])
+    return f"{place}{name}: got {got if len(got) <= _SHOWN else got[:_SHOWN] + ' …'}, expected {expected}"
 
 
 def _expected(fault: ErrorDetails) -> str:

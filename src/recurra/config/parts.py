@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from recurra.config.part import Part, option
+from recurra.config.part import FilePath, Part, option
 
 Unit = Literal["char", "word", "subword"]
 Documents = Literal["none", "line", "blank"]
@@ -59,7 +59,7 @@ class NGramPart(Part):
     order: int = option(5, "n, the length of the longest n-grams", unit="symbols", ge=1, le=32)
     smoothing: Smoothing = option("kneser-ney", "what is given to n-grams never seen")
     add_k: float = option(1.0, "what smoothing add-k adds to each count", gt=0)
-    arpa: str | None = option(None, "an ARPA file to take the n-grams from, in place of counting --data")
+    arpa: FilePath | None = option(None, "an ARPA file to take the n-grams from, in place of counting --data")
     cutoff: int = option(0, "leave out n-grams of 3 symbols and more that were seen at most so often", ge=0)
 
 
@@ -237,11 +237,32 @@ class LoopPart(Part):
     threads: int | None = option(None, "CPU threads; if not given, torch's own choice", ge=1)
 
 
+class FoldsPart(Part):
+    """Cross-validation."""
+
+    title: ClassVar[str] = "Cross-validation"
+
+    folds: int | None = option(
+        None,
+        "cut the rows into so many parts, and test on each a model of the others (cross-validation)",
+        ge=2,
+    )
+    fold: int | None = option(None, "test on this part alone, from 1", ge=1)
+
+    @model_validator(mode="after")
+    def _check_folds(self) -> Self:
+        if self.fold is not None and self.fold > (self.folds or 0):
+            raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds or 0} folds")
+        if self.folds is not None and getattr(self, "test", None) is not None:
+            raise ValueError("test: does not go with folds, which are tested on; leave one of them out")
+        return self
+
+
 class RunPart(Part):
     """What goes in and where it comes out."""
 
     title: ClassVar[str] = "Files"
 
-    data: str | None = option(None, "text to train on: UTF-8, plain or .gz")
-    valid: str | None = option(None, "text to validate on")
-    test: str | None = option(None, "text to evaluate at the end")
+    data: FilePath | None = option(None, "text to train on: UTF-8, plain or .gz")
+    valid: FilePath | None = option(None, "text to validate on")
+    test: FilePath | None = option(None, "text to evaluate at the end")

@@ -52,10 +52,14 @@ def conversations(rows: Sequence[Example]) -> list[list[int]]:
 
 @dataclass
 class BadRows:
-    """Rows that cannot be used: the first ends the reading, or all are skipped and kept as sentences."""
+    """Rows that cannot be used: the first ends the reading, or all are skipped and kept as sentences.
+
+    `empty` counts rows that say nothing, which are never an error.
+    """
 
     skip: bool = False
     sentences: list[str] = field(default_factory=list)
+    empty: int = 0
 
     def refuse(self, place: str, what: str) -> None:
         """Take note of a row: where it is, what is wrong and how to mend it.

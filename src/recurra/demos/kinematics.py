@@ -15,16 +15,16 @@ from rich.panel import Panel
 from rich.text import Text
 
 from recurra.data.synthetic.kinematics import write_corpus
-from recurra.metrics import novelty
+from recurra.metrics import LikelihoodFigures, novelty
 from recurra.models import NGramModel
 from recurra.reports import Sample, write_report
 from recurra.runs import RunFolder
+from recurra.tasks import driver
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.presets import build_from
-from recurra.tasks.language_modeling.training import train
-from recurra.training import Listener, ProgressBar, StepReport, Trainer
+from recurra.tasks.language_modeling.task import LanguageModeling
+from recurra.training import Listener, ProgressBar, StepReport
 
 PROBLEMS = 6000
 NGRAM_ORDER = 6
@@ -89,26 +89,29 @@ def run(
     corpora: list[LanguageModelCorpus] = []
     config = _config(problems, seed, options)
 
-    def ready(trainer: Trainer, corpus: LanguageModelCorpus) -> None:
+    def ready(trainer: Any, corpus: LanguageModelCorpus) -> None:
         corpora.append(corpus)
-        sampler.model = LanguageModel(trainer.network, corpus.tokenizer, config)  # type: ignore[arg-type]
+        sampler.model = LanguageModel(trainer.network, corpus.symbols, config)
         console.print(
             f"{config.num_layers} x {config.hidden_size} {config.cell.upper()} units, "
             f"{len(corpus.training_text.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
         )
 
     bar = ProgressBar(console, "char")
-    result = train(config, out, overwrite=overwrite, listeners=[bar, sampler], on_ready=ready)
+    task, watchers = LanguageModeling(), [bar, sampler]
+    result = driver.train(task, config, out, overwrite=overwrite, listeners=watchers, on_ready=ready)
+    validation = result.validation
+    assert isinstance(validation, LikelihoodFigures), "those of a language model"
     corpus = corpora[0]
     ngram = NGramModel.fit(
-        np.asarray(corpus.training_text.tokens.ids), corpus.tokenizer.vocabulary_size, NGRAM_ORDER
+        np.asarray(corpus.training_text.tokens.ids), corpus.symbols.vocabulary_size, NGRAM_ORDER
     )
     ngram_perplexity = float(np.exp(ngram.cross_entropy(np.asarray(corpus.valid.tokens.ids))))
     _final_samples(sampler, LanguageModel.load(out), corpus)
     figures = {
-        f"{config.cell.upper()}, validation perplexity per character": f"{result.validation.perplexity:.3f}",
+        f"{config.cell.upper()}, validation perplexity per character": f"{validation.perplexity:.3f}",
         f"{NGRAM_ORDER}-gram, validation perplexity per character": f"{ngram_perplexity:.3f}",
-        "bits per character": f"{result.validation.bits_per_character:.3f}",
+        "bits per character": f"{validation.bits_per_character:.3f}",
         "training time": f"{result.outcome.elapsed_s:.0f} s",
     }
     report = write_report(
@@ -119,13 +122,13 @@ def run(
         samples=sampler.samples,
     )
     _tell_end(console, figures, report, out)
-    return DemoResult(out, report, result.validation.perplexity, ngram_perplexity, tuple(sampler.samples))
+    return DemoResult(out, report, validation.perplexity, ngram_perplexity, tuple(sampler.samples))
 
 
 def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageModelConfig:
     """The demo's options: the sizes of the notes' experiment, somewhat larger."""
     own = {"data": str(problems.absolute()), "seed": seed}
-    return build_from("kinematics", options=own | dict(options)).resolved()
+    return LanguageModelConfig.build("kinematics", options=own | dict(options)).resolved()
 
 
 def _sample(model: LanguageModel, seed: int) -> str:

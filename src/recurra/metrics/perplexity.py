@@ -58,6 +58,18 @@ class LikelihoodFigures:
         """Share of the symbols that are `<unk>`."""
         return self.unknown / max(1, self.symbols)
 
+    def main(self) -> dict[str, float]:
+        """The figure that counts."""
+        return {"perplexity": self.perplexity}
+
+    def of_validation(self) -> dict[str, float]:
+        """The figures that a training is watched by."""
+        return {
+            "loss": self.loss,
+            "perplexity": self.perplexity,
+            "bits_per_character": self.bits_per_character,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         known = self.unknown < self.symbols

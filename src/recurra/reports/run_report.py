@@ -47,7 +47,7 @@ def write_report(
     settings = run.read_settings()
     records = run.metrics.read()
     # A model that was counted, not trained, has its last figures and no curve.
-    counted = any(records) and all(record["kind"] in ("final", "test") for record in records)
+    counted = any(records) and all(record["kind"] != "training" for record in records)
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
     page = environment.get_template("run.html").render(
         title=title,

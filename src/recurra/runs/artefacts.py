@@ -102,6 +102,11 @@ def move_into(folder: Path, place: Path, names: Iterable[str]) -> None:
         sync_folder(parent)
 
 
+def of_format_1(folder: Path) -> list[str]:
+    """The artefacts that a run of format 1 has."""
+    return [name for name in OF_FORMAT_1 if name != ".lock" and (folder / name).exists()]
+
+
 def check(folder: Path, sums: Mapping[str, str]) -> None:
     """Check artefacts.
 

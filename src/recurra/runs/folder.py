@@ -11,6 +11,7 @@ RUN/ run.toml            the whole configuration, versions, split, fingerprints 
 
 import os
 import platform
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 from torch import Tensor
 
 from recurra.errors import RunError
-from recurra.files import reading_error, remove_strays, storage_error, write_text, written_whole
+from recurra.files import make_folder, reading_error, remove_strays, storage_error, write_text, written_whole
 from recurra.runs import artefacts
 from recurra.runs.checkpoints import CheckpointFolder
 from recurra.runs.marker import MARKER, HeldMarker, Marker, held, held_marker
@@ -125,12 +126,18 @@ class RunFolder:
         self.checkpoints.remove_strays()
 
     def begin(
-        self, task: str, config: Mapping[str, Any], data: Mapping[str, Any], save: Callable[[Path], None]
+        self,
+        task: str,
+        config: Mapping[str, Any],
+        data: Mapping[str, Any],
+        save: Callable[[Path], None],
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         """Begin the run in a folder that is `claimed`: remove an earlier one, write artefacts and run.toml.
 
         `save` writes the files that never change, such as the vocabulary, into the folder that it is given.
-        `config` and `data`, what is known of the data, come to stand in run.toml.
+        `config` and `data`, what is known of the data, come to stand in run.toml, beside `versions`, those of
+        this process if not given.
 
         Raises: RunError if a file that no run wrote has the name of an artefact; StorageError if the disk is
         full or fails. If `save` fails, an earlier run is still whole.
@@ -146,7 +153,7 @@ class RunFolder:
                 marker.note_beginning(dict.fromkeys([*before, *sums]))
                 artefacts.remove_run(self.path, before)
                 artefacts.move_into(self.path, aside, sums)
-            content = {"task": task, "versions": _versions(), "config": config, "data": data}
+            content = {"task": task, "versions": versions or _versions(), "config": config, "data": data}
             write_text(self.settings, settings_text(content | {"artefacts": sums}))
             marker.settle(sums)
         except OSError as error:
@@ -162,6 +169,28 @@ class RunFolder:
         if listed is None or nobody_tells:
             return [*names, *artefacts.OF_FORMAT_1]
         return [*names, *listed]
+
+    def copy_to(self, path: Path) -> None:
+        """Copy what is needed to load, evaluate and report the run into another folder: no checkpoint.
+
+        Raises: RunError if something is in the way there, or a file here is missing or damaged; StorageError.
+        """
+        settings = self.read_settings()
+        self.check_artefacts()
+        listed = settings.get("artefacts")
+        names = artefacts.of_format_1(self.path) if listed is None else list(listed)
+        weights, records = self.read_weights(), self.metrics.read()
+
+        def save(folder: Path) -> None:
+            for name in names:
+                make_folder((folder / name).parent)
+                shutil.copyfile(self.path / name, folder / name)
+
+        with RunFolder.claimed(path) as copy:
+            copy.begin(settings["task"], settings["config"], settings["data"], save, settings.get("versions"))
+            copy.write_weights(weights)
+            for record in records:
+                copy.metrics.append(record)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

@@ -8,7 +8,7 @@ from recurra.layers.recurrent import RecurrentLayer
 def described(model: Any) -> str:
     """Class, run folder, network, recurrent layers and size of a model that a person holds.
 
-    Tagger('runs/atis': TaggerNetwork, LSTM 1 x 100, 172,309 parameters)
+    Name('runs/atis': NameNetwork, LSTM 1 x 100, 172,309 parameters)
     """
     where = "no run" if model.run is None else repr(str(model.run.path))
     parts = [type(model.network).__name__]

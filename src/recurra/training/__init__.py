@@ -3,7 +3,8 @@
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.devices import make_fabric, named_memory_faults
 from recurra.training.listeners import Listener, StepReport, TensorBoardListener
-from recurra.training.loop import Objective, Outcome, Trainer, TrainingConfig
+from recurra.training.loop import Trainer, TrainingConfig
+from recurra.training.objective import Objective, Outcome
 from recurra.training.progress_bar import ProgressBar
 from recurra.training.schedules import Schedule
 

@@ -14,23 +14,23 @@ Nothing that is computed depends on the clock; only how often checkpoints are wr
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurra.config import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import Interrupted, TrainingDiverged
-from recurra.layers import State, map_state
+from recurra.layers import State, map_state, parameter_summary
 from recurra.runs import RunFolder
 from recurra.training import snapshot
 from recurra.training.averaging import WeightAverage, stopped_improving
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.interrupts import Interrupts
 from recurra.training.listeners import Listener, StepReport
+from recurra.training.objective import Feed, Objective, Outcome, Segment
 from recurra.training.optimizers import build_optimizer, set_learning_rate
 from recurra.training.place import Place
 from recurra.training.schedules import Schedule
@@ -42,81 +42,6 @@ class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
     """What the loop needs to know: a task's configuration has these parts."""
 
     title: ClassVar[str] = "Training"
-
-
-class Segment(Protocol):
-    """What one update is made from. `count` is the number of its targets over all processes."""
-
-    @property
-    def count(self) -> int:
-        """Its targets over all processes."""
-        ...
-
-    def to(self, device: torch.device) -> "Segment":
-        """The same on another device."""
-        ...
-
-
-class Feed(Protocol):
-    """What is trained on: the segments of a pass, found by number, so that a run goes on in mid-pass."""
-
-    def __len__(self) -> int:
-        """How many segments a pass has."""
-        ...
-
-    @property
-    def batch_rows(self) -> int:
-        """Rows of a batch that are this process's own."""
-        ...
-
-    def window(self, first: int, last: int, epoch: int) -> tuple[Segment, int]:
-        """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
-        ...
-
-
-class Objective(Protocol):
-    """What the loop trains. `loss_method` names the method of the network that `loss` calls: with
-    several processes it must go through the wrapper that sums gradients."""
-
-    network: nn.Module
-    loss_method: str
-
-    def loss(
-        self, network: nn.Module, segment: Any, state: State | None, context: int
-    ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over the segment's real targets but those of its first `context` steps, the
-        state after it, and a penalty that is added to the mean loss, not reported. `network` is
-        `self.network`, wrapped for several processes."""
-        ...
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out data, `loss` among them: the mean, in nats per target."""
-        ...
-
-    def criterion(self, figures: dict[str, float]) -> float:
-        """Of the figures of a validation, what the best one has least of."""
-        ...
-
-    def training_figures(self, loss: float) -> dict[str, float]:
-        """What is logged of training beside its mean loss."""
-        ...
-
-    def initial_state(self, batch_size: int) -> State | None:
-        """The state before anything is read; None where nothing is carried from segment to segment."""
-        ...
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended."""
-
-    steps: int
-    epochs: int
-    tokens: int
-    best: float  # what the best validation had least of: Objective.criterion
-    best_step: int
-    stopped_early: bool
-    elapsed_s: float
 
 
 class Trainer:
@@ -132,8 +57,10 @@ class Trainer:
         listeners: Sequence[Listener] = (),
         *,
         window: int = 1,
+        unit: str = "target",
     ) -> None:
         self.window = window  # k2 / k1
+        self.unit = unit  # what is counted
         self.objective, self.feed, self.config = objective, feed, config
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
@@ -147,8 +74,17 @@ class Trainer:
         self.total_steps = min(steps, config.max_steps or steps)
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
 
+    def sentences(self) -> Iterable[str]:
+        """The weights, the number of updates, and how the loss is reduced, for people."""
+        yield parameter_summary(self.network).table()
+        yield (
+            f"{self.total_steps:,} steps on {self.fabric.device}; loss: {self.config.loss_reduction} over an "
+            f"update's {self.unit}s; Ctrl-C saves"
+        )
+
     def fit(self, *, resume: bool = False) -> Outcome:
-        """Train to the end, from the beginning or from the latest checkpoint.
+        """Train to the end, from the beginning or from the latest checkpoint; the network is left with the
+        best weights.
 
         Raises: Interrupted after SIGINT or SIGTERM, once the state is saved; TrainingDiverged where
         the loss or the gradient is no finite number.
@@ -166,6 +102,10 @@ class Trainer:
                 self._loop(wrapped_optimizer, interrupts)
             finally:
                 self._tell("on_end")
+        if self.fabric.world_size > 1:
+            self.fabric.barrier()
+        run = self.run_folder
+        snapshot.restore_weights(self.network, run.read_weights(), source=str(run.weights))
         return self._outcome()
 
     def _loop(self, optimizer: Any, interrupts: Interrupts) -> None:

@@ -64,8 +64,8 @@ class ProgressBar(Listener):
         )
         mark = "  (best)" if best else ""
         self._console.print(
-            f"epoch {record['epoch']}  step {record['step']}  validation loss {record['loss']:.4f}  "
-            f"{figures}{mark}",
+            f"epoch {record['epoch']}  step {record['step']}  validation loss "
+            f"{record.get('loss', math.inf):.4f}  {figures}{mark}",
             highlight=False,
             soft_wrap=True,
         )

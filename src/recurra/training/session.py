@@ -1,9 +1,7 @@
-"""What every task's training does around the loop: shares, seeds, watchers, the end."""
+"""What every training does around the loop: shares, seeds, watchers, the best weights."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -14,30 +12,27 @@ from recurra.errors import ConfigError
 from recurra.runs import RunFolder
 from recurra.training.devices import named_memory_faults
 from recurra.training.listeners import Listener, TensorBoardListener
-from recurra.training.loop import Outcome, Trainer, TrainingConfig
+from recurra.training.loop import TrainingConfig
 from recurra.training.snapshot import restore_weights
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-class Figures(Protocol):
-    """What a task measured of a network, by names that go into metrics.jsonl."""
+def check_shares(batch_size: int, fabric: Fabric) -> None:
+    """Refuse batches whose rows cannot be shared out evenly among the processes.
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures by name."""
-
-
-def share_of_batch(batch_size: int, fabric: Fabric) -> slice:
-    """The rows of each batch that are this process's own.
-
-    Raises: ConfigError where they cannot be shared out evenly.
+    Raises: ConfigError.
     """
     if batch_size % fabric.world_size:
         raise ConfigError(
             f"batch_size: got {batch_size}, expected a multiple of the {fabric.world_size} processes."
         )
-    share = batch_size // fabric.world_size
-    return slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+
+
+def rows_of_process(batch_size: int, rank: int, processes: int) -> slice:
+    """The rows of each batch that are one process's own."""
+    share = batch_size // processes
+    return slice(rank * share, (rank + 1) * share)
 
 
 def first_network(fabric: Fabric, seed: int, build: Callable[[], NetworkT]) -> NetworkT:
@@ -61,19 +56,6 @@ def all_listeners(listeners: Sequence[Listener], run: RunFolder, fabric: Fabric)
     return found
 
 
-def fit_to_end(trainer: Trainer, on_ready: Callable[[], None] | None, *, resume: bool) -> Outcome:
-    """Train, and leave the network with its best weights; `on_ready` is called before the first update."""
-    fabric, run = trainer.fabric, trainer.run_folder
-    if on_ready is not None and fabric.is_global_zero:
-        on_ready()
-    with run.locked() if fabric.is_global_zero else nullcontext():
-        outcome = trainer.fit(resume=resume)
-    if fabric.world_size > 1:
-        fabric.barrier()
-    restore_weights(trainer.network, run.read_weights(), source=str(run.weights))
-    return outcome
-
-
 def best_network(run: RunFolder, build: Callable[[], NetworkT]) -> NetworkT:
     """A network with the best weights of a run.
 
@@ -84,16 +66,3 @@ def best_network(run: RunFolder, build: Callable[[], NetworkT]) -> NetworkT:
         network = build()
         restore_weights(network, weights, source=str(run.weights))
     return network
-
-
-def log_final(run: RunFolder, outcome: Outcome, results: Mapping[str, Figures | None]) -> None:
-    """The last records, of the best weights on held-out data ("final") and on that of --test; once only."""
-    if any(record["kind"] == "final" for record in run.metrics.read()):
-        return
-    for kind, result in results.items():
-        if result is not None:
-            # JSON has no infinity: what is too large is left out.
-            figures = {
-                name: value for name, value in result.to_dict().items() if value not in (math.inf, None)
-            }
-            run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})

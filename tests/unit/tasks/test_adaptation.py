@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.errors import ConfigError
-from recurra.tasks.language_modeling.adaptation import CacheOptions, DynamicOptions
+from recurra.models.adaptation import CacheOptions, DynamicOptions
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def held_out(tmp_path):
 
 def read(model, path):
     """Inputs, targets and hidden states of a text, read at once."""
-    targets = torch.tensor(model.encode_file(path).tokens.ids.astype("int64"))[None]
+    targets = torch.tensor(model.read_file(path).tokens.ids.astype("int64"))[None]
     inputs = torch.cat([torch.tensor([[model.tokenizer.start_id]]), targets[:, :-1]], dim=1)
     with torch.no_grad():
         losses, _ = model.network.token_losses(inputs, targets)
@@ -58,7 +58,7 @@ def test_the_cache_is_its_equation(model, held_out):
 
 def test_dynamic_evaluation_is_its_equation(model, held_out):
     options = DynamicOptions(rate=0.02, decay=0.01, steps=7)
-    from recurra.tasks.language_modeling.adaptation import gradient_sizes, statistics_streams
+    from recurra.models.adaptation import gradient_sizes, statistics_streams
 
     sizes = gradient_sizes(
         model.network, statistics_streams(model.encoded("train").tokens.ids, model.tokenizer.start_id)

@@ -93,7 +93,7 @@ def test_unknown_words_cost_their_spelling(runs):
     assert figures.open_bits_per_character == pytest.approx(bits)
     assert "bits per character with their spelling" in figures.sentence()
     literal = held_out(runs, "the <unk> sat on the mat\n")
-    assert spelling_nats(model.tokenizer, model.encode_file(literal)) == 0.0
+    assert spelling_nats(model.tokenizer, model.read_file(literal)) == 0.0
     letters = recurra.LanguageModel.load(runs / "characters")
     assert letters.evaluate(held_out(runs, "zé\n")).spelling_nats == pytest.approx(
         2 * math.log(0x110000 - letters.tokenizer.vocabulary_size)
@@ -114,7 +114,7 @@ def test_models_of_all_units_stand_on_one_text(runs):
     (mixture,) = found.mixtures
     assert mixture.names == ("words", "trigrams")
     losses = [
-        losses_of_text(model.network, model.tokenizer, model.encode_file(path))
+        losses_of_text(model.network, model.tokenizer, model.read_file(path))
         for model in map(recurra.LanguageModel.load, (runs / "words", runs / "trigrams"))
     ]
     kept = [

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.errors import ConfigError, RecurraError
-from recurra.tasks.language_modeling.scoring import LineScore, mixed_scores
+from recurra.models.scoring import LineScore, mixed_scores
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\n" * 20
 LINES = ["the cat sat", "", "a cow sat on the log", "log the on sat"]

@@ -10,19 +10,16 @@ from typer.testing import CliRunner
 
 import recurra
 from recurra.cli.main import app
+from recurra.data.misspellings import WORD, count_words, learnable, read_misspellings
 from recurra.errors import ConfigError, DataError
 from recurra.metrics import SpellingFigures
 from recurra.tasks.language_modeling.spelling import (
-    WORD,
     Change,
     Correction,
     SpellingCorrector,
     SpellingOptions,
-    count_words,
     evaluate_text,
     evaluate_words,
-    learnable,
-    read_misspellings,
 )
 
 TEXT = (

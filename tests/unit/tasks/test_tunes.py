@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 import recurra
+from recurra.data.tunes import is_tune, write_midi
 from recurra.errors import ConfigError, DataError, StorageError
-from recurra.tasks.language_modeling.tunes import is_tune, sample_tune, write_midi
+from recurra.tasks.language_modeling.tunes import sample_tune
 
 BOOK = """\
 X:1

@@ -8,6 +8,8 @@ from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import spans_of
 from recurra.text.words import Word
 
+REJECTED = "?"
+
 
 @dataclass(frozen=True)
 class LabelledWord:
@@ -93,6 +95,27 @@ class RowAnswer:
             steps = zip(self.said.labels, self.said.label_probabilities, strict=True)
             found["steps"] = [{"label": label, "probability": _rounded(share)} for label, share in steps]
         return found | _of_whole(self.said)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer that is rejected where its probability is below a bound."""
+
+    answer: Answer | RowAnswer
+    below: float
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it is."""
+        return self.answer.confidence < self.below
+
+    def line(self) -> str:
+        """For people and pipes: "?" in place of a rejected answer."""
+        return REJECTED if self.rejected else self.answer.line()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return self.answer.to_dict() | {"rejected": self.rejected}
 
 
 def _line(labels: Sequence[str] | None, label: str | None) -> str:

@@ -8,13 +8,19 @@ from recurra.config import (
     BatchPart,
     CellPart,
     EncoderConfig,
+    FoldsPart,
+    GoldPart,
+    LongRowsPart,
     LoopPart,
     OptimizerPart,
+    Part,
     ReaderPart,
     RecurrentPart,
     RegularizationPart,
+    RowsPart,
     RunPart,
     SchedulePart,
+    TaskConfig,
     default,
     option,
 )
@@ -30,13 +36,45 @@ _OF_RECURRENCE = {"bidirectional"}.union(
 ) - {"hidden_size", "dropout", "input_dropout", "dropout_mask"}
 
 
-class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPart, SchedulePart, LoopPart):
+class LabelEvaluationPart(RowsPart, GoldPart):
+    """How rows of a file are read to be evaluated, and what is shown."""
+
+    title: ClassVar[str] = "Taggers and classifiers"
+
+    mistakes: int = option(0, "show so many of the worst mistakes", ge=0)
+
+
+class LabelPredictionPart(RowsPart):
+    """How rows of a file are read to be labelled, and what is said of them."""
+
+    title: ClassVar[str] = "Taggers and classifiers"
+
+    n_best: int = option(0, "of a tagger with a CRF: the n likeliest sequences of labels (with --json)", ge=0)
+    reject_below: float = option(0.0, "answer ? where the probability is below this", ge=0, le=1)
+    turns: bool = option(
+        False, "lines are turns of a conversation, whose state goes on; a blank line ends it"
+    )
+
+
+class LabellingConfig(
+    RunPart,
+    ReaderPart,
+    EncoderConfig,
+    BatchPart,
+    LongRowsPart,
+    FoldsPart,
+    OptimizerPart,
+    SchedulePart,
+    TaskConfig,
+):
     """What all tasks that label have in common.
 
     Raises: ConfigError (through `build_config`) where options contradict each other.
     """
 
     title: ClassVar[str] = "Labelling"
+    evaluation: ClassVar[type[Part]] = LabelEvaluationPart
+    prediction: ClassVar[type[Part]] = LabelPredictionPart
 
     hidden_size: int = default(RecurrentPart, "hidden_size", 100)
     num_layers: int = default(RecurrentPart, "num_layers", 1)
@@ -67,10 +105,6 @@ class LabellingConfig(RunPart, ReaderPart, EncoderConfig, BatchPart, OptimizerPa
         self.refuse(names, "has no use here")
         if getattr(self, "model", "recurrent") != "recurrent":
             self.refuse(sorted(_OF_RECURRENCE), "is of the recurrent model")
-        if self.fold is not None and self.fold > (self.folds or 0):
-            raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds or 0} folds")
-        if self.folds is not None and self.test is not None:
-            raise ValueError("test: does not go with folds, which are tested on; leave one of them out")
         if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
             raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self
@@ -80,6 +114,10 @@ class TagConfig(LabellingConfig):
     """The options of `recurra train tag`."""
 
     title: ClassVar[str] = "Tagger"
+    summary: ClassVar[str] = (
+        "Train a tagger: a label for each word, such as slots, entities, parts of speech."
+    )
+    example: ClassVar[str] = "recurra train tag --data atis.train.iob --test atis.dev.iob -o runs/atis"
 
     model: Literal["recurrent", "window"] = option(
         "recurrent", "a recurrent network, or a feed-forward one over a window of words"
@@ -132,6 +170,11 @@ class PooledConfig(LabellingConfig):
 class ClassifyConfig(PooledConfig):
     """The options of `recurra train classify`."""
 
+    summary: ClassVar[str] = (
+        "Train a classifier: a label for a text, or for a sequence of vectors or pictures."
+    )
+    example: ClassVar[str] = "recurra train classify --data reviews.csv -o runs/reviews"
+
     @model_validator(mode="after")
     def _check_classify(self) -> Self:
         self.refuse(["second_column"], "is of pairs")
@@ -141,5 +184,6 @@ class ClassifyConfig(PooledConfig):
 class PairConfig(PooledConfig):
     """The options of `recurra train pair`."""
 
-
-CONFIGS: dict[str, type[LabellingConfig]] = {"tag": TagConfig, "classify": ClassifyConfig, "pair": PairConfig}
+    title: ClassVar[str] = "Classifier of pairs"
+    summary: ClassVar[str] = "Train a classifier of two texts: whether one says what the other says, say."
+    example: ClassVar[str] = "recurra train pair --data paraphrases.tsv -o runs/pairs"

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from recurra.config import RepresentationPart
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
 from recurra.data.readers.trees import read_phrases
-from recurra.data.splits import stratified_folds, stratified_split
 from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import ConfigError, DataError
+from recurra.files import sha256_of
 from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
+from recurra.tasks.labelling.symbols import Symbols
+from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
 from recurra.text.word_encoder import WordEncoder, WordForms
 
@@ -33,46 +35,24 @@ _NAMED = {
 NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
 
 
-@dataclass(frozen=True)
-class Symbols:
-    """What a model must know to read and to answer: words, labels of words, labels of rows.
-
-    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word; `in_turns`: the
-    state goes on from row to row of a conversation, as it did in training.
-    """
-
-    words: WordEncoder | None
-    labels: Vocabulary | None
-    classes: Vocabulary | None
-    spans: bool = False
-    vector_shape: tuple[int, ...] = ()
-    in_turns: bool = False
-
-
 @dataclass
-class LabelledCorpus:
-    """Rows to train on, to validate on and to test on."""
+class LabelledCorpus(RowCorpus[Example]):
+    """Rows with labels; `unseen` are sentences about labels that no row to train on has."""
 
-    symbols: Symbols
-    train: list[Example]
-    valid: list[Example]
-    test: list[Example] | None = None
-    skipped: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
+    unseen: Sequence[str] = ()
     vectors: WordVectors | None = None
+    vectors_file: str | None = None
 
-    def facts(self, config: LabellingConfig) -> dict[str, Any]:
-        """What run.toml says of the data."""
-        parts = {"train": (config.data, self.train), "valid": (config.valid or config.data, self.valid)}
-        if self.test is not None:
-            parts["test"] = (config.test or config.data, self.test)
-        found: dict[str, Any] = {"skipped": len(self.skipped)}
-        for name, (path, rows) in parts.items():
-            found[name] = {"path": path, "rows": len(rows), "fingerprint": fingerprint(rows)}
+    def facts(self) -> dict[str, Any]:
+        """What run.toml says of the data, and of the file of vectors."""
+        found = super().facts()
+        if self.vectors_file is not None:
+            path = Path(self.vectors_file).absolute()
+            found["vectors"] = {"path": str(path), "fingerprint": sha256_of(path)}
         return found
 
 
-def fingerprint(rows: Sequence[Example]) -> str:
+def fingerprint_of(rows: Sequence[Example]) -> str:
     """A digest that changes with any word, number or label of any row."""
     digest = hashlib.sha256()
     for row in rows:
@@ -130,74 +110,25 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
     return kept
 
 
-def build_corpus(task: str, config: LabellingConfig) -> LabelledCorpus:
-    """Read and split all rows, and count the symbols of those to train on.
+def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Example]:
+    """Rows whose training part has every phrase of its trees.
 
-    Raises: DataError for files that cannot be used; ConfigError for options that do not fit them.
+    Raises: ConfigError for files without trees.
     """
-    bad = BadRows(config.skip_bad)
-    assert config.data is not None, "the configuration asks for it"
-    if config.phrases and config.format != "trees" and guess_format(Path(config.data)) != "trees":
+    path = Path(str(config.data))
+    if config.format != "trees" and guess_format(path) != "trees":
         raise ConfigError("phrases: are of sentiment trees; leave it out, or see --format.")
-    rows = read_rows(task, config, config.data, bad)
-    test = None if config.test is None else read_rows(task, config, config.test, bad)
-    if config.folds is not None:
-        rows, test = take_fold(rows, config)
-    if config.valid is not None:
-        train, valid = rows, read_rows(task, config, config.valid, bad)
-    else:
-        if len(_conversations(rows)) < 2:
-            left_out = f" ({len(bad)} left out)" if len(bad) else ""
-            raise DataError(
-                f"{config.data}: has one row{left_out}, so none can be held out; name others with --valid."
-            )
-        train, valid = split_rows(rows, config)
-    if config.phrases:
-        path = Path(config.data)
-        held = {row.line for part in (valid, test or []) for row in part if row.file == str(path)}
-        train = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=held))  # counted before
-    vectors = _pretrained(config, [*train, *valid, *(test or [])], bad)
-    symbols = count_symbols(task, config, train, extra_words=vectors.words if vectors else ())
-    if symbols.vector_shape:
-        _refuse_options_of_words(config)
-    check_steps([*valid, *(test or [])], symbols.vector_shape)
-    notes = [note for part in (valid, test or []) for note in unseen_labels(part, symbols)]
-    return LabelledCorpus(symbols, train, valid, test, bad.sentences, notes, vectors)
+    held = [*parts.valid, *(parts.test or [])]
+    lines = {row.line for row in held if row.file == str(path)}
+    phrases = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=lines))  # counted before
+    return replace(parts, train=phrases)
 
 
-def _refuse_options_of_words(config: LabellingConfig) -> None:
+def refuse_options_of_words(config: LabellingConfig) -> None:
+    """Refuse options of words for rows of numbers. Raises: ConfigError."""
     for name in (*RepresentationPart.model_fields, "max_words"):
         if getattr(config, name) != config.default_of(name):
             raise ConfigError(f"{name}: is of words, and the rows are of numbers at each step; leave it out.")
-
-
-def split_rows(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Example], list[Example]]:
-    """Rows to train on and rows held out, of each label as many; whole conversations go together."""
-    groups = _conversations(rows)
-    strata = [group[0].label for group in groups]
-    kept, held = stratified_split(strata, config.validation_fraction, config.split_seed)
-    return [row for i in kept for row in groups[i]], [row for i in held for row in groups[i]]
-
-
-def take_fold(rows: Sequence[Example], config: LabellingConfig) -> tuple[list[Example], list[Example]]:
-    """Rows of the other folds, and those of the one that is tested on; each label is spread evenly.
-
-    Raises: DataError where there are fewer rows than folds.
-    """
-    assert config.folds is not None, "asked for with folds"
-    assert config.fold is not None, "one at a time"
-    groups = _conversations(rows)
-    if len(groups) < config.folds:
-        raise DataError(f"{config.data}: has {len(groups)} rows, fewer than {config.folds} folds.")
-    folds = stratified_folds([group[0].label for group in groups], config.folds, config.split_seed)
-    held = set(folds[config.fold - 1])
-    others = [row for i, group in enumerate(groups) if i not in held for row in group]
-    return others, [row for i in sorted(held) for row in groups[i]]
-
-
-def _conversations(rows: Sequence[Example]) -> list[list[Example]]:
-    """Rows that stand alone, and the turns of each conversation."""
-    return [[rows[i] for i in group] for group in conversations(rows)]
 
 
 def count_symbols(
@@ -252,7 +183,7 @@ def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
             raise DataError(f"{row.place}: has {got} at each step, expected {wanted} as in the other rows.")
 
 
-def _pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
+def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
     """The vectors of all words of the rows that the file has, and of the first ones of the file."""
     if config.vectors is None:
         return None

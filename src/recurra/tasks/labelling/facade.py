@@ -1,93 +1,41 @@
 """Taggers and classifiers that a person holds: train, evaluate, predict."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 
 from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example
-from recurra.data.readers import read_unlabelled
-from recurra.errors import ConfigError, DataError, RunError
-from recurra.models.recurrent import ready_for_use
-from recurra.runs import RunFolder
-from recurra.tasks.description import described
-from recurra.tasks.labelling import training
-from recurra.tasks.labelling.answers import Answer, RowAnswer, answer
-from recurra.tasks.labelling.config import CONFIGS, LabellingConfig
-from recurra.tasks.labelling.corpus import Symbols, build_corpus, check_steps, fingerprint, read_rows
+from recurra.data.inputs import Input
+from recurra.data.readers import format_of_name, read_unlabelled
+from recurra.errors import ConfigError, DataError
+from recurra.tasks.labelling.answers import Answer, Judged, RowAnswer, answer
+from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
+from recurra.tasks.labelling.corpus import check_steps, read_rows
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
-from recurra.tasks.labelling.networks import build_network
+from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
-from recurra.tasks.labelling.repeats import is_repeated
-from recurra.tasks.settings import paths_as_options
+from recurra.tasks.labelling.report import page_of, table_lines
+from recurra.tasks.labelling.symbols import Symbols
+from recurra.tasks.model import Answer as ModelAnswer
+from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.tasks.telling import rows_told
 from recurra.text.words import Word, placed, words_of
-from recurra.training import Listener
-from recurra.training.session import best_network
 
 _AT_ONCE = 64  # lines that are predicted together
 
 
-class Labeller:
+class Labeller(Model):
     """What taggers and classifiers have in common; see `Tagger`, `Classifier`, `PairClassifier`."""
 
-    task: ClassVar[str]
-
-    def __init__(
-        self,
-        network: LabellingNetwork,
-        symbols: Symbols,
-        config: LabellingConfig,
-        run: RunFolder | None = None,
-    ) -> None:
-        self.network = ready_for_use(network)
-        self.symbols, self.config, self.run = symbols, config, run
-
-    def __repr__(self) -> str:
-        return described(self)
-
-    @classmethod
-    def train(
-        cls,
-        data: str | Path,
-        *,
-        out: str | Path,
-        valid: str | Path | None = None,
-        test: str | Path | None = None,
-        overwrite: bool = False,
-        listeners: Sequence[Listener] = (),
-        **options: Any,
-    ) -> Self:
-        """Train on the rows of a file into the run folder `out`; `options` are those of `recurra train`.
-
-        Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
-        if `out` is in the way.
-        """
-        files = {"data": data, "valid": valid, "test": test}
-        options |= paths_as_options(files)
-        config = build_config(CONFIGS[cls.task], overrides=options)
-        if is_repeated(config):
-            raise ConfigError("folds, seeds: make several models; use `recurra train`, or train_repeatedly.")
-        training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
-        return cls.load(out)
-
-    @classmethod
-    def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
-        """The model that lies in a run folder, with its best weights.
-
-        Raises: RunError if there is none, it is damaged or of another task.
-        """
-        folder = RunFolder.open(Path(run))
-        task, config = training.config_of(folder)
-        if task != cls.task:
-            raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
-        symbols = training.load_symbols(folder.path)
-        network = best_network(folder, lambda: build_network(config, symbols))
-        return cls(network.to(device), symbols, config, folder)
+    network: LabellingNetwork
+    symbols: Symbols
+    config: LabellingConfig
 
     def evaluate(self, data: str | Path | None = None, *, skip_bad: bool = False) -> LabelFigures:
         """How well the model labels the rows of a file, or without one those held out in training.
@@ -102,18 +50,78 @@ class Labeller:
 
         Raises: as `evaluate`, and DataError if the held-out rows are no longer what they were.
         """
-        if data is not None:
-            bad = BadRows(self.config.skip_bad) if bad is None else bad
-            rows = read_rows(self.task, self.config, str(data), bad)
-            check_steps(rows, self.symbols.vector_shape)
+        if data is None:
+            rows: list[Example] = self.held_out()
             return rows
-        if self.run is None:
-            raise ConfigError("data: the model is of no run, so it has no rows of its own; name a file.")
-        rows = build_corpus(self.task, training.config_of(self.run)[1]).valid
-        known = self.run.read_settings()["data"]["valid"]
-        if fingerprint(rows) != known["fingerprint"]:
-            raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
+        bad = BadRows(self.config.skip_bad) if bad is None else bad
+        rows = read_rows(self.task, self.config, str(data), bad)
+        check_steps(rows, self.symbols.vector_shape)
         return rows
+
+    def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
+        """The figures, tables and worst mistakes, as `recurra evaluate` shows them."""
+        given = options.given()
+        mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", False)
+        if given and data is None:
+            raise ConfigError(
+                f"--{min(given).replace('_', '-')}: goes with --data; give that too, or leave it out."
+            )
+        model, bad = self.reading(**given), BadRows(skip_bad or self.config.skip_bad)
+        rows = model.rows_of(data, bad)
+        said = model.predict_rows(rows)
+        figures = count_figures(rows, said, self.symbols)
+        lines = [figures.sentence(), *table_lines(figures), *worst_mistakes(rows, said, mistakes)]
+        return Evaluation(figures.to_dict(), lines, bad.sentences)
+
+    def page(self) -> Page:
+        """The figures of each part, and tables of labels."""
+        return page_of(self)
+
+    def predictions(
+        self,
+        source: Input,
+        options: LabelPredictionPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[ModelAnswer]:
+        """Labels of each line of text, or of each row of a file or folder of any format."""
+        given = options.given()
+        n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
+        turns = given.pop("turns", False)
+        if n_best and not as_json:
+            raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
+        model, bad = self.reading(**given), BadRows()
+        reads_vectors = self.symbols.words is None
+        if reads_vectors:
+            source.file()
+        by_name = format_of_name(source.path) is not None
+        if reads_vectors or (not source.is_stream and (source.path.is_dir() or "format" in given or by_name)):
+            if turns:
+                raise ConfigError(
+                    "--turns: is for lines of text; rows of a file tell their conversation themselves."
+                )
+            bad.skip = model.config.skip_bad
+            said: Iterator[Answer | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
+        else:
+            if needless := given.keys() - {"split"}:
+                raise ConfigError(
+                    f"--{min(needless).replace('_', '-')}: is for rows of a file, and {source.name} is read "
+                    "as lines of text; give --format too, or leave it out."
+                )
+            texts = self._texts(source)
+            if turns:
+                said = model.predict_turns(texts, n_best=n_best)
+            else:
+                said = model.predict_stream(texts, n_best=n_best, at_once=1 if source.is_stream else _AT_ONCE)
+        for one in said:
+            yield Judged(one, below) if below else one
+        for sentence in rows_told(bad.sentences, "left out"):
+            tell(sentence)
+
+    def _texts(self, source: Input) -> Iterator[Any]:
+        """The texts of lines."""
+        return source.lines()
 
     def reading(self, **options: Any) -> Self:
         """The same model, for files that are read otherwise than those it was trained on.
@@ -249,6 +257,14 @@ class PairClassifier(Labeller):
 
     task = "pair"
 
+    def _texts(self, source: Input) -> Iterator[tuple[str, str]]:
+        """Two texts a line, a tab between them."""
+        for number, line in enumerate(source.lines(), start=1):
+            first, tab, second = line.partition("\t")
+            if not tab:
+                raise DataError(f"{source.name}:{number}: has no tab between two texts; put one there.")
+            yield first, second
+
     def _words(self, text: Any) -> list[Word]:
         if not isinstance(text, tuple) or len(text) != 2:
             raise ConfigError("predict: a model of pairs needs a tuple of two texts.")
@@ -270,6 +286,3 @@ def _joined(text: Any) -> Any:
     if isinstance(text, tuple):
         return tuple(map(_joined, text))
     return " ".join(text) if isinstance(text, list) else text
-
-
-LABELLERS: dict[str, type[Labeller]] = {kind.task: kind for kind in (Tagger, Classifier, PairClassifier)}

@@ -12,7 +12,8 @@ from recurra.data.examples import Example, conversations
 from recurra.errors import ConfigError
 from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig
-from recurra.tasks.labelling.corpus import Symbols, texts_of
+from recurra.tasks.labelling.corpus import texts_of
+from recurra.tasks.labelling.symbols import Symbols
 from recurra.text.word_table import WordTable
 
 

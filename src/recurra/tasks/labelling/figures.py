@@ -6,8 +6,9 @@ from typing import Any
 
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
-from recurra.tasks.labelling.corpus import Symbols
-from recurra.tasks.labelling.predicting import Prediction
+from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.symbols import Symbols
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,12 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
         right = [gold == one.label for gold, one in labelled]
     reliability = Reliability.count(probabilities, right)
     return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability)
+
+
+def measure_rows(network: LabellingNetwork, encoded: EncodedRows) -> LabelFigures:
+    """The figures of a network on rows."""
+    device = next(network.parameters()).device
+    return count_figures(encoded.rows, predict_rows(network, encoded, device=device), encoded.symbols)
 
 
 def _flat(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -14,8 +14,8 @@ from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
-from recurra.tasks.labelling.corpus import Symbols
 from recurra.tasks.labelling.predicting import LabellingNetwork
+from recurra.tasks.labelling.symbols import Symbols
 from recurra.text import Vocabulary, bio_rules
 
 
@@ -89,6 +89,14 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
         vector_shape=symbols.vector_shape,
         class_weights=of_classes,
     )
+
+
+def vectors_of(network: LabellingNetwork) -> Tensor:
+    """The words' vectors of a network. Shapes: result (N, size)."""
+    words = network.reader.words
+    assert words is not None, "the configuration asks for vectors of words"
+    assert isinstance(words.words, nn.Embedding), "which lie in an embedding"
+    return words.words.weight
 
 
 def _constraints(symbols: Symbols) -> Constraints:

@@ -1,20 +1,20 @@
 """What a network says of rows: labels of words and of wholes, with their probabilities."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurra.data.batches import BucketedOrder, SequenceBatch
 from recurra.data.examples import conversations
 from recurra.errors import ConfigError
 from recurra.layers import LabelPath, State
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.evaluating import evaluating
 from recurra.models.tagger import TaggerNetwork
-from recurra.tasks.labelling.corpus import Symbols
 from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.symbols import Symbols
 
 LabellingNetwork = TaggerNetwork | ClassifierNetwork | PairNetwork
 _BATCH = 64
@@ -40,20 +40,6 @@ class Prediction:
         if self.label is not None and self.probabilities is not None:
             return self.probabilities[self.label]
         return min(self.label_probabilities, default=1.0)
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode and without gradients, for a while."""
-    was_training = network.training
-    if was_training:
-        network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        if was_training:
-            network.train()
 
 
 def predict_rows(

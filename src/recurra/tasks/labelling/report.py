@@ -1,15 +1,16 @@
-"""The page of a tagger's or classifier's run."""
+"""The figures of a tagger or classifier as tables: on the page of its run, and on a terminal."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from recurra.reports import Table, reliability_diagram, write_report
-from recurra.runs import RunFolder
-from recurra.tasks.labelling.facade import Labeller
+from recurra.reports import Table, reliability_diagram
+from recurra.tasks.labelling.figures import LabelFigures
+from recurra.tasks.model import Page
+
+if TYPE_CHECKING:
+    from recurra.tasks.labelling.facade import Labeller
 
 _WIDEST_CONFUSION = 12  # labels: a wider table is wider than the page
-_TITLES = {"tag": "Tagger", "classify": "Classifier", "pair": "Classifier of pairs"}
 _PARTS = {"final": "held-out rows", "test": "test rows"}
 _SHARES = {
     "f1": "F1",
@@ -19,16 +20,13 @@ _SHARES = {
 }
 
 
-def write_page(model: Labeller, run: Path) -> Path:
-    """Write report.html from what the run's metrics say of its end; returns its path.
-
-    Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
-    """
-    folder = RunFolder.open(run)
+def page_of(model: "Labeller") -> Page:
+    """What the run's metrics say of its end."""
+    assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
     tables: list[Table] = []
     pictures: dict[str, str] = {}
-    for record in folder.metrics.read():
+    for record in model.run.metrics.read():
         part = _PARTS.get(record["kind"])
         if part is not None:
             figures |= {
@@ -36,10 +34,8 @@ def write_page(model: Labeller, run: Path) -> Path:
             }
             tables += _tables(part, record)
             pictures[f"is it right as often as it says? {part}"] = reliability_diagram(record["bins"])
-    unit = "word" if model.task == "tag" else "row"
-    return write_report(
-        folder, title=_TITLES[model.task], unit=unit, figures=figures, tables=tables, pictures=pictures
-    )
+    unit = "word" if model.symbols.labels is not None else "row"
+    return Page(unit, figures, tables=tables, pictures=pictures)
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
@@ -63,3 +59,41 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
     columns = ["probability", "how many", "said on the mean", "were right"]
     found.append(Table(f"probabilities, {part} (error {record['calibration_error']:.2%})", columns, bins))
     return found
+
+
+def table_lines(figures: LabelFigures) -> list[str]:
+    """The hits of each label, and for a few labels what is taken for what."""
+    lines = []
+    for title, table in figures.tables().items():
+        rows = [["precision", "recall", "F1", "wanted", "found"]]
+        rows += [
+            [
+                f"{hits.precision:.2%}",
+                f"{hits.recall:.2%}",
+                f"{hits.f1:.2%}",
+                f"{hits.wanted:,}",
+                f"{hits.found:,}",
+            ]
+            for hits in table.values()
+        ]
+        lines += ["", *_aligned([title, *table], rows)]
+    of_rows = figures.classes or figures.tags
+    if of_rows is not None and 1 < len(of_rows.labels) <= _WIDEST_CONFUSION:
+        counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
+        lines += ["", *_aligned(["wanted, and taken for", *of_rows.labels], counts)]
+    error = figures.reliability.error
+    lines += [
+        "",
+        f"calibration error {error:.2%}: how far the probabilities are from the share that is right",
+    ]
+    return lines
+
+
+def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as lines: names to the left, figures to the right."""
+    first = max(map(len, names))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        name.ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(row, widths, strict=True))
+        for name, row in zip(names, rows, strict=True)
+    ]

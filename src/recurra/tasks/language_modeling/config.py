@@ -1,6 +1,7 @@
 """Every option of a language model's training."""
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -17,8 +18,10 @@ from recurra.config import (
     RunPart,
     SchedulePart,
     StreamPart,
+    TaskConfig,
     TextPart,
     WindowPart,
+    option,
 )
 
 _CHARACTER_VECTOR = 64
@@ -30,10 +33,50 @@ _TRAINING = (StreamPart, *_NETWORK, OptimizerPart, SchedulePart, LoopPart)
 _OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
     "recurrent": (NGramPart, WindowPart),
     "feed-forward": (NGramPart, CellPart, RegularizationPart),
-    "ngram": (WindowPart, *_TRAINING),
+    "ngram": (WindowPart, TaskConfig, *_TRAINING),
 }
 _FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
 _OF_RECURRENCE = {"cell", "num_layers", "backend"}
+_CACHE = ("cache_weight", "cache_sharpness")
+_DYNAMIC = ("dynamic_decay", "dynamic_steps")
+
+
+class ReadingPart(Part):
+    """How a text is read to be evaluated."""
+
+    title: ClassVar[str] = "Language models"
+
+    streams: int = option(1, "parallel streams: 1 carries the state over all the text, more are faster", ge=1)
+    cache_size: int | None = option(
+        None, "neural cache: remember so many symbols, and their states", unit="symbols", ge=1
+    )
+    cache_weight: float = option(0.1, "share of the cache in the mixture", gt=0, lt=1)
+    cache_sharpness: float = option(0.3, "how much the likeness of states counts in the cache", ge=0)
+    dynamic_rate: float | None = option(
+        None, "dynamic evaluation: learn from what was read at this rate (1e-4, say)", gt=0
+    )
+    dynamic_decay: float = option(1e-3, "its pull back to the trained weights", ge=0)
+    dynamic_steps: int = option(5, "between its steps", unit="symbols", ge=1)
+
+    @model_validator(mode="after")
+    def _check_reading(self) -> Self:
+        for needed, names in (("cache_size", _CACHE), ("dynamic_rate", _DYNAMIC)):
+            for name in names:
+                if getattr(self, needed) is None and name in self.model_fields_set:
+                    flags = [f"--{one.replace('_', '-')}" for one in (name, needed)]
+                    raise ValueError(f"{flags[0]}: goes with {flags[1]}; give that too, or leave it out")
+        return self
+
+
+class CompletionPart(Part):
+    """How the beginning of a line is gone on with."""
+
+    title: ClassVar[str] = "Language models"
+
+    n_best: int = option(1, "the n likeliest ways to go on, the likeliest first", ge=1)
+    length: int | None = option(
+        None, "at most so many words (1 if not given), or symbols of the rest of a word (24)", ge=1
+    )
 
 
 class LanguageModelConfig(
@@ -46,7 +89,7 @@ class LanguageModelConfig(
     NGramPart,
     OptimizerPart,
     SchedulePart,
-    LoopPart,
+    TaskConfig,
 ):
     """The options of `recurra train lm`.
 
@@ -54,6 +97,13 @@ class LanguageModelConfig(
     """
 
     title: ClassVar[str] = "Language model"
+    summary: ClassVar[str] = (
+        "Train a language model of characters, words or subwords: a recurrent network, or counts of n-grams."
+    )
+    example: ClassVar[str] = "recurra train lm --data shakespeare.txt -o runs/shakespeare"
+    presets: ClassVar[Path | None] = Path(__file__).parent / "presets"
+    evaluation: ClassVar[type[Part]] = ReadingPart
+    prediction: ClassVar[type[Part]] = CompletionPart
 
     @model_validator(mode="after")
     def _check(self) -> "LanguageModelConfig":

@@ -1,5 +1,6 @@
 """From a text file to a tokenizer and token files, split into training and validation."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from recurra.config import TextPart
 from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens, split_source
 from recurra.errors import DataError
+from recurra.models import NGramModel
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.text import Tokenizer
 
@@ -22,12 +24,17 @@ class EncodedText:
 
 @dataclass(frozen=True)
 class LanguageModelCorpus:
-    """What a language model is trained and validated on; `train` is None for one read from a file."""
+    """What a language model is trained and validated on.
 
-    tokenizer: Tokenizer
+    `train` is None for one read from a file, which took `seconds`: its n-grams are `counted`.
+    """
+
+    symbols: Tokenizer
     train: EncodedText | None
     valid: EncodedText
     test: EncodedText | None = None
+    counted: NGramModel | None = None
+    seconds: float = 0.0
 
     @property
     def training_text(self) -> EncodedText:
@@ -53,7 +60,11 @@ class LanguageModelCorpus:
             }
             for name, text in texts.items()
             if text is not None
-        } | {"vocabulary_size": self.tokenizer.vocabulary_size}
+        } | {"vocabulary_size": self.symbols.vocabulary_size}
+
+    def split(self) -> Mapping[str, Sequence[int]]:
+        """Nothing: parts are from one character of a file to another, as the facts say."""
+        return {}
 
 
 def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
@@ -87,7 +98,7 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
 
 
 def find_corpus(
-    config: LanguageModelConfig, facts: dict[str, Any], tokenizer: Tokenizer
+    config: LanguageModelConfig, facts: Mapping[str, Any], tokenizer: Tokenizer
 ) -> LanguageModelCorpus:
     """The corpus of an earlier run, with the tokenizer that the run kept.
 
@@ -95,10 +106,10 @@ def find_corpus(
     """
     names = [name for name in ("train", "valid", "test") if name in facts]
     texts = {name: encode(known_source(facts[name]), tokenizer, config) for name in names}
-    return LanguageModelCorpus(tokenizer, **texts)
+    return LanguageModelCorpus(tokenizer, texts.get("train"), texts["valid"], texts.get("test"))
 
 
-def known_source(facts: dict[str, Any]) -> TextSource:
+def known_source(facts: Mapping[str, Any]) -> TextSource:
     """The text that run.toml tells of.
 
     Raises: DataError if the file is gone or has changed since.

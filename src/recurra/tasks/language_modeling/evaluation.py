@@ -1,71 +1,20 @@
 """How well a language model predicts a text: every symbol counted, the state carried."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from recurra.data import Segment, TokenStreams
 from recurra.metrics import LikelihoodFigures
 from recurra.models import NextSymbolNetwork, NGramNetwork
+from recurra.models.evaluating import evaluating
+from recurra.models.reading import PlainReader, Reader
 from recurra.tasks.language_modeling.corpus import EncodedText
 from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
 from recurra.text import Tokenizer
-
-_SEGMENT_LENGTH = 256
-
-
-class Reader(Protocol):
-    """What reads a text segment after segment and says how likely each symbol was.
-
-    `segment_length` is how many steps it wants at a time. Shapes: see `read`.
-    """
-
-    segment_length: int
-
-    @property
-    def device(self) -> torch.device:
-        """Where segments belong."""
-        ...
-
-    def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target, zero in padding, and the state after the last.
-
-        Shapes: losses (B, T), in nats.
-        """
-        ...
-
-
-Network = TypeVar("Network", bound=NextSymbolNetwork | NGramNetwork)
-
-
-class NetworkReader(Generic[Network]):
-    """What reads with a network."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.network.device
-
-
-class PlainReader(NetworkReader[NextSymbolNetwork | NGramNetwork]):
-    """The model as it is."""
-
-    segment_length = _SEGMENT_LENGTH
-
-    @torch.no_grad()
-    def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target, and the state after the last. Shapes: losses (B, T)."""
-        return self.network.token_losses(
-            segment.inputs, segment.targets, state, segment.lengths, segment.resets
-        )
 
 
 def read_text(
@@ -111,7 +60,7 @@ def evaluate_text(
     """
     unk = tokenizer.vocabulary.unk_id
     total = unknown_nats = 0.0
-    with _evaluating(network):
+    with evaluating(network):
         for segment, losses in read_text(
             reader or PlainReader(network),
             tokenizer,
@@ -144,7 +93,7 @@ def losses_of_text(
 
     Shapes: result (N,), in nats.
     """
-    with _evaluating(network):
+    with evaluating(network):
         parts = [
             losses[0].double().cpu().numpy()
             for _, losses in read_text(
@@ -152,14 +101,3 @@ def losses_of_text(
             )
         ]
     return np.concatenate(parts)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, for a while."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)

@@ -1,14 +1,16 @@
 """The language model that a person holds: train, evaluate, score, sample, complete."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from recurra.data import TextSource
+from recurra.data.inputs import Input
 from recurra.decoding import LogitsTransform, Step, chain, forbid, sample_ids
 from recurra.decoding import temperature as with_temperature
 from recurra.decoding import top_k as keep_top_k
@@ -22,51 +24,57 @@ from recurra.models import (
     StreamingLanguageModel,
     write_arpa,
 )
-from recurra.models.recurrent import ready_for_use
-from recurra.runs import RunFolder
-from recurra.tasks.description import described
-from recurra.tasks.language_modeling import training
-from recurra.tasks.language_modeling.adaptation import (
+from recurra.models.adaptation import (
     CacheOptions,
     DynamicOptions,
     adapting_reader,
     statistics_streams,
 )
+from recurra.models.scoring import LineScore, mixed_scores, score_lines
+from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.completing import Completer
-from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.config import CompletionPart, LanguageModelConfig, ReadingPart
 from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_source
-from recurra.tasks.language_modeling.counting import start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
-from recurra.tasks.language_modeling.networks import build_network
-from recurra.tasks.language_modeling.presets import build_from
-from recurra.tasks.language_modeling.scoring import LineScore, mixed_scores, score_lines
-from recurra.text import Tokenizer, load_tokenizer
-from recurra.training import Listener, named_memory_faults
-from recurra.training.snapshot import restore_weights
+from recurra.tasks.language_modeling.report import page_of
+from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.text import Tokenizer
 
 
-def _network_of(
-    config: LanguageModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], source: str
-) -> NextSymbolNetwork | NGramNetwork:
-    """The model that a configuration names, with its weights."""
-    if config.model == "ngram":
-        return NGramNetwork.from_tensors(weights, config.smoothing, start_of_lines(tokenizer), source=source)
-    network = build_network(tokenizer.vocabulary_size, config)
-    restore_weights(network, weights, source=source)
-    return network
+@dataclass(frozen=True)
+class Continuation:
+    """The likeliest ways to go on after a line, best first, with their probabilities."""
+
+    text: str
+    endings: tuple[tuple[str, float], ...]
+    number: int
+    several: bool
+
+    def line(self) -> str:
+        """The likeliest ending, or a line each with its probability where several were asked for."""
+        if not self.several:
+            return self.endings[0][0] if self.endings else ""
+        return "\n".join(f"{self.number}\t{share:.4f}\t{ending}" for ending, share in self.endings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        ways = [{"ending": ending, "probability": share} for ending, share in self.endings]
+        return {"text": self.text, "endings": ways}
 
 
-class LanguageModel:
+class LanguageModel(Model):
     """A trained language model: P(next symbol | all before it).
 
         lm = recurra.LanguageModel.train("corpus.txt", out="runs/tiny", hidden_size=256)
         lm.perplexity("held-out.txt");  lm.sample("The ", seed=1)
 
-    `network` is the torch module inside, `tokenizer` its symbols, `config` what it was trained with. Its
-    recurrent layers keep packed weights (`RecurrentLayer.keep_packed`), as searches make many short calls.
+    `tokenizer` is its symbols; see `Model` for the others.
     """
 
-    task: ClassVar[str] = "lm"
+    task = "lm"
+    network: NextSymbolNetwork | NGramNetwork
+    symbols: Tokenizer
+    config: LanguageModelConfig
 
     def __init__(
         self,
@@ -75,51 +83,12 @@ class LanguageModel:
         config: LanguageModelConfig,
         run: RunFolder | None = None,
     ) -> None:
-        self.network = ready_for_use(network)
-        self.tokenizer = tokenizer
-        self.config = config
-        self.run = run
+        super().__init__(network, tokenizer, config, run)
 
-    def __repr__(self) -> str:
-        return described(self)
-
-    @classmethod
-    def train(
-        cls,
-        data: str | Path | None = None,
-        *,
-        out: str | Path,
-        valid: str | Path | None = None,
-        preset: str | None = None,
-        overwrite: bool = False,
-        listeners: Sequence[Listener] = (),
-        **options: Any,
-    ) -> "LanguageModel":
-        """Train on a text file into the run folder `out`; `preset` and `options` are those of
-        `recurra train lm`.
-
-        Raises: ConfigError for an unknown option or value, DataError for a text that cannot be used,
-        RunError if `out` is in the way.
-        """
-        texts = {"data": data, "valid": valid}
-        options |= {name: str(text) for name, text in texts.items() if text is not None}
-        config = build_from(preset, options=options)
-        training.train(config, Path(out), overwrite=overwrite, listeners=listeners)
-        return cls.load(out)
-
-    @classmethod
-    def load(cls, run: str | Path, *, device: str = "cpu") -> "LanguageModel":
-        """The model that lies in a run folder, with its best weights.
-
-        Raises: RunError if there is none or it is damaged.
-        """
-        folder = RunFolder.open(Path(run))
-        config = training.config_of(folder)
-        weights = folder.read_weights()
-        tokenizer = load_tokenizer(folder.path)
-        with named_memory_faults("use a machine with more memory"):
-            network = _network_of(config, tokenizer, weights, str(folder.weights))
-        return cls(network.to(device), tokenizer, config, folder)
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The symbols, and how texts are cut into them."""
+        return self.symbols
 
     def evaluate(
         self,
@@ -148,13 +117,40 @@ class LanguageModel:
         return evaluate_text(
             self.network,
             self.tokenizer,
-            self.encoded("valid") if data is None else self.encode_file(data),
+            self.held_out() if data is None else self.read_file(data),
             streams=streams,
             reset_at_documents=self.config.at_document == "reset",
             reader=reader,
         )
 
-    def encode_file(self, data: str | Path) -> EncodedText:
+    def evaluation(self, data: Path | None, options: ReadingPart) -> Evaluation:
+        """The figures of a text, as `recurra evaluate` shows them."""
+        cache = dynamic = None
+        if options.cache_size is not None:
+            cache = CacheOptions(options.cache_size, options.cache_sharpness, options.cache_weight)
+        if options.dynamic_rate is not None:
+            dynamic = DynamicOptions(options.dynamic_rate, options.dynamic_decay, options.dynamic_steps)
+        figures = self.evaluate(data, streams=options.streams, cache=cache, dynamic=dynamic)
+        return Evaluation(figures.to_dict(), [figures.sentence()])
+
+    def predictions(
+        self,
+        source: Input,
+        options: CompletionPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[Continuation]:
+        """The likeliest ways to go on after each line; see `complete`."""
+        for number, line in enumerate(source.lines(), start=1):
+            found = self.complete(line, k=options.n_best, length=options.length)
+            yield Continuation(line, tuple(found), number, options.n_best > 1)
+
+    def page(self) -> Page:
+        """The figures, and texts that the model writes."""
+        return page_of(self)
+
+    def read_file(self, data: str | Path) -> EncodedText:
         """A text file as the model's symbols.
 
         Raises: DataError if it cannot be used.
@@ -170,15 +166,7 @@ class LanguageModel:
 
     def source_of(self, part: str) -> TextSource:
         """The text of `encoded` as it stands in its file. Raises: as `encoded`."""
-        if self.run is None:
-            raise ConfigError("data: the model is of no run, so it has no text of its own; name a file.")
-        texts = self.run.read_settings()["data"]
-        if part not in texts:
-            what = "training text" if part == "train" else "held-out text"
-            raise ConfigError(
-                f"{self.run.path}: was read from an ARPA file, so it has no {what} of its own; name a file."
-            )
-        return known_source(texts[part])
+        return known_source(self.known(part).facts[part])
 
     def save_arpa(self, path: str | Path) -> None:
         """Write a model of n-grams as an ARPA file, which KenLM, SRILM and others read.

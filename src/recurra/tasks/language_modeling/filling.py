@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from recurra.data.misspellings import WORD
 from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.metrics import ClozeFigures
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.spelling import WORD
 
 GAP = "___"
 _FEWEST_WORDS = 4  # of a line that a word is taken out of

@@ -1,22 +1,16 @@
-"""Music as ABC text: a model of a tune book writes tunes, which become MIDI files.
+"""Music as ABC text: a model of a tune book writes tunes.
 
 Train one with `recurra train lm --data tunes.abc --documents blank`: a blank line stands between tunes.
-The notation: https://abcnotation.com/wiki/abc:standard:v2.1
 """
 
-import re
-import warnings
-from pathlib import Path
 from typing import Any
 
-from recurra.errors import ConfigError, DataError, MissingExtra
-from recurra.files import written_whole
+from recurra.data.tunes import is_tune
+from recurra.errors import ConfigError
 from recurra.tasks.language_modeling.facade import LanguageModel
 
 _MOST_CHARACTERS = 3000
 _TRIES = 20
-_FIELD = re.compile(r"[A-Za-z]:")
-_NOTE = re.compile(r"[A-Ga-g]")
 
 
 def sample_tune(model: LanguageModel, prime: str = "", *, seed: int | None = None, **options: Any) -> str:
@@ -41,41 +35,3 @@ def sample_tune(model: LanguageModel, prime: str = "", *, seed: int | None = Non
         f"tune: none of {_TRIES} samples is a whole tune in ABC notation; train longer, or lower "
         "--temperature."
     )
-
-
-def is_tune(text: str) -> bool:
-    """Whether a text is one whole tune: it begins with `X:` and a number, has a key (`K:`), then notes, and
-    ends with a blank line."""
-    if not text.endswith("\n\n") or "\n\n" in text.rstrip("\n"):
-        return False
-    lines = text.strip().split("\n")
-    if sum(line.startswith("X:") for line in lines) != 1:
-        return False
-    key = next((at for at, line in enumerate(lines) if line.startswith("K:")), None)
-    if key is None or not re.match(r"X:\s*\d+\s*$", lines[0]):
-        return False
-    head, body = lines[1:key], [line for line in lines[key + 1 :] if not _FIELD.match(line)]
-    header = all(_FIELD.match(line) or line.startswith("%") for line in head)
-    return header and any(_NOTE.search(re.sub(r'"[^"]*"', "", line)) for line in body)
-
-
-def write_midi(tune: str, path: Path) -> None:
-    """Write a tune in ABC notation as a MIDI file, by music21.
-
-    Raises: MissingExtra without `recurra[music]`; DataError if the tune cannot be read; StorageError.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from music21 import converter, midi
-    except ImportError as error:
-        raise MissingExtra("MIDI needs music21; install it with `pip install recurra[music]`.") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            score = converter.parse(tune, format="abc")
-            content = midi.translate.streamToMidiFile(score).writestr()
-    except Exception as error:  # the library raises many kinds for a bar that does not add up
-        raise DataError(f"{path}: the tune cannot be played ({error}); sample another one.") from error
-    with written_whole(path) as file:
-        file.write(content)

@@ -7,26 +7,93 @@ from pydantic import model_validator
 from recurra.config import (
     CellPart,
     EncoderDecoderPart,
+    FilePath,
+    FoldsPart,
     LoopPart,
     OptimizerPart,
     PairBatchPart,
     PairFilesPart,
+    Part,
     RecurrentPart,
     RegularizationPart,
     RunPart,
     SchedulePart,
     SearchPart,
     SymbolsPart,
+    TaskConfig,
     Unit,
     default,
     option,
 )
 
+_OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
+_OF_DRAWING = ("temperature", "top_k", "top_p", "seed")
 # Of the recurrent network, but of no use to encoder-decoders.
 _OF_LANGUAGE_MODELS = (
     *("adaptive_softmax", "embedding_dropout"),
     *("activation_regularization", "temporal_activation_regularization"),
 )
+
+
+def _flag(name: str) -> str:
+    """An option that only the command line has, as it is written there."""
+    return "--" + name.replace("_", "-")
+
+
+class PairEvaluationPart(Part):
+    """What pairs are answered, how they are searched for, and what is shown."""
+
+    title: ClassVar[str] = "Translators, chat-bots, captioners"
+
+    target: FilePath | None = option(None, "the other side of --data, or of pictures their captions")
+    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
+    beam_width: int = option(5, "hypotheses of the search; if not given, the run's own", ge=1, le=1000)
+    length_penalty: float = option(1.0, "alpha of the search; if not given, the run's own", ge=0, le=10)
+    by_length: bool = option(False, "BLEU by the words of a source")
+    beside: FilePath | None = option(None, "another run, whose figures by length stand beside them")
+    picture: FilePath | None = option(None, "draw BLEU by length into this PNG")
+
+    @model_validator(mode="after")
+    def _check_evaluation(self) -> Self:
+        for name in ("beside", "picture"):
+            if getattr(self, name) is not None and not self.by_length:
+                raise ValueError(f"--{name}: goes with --by-length; give that too, or leave it out")
+        return self
+
+
+class AnswersPart(SearchPart):
+    """How answers are searched for or drawn, and what is written of them."""
+
+    title: ClassVar[str] = "Answers"
+
+    n_best: int = option(1, "the n best, best first, no text twice", ge=1)
+    prefix: str = option("", "what each answer begins with")
+    phrase: tuple[str, ...] = option((), "what each answer has in it; may be given again")
+    sample: int = option(0, "draw so many in place of searching", ge=0)
+    temperature: float = option(1.0, "of drawing: below 1 bolder, above 1 more varied")
+    top_k: int | None = option(None, "draw from the k likeliest symbols only", ge=1)
+    top_p: float | None = option(None, "draw from the fewest symbols that hold this share")
+    seed: int = option(0, "of drawing: one seed, the same texts", ge=0)
+    attention: FilePath | None = option(
+        None, "write a picture of the attention of each answer into this folder"
+    )
+
+    @model_validator(mode="after")
+    def _check_search(self) -> Self:
+        return self  # what is not given is the run's own: PairModel.searching checks them together
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> Self:
+        drawing = [name for name in _OF_DRAWING if name in self.model_fields_set]
+        if drawing and not self.sample:
+            raise ValueError(f"{_flag(drawing[0])}: goes with --sample; give that too, or leave it out")
+        if self.sample and (self.n_best > 1 or self.prefix or self.phrase):
+            raise ValueError("--sample: does not go with --n-best, --prefix and --phrase; leave them out")
+        if self.sample:
+            needless = [name for name in _OF_SEARCHES if name in self.model_fields_set]
+            if needless:
+                raise ValueError(f"{_flag(needless[0])}: is of a search; leave it out with --sample")
+        return self
 
 
 class Seq2SeqConfig(
@@ -38,10 +105,11 @@ class Seq2SeqConfig(
     CellPart,
     RegularizationPart,
     PairBatchPart,
+    FoldsPart,
     SearchPart,
     OptimizerPart,
     SchedulePart,
-    LoopPart,
+    TaskConfig,
 ):
     """What all tasks from sequence to sequence have in common.
 
@@ -49,6 +117,8 @@ class Seq2SeqConfig(
     """
 
     title: ClassVar[str] = "Sequence to sequence"
+    evaluation: ClassVar[type[Part]] = PairEvaluationPart
+    prediction: ClassVar[type[Part]] = AnswersPart
 
     cell: Literal["lstm", "gru", "rnn", "jordan"] = default(RecurrentPart, "cell", "gru")
     hidden_size: int = default(RecurrentPart, "hidden_size", 256)
@@ -93,13 +163,17 @@ class Seq2SeqConfig(
 class TranslateConfig(Seq2SeqConfig):
     """The options of `recurra train translate`."""
 
-    title: ClassVar[str] = "Translation"
+    title: ClassVar[str] = "Translator"
+    summary: ClassVar[str] = "Train a translator: from any text to another, line by line."
+    example: ClassVar[str] = "recurra train translate --data train.en --target train.de -o runs/en-de"
 
 
 class ChatConfig(Seq2SeqConfig):
     """The options of `recurra train chat`."""
 
-    title: ClassVar[str] = "Chat"
+    title: ClassVar[str] = "Chat-bot"
+    summary: ClassVar[str] = "Train a chat-bot: from what was said last to an answer."
+    example: ClassVar[str] = "recurra train chat --data dialogues.jsonl -o runs/chat"
 
     memory_turns: int = option(
         3, "what was said before an answer: so many turns are read", unit="turns", ge=1, le=100
@@ -115,14 +189,18 @@ class ChatConfig(Seq2SeqConfig):
 class CaptionConfig(Seq2SeqConfig):
     """The options of `recurra train caption`."""
 
-    title: ClassVar[str] = "Captions"
+    title: ClassVar[str] = "Captioner"
+    summary: ClassVar[str] = "Train a captioner: from a picture, or the numbers of one, to a sentence."
+    example: ClassVar[str] = (
+        "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"
+    )
 
     unit: Unit = default(SymbolsPart, "unit", "word")
-    captions: str | None = option(
+    captions: FilePath | None = option(
         None, "JSON lines {image, caption} or {image, captions: [...]} for the pictures of --data"
     )
-    valid_captions: str | None = option(None, "the captions of --valid")
-    test_captions: str | None = option(None, "the captions of --test")
+    valid_captions: FilePath | None = option(None, "the captions of --valid")
+    test_captions: FilePath | None = option(None, "the captions of --test")
     attention: Literal["additive", "dot", "general", "none"] = default(
         EncoderDecoderPart, "attention", "none"
     )
@@ -141,10 +219,3 @@ class CaptionConfig(Seq2SeqConfig):
             if (getattr(self, f"{part}_captions") is None) != (getattr(self, part) is None):
                 raise ValueError(f"{part}_captions: goes with {part}; give both or neither")
         return self
-
-
-CONFIGS: dict[str, type[Seq2SeqConfig]] = {
-    "translate": TranslateConfig,
-    "chat": ChatConfig,
-    "caption": CaptionConfig,
-}

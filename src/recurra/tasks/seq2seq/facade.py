@@ -1,20 +1,19 @@
 """Translators, chat-bots and captioners that a person holds."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.data.readers.pictures import Pictures, read_pictures
 from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.pair_model import Answer, AttentionMap, PairModel
 
 __all__ = [
-    "PAIR_MODELS",
     "Answer",
     "AttentionMap",
     "Captioner",
@@ -45,14 +44,6 @@ class Translator(PairModel):
     ) -> list[Answer]:
         """The `n_best` best translations of a text, best first."""
         return self.answers([Pair((text,))], n_best=n_best, prefix=prefix, phrases=phrases)[0]
-
-    def translate_stream(
-        self, texts: Iterable[str], *, n_best: int = 1, at_once: int = 64, **asked: Any
-    ) -> Iterator[list[Answer]]:
-        """Translations of texts one after the other as they come, `at_once` of them together."""
-        texts = iter(texts)
-        while some := list(islice(texts, at_once)):
-            yield from self.answers([Pair((text,)) for text in some], n_best=n_best, **asked)
 
 
 class ChatBot(PairModel):
@@ -124,6 +115,11 @@ class Captioner(PairModel):
     """
 
     task = "caption"
+    beside = "captions"
+
+    def asked(self, source: Input) -> Iterator[Pair]:
+        """The pictures of a file or folder."""
+        return iter(self.pairs_of_pictures(read_pictures(source.file())))
 
     def caption(self, pictures: str | Path | NDArray[Any]) -> list[str]:
         """The best caption of each picture of a file, a folder or an array.
@@ -146,6 +142,3 @@ class Captioner(PairModel):
         ]
         self.check_shapes(pairs[:1])
         return pairs
-
-
-PAIR_MODELS: dict[str, type[PairModel]] = {kind.task: kind for kind in (Translator, ChatBot, Captioner)}

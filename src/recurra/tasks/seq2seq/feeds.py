@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.data.batches import PairBatch, pad
 from recurra.data.readers.pairs import Pair
-from recurra.tasks.seq2seq.corpus import PairSymbols
+from recurra.tasks.seq2seq.symbols import PairSymbols
 
 Ids = NDArray[np.int64]
 

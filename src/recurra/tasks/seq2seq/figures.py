@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from recurra.data.batches import BucketedOrder
 from recurra.metrics.translation import TextFigures, count_texts
+from recurra.models.evaluating import evaluating
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
@@ -33,6 +32,10 @@ class PairFigures:
         """For people."""
         return f"{self.texts.sentence()}; perplexity {self.perplexity:,.3f} a symbol"
 
+    def main(self) -> dict[str, float]:
+        """The figures that count."""
+        return {"bleu": self.texts.bleu, "exact": self.texts.exact}
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         found = {"loss": self.loss, "perplexity": self.perplexity, "symbols": self.symbols}
@@ -43,12 +46,12 @@ def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig)
     """The figures of a network on pairs, with the configuration's search."""
     total, count = 0.0, 0
     order = BucketedOrder(pairs.lengths, config.batch_size, 0, shuffle=False)
-    with torch.no_grad():
+    with evaluating(network):
         for number in range(len(order)):
             batch = pairs.batch(order.batch(number).tolist()).to(network.device)
             total += float(network.token_losses(batch).double().sum())
             count += batch.count
-    answers = search(network, pairs, config)
+        answers = search(network, pairs, config)
     texts = tuple(pairs.symbols.target.decode(found[0].symbols).strip() for found in answers)
     figures = count_texts(texts, [pair.targets for pair in pairs.pairs])
     return PairFigures(total / max(1, count), count, figures, texts)

@@ -1,6 +1,6 @@
 """What translators, chat-bots and captioners have in common: train, evaluate, answer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,23 +11,21 @@ from numpy.typing import NDArray
 
 from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows
+from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.decoding import Hypothesis, LogitsTransform, chain, temperature, top_k, top_p
-from recurra.errors import ConfigError, DataError, RunError
-from recurra.models.recurrent import ready_for_use
+from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
-from recurra.runs import RunFolder
-from recurra.tasks.description import described
-from recurra.tasks.seq2seq import training
-from recurra.tasks.seq2seq.config import CONFIGS, Seq2SeqConfig
-from recurra.tasks.seq2seq.corpus import PairSymbols, build_corpus, filled, fingerprint, read_files
+from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
+from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files
+from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
-from recurra.tasks.seq2seq.networks import build_network
+from recurra.tasks.seq2seq.predicting import Answers, answers_to
+from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import Asked, sample, search, stream
-from recurra.tasks.settings import paths_as_options
-from recurra.training import Listener
-from recurra.training.session import best_network
+from recurra.tasks.seq2seq.symbols import PairSymbols
 
 _MOST_TRIES = 3  # for so many different texts as are asked for, more is searched for at most so often
 
@@ -66,65 +64,24 @@ class AttentionMap:
     weights: NDArray[np.float32]
 
 
-class PairModel:
+class PairModel(Model):
     """What translators, chat-bots and captioners have in common; see `Translator`, `ChatBot`, `Captioner`."""
 
-    task: ClassVar[str]
-
-    def __init__(
-        self,
-        network: Seq2SeqNetwork,
-        symbols: PairSymbols,
-        config: Seq2SeqConfig,
-        run: RunFolder | None = None,
-    ) -> None:
-        self.network = ready_for_use(network)
-        self.symbols, self.config, self.run = symbols, config, run
-
-    def __repr__(self) -> str:
-        return described(self)
+    network: Seq2SeqNetwork
+    symbols: PairSymbols
+    config: Seq2SeqConfig
+    beside: ClassVar[str] = "target"
+    """The option that names the file with the other side of --data."""
 
     @classmethod
-    def train(
-        cls,
-        data: str | Path,
-        target: str | Path | None = None,
-        *,
-        out: str | Path,
-        overwrite: bool = False,
-        listeners: Sequence[Listener] = (),
-        **options: Any,
-    ) -> Self:
-        """Train on the pairs of a file, or of two in step, into the run folder `out`; `options` are those of
-        `recurra train`.
+    def train(cls, data: str | Path | None = None, target: str | Path | None = None, **options: Any) -> Self:
+        """Train on the pairs of a file, or of two in step; the other options are those of `Model.train`.
 
-        Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
-        if `out` is in the way.
+        Raises: as `Model.train`.
         """
-        beside = "captions" if cls.task == "caption" else "target"
-        files = {"data": data, beside: target} | {
-            name: options[name]
-            for name in ("valid", "test", f"valid_{beside}", f"test_{beside}")
-            if name in options
-        }
-        options |= paths_as_options(files)
-        config = build_config(CONFIGS[cls.task], overrides=options)
-        training.train(cls.task, config, Path(out), overwrite=overwrite, listeners=listeners)
-        return cls.load(out)
-
-    @classmethod
-    def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
-        """The model that lies in a run folder, with its best weights.
-
-        Raises: RunError if there is none, it is damaged or of another task.
-        """
-        folder = RunFolder.open(Path(run))
-        task, config = training.config_of(folder)
-        if task != cls.task:
-            raise RunError(f"{run}: is a run of task {task!r}, expected {cls.task!r}; use recurra.load.")
-        symbols = training.symbols_of(folder)
-        network = best_network(folder, lambda: build_network(config, symbols))
-        return cls(network.to(device), symbols, config, folder)
+        if target is not None:
+            options[cls.beside] = target
+        return super().train(data, **options)
 
     def searching(self, **options: Any) -> Self:
         """The same model, which searches otherwise than it was trained to.
@@ -165,32 +122,45 @@ class PairModel:
 
         Raises: as `evaluate`, and DataError if the held-out pairs are no longer what they were.
         """
-        if data is not None:
-            bad = BadRows(self.config.skip_bad) if bad is None else bad
-            beside = None if target is None else Path(target)
-            pairs = list(filled(read_files(self.config, Path(data), beside, bad)))
-            if not pairs:
-                raise DataError(f"{data}: has no pair with both sides; check the files.")
-            self.check_shapes(pairs)
-            return pairs
-        if target is not None:
-            raise ConfigError("target: is the other side of data; name that too, or leave it out.")
-        if self.run is None:
-            raise ConfigError("data: the model is of no run, so it has no pairs of its own; name a file.")
-        pairs = build_corpus(training.config_of(self.run)[1]).valid
-        known = self.run.read_settings()["data"]["valid"]
-        if fingerprint(pairs) != known["fingerprint"]:
-            raise DataError(f"{known['path']}: has changed since the run began; name a file with --data.")
+        if data is None:
+            if target is not None:
+                raise ConfigError("target: is the other side of data; name that too, or leave it out.")
+            held_out: list[Pair] = self.held_out()
+            return held_out
+        bad = BadRows(self.config.skip_bad) if bad is None else bad
+        beside = None if target is None else Path(target)
+        pairs = list(filled(read_files(self.config, Path(data), beside, bad)))
+        if not pairs:
+            raise DataError(f"{data}: has no pair with both sides; check the files.")
+        self.check_shapes(pairs)
         return pairs
+
+    def evaluation(self, data: Path | None, options: PairEvaluationPart) -> Evaluation:
+        """The figures, as `recurra evaluate` shows them."""
+        return evaluation_of(self, data, options)
+
+    def predictions(
+        self,
+        source: Input,
+        options: AnswersPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[Answers]:
+        """An answer to each line of text, or to each picture of a file."""
+        return answers_to(self, self.asked(source), options, one_by_one=source.is_stream)
+
+    def asked(self, source: Input) -> Iterator[Pair]:
+        """The sources that a person hands over: lines."""
+        return (Pair((line,)) for line in source.lines())
+
+    def page(self) -> Page:
+        """The figures, some held-out sources with their answers, and where the decoder looked."""
+        return page_of(self)
 
     def check_shapes(self, pairs: Iterable[Pair]) -> None:
         """Refuse pairs with other numbers than were learnt from. Raises: DataError naming the first."""
-        for pair in pairs:
-            shape = () if pair.vectors is None else pair.vectors.shape
-            if shape != self.symbols.vector_shape:
-                raise DataError(
-                    f"{pair.place}: has numbers of shape {shape}, expected {self.symbols.vector_shape}."
-                )
+        check_shapes(pairs, self.symbols.vector_shape)
 
     def answers(
         self, pairs: Sequence[Pair], *, n_best: int = 1, prefix: str = "", phrases: Sequence[str] = ()

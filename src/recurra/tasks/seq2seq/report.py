@@ -1,27 +1,27 @@
 """The page of a translator's, chat-bot's or captioner's run."""
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recurra.reports import Table, write_report
+from recurra.data.readers.pairs import Pair
+from recurra.errors import DataError
+from recurra.reports import Table
 from recurra.reports.drawing import as_svg, heat_map
-from recurra.runs import RunFolder
-from recurra.tasks.seq2seq.facade import PairModel
+from recurra.tasks.model import Page
 
-_TITLES = {"translate": "Translator", "chat": "Chat-bot", "caption": "Captioner"}
+if TYPE_CHECKING:
+    from recurra.tasks.seq2seq.pair_model import PairModel
+
 _PARTS = {"final": "held-out pairs", "test": "test pairs"}
 _SHOWN = 12  # held-out pairs with what was found for them
 _MAPS = 3
 
 
-def write_page(model: PairModel, run: Path) -> Path:
-    """Write report.html: curves, figures, what is answered to some held-out sources, and where it looked.
-
-    Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
-    """
-    folder = RunFolder.open(run)
+def page_of(model: "PairModel") -> Page:
+    """The figures, what is answered to some held-out sources, and where the decoder looked."""
+    assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
-    for record in folder.metrics.read():
+    for record in model.run.metrics.read():
         part = _PARTS.get(record["kind"])
         if part is not None and "bleu" in record:
             figures |= {
@@ -33,24 +33,25 @@ def write_page(model: PairModel, run: Path) -> Path:
                 f"{part}: different pairs of words": f"{record['distinct_2']:.2%}",
                 f"{part}: BLEU signature": record["bleu_signature"],
             }
-    pairs = model.pairs_of()[:_SHOWN]
+    pairs = _held_out(model)
     answers = [found[0].text for found in model.answers(pairs)]
     rows = [
         [" / ".join(pair.source), answer, " / ".join(pair.targets)]
         for pair, answer in zip(pairs, answers, strict=True)
     ]
-    tables = [Table("Of the held-out pairs", ["read", "written", "right"], rows)]
+    tables = [Table("Of the held-out pairs", ["read", "written", "right"], rows)] if rows else []
     pictures = {}
     if model.network.attentive is not None:
         for pair, answer in list(zip(pairs, answers, strict=True))[:_MAPS]:
             found = model.attention(replace(pair, targets=(answer,)))
             title = f"Where it looked: {answer}"
             pictures[title] = as_svg(heat_map, found.weights, columns=found.source, rows=found.target)
-    return write_report(
-        folder,
-        title=_TITLES[model.task],
-        unit=model.symbols.target.unit,
-        figures=figures,
-        tables=tables,
-        pictures=pictures,
-    )
+    return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures)
+
+
+def _held_out(model: "PairModel") -> list[Pair]:
+    """Some held-out pairs; none where their file is gone."""
+    try:
+        return model.pairs_of()[:_SHOWN]
+    except DataError:
+        return []

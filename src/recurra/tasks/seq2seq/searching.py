@@ -19,8 +19,8 @@ from recurra.decoding import (
 )
 from recurra.decoding.frontier import repeating
 from recurra.models.seq2seq import DecoderState, Seq2SeqNetwork
-from recurra.tasks.seq2seq.corpus import PairSymbols
 from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.symbols import PairSymbols
 
 # Sources that are searched together, the steps that they may have with padding, and the scores of a step.
 _AT_LEAST, _AT_MOST = 32, 128

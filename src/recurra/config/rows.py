@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from recurra.config.part import Part, option
+from recurra.config.part import FilePath, Part, option
 from recurra.config.parts import RecurrentNetworkConfig
 
 Format = Literal[
@@ -11,8 +11,8 @@ Format = Literal[
 Scheme = Literal["auto", "bio", "iob1", "iobes", "classes"]
 
 
-class ReaderPart(Part):
-    """How rows are read from files."""
+class RowsPart(Part):
+    """How rows are read from files, with labels or without."""
 
     title: ClassVar[str] = "Reading"
 
@@ -39,14 +39,28 @@ class ReaderPart(Part):
     split: Literal["blanks", "punctuation", "characters"] = option(
         "blanks", "what a text is cut into words by: blanks, punctuation too, or every character is a word"
     )
+    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
+
+
+class GoldPart(Part):
+    """How the labels of rows are read."""
+
+    title: ClassVar[str] = "Reading"
+
     scheme: Scheme = option(
         "auto", "how labels of words mark spans; iob1 becomes bio; classes: they do not, as parts of speech"
     )
     tree_labels: Literal["fine", "binary"] = option(
         "fine", "of sentiment trees: five classes, or two without the neutral ones"
     )
+
+
+class ReaderPart(RowsPart, GoldPart):
+    """How rows with labels are read from files."""
+
+    title: ClassVar[str] = "Reading"
+
     phrases: bool = option(False, "of sentiment trees: train on every phrase, not on whole sentences alone")
-    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
 
 
 class RepresentationPart(Part):
@@ -65,7 +79,7 @@ class RepresentationPart(Part):
     max_vocabulary_size: int | None = option(None, "keep the most frequent words", ge=2)
     lowercase: bool = option(False, "look words up in lower case")
     digits: bool = option(False, "look words up with every digit as 0")
-    vectors: str | None = option(None, "word vectors in the formats of GloVe or word2vec")
+    vectors: FilePath | None = option(None, "word vectors in the formats of GloVe or word2vec")
     freeze_vectors: bool = option(False, "pretrained vectors stay as they are")
     tune_after: int = option(0, "or are tuned only after this many passes", unit="epochs", ge=0)
     vectors_limit: int = option(
@@ -84,7 +98,7 @@ class RepresentationPart(Part):
     word_dropout: float = option(0.0, "in training a word is <unk> with this probability", ge=0, lt=1)
 
 
-class WindowTaggerPart(Part):
+class BaselinePart(Part):
     """Baselines that see no further than a window, or no order at all."""
 
     title: ClassVar[str] = "Baselines (models window and average)"
@@ -104,7 +118,7 @@ class HeadPart(Part):
     )
 
 
-class EncoderConfig(RecurrentNetworkConfig, RepresentationPart, WindowTaggerPart, HeadPart):
+class EncoderConfig(RecurrentNetworkConfig, RepresentationPart, BaselinePart, HeadPart):
     """All that says what reads a sequence."""
 
 
@@ -118,6 +132,13 @@ class BatchPart(Part):
         0.1, "held out where no --valid is given, of each label as large a share", gt=0, lt=1
     )
     split_seed: int = option(1, "of what is held out", ge=0, le=2**32 - 1)
+
+
+class LongRowsPart(Part):
+    """What is done with long texts and conversations."""
+
+    title: ClassVar[str] = "Batches"
+
     max_words: int | None = option(
         None,
         "of a longer text the first and the last words, half of them each; not for labels of words",
@@ -126,10 +147,3 @@ class BatchPart(Part):
     turns_together: int = option(
         16, "of conversations: back-propagate through so many turns, over which the state goes on", ge=1
     )
-    folds: int | None = option(
-        None,
-        "cut the rows into so many parts, and test on each a model of the others (cross-validation)",
-        ge=2,
-    )
-    fold: int | None = option(None, "test on this part alone, from 1", ge=1)
-    seeds: int = option(1, "train so many models, from seed on, and give mean and deviation", ge=1)

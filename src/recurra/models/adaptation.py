@@ -12,7 +12,7 @@ from recurra.data import Segment, TokenStreams
 from recurra.errors import ConfigError
 from recurra.layers import detach_state
 from recurra.models import NextSymbolNetwork, NGramNetwork
-from recurra.tasks.language_modeling.evaluation import NetworkReader, Reader
+from recurra.models.reading import NetworkReader, Reader
 
 _STATISTICS_STREAMS = 20
 _STATISTICS_STEPS = 35

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from recurra.config.part import Part, option
+from recurra.config.part import FilePath, Part, option
 from recurra.config.parts import Unit
 
 PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues", "captions"]
@@ -20,9 +20,9 @@ class PairFilesPart(Part):
         "what the files are: a file for each side, line by line; tables or JSON lines with a column for each "
         "side; dialogues; captions",
     )
-    target: str | None = option(None, "the other side of --data, in step with it line by line")
-    valid_target: str | None = option(None, "the other side of --valid")
-    test_target: str | None = option(None, "the other side of --test")
+    target: FilePath | None = option(None, "the other side of --data, in step with it line by line")
+    valid_target: FilePath | None = option(None, "the other side of --valid")
+    test_target: FilePath | None = option(None, "the other side of --test")
     source_column: str | None = option(None, "in tables, where what is read stands (source)")
     target_column: str | None = option(None, "in tables, where what is to be written stands (target)")
     skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")

@@ -1,0 +1,44 @@
+"""Every verb of the command line, in the order of a first use; each is loaded only where it is asked for."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+
+# Module and attribute: a typer application, a function that is a command, or `command`, which makes one from
+# the tasks of the registry.
+VERBS = {
+    "demo": ("demo", "demo"),
+    "train": ("train", "app"),
+    "evaluate": ("evaluate", "command"),
+    "predict": ("predict", "command"),
+    "sample": ("sample", "sample"),
+    "score": ("score", "score"),
+    "complete": ("complete", "complete"),
+    "spell": ("spell", "spell"),
+    "fill": ("fill", "fill"),
+    "translate": ("translate", "translate"),
+    "caption": ("translate", "caption"),
+    "chat": ("chat", "chat"),
+    "beam-errors": ("beam_errors", "beam_errors"),
+    "compare": ("compare", "compare"),
+    "report": ("report", "report"),
+    "export": ("export", "export"),
+    "data": ("data", "app"),
+    "doctor": ("doctor", "doctor"),
+}
+
+
+def command_of(verb: str) -> Any:
+    """The command of a verb."""
+    module, name = VERBS[verb]
+    found = getattr(import_module(f"recurra.cli.{module}"), name)
+    if name == "command":
+        found = found()
+    if not isinstance(found, typer.Typer):
+        app = typer.Typer(add_completion=False)
+        app.command(verb)(found)
+        found = app
+    command = typer.main.get_command(found)
+    command.name = verb
+    return command

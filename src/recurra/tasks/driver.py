@@ -1,0 +1,200 @@
+"""Training, the same for every task: begin, go on, several processes, and the end.
+
+    read → build → run folder begun → fit → measured with the best weights → last records
+
+Whoever writes into a run folder holds its lock, from before the first byte to after the last.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lightning_fabric import Fabric
+
+from recurra.config import TaskConfig, build_config
+from recurra.errors import ConfigError, RunError
+from recurra.plain import finite
+from recurra.runs import RunFolder
+from recurra.tasks import registry
+from recurra.tasks.split_file import SPLIT, read_split, write_split
+from recurra.tasks.task import Corpus, Figures, Fitting, Known, Task
+from recurra.training import Listener, Outcome, make_fabric, named_memory_faults
+
+T = TypeVar("T")
+# Called once everything is built, before the first update.
+OnReady = Callable[[Fitting, Any], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished training: how it went, and the figures of the best weights on held-out data and --test."""
+
+    run: Path
+    outcome: Outcome
+    validation: Figures
+    test: Figures | None
+    is_main_process: bool
+
+    @property
+    def figures(self) -> Figures:
+        """Those of the part that is only measured at the end, else of the held-out part."""
+        return self.validation if self.test is None else self.test
+
+
+def train(
+    task: Task,
+    config: TaskConfig,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    listeners: Sequence[Listener] = (),
+    on_ready: OnReady | None = None,
+) -> Result:
+    """Train one model into the folder `out`.
+
+    Raises: RunError if `out` is in the way, or written to by another process; DataError if a file cannot be
+    used; ConfigError, OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
+    """
+    if config.is_repeated:
+        raise ConfigError("folds, seeds: make several models; use `recurra train`, or train_repeatedly.")
+    config = config.resolved()
+    RunFolder.check_free(out, overwrite=overwrite)
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        with _claimed(fabric, out, overwrite=overwrite) as run:
+            corpus = _first_process_first(fabric, task, partial(task.read, config))
+            config = task.settle(config, corpus)
+            fitting = task.fitting(config, corpus, run, fabric, listeners)
+            if fabric.is_global_zero:
+                facts = finite(corpus.facts())
+                run.begin(
+                    task.name,
+                    config.with_absolute_paths().model_dump(),
+                    facts,
+                    partial(_save_artefacts, task, corpus),
+                )
+            return _fit(task, config, corpus, fitting, run, fabric, on_ready, resume=False)
+
+
+def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None) -> Result:
+    """Go on with the run in `out` from its latest checkpoint, to the same weights, bit for bit, as a run that
+    was never stopped. A run that had ended is only measured.
+
+    Raises: RunError if there is no run or no checkpoint; DataError if its data have changed; as `train`.
+    """
+    run = RunFolder.open(out)
+    task, config = task_and_config(run)
+    task.check_resumable(config, out)
+    with named_memory_faults():
+        fabric = make_fabric(config)
+        with run.locked() if fabric.is_global_zero else nullcontext():
+            if task_and_config(run) != (task, config):
+                raise RunError(f"{out}: was begun anew by another process just now; try again.")
+            from_start = run.begun_only
+            if not from_start and not run.checkpoints.exists():
+                raise RunError(
+                    f"{out}: has no checkpoint to go on from (it was copied without); begin anew with "
+                    "--overwrite."
+                )
+            read = partial(_read_anew if from_start else _read_again, task, config, run)
+            corpus = _first_process_first(fabric, task, read)
+            fitting = task.fitting(config, corpus, run, fabric, listeners)
+            return _fit(task, config, corpus, fitting, run, fabric, on_ready, resume=not from_start)
+
+
+def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
+    """Task and configuration of a run.
+
+    Raises: RunError if the task is not known or the configuration is damaged.
+    """
+    settings = run.read_settings()
+    task = registry.task_of(run)
+    try:
+        return task, build_config(task.config, overrides=settings["config"])
+    except ConfigError as error:
+        raise RunError(f"{run.settings}: is damaged: {error}") from error
+
+
+def symbols_of(task: Task, run: RunFolder) -> Any:
+    """The symbols that a run kept. Raises: RunError, VocabularyError if a file is missing or damaged."""
+    run.check_artefacts()
+    return task.load_symbols(run.path, run.read_settings()["data"])
+
+
+def known_of(run: RunFolder) -> Known:
+    """What a run kept of its corpus. Raises: RunError if it is damaged."""
+    run.check_artefacts()
+    return Known(run.read_settings()["data"], read_split(run))
+
+
+def _save_artefacts(task: Task, corpus: Corpus, folder: Path) -> None:
+    task.save_symbols(corpus.symbols, folder)
+    write_split(folder / SPLIT, corpus.split())
+
+
+def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
+    return task.read_again(config, symbols_of(task, run), known_of(run))
+
+
+def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
+    """The corpus of a run that was stopped before its first checkpoint, and so begins once more."""
+    corpus = task.read(config)
+    if finite(corpus.facts()) != run.read_settings()["data"]:
+        raise RunError(
+            f"{run.path}: its data have changed since it began; put them back, or begin anew with "
+            "--overwrite."
+        )
+    return corpus
+
+
+def _fit(
+    task: Task,
+    config: TaskConfig,
+    corpus: Corpus,
+    fitting: Fitting,
+    run: RunFolder,
+    fabric: Fabric,
+    on_ready: OnReady | None,
+    *,
+    resume: bool,
+) -> Result:
+    """Train to the end; measure the best weights on what is held out."""
+    if on_ready is not None and fabric.is_global_zero:
+        on_ready(fitting, corpus)
+    outcome = fitting.fit(resume=resume)
+    measure = partial(task.measure, fitting.network, corpus.symbols, config)
+    validation = measure(corpus.valid)
+    test = None if corpus.test is None else measure(corpus.test)
+    if fabric.is_global_zero:
+        _log_final(run, outcome, {"final": validation, "test": test})
+    return Result(run.path, outcome, validation, test, fabric.is_global_zero)
+
+
+def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | None]) -> None:
+    """The last records, of the best weights on held-out data ("final") and on that of --test; once only."""
+    if any(record["kind"] == "final" for record in run.metrics.read()):
+        return
+    for kind, result in results.items():
+        if result is not None:
+            # A figure that is infinite is left out, as everywhere in the log.
+            figures = {name: value for name, value in finite(result.to_dict()).items() if value is not None}
+            run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})
+
+
+def _claimed(fabric: Fabric, out: Path, *, overwrite: bool) -> AbstractContextManager[RunFolder]:
+    """The folder of a new run, which the first process alone writes to."""
+    if fabric.is_global_zero:
+        return RunFolder.claimed(out, overwrite=overwrite)
+    return nullcontext(RunFolder(out))
+
+
+def _first_process_first(fabric: Fabric, task: Task, work: Callable[[], T]) -> T:
+    """Let the first process fill the cache, the others then find its work there."""
+    if fabric.world_size == 1 or not task.reads_into_cache:
+        return work()
+    result = work() if fabric.is_global_zero else None
+    fabric.barrier()
+    return work() if result is None else result

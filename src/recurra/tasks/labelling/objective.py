@@ -1,0 +1,87 @@
+"""What the training loop needs to know of a tagger or classifier."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from recurra.data.batches import SequenceBatch, Turns
+from recurra.layers import State
+from recurra.models.evaluating import evaluating
+from recurra.models.sequence_encoder import RecurrentEncoder
+from recurra.tasks.labelling.config import LabellingConfig
+from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
+from recurra.tasks.labelling.figures import measure_rows
+from recurra.tasks.labelling.predicting import LabellingNetwork
+from recurra.training import Objective
+from recurra.training.rows import RowFeed
+
+
+class LabellingObjective(Objective):
+    """The loss of the labels; of conversations the state goes on from turn to turn."""
+
+    def __init__(
+        self, network: LabellingNetwork, valid: EncodedRows, config: LabellingConfig, *, in_turns: bool
+    ) -> None:
+        super().__init__(network)
+        self._in_turns = in_turns
+        self._valid_feed: RowFeed[SequenceBatch] | ConversationFeed
+        if in_turns:
+            self._valid_feed = ConversationFeed(valid.rows, valid.symbols, config)
+        else:
+            self._valid_feed = RowFeed(valid, config.batch_size, config.seed)
+        self._network, self._valid, self._config = network, valid, config
+
+    def loss(
+        self, network: nn.Module, segment: SequenceBatch | Turns, state: State | None, context: int
+    ) -> tuple[Tensor, State | None, Tensor | None]:
+        """The summed loss over a batch, and the state after it where the next one goes on with it."""
+        turns = segment.turns if isinstance(segment, Turns) else (segment,)
+        self._hold_vectors(turns[0].epoch)
+        return *self._total(cast(LabellingNetwork, network), turns, state), None
+
+    def _total(
+        self, network: LabellingNetwork, turns: Sequence[SequenceBatch], state: State | None
+    ) -> tuple[Tensor, State | None]:
+        """The summed loss over turns, through which the state goes on."""
+        totals = []
+        for turn in turns:
+            found = network.total_loss(turn, None if turn.fresh else state)
+            state = found.state if self._in_turns else None
+            totals.append(found.total)
+        return torch.stack(totals).sum(), state
+
+    def _hold_vectors(self, epoch: int) -> None:
+        """Pretrained vectors may be tuned from some pass on."""
+        words = self._network.reader.words
+        if words is None or not isinstance(words.words, nn.Embedding):
+            return
+        if self._config.tune_after:
+            words.words.weight.requires_grad_(epoch >= self._config.tune_after)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """The mean loss of a target, and the figures that count, on the held-out rows."""
+        device = next(self._network.parameters()).device
+        total = count = 0.0
+        state: State | None = None
+        with evaluating(self._network):
+            for number in range(len(self._valid_feed)):
+                segment = self._valid_feed.window(number, number, 0)[0].to(device)
+                turns = segment.turns if isinstance(segment, Turns) else (segment,)
+                of_segment, state = self._total(self._network, turns, state)
+                total += float(of_segment)
+                count += segment.count
+        return {"loss": total / max(1.0, count), **measure_rows(self._network, self._valid).main()}
+
+    def criterion(self, figures: dict[str, float]) -> float:
+        """How much the figures that count lack to be perfect; where they are alike, the loss decides."""
+        lacking = sum(1 - value for name, value in figures.items() if name != "loss")
+        return lacking + 1e-6 * min(figures["loss"], 1e3)
+
+    def initial_state(self, batch_size: int) -> State | None:
+        """The state before a conversation; None where rows stand alone, and nothing is carried."""
+        encoder = self._network.reader.encoder
+        if not self._in_turns or not isinstance(encoder, RecurrentEncoder):
+            return None
+        return encoder.recurrent.initial_state(batch_size)

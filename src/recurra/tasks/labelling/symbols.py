@@ -1,0 +1,60 @@
+"""What a model that labels must know to read and to answer, and the files that keep it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import VocabularyError
+from recurra.files import write_text
+from recurra.text import Vocabulary
+from recurra.text.word_encoder import WordEncoder
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What a model must know to read and to answer: words, labels of words, labels of rows.
+
+    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word; `in_turns`: the
+    state goes on from row to row of a conversation, as it did in training.
+    """
+
+    words: WordEncoder | None
+    labels: Vocabulary | None
+    classes: Vocabulary | None
+    spans: bool = False
+    vector_shape: tuple[int, ...] = ()
+    in_turns: bool = False
+
+
+def save_symbols(folder: Path, symbols: Symbols) -> None:
+    """Write words.json and labels.json into a run's folder."""
+    if symbols.words is not None:
+        symbols.words.save(folder / "words.json")
+    content: dict[str, Any] = {
+        "labels": None if symbols.labels is None else symbols.labels.symbols,
+        "classes": None if symbols.classes is None else symbols.classes.symbols,
+        "spans": symbols.spans,
+        "vector_shape": symbols.vector_shape,
+        "in_turns": symbols.in_turns,
+    }
+    write_text(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def load_symbols(folder: Path) -> Symbols:
+    """What `save_symbols` wrote.
+
+    Raises: VocabularyError if a file is missing or damaged.
+    """
+    path = folder / "labels.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        labels, classes = (
+            None if content[name] is None else Vocabulary(content[name]) for name in ("labels", "classes")
+        )
+        shape = tuple(int(size) for size in content["vector_shape"])
+        spans, in_turns = bool(content["spans"]), bool(content.get("in_turns", False))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VocabularyError(f"{path}: is missing or damaged; copy it from the run it came with.") from error
+    words = None if shape else WordEncoder.load(folder / "words.json")
+    return Symbols(words, labels, classes, spans, shape, in_turns)

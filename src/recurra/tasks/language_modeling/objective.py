@@ -1,0 +1,54 @@
+"""What the training loop needs to know of a language model."""
+
+import math
+from typing import cast
+
+from torch import Tensor, nn
+
+from recurra.data import Segment
+from recurra.layers import State
+from recurra.models import NextSymbolNetwork
+from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
+from recurra.tasks.language_modeling.evaluation import evaluate_text
+from recurra.training import Objective
+
+_VALIDATION_STREAMS = 20
+
+
+class LanguageModelObjective(Objective):
+    """-log P of each symbol given all before it, the state carried from segment to segment."""
+
+    def __init__(self, network: NextSymbolNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig):
+        super().__init__(network)
+        self._network, self._corpus, self._config = network, corpus, config
+
+    def loss(
+        self, network: nn.Module, segment: Segment, state: State | None, context: int
+    ) -> tuple[Tensor, State, Tensor | None]:
+        """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
+        own = cast(NextSymbolNetwork, network)  # or a wrapper with its methods
+        found = own.total_loss(
+            segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
+        )
+        return found.total, found.state, found.penalty
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Loss and perplexity on the validation text, read as a few parallel streams."""
+        figures = evaluate_text(
+            self._network,
+            self._corpus.symbols,
+            self._corpus.valid,
+            streams=_VALIDATION_STREAMS,
+            reset_at_documents=self._config.at_document == "reset",
+            spell_unknown=False,
+        )
+        return figures.of_validation()
+
+    def training_figures(self, loss: float) -> dict[str, float]:
+        """The perplexity."""
+        return {"perplexity": math.exp(loss)}
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before anything is read."""
+        return self._network.initial_state(batch_size)

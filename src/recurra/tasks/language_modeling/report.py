@@ -1,0 +1,48 @@
+"""The page of a language model's run."""
+
+import math
+from typing import TYPE_CHECKING
+
+from recurra.errors import RecurraError
+from recurra.metrics import perplexity_text
+from recurra.reports import Sample
+from recurra.tasks.model import Page
+
+if TYPE_CHECKING:
+    from recurra.tasks.language_modeling.facade import LanguageModel
+
+_SAMPLE_LENGTH = 600
+_LONGEST_SEARCHED = 200_000_000  # characters of a training text: about ten seconds a sample
+
+
+def page_of(model: "LanguageModel") -> Page:
+    """The figures of the validation, and texts that the model writes."""
+    assert model.run is not None, "a page is of a run"
+    unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
+    length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
+    samples = []
+    for warmth in (0.7, 1.0):
+        if not model.reads_backward:
+            text = model.sample(length=length, temperature=warmth, seed=1)
+            samples.append(Sample(f"temperature {warmth}, seed 1", text, _novelty(model, text)))
+    figures = {}
+    for record in model.run.metrics.read():
+        if record["kind"] == "final":
+            figures = {
+                f"validation, nats per {unit}": f"{record.get('loss', math.inf):.4f}",
+                f"perplexity per {unit}": perplexity_text(record.get("perplexity", math.inf)),
+                "bits per character": f"{record.get('bits_per_character', math.inf):.3f}",
+                f"{unit}s": f"{record['symbols']:,}",
+                "share of <unk>": f"{record['unknown_rate']:.2%}",
+            }
+    return Page(unit, figures, samples)
+
+
+def _novelty(model: "LanguageModel", text: str) -> str:
+    """How much of a sample is learnt by heart; nothing where the training text is gone or very long."""
+    try:
+        if model.source_of("train").facts().characters > _LONGEST_SEARCHED:
+            return ""
+        return model.novelty(text).sentence()
+    except RecurraError:
+        return ""

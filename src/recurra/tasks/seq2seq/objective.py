@@ -1,0 +1,62 @@
+"""What the training loop needs to know of an encoder-decoder."""
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+
+from recurra.data.batches import PairBatch
+from recurra.layers import State
+from recurra.metrics.translation import count_texts
+from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.tasks.seq2seq.config import Seq2SeqConfig
+from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.searching import search
+from recurra.training import Objective
+from recurra.training.rows import RowFeed
+
+
+class Seq2SeqObjective(Objective):
+    """-log P of each symbol of the right answers; validated by answers that are searched for, too."""
+
+    def __init__(self, network: Seq2SeqNetwork, valid: EncodedPairs, config: Seq2SeqConfig) -> None:
+        super().__init__(network)
+        self._network, self._config = network, config
+        self._valid = valid
+        self._feed = RowFeed(valid, config.batch_size, config.seed)
+        rows = config.validation_rows
+        self._decoded = EncodedPairs(valid.pairs[:rows], valid.symbols) if rows else None
+
+    def loss(
+        self, network: nn.Module, segment: PairBatch, state: State | None, context: int
+    ) -> tuple[Tensor, State | None, Tensor | None]:
+        """The summed loss over a batch; nothing is carried over."""
+        config = self._config
+        sampled = config.scheduled_sampling * segment.epoch / max(1, config.epochs - 1)
+        total_loss: Any = network.total_loss
+        return total_loss(segment, sampled, config.label_smoothing), None, None
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """The mean loss of a symbol on the held-out pairs, and how near to the right ones the texts are that
+        a greedy search finds for some of them."""
+        device = self._network.device
+        total = count = 0.0
+        for number in range(len(self._feed)):
+            batch = self._feed.window(number, number, 0)[0]
+            total += float(self._network.token_losses(batch.to(device)).sum())
+            count += batch.count
+        loss = total / max(1.0, count)
+        figures = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        if self._decoded is not None and math.isfinite(loss):
+            greedy = self._config.model_copy(update={"beam_width": 1, "beam_groups": 1})
+            found = search(self._network, self._decoded, greedy)
+            texts = [self._valid.symbols.target.decode(answers[0].symbols).strip() for answers in found]
+            scores = count_texts(texts, [pair.targets for pair in self._decoded.pairs])
+            figures |= {"bleu": scores.bleu, "exact": scores.exact}
+        return figures
+
+    def criterion(self, figures: dict[str, float]) -> float:
+        """The loss, or what BLEU and the share of right texts lack."""
+        if self._config.keep_best == "loss" or "bleu" not in figures:
+            return figures["loss"]
+        return 2.0 - figures["bleu"] / 100 - figures["exact"] + 1e-6 * min(figures["loss"], 1e3)

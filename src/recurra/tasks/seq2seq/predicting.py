@@ -1,0 +1,80 @@
+"""Answers one after the other, as `recurra predict` and its names `translate` and `caption` write them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra.config import SearchPart
+from recurra.data.readers.pairs import Pair
+from recurra.errors import ConfigError
+from recurra.reports.drawing import heat_map, write_png
+from recurra.tasks.seq2seq.config import AnswersPart
+
+if TYPE_CHECKING:
+    from recurra.tasks.seq2seq.pair_model import Answer, PairModel
+
+_AT_ONCE = 256  # sources of a file that are searched before any answer is written
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is answered to one source, best first, or as drawn; `named`: its name is shown beside."""
+
+    source: str
+    answers: "Sequence[Answer]"
+    number: int
+    several: bool
+    named: bool
+
+    def line(self) -> str:
+        """The best answer, or a line for each of several with its number and score."""
+        name = self.source if self.named else str(self.number)
+        if self.several:
+            return "\n".join(f"{name}\t{one.score:.4f}\t{one.text}" for one in self.answers)
+        return f"{name}\t{self.answers[0].text}" if self.named else self.answers[0].text
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        name = "image" if self.named else "source"
+        return {name: self.source, "answers": [one.to_dict() for one in self.answers]}
+
+
+def answers_to(
+    model: "PairModel", pairs: Iterator[Pair], options: AnswersPart, *, one_by_one: bool
+) -> Iterator[Answers]:
+    """Answer pair after pair, in order; `one_by_one` as they come, else many are searched together.
+
+    Raises: ConfigError for options that the model has no use for.
+    """
+    given = options.given()
+    model = model.searching(**{name: given[name] for name in SearchPart.model_fields if name in given})
+    if options.attention is not None and model.network.attentive is None:
+        raise ConfigError("--attention: the model has none; leave it out.")
+    named, number = model.symbols.source is None, 0
+    several = max(options.n_best, options.sample) > 1
+    while some := list(islice(pairs, 1 if one_by_one else _AT_ONCE)):
+        for pair, answers in zip(some, _found(model, some, options, number), strict=True):
+            number += 1
+            yield Answers(pair.source[0], answers, number, several, named)
+            if options.attention is not None and (pair.vectors is not None or pair.source[0].strip()):
+                found = model.attention(replace(pair, targets=(answers[0].text,)))
+                path = Path(options.attention) / f"{number}.png"
+                write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)
+
+
+def _found(
+    model: "PairModel", pairs: Sequence[Pair], options: AnswersPart, first: int
+) -> "list[list[Answer]]":
+    if options.sample:
+        return model.sampled(
+            pairs,
+            count=options.sample,
+            warmth=options.temperature,
+            k=options.top_k,
+            p=options.top_p,
+            seed=options.seed,
+            first=first,
+        )
+    return model.answers(pairs, n_best=options.n_best, prefix=options.prefix, phrases=options.phrase)

@@ -1,0 +1,107 @@
+"""What an encoder-decoder must know to read and to write, and how it is learnt from pairs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recurra.data.readers.pairs import Pair
+from recurra.errors import VocabularyError
+from recurra.models.seq2seq import SourceKind
+from recurra.tasks.seq2seq.config import ChatConfig, Seq2SeqConfig
+from recurra.text import Tokenizer, build_tokenizer, load_tokenizer
+
+_BYTES = 256
+_SOURCE_FOLDER = "source"  # of a run: where the source's own symbols are
+
+
+@dataclass(frozen=True)
+class PairSymbols:
+    """What a model must know to read and to write: the symbols of both sides, or of the target alone and the
+    shape of a picture's numbers. `source` is `target` where they are joint."""
+
+    source: Tokenizer | None
+    target: Tokenizer
+    vector_shape: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> SourceKind:
+        """What the network reads."""
+        if self.source is None:
+            return SourceKind(vector_shape=self.vector_shape)
+        return SourceKind(self.source.vocabulary_size, self.source is self.target)
+
+    @property
+    def end(self) -> int:
+        """The symbol that ends a target; a decoder is fed it first."""
+        end = self.target.end_id
+        assert end is not None, "all texts here were given an end"
+        return end
+
+    def encode_source(self, source: Sequence[str]) -> list[int]:
+        """The ids of a text, or of turns with an end between them."""
+        tokenizer = self.source
+        assert tokenizer is not None, "asked for of texts"
+        ids = tokenizer.encode_line(one_line(source[0])) if source else []
+        for turn in source[1:]:
+            assert tokenizer.end_id is not None, "all texts here were given an end"
+            ids += [tokenizer.end_id, *tokenizer.encode_line(one_line(turn))]
+        return ids
+
+    def encode_target(self, text: str) -> list[int]:
+        """The ids of an answer, without its end."""
+        return self.target.encode_line(one_line(text))
+
+    def save(self, folder: Path) -> None:
+        """Write the files of both tokenizers."""
+        self.target.save(folder)
+        if self.source is not None and self.source is not self.target:
+            (folder / _SOURCE_FOLDER).mkdir(exist_ok=True)
+            self.source.save(folder / _SOURCE_FOLDER)
+
+    @classmethod
+    def load(cls, folder: Path, vector_shape: tuple[int, ...]) -> "PairSymbols":
+        """What `save` wrote.
+
+        Raises: VocabularyError if a file is missing or damaged.
+        """
+        target = load_tokenizer(folder)
+        if target.end_id is None:
+            raise VocabularyError(f"{folder}: its vocabulary has no end of a line; copy it from its run.")
+        if vector_shape:
+            return cls(None, target, vector_shape)
+        own = folder / _SOURCE_FOLDER
+        return cls(load_tokenizer(own) if own.exists() else target, target)
+
+
+def one_line(text: str) -> str:
+    """A text whose lines are joined by blanks: the end of a line ends an answer."""
+    return " ".join(text.split("\n")) if "\n" in text else text
+
+
+def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
+    """The symbols of the pairs to train on.
+
+    Raises: VocabularyError for a size that cannot be.
+    """
+    vectors = train[0].vectors
+    if config.unit == "subword" and config.vocabulary_size < _BYTES:
+        raise VocabularyError(
+            f"vocabulary_size: got {config.vocabulary_size}, expected >= {_BYTES}, the bytes, for subwords."
+        )
+
+    def learn(*sides: Iterable[str]) -> Tokenizer:
+        lines = (f"{one_line(text)}\n" for side in sides for text in side)
+        return build_tokenizer(
+            config.unit, lines, min_count=config.min_count, max_size=config.vocabulary_size
+        )
+
+    sources = [turn for pair in train for turn in pair.source]
+    targets = [target for pair in train for target in pair.targets]
+    if vectors is not None:
+        return PairSymbols(None, learn(targets), vectors.shape)
+    if isinstance(config, ChatConfig):  # nearly every turn is an answer to the one before
+        sources = [pair.source[-1] for pair in train]
+    if config.vocabulary == "joint":
+        both = learn(sources, targets)
+        return PairSymbols(both, both)
+    return PairSymbols(learn(sources), learn(targets))

@@ -1,0 +1,32 @@
+"""split.json: which rows of --data a run held out, by index, so that they are found again as they were."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recurra.errors import RunError
+from recurra.files import write_text
+from recurra.runs import RunFolder
+
+SPLIT = "split.json"
+
+
+def write_split(path: Path, split: Mapping[str, Sequence[int]]) -> None:
+    """Write the indices of each part; no file where no part was cut from the data."""
+    if split:
+        write_text(path, json.dumps({part: list(rows) for part, rows in split.items()}) + "\n")
+
+
+def read_split(run: RunFolder) -> dict[str, list[int]] | None:
+    """The indices of each part of a run; None in a run that kept none.
+
+    Raises: RunError if the file is damaged.
+    """
+    path = run.path / SPLIT
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {str(part): [int(row) for row in rows] for part, rows in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: is damaged ({error}); restore it from a copy, or train again.") from error

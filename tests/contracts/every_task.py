@@ -1,0 +1,111 @@
+"""Every task on small files of its own: what `test_every_task.py` trains, asks, moves and breaks."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import letters_task
+import numpy as np
+
+import recurra as rc
+from recurra.tasks import registry
+
+registry.add(letters_task.Letters)
+SMALL = {"hidden_size": 8, "epochs": 2, "batch_size": 8, "threads": 1, "device": "cpu", "log_every": 2}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task: `write(folder, n)` writes files of n rows and returns the options that name them; `ask` are
+    lines that are predicted, or a file that `write` wrote; `other` are options that a second training has."""
+
+    task: str
+    facade: Any
+    write: Callable[[Path, int], dict[str, Path]]
+    options: dict[str, Any] = field(default_factory=dict)
+    ask: str = "a line\n"
+    other: dict[str, Any] = field(default_factory=lambda: {"hidden_size": 6})
+    beside: str | None = None  # the option of `evaluate` that names a second file
+    resumable: bool = True
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        return self.options if self.options.get("model") == "ngram" else SMALL | self.options
+
+
+def text(folder: Path, n: int) -> dict[str, Path]:
+    lines = [f"the {('cat', 'dog', 'cow')[i % 3]} sat on the {('mat', 'log')[i % 2]}\n" for i in range(n)]
+    (folder / "text.txt").write_text("".join(lines))
+    return {"data": folder / "text.txt"}
+
+
+def tagged(folder: Path, n: int) -> dict[str, Path]:
+    rows = [
+        f"BOS go to {('oslo', 'rome')[i % 2]} EOS\tO O O B-to {('go', 'stay')[i % 2]}\n" for i in range(n)
+    ]
+    (folder / "rows.iob").write_text("".join(rows))
+    return {"data": folder / "rows.iob"}
+
+
+def labelled(folder: Path, n: int) -> dict[str, Path]:
+    rows = [f"{('good', 'bad')[i % 2]} film {i % 7}\t{('yes', 'no')[i % 2]}\n" for i in range(n)]
+    (folder / "rows.tsv").write_text("text\tlabel\n" + "".join(rows))
+    return {"data": folder / "rows.tsv"}
+
+
+def paired(folder: Path, n: int) -> dict[str, Path]:
+    rows = [f"good {i % 5}\t{('good', 'bad')[i % 2]} {i % 5}\t{('yes', 'no')[i % 2]}\n" for i in range(n)]
+    (folder / "rows.tsv").write_text("text\ttext2\tlabel\n" + "".join(rows))
+    return {"data": folder / "rows.tsv"}
+
+
+def translated(folder: Path, n: int) -> dict[str, Path]:
+    (folder / "a.txt").write_text("".join(f"ab {i}\n" for i in range(n)))
+    (folder / "b.txt").write_text("".join(f"{i} ba\n" for i in range(n)))
+    return {"data": folder / "a.txt", "target": folder / "b.txt"}
+
+
+def talked(folder: Path, n: int) -> dict[str, Path]:
+    turns = [{"turns": [f"how are you {i}", f"well {i}", "good"]} for i in range(n)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(each) + "\n" for each in turns))
+    return {"data": folder / "rows.jsonl"}
+
+
+def pictured(folder: Path, n: int) -> dict[str, Path]:
+    numbers = np.random.default_rng(n).normal(size=(n, 5)).astype(np.float32)
+    np.savez(folder / "pictures.npz", features=numbers, names=[f"p{i}" for i in range(n)])
+    captions = [{"image": f"p{i}", "caption": f"a cat {i % 4}"} for i in range(n)]
+    (folder / "captions.jsonl").write_text("".join(json.dumps(each) + "\n" for each in captions))
+    return {"data": folder / "pictures.npz", "captions": folder / "captions.jsonl"}
+
+
+def lettered(folder: Path, n: int) -> dict[str, Path]:
+    lines = ["".join("ab"[(i >> k) & 1] for k in range(5)) for i in range(n)]
+    (folder / "rows.tsv").write_text("".join(f"{line}\t{line.count('a')}\n" for line in lines))
+    return {"data": folder / "rows.tsv"}
+
+
+CASES = {
+    "lm": Case("lm", rc.LanguageModel, text, {"batch_size": 4, "segment_length": 12}, "the c\n"),
+    "ngram": Case(
+        "lm",
+        rc.LanguageModel,
+        text,
+        {"model": "ngram", "order": 3},
+        "the c\n",
+        {"order": 2},
+        resumable=False,
+    ),
+    "tag": Case("tag", rc.Tagger, tagged, ask="go to oslo\n"),
+    "classify": Case("classify", rc.Classifier, labelled, ask="good film\n"),
+    "pair": Case("pair", rc.PairClassifier, paired, ask="good 1\tbad 1\n"),
+    "translate": Case(
+        "translate", rc.Translator, translated, {"unit": "char", "vocabulary": "separate"}, "ab 1\n",
+        {"vocabulary": "joint", "hidden_size": 6}, beside="target",
+    ),
+    "chat": Case("chat", rc.ChatBot, talked, {"unit": "word"}, "how are you\n"),
+    "caption": Case("caption", rc.Captioner, pictured, {"unit": "char"}, "pictures.npz", beside="captions"),
+    "letters": Case("letters", letters_task.LetterCounter, lettered, ask="abab\n"),
+}  # fmt: skip

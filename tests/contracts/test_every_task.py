@@ -1,0 +1,326 @@
+"""What holds for every task, also for one from outside the package: see `every_task.py`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from every_task import CASES, Case
+from typer.testing import CliRunner
+
+from recurra.cli.main import app, main
+from recurra.errors import Interrupted, RunError
+from recurra.runs import RunFolder
+from recurra.tasks import registry
+from recurra.training import Listener
+
+HERE = Path(__file__).resolve().parent
+ROWS = 60
+CLOCK = ("elapsed_s", "tokens_per_s")
+
+
+def flags(options: dict[str, Any]) -> list[str]:
+    return [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def recurra(*arguments: object, input: str | None = None) -> Any:
+    return CliRunner().invoke(app, [str(one) for one in arguments], input=input)
+
+
+def told(*arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Exit code, standard output and standard error of the command line, errors as a person sees them."""
+    monkeypatch.setattr(sys, "argv", ["recurra", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    return ended.value.code, out, error
+
+
+def train(case: Case, out: Path, files: dict[str, Path], *more: object, **options: Any) -> Any:
+    options = case.all_options | options
+    return recurra("train", case.task, *flags(files), "-o", out, *flags(options), *more)
+
+
+def result_of(run: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
+    """Weights and metrics but for the clock's."""
+    folder = RunFolder(run)
+    records = [{k: v for k, v in record.items() if k not in CLOCK} for record in folder.metrics.read()]
+    return folder.read_weights(), records
+
+
+def assert_same(run: Path, other: Path) -> None:
+    (weights, records), (others, expected) = result_of(run), result_of(other)
+    assert weights.keys() == others.keys()
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert records == expected
+
+
+class Trained(NamedTuple):
+    case: Case
+    folder: Path
+    files: dict[str, Path]
+    run: Path
+    said: str
+
+
+@pytest.fixture(scope="module", params=sorted(CASES))
+def trained(request, tmp_path_factory):
+    """A run that the command line trained, which no test may change."""
+    case, folder = CASES[request.param], tmp_path_factory.mktemp(request.param)
+    files = case.write(folder, ROWS)
+    done = train(case, folder / "run", files)
+    assert done.exit_code == 0, done.output
+    return Trained(case, folder, files, folder / "run", done.output)
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """A copy of the run that a test may change, its data copied beside it."""
+    shutil.copytree(trained.run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def asked(case: Case, folder: Path) -> tuple[object, str | None]:
+    """What `predict` is given: a file, or "-" and lines."""
+    return (folder / case.ask, None) if "\n" not in case.ask else ("-", case.ask * 3)
+
+
+def test_every_task_of_the_registry_is_held_to_this():
+    assert {case.task for case in CASES.values()} == set(registry.names())
+
+
+def test_training_ends_with_figures_and_commands_to_go_on_with(trained):
+    assert "validation: " in trained.said
+    assert f"report: {trained.run / 'report.html'}" in trained.said
+    assert "go on with:  recurra " in trained.said
+
+
+def test_python_trains_to_the_same(trained, tmp_path):
+    case = trained.case
+    model = case.facade.train(out=tmp_path / "python", **trained.files, **case.all_options)
+    assert_same(tmp_path / "python", trained.run)
+    validation = recurra("evaluate", trained.run, "--json")
+    assert validation.exit_code == 0, validation.output
+    assert json.loads(validation.stdout) == json.loads(json.dumps(model.evaluate().to_dict()))
+
+
+class Noted(Listener):
+    """Notes what it is told; may send a signal after some steps."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.events: list[str] = []
+        self._stop_at = stop_at
+
+    def on_start(self, step, total_steps):
+        self.events.append("start")
+
+    def on_step(self, report):
+        self.events.append("step")
+        if report.step == self._stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_log(self, record):
+        self.events.append("log")
+
+    def on_validation(self, record, *, best):
+        self.events.append("validation")
+        assert record["loss"] >= 0
+
+    def on_end(self):
+        self.events.append("end")
+
+
+def test_listeners_are_told(trained, tmp_path):
+    noted, case = Noted(), trained.case
+    case.facade.train(out=tmp_path / "run", listeners=[noted], **trained.files, **case.all_options)
+    assert (noted.events[0], noted.events[-1]) == ("start", "end")
+    assert {"step", "log", "validation"} <= set(noted.events)
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(trained, tmp_path):
+    case, run = trained.case, tmp_path / "run"
+    if not case.resumable:
+        done = recurra("train", "--resume", trained.run)
+        assert isinstance(done.exception, RunError)
+        assert "nothing to go on with" in str(done.exception)
+        return
+    with pytest.raises(Interrupted, match="recurra train --resume"):
+        case.facade.train(out=run, listeners=[Noted(3)], **trained.files, **case.all_options)
+    case.facade.resume(run)
+    assert_same(run, trained.run)
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+from every_task import CASES
+from recurra.training import Listener
+class Kill(Listener):
+    def on_step(self, report):
+        if report.step == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+case = CASES[{name!r}]
+case.facade.train(out={run!r}, listeners=[Kill()], checkpoint_every_s=1e-9, **{files!r}, **case.all_options)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(trained, tmp_path):
+    case, run = trained.case, tmp_path / "run"
+    if not case.resumable:
+        pytest.skip("a count is not gone on with")
+    name = next(name for name, one in CASES.items() if one is case)
+    files = {option: str(file) for option, file in trained.files.items()}
+    code = KILLED.format(here=str(HERE), name=name, run=str(run), files=files)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert recurra("train", "--resume", run).exit_code == 0
+    weights, others = RunFolder(run).read_weights(), RunFolder(trained.run).read_weights()
+    assert all(torch.equal(weights[part], others[part]) for part in others)
+
+
+def test_going_on_with_a_finished_run_changes_nothing(trained, copied):
+    if not trained.case.resumable:
+        return
+    done = recurra("train", "--resume", copied)
+    assert done.exit_code == 0, done.output
+    assert_same(copied, trained.run)
+
+
+def test_overwritten_it_is_as_if_it_were_new(trained, copied, tmp_path):
+    case = trained.case
+    refused = train(case, copied, trained.files, **case.other)
+    assert isinstance(refused.exception, RunError)
+    assert_same(copied, trained.run)
+    (copied / "mine.txt").write_text("a person's own")
+    assert train(case, copied, trained.files, "--overwrite", **case.other).exit_code == 0
+    assert train(case, tmp_path / "new", trained.files, **case.other).exit_code == 0
+    assert_same(copied, tmp_path / "new")
+    names = [
+        {str(file.relative_to(run)) for file in run.rglob("*") if "events" not in file.parts}
+        for run in (copied, tmp_path / "new")
+    ]
+    assert names[0] == names[1] | {"mine.txt"}
+
+
+def test_without_its_data_a_run_is_used_all_the_same(trained, tmp_path):
+    case, home, away = trained.case, tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    files = case.write(home, ROWS)
+    assert train(case, home / "run", files).exit_code == 0
+    before = recurra("evaluate", home / "run", "--json").stdout
+    shutil.copytree(home / "run", away / "run")
+    shutil.rmtree(home)
+    gone = recurra("evaluate", away / "run")
+    assert str(files["data"]) in str(gone.exception), gone.output
+    assert "put it back, or name another file with --data" in str(gone.exception)
+    other = tmp_path / "other"
+    other.mkdir()
+    others = case.write(other, ROWS - 10)
+    beside = ["--target", others[case.beside]] if case.beside else []
+    there = recurra("evaluate", away / "run", "--data", others["data"], *beside, "--json")
+    assert there.exit_code == 0, there.output
+    assert json.loads(there.stdout).keys() == json.loads(before).keys()
+    file, lines = asked(case, other)
+    assert recurra("predict", away / "run", file, input=lines).exit_code == 0
+    assert recurra("report", away / "run").exit_code == 0
+
+
+def strict(text: str) -> Any:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_json_is_strict_and_of_one_shape(trained):
+    file, lines = asked(trained.case, trained.folder)
+    said = recurra("predict", trained.run, file, "--json", input=lines)
+    assert said.exit_code == 0, said.output
+    answers = [strict(line) for line in said.stdout.splitlines()]
+    assert len(answers) == (3 if lines else ROWS)
+    assert all(isinstance(one, dict) and one.keys() == answers[0].keys() for one in answers)
+    assert isinstance(strict(recurra("evaluate", trained.run, "--json").stdout), dict)
+    for line in (trained.run / "metrics.jsonl").read_text().splitlines():
+        assert isinstance(strict(line), dict)
+
+
+def test_lines_are_answered_in_step(trained):
+    file, lines = asked(trained.case, trained.folder)
+    said = recurra("predict", trained.run, file, input=lines)
+    assert said.exit_code == 0, said.output
+    assert len(said.stdout.splitlines()) == (3 if lines else ROWS)
+
+
+def test_a_saved_copy_answers_the_same(trained, tmp_path):
+    model = trained.case.facade.load(trained.run)
+    model.save(tmp_path / "copy")
+    assert not (tmp_path / "copy" / "checkpoint").exists()
+    file, lines = asked(trained.case, trained.folder)
+    answers = [recurra("predict", run, file, input=lines).stdout for run in (trained.run, tmp_path / "copy")]
+    assert answers[0] == answers[1]
+    with pytest.raises(RunError, match="holds a run already"):
+        model.save(tmp_path / "copy")
+
+
+def bad_files(folder: Path, good: dict[str, Path]) -> dict[str, list[Any]]:
+    (folder / "empty").write_text("")
+    (folder / "binary").write_bytes(bytes(range(256)) * 40)
+    return {
+        "missing": [folder / "missing"],
+        "empty": [folder / "empty"],
+        "binary": [folder / "binary"],
+        "a folder": [folder / "nothing"],
+    }
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "binary", "a folder"])
+def test_bad_input_is_one_sentence(trained, kind, tmp_path, capsys, monkeypatch):
+    case = trained.case
+    (tmp_path / "nothing").mkdir()
+    (bad,) = bad_files(tmp_path, trained.files)[kind]
+    files = trained.files | {"data": bad}
+    code, out, error = told(
+        *("train", case.task, *flags(files), "-o", tmp_path / "run", *flags(case.all_options)),
+        capsys=capsys,
+        monkeypatch=monkeypatch,
+    )
+    assert (code, out) == (2, ""), error
+    assert error.startswith("error: "), error
+    assert len(error.splitlines()) == 1, error
+    assert str(bad) in error
+    assert not (tmp_path / "run").exists()
+    code, _, error = told("evaluate", trained.run, "--data", bad, capsys=capsys, monkeypatch=monkeypatch)
+    assert (code, error.startswith("error: "), len(error.splitlines())) == (2, True, 1), error
+
+
+def test_an_option_that_the_task_does_not_have_is_named(trained, capsys, monkeypatch):
+    case = trained.case
+    others = {
+        option
+        for name in registry.names()
+        for option in registry.config_of(name).evaluation.model_fields
+        if option not in registry.config_of(case.task).evaluation.model_fields
+    }
+    option = next(iter(sorted(others & {"mistakes", "streams", "beam_width"})))
+    code, out, error = told(
+        *("evaluate", trained.run, f"--{option.replace('_', '-')}", 3), capsys=capsys, monkeypatch=monkeypatch
+    )
+    assert (code, out) == (2, "")
+    assert f"--{option.replace('_', '-')}: is an option for runs of" in error
+
+
+def test_the_wrong_facade_is_refused(trained):
+    other = CASES["tag" if trained.case.task != "tag" else "lm"].facade
+    with pytest.raises(RunError, match=f"is a run of task {trained.case.task!r}, expected"):
+        other.load(trained.run)
+
+
+def test_no_file_of_the_package_names_the_task_of_the_tests():
+    source = HERE.parents[1] / "src" / "recurra"
+    assert not [file for file in source.rglob("*.py") if "letters_task" in file.read_text(encoding="utf-8")]

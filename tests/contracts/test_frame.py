@@ -1,0 +1,97 @@
+"""The frame knows no task: families are named in their own folders and in the registry alone."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recurra.errors import ConfigError, RunError
+from recurra.runs import RunFolder
+from recurra.tasks import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "recurra"
+HERE = Path(__file__).resolve().parent
+SHARED = [
+    *(
+        SOURCE / "cli" / f"{name}.py"
+        for name in ("main", "train", "evaluate", "predict", "report", "options")
+    ),
+    *(file for room in ("config", "runs", "reports", "training") for file in (SOURCE / room).rglob("*.*")),
+    *(file for file in (SOURCE / "tasks").glob("*.py") if file.name != "registry.py"),
+]
+NAMES = "|".join(registry.names())
+FAMILY = re.compile(
+    rf"""language_modeling|labelling|seq2seq|LanguageModel|Labeller|PairModel|Tagger|Classifier|Translator
+    |ChatBot|Captioner|\b(?:language\ model|translator|chat-bot|captioner|tagger|classifier)s?\b
+    |["'](?:{NAMES})["']|train\ (?:{NAMES})\b""",
+    re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize("file", [f for f in SHARED if f.suffix in (".py", ".html")], ids=lambda f: f.name)
+def test_what_serves_all_tasks_names_none(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = [
+        f"{file}:{number}: {line.strip()}"
+        for number, line in enumerate(lines, start=1)
+        if FAMILY.search(line) and "Source: " not in line  # titles of papers
+    ]
+    assert not named
+
+
+def test_the_check_finds_a_family():
+    for text in ('task = "lm"', "from recurra.tasks.labelling import x", "is a Tagger", "of language models"):
+        assert FAMILY.search(text)
+
+
+def test_a_task_is_found_by_its_name():
+    for name in ("lm", "tag", "caption"):
+        task = registry.get(name)
+        assert (task.name, task.config, task.model.task) == (name, registry.config_of(name), name)
+    with pytest.raises(ConfigError, match="task: got 'juggle', expected one of lm, tag"):
+        registry.get("juggle")
+
+
+def test_another_task_of_the_same_name_is_refused():
+    with pytest.raises(ConfigError, match="there is one with the name 'lm' already"):
+        registry.add(type("Mine", (type(registry.get("tag")),), {"name": "lm"}))
+
+
+def test_a_run_of_a_task_that_is_not_known_here_says_what_to_do(tmp_path):
+    with RunFolder.claimed(tmp_path / "run") as run:
+        run.begin("juggle", {}, {}, lambda folder: None)
+    with pytest.raises(RunError, match="is of task 'juggle', which is not known here; upgrade Recurra, or"):
+        registry.task_of(RunFolder.open(tmp_path / "run"))
+
+
+def installed(folder: Path) -> Path:
+    """A folder for the path of Python in which a package is installed that has a task of its own."""
+    (folder / "letters-1.0.dist-info").mkdir(parents=True)
+    (folder / "letters-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: letters\nVersion: 1\n"
+    )
+    entry = f"[{registry.ENTRY_POINTS}]\nletters = letters_task:Letters\n"
+    (folder / "letters-1.0.dist-info" / "entry_points.txt").write_text(entry)
+    (folder / "letters_task.py").write_text((HERE / "letters_task.py").read_text(encoding="utf-8"))
+    return folder
+
+
+def test_a_task_of_an_installed_package_has_every_verb(tmp_path):
+    rows = [f"{'ab' * (i % 4)}a\t{i % 4 + 1}\n" for i in range(40)]
+    (tmp_path / "rows.tsv").write_text("".join(rows))
+    path = str(installed(tmp_path / "site"))
+    code = f"import sys; sys.path.append({path!r}); from recurra.cli.main import main; main()"
+
+    def recurra(*arguments: str, typed: str = "") -> str:
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, input=typed, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "Train a network that counts a letter." in recurra("train", "--help")
+    recurra("train", "letters", "--data", "rows.tsv", "-o", "run", "--epochs", "1", "--threads", "1")
+    assert "squared error" in recurra("evaluate", "run")
+    assert len(recurra("predict", "run", typed="aba\n").splitlines()) == 1
