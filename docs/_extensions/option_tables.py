@@ -1,6 +1,6 @@
 """Tables made from the code while the pages are built, so that no option is written down twice.
 
-{config-options} recurra.tasks.language_modeling.config.LanguageModelConfig
+{task-options}                           the options of every task of the registry
 {command-line} recurra.cli.main.app
 """
 
@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from recurra.cli.options import _in_order, _panel, _plain_type
 from recurra.config.part import choices
+from recurra.tasks import registry
 
 
 def _named(path: str) -> Any:
@@ -36,21 +37,34 @@ class _Generated(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The Markdown, parsed."""
-        content = StringList(list(self.lines(_named(self.arguments[0]))), source=self.arguments[0])
+        thing = _named(self.arguments[0]) if self.arguments else None
+        content = StringList(list(self.lines(thing)), source=str(thing))
         return self.parse_text_to_nodes("\n".join(content), allow_section_headings=True)
 
 
-class ConfigOptions(_Generated):
-    """One table for each part of a configuration."""
+class TaskOptions(_Generated):
+    """A section for each task, with one table for each part of its configuration."""
+
+    required_arguments = 0
 
     def lines(self, thing: Any) -> Iterator[str]:
+        for name in registry.names():
+            config = registry.config_of(name)
+            yield from ("", f"## {config.title}: `{name}`", "", config.summary, "")
+            yield from self._tables(config)
+            for verb, part in (("evaluate", config.evaluation), ("predict", config.prediction)):
+                if part.model_fields:
+                    yield from ("", f"### `recurra {verb}`, {config.title.lower()}")
+                    yield from self._tables(part, level=4)
+
+    def _tables(self, thing: Any, level: int = 3) -> Iterator[str]:
         panel = ""
         for name in _in_order(thing):
             if _panel(thing, name) != panel:
                 panel = _panel(thing, name)
                 yield from (
                     "",
-                    f"## {panel}",
+                    f"{'#' * level} {panel}",
                     "",
                     "| option | values | default | meaning |",
                     "|---|---|---|---|",
@@ -72,8 +86,8 @@ class CommandLine(_Generated):
         own = [parameter for parameter in command.params if parameter.name != "help"]
         if path != "recurra":
             yield from ("", f"{'#' * (path.count(' ') + 1)} {path}", "", *_help(command), "")
-        if path == "recurra train lm":
-            own = [parameter for parameter in own if parameter.name in ("out", "config", "overwrite")]
+        if path.startswith("recurra train "):
+            own = [p for p in own if p.name in ("out", "config", "preset", "overwrite") and not p.hidden]
             yield from ("Every option of the {doc}`configuration <configuration>` is one here too,", "")
             yield from ("in kebab-case: `hidden_size` is `--hidden-size`.", "")
         if own and path != "recurra":
@@ -149,6 +163,6 @@ def _cell(text: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Make the directives known."""
-    app.add_directive("config-options", ConfigOptions)
+    app.add_directive("task-options", TaskOptions)
     app.add_directive("command-line", CommandLine)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
