@@ -143,6 +143,8 @@ class Model:
 
         Raises: DataError if it is gone or has changed since; ConfigError if the model is of no run.
         """
+        if part not in ("valid", "test"):
+            raise ConfigError(f"part: got {part!r}, expected 'valid' or 'test'.")
         known = self.known(part)
         assert self.run is not None, "checked"
         task, config = driver.task_and_config(self.run)
