@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import recurra as rc
-from recurra.config import BatchPart, OptimizerPart, RunPart, SchedulePart, TaskConfig, option
+from recurra.config import BatchPart, RunPart, TaskConfig, option
 from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.models.evaluating import evaluating
@@ -16,11 +16,11 @@ from recurra.tasks.model import Model
 from recurra.tasks.rows import RowTask
 from recurra.tasks.task import Setup
 from recurra.text import build_tokenizer, load_tokenizer
-from recurra.training import Objective
-from recurra.training.rows import RowFeed
+from recurra.training.rows import RowFeed, RowObjective
 
 
-class LettersConfig(RunPart, BatchPart, OptimizerPart, SchedulePart, TaskConfig):
+class LettersConfig(RunPart, BatchPart, TaskConfig):
+    task: ClassVar[str] = "letters_task:Letters"
     title: ClassVar[str] = "Counter of letters"
     summary: ClassVar[str] = "Train a network that counts a letter."
     example: ClassVar[str] = "recurra train letters --data rows.tsv -o runs/letters"
@@ -46,7 +46,7 @@ class Batch:
     weight: float = 1.0
 
     def to(self, device):
-        return replace(self, ids=self.ids.to(device), targets=self.targets.to(device))
+        return replace(self, ids=self.ids.to(device), targets=self.targets.to(device))  # lengths stay
 
 
 class Rows:
@@ -97,18 +97,6 @@ class ErrorFigures:
         return {"rows": self.rows, **self.main()}
 
 
-class LettersObjective(Objective):
-    def __init__(self, network, valid):
-        super().__init__(network)
-        self._valid = valid
-
-    def loss(self, network, segment, state, context):
-        return network.total_loss(segment), None, None
-
-    def validate(self, network):
-        return {"loss": float(self.network.total_loss(self._valid)) / self._valid.count}
-
-
 @dataclass(frozen=True)
 class Count:
     text: str
@@ -129,13 +117,14 @@ class LetterCounter(Model):
 
     def predictions(self, source, options, *, as_json=False, tell=None):
         for text in source.lines():
-            batch = Rows([(text, 0.0)], self.symbols).batch([0])
+            batch = Rows([(text, 0.0)], self.symbols).batch([0]).to(self.network.output.weight.device)
             with torch.no_grad():
                 yield Count(text, float(self.network(batch.ids, batch.lengths)))
 
 
 class Letters(RowTask):
     name, config, model = "letters", LettersConfig, LetterCounter
+    loss_unit = "squared error"
 
     def read_rows(self, config, part, bad):
         path = getattr(config, part)
@@ -154,16 +143,14 @@ class Letters(RowTask):
         return LettersNetwork(symbols.vocabulary_size, config.hidden_size)
 
     def setup(self, config, corpus, network, rank, processes):
-        valid = Rows(corpus.valid, corpus.symbols)
-        feed = RowFeed(
-            Rows(corpus.train, corpus.symbols), config.batch_size, config.seed, rank=rank, processes=processes
-        )
-        return Setup(LettersObjective(network, valid.batch(range(len(corpus.valid)))), feed)
+        rows, share = Rows(corpus.train, corpus.symbols), {"rank": rank, "processes": processes}
+        feed = RowFeed(rows, config.batch_size, config.seed, **share)
+        return Setup(RowObjective(network, Rows(corpus.valid, corpus.symbols), config.batch_size), feed)
 
     def measure(self, network, symbols, config, part):
-        batch = Rows(part, symbols).batch(range(len(part)))
         with evaluating(network):
-            return ErrorFigures(len(part), float(network.total_loss(batch)) / len(part))
+            found = RowObjective(network, Rows(part, symbols), config.batch_size).validate(network)
+        return ErrorFigures(len(part), found["loss"])
 
     def unit(self, config):
         return "row"

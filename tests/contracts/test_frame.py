@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import letters_task
 import pytest
 
+from recurra.config import RunPart, TaskConfig
 from recurra.errors import ConfigError, RunError
 from recurra.runs import RunFolder
 from recurra.tasks import registry
+from recurra.tasks.model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "recurra"
@@ -67,16 +70,65 @@ def test_a_run_of_a_task_that_is_not_known_here_says_what_to_do(tmp_path):
         registry.task_of(RunFolder.open(tmp_path / "run"))
 
 
-def installed(folder: Path) -> Path:
+def test_a_task_that_is_not_whole_is_refused_before_any_work():
+    letters = letters_task.Letters
+    mute = type("Mute", (Model,), {"task": "half"})
+    half = type("Half", (letters,), {"name": "half", "model": mute})
+    with pytest.raises(
+        ConfigError, match="not whole: Mute has no read_file, Mute has no predictions"
+    ):
+        registry.add(half)
+    other = type("Other", (letters,), {"name": "other"})
+    with pytest.raises(ConfigError, match=r"'other' is not whole: LetterCounter\.task is 'letters'"):
+        registry.add(other)
+    without = type("Bare", (RunPart, TaskConfig), {"__module__": __name__})
+    bare = type("Bare", (letters,), {"name": "letters", "config": without})
+    registry._added.pop("letters", None)
+    with pytest.raises(
+        ConfigError, match="no option batch_size, Bare has no option validation_fraction"
+    ):
+        registry.add(bare)
+    registry.add(letters)
+
+
+def test_a_large_loss_that_is_no_likelihood_is_no_divergence(tmp_path):
+    registry.add(letters_task.Letters)
+    (tmp_path / "rows.tsv").write_text("".join(f"{'ab' * 3}\t{100 + i}\n" for i in range(40)))
+    options = {"epochs": 1, "threads": 1, "hidden_size": 4}
+    model = letters_task.LetterCounter.train(tmp_path / "rows.tsv", out=tmp_path / "run", **options)
+    assert model.evaluate().squared_error > 700
+    assert "loss (squared error per row)" in model.report().read_text(encoding="utf-8")
+
+
+def installed(folder: Path, entry: str = "letters_task:LettersConfig") -> Path:
     """A folder for the path of Python in which a package is installed that has a task of its own."""
     (folder / "letters-1.0.dist-info").mkdir(parents=True)
     (folder / "letters-1.0.dist-info" / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: letters\nVersion: 1\n"
     )
-    entry = f"[{registry.ENTRY_POINTS}]\nletters = letters_task:Letters\n"
+    entry = f"[{registry.ENTRY_POINTS}]\nletters = {entry}\n"
     (folder / "letters-1.0.dist-info" / "entry_points.txt").write_text(entry)
     (folder / "letters_task.py").write_text((HERE / "letters_task.py").read_text(encoding="utf-8"))
     return folder
+
+
+def test_a_package_that_cannot_be_loaded_is_named_and_left_out(tmp_path):
+    path = str(installed(tmp_path / "site", "nothing_here:LettersConfig"))
+    for arguments, code, told in (
+        (["--help"], 0, ""),
+        (
+            ["train", "--help"],
+            0,
+            "left out: task: 'letters' cannot be loaded from nothing_here:",
+        ),
+        (["train", "letters", "-o", "run"], 2, "error: task: 'letters' cannot be loaded from"),
+    ):
+        run = f"import sys; sys.path.append({path!r}); from recurra.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", run, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        assert told in done.stderr
 
 
 def test_a_task_of_an_installed_package_has_every_verb(tmp_path):

@@ -23,14 +23,17 @@ Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the comma
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
 
 
-def config_options(*configs: type[Part]) -> Callable[[Command], Command]:
-    """Give a command one option for each field of the configurations, shared ones once.
+def config_options(*configs: type[Part], without: str = "") -> Callable[[Command], Command]:
+    """Give a command one option for each field of the configurations, shared ones once; of its own options
+    the one `without` is left out.
 
     The command's last parameter, `options`, gets a dictionary of those that the person gave.
     """
 
     def decorate(command: Command) -> Command:
-        own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+        own = [
+            p for p in inspect.signature(command).parameters.values() if p.name not in ("options", without)
+        ]
         names = list(dict.fromkeys(name for config in configs for name in _in_order(config)))
         generated = [_parameter(name, [one for one in configs if name in one.model_fields]) for name in names]
 
@@ -50,7 +53,7 @@ def config_options(*configs: type[Part]) -> Callable[[Command], Command]:
 
 def options_of_tasks(of: Of) -> list[type[Part]]:
     """What each task's configuration names as the options of a verb that serves all of them."""
-    return list(dict.fromkeys(getattr(registry.config_of(name), of) for name in registry.names()))
+    return list(dict.fromkeys(getattr(config, of) for config in registry.configs().values()))
 
 
 def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
@@ -63,8 +66,8 @@ def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
     task = registry.task_of(RunFolder.open(run))
     for option in given:
         if option not in getattr(task.config, of).model_fields:
-            configs = {name: registry.config_of(name) for name in registry.names()}
-            others = [name for name, config in configs.items() if option in getattr(config, of).model_fields]
+            configs = registry.configs().items()
+            others = [name for name, config in configs if option in getattr(config, of).model_fields]
             flag = "--" + option.replace("_", "-")
             raise ConfigError(
                 f"{flag}: is an option for runs of {', '.join(others)}, and {run} is of task {task.name!r}; "

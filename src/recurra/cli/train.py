@@ -19,7 +19,7 @@ class _Tasks(TyperGroup):
     """The tasks of the registry, each made into a command by its configuration."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return registry.names()
+        return list(registry.configs(lambda sentence: typer.echo(f"left out: {sentence}", err=True)))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in registry.names():
@@ -58,7 +58,6 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         str | None,
         typer.Option(
             metavar="|".join(config.preset_names()),
-            hidden=not config.preset_names(),
             help="Options with a name; a TOML file and the command line win over them.",
         ),
     ]
@@ -75,7 +74,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
 
     command.__doc__ = f"{config.summary}\n\n{config.example}"
     command.__annotations__["preset"] = presets
-    return config_options(config)(command)
+    return config_options(config, without="" if config.preset_names() else "preset")(command)
 
 
 def _train(

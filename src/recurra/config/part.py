@@ -137,7 +137,9 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # The run.toml of a run has the options in a table.
+        return content["config"] if {"format_version", "task", "config"} <= content.keys() else content
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such configuration file; check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

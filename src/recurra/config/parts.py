@@ -199,7 +199,13 @@ class OptimizerPart(Part):
         "before it, validate and keep the mean of the weights from there on",
     )
     averaging_after: int = option(5, "see averaging", unit="validations", ge=1)
-    loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the symbols of a segment")
+    loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the targets of an update")
+
+    @model_validator(mode="after")
+    def _check_averaging(self) -> Self:
+        if self.averaging == "none":
+            self.refuse(["averaging_after"], "goes with averaging non-monotone")
+        return self
 
 
 class SchedulePart(Part):
@@ -251,8 +257,10 @@ class FoldsPart(Part):
 
     @model_validator(mode="after")
     def _check_folds(self) -> Self:
-        if self.fold is not None and self.fold > (self.folds or 0):
-            raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds or 0} folds")
+        if self.fold is not None and self.folds is None:
+            raise ValueError("fold: goes with folds; give that too, or leave it out")
+        if self.fold is not None and self.folds is not None and self.fold > self.folds:
+            raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds} folds")
         if self.folds is not None and getattr(self, "test", None) is not None:
             raise ValueError("test: does not go with folds, which are tested on; leave one of them out")
         return self

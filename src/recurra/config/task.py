@@ -5,25 +5,33 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from recurra.config.part import Part, build_config, option
-from recurra.config.parts import LoopPart
+from recurra.config.parts import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import ConfigError
 
 
-class TaskConfig(LoopPart):
-    """The last part of every task's configuration; the first ones are the task's own.
+class RepeatPart(Part):
+    """Several trainings as one."""
+
+    title: ClassVar[str] = "Repeats"
+
+    seeds: int = option(1, "train so many models, from seed on, and give mean and deviation", ge=1)
+
+
+class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
+    """The last part of every task's configuration; the first ones are the task's own, `RunPart` among them.
 
     The class is also what the command line and the documentation know of the task before it is loaded:
     `title` heads its page, `summary` and `example` are its help, `evaluation` and `prediction` the options of
-    `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML files with a name.
+    `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML files with a name. `task` says
+    where the task is, "module:Class".
     """
 
+    task: ClassVar[str]
     summary: ClassVar[str]
     example: ClassVar[str]
     presets: ClassVar[Path | None] = None
     evaluation: ClassVar[type[Part]] = Part
     prediction: ClassVar[type[Part]] = Part
-
-    seeds: int = option(1, "train so many models, from seed on, and give mean and deviation", ge=1)
 
     @classmethod
     def preset_names(cls) -> list[str]:

@@ -58,6 +58,7 @@ class BadRows:
     """
 
     skip: bool = False
+    can_skip: bool = True  # whether there is an option for it
     sentences: list[str] = field(default_factory=list)
     empty: int = 0
 
@@ -67,7 +68,8 @@ class BadRows:
         Raises: DataError unless rows are skipped.
         """
         if not self.skip:
-            raise DataError(f"{place}: {what}; mend it, or leave such rows out with --skip-bad.")
+            remedy = ", or leave such rows out with --skip-bad" if self.can_skip else ""
+            raise DataError(f"{place}: {what}; mend it{remedy}.")
         self.sentences.append(f"{place}: {what}.")
 
     def __len__(self) -> int:

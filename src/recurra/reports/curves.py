@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 Points = Sequence[tuple[float, float]]
 
 
-def learning_curve(records: Sequence[Record], *, unit: str) -> str:
+def learning_curve(records: Sequence[Record], *, unit: str, loss_unit: str = "nats") -> str:
     """Loss, gradient norm and learning rate over steps, as SVG text that a page can hold.
 
     `records` are those of metrics.jsonl. Raises: RunError if none of them is of training.
@@ -22,7 +22,7 @@ def learning_curve(records: Sequence[Record], *, unit: str) -> str:
     validation = [record for record in records if record["kind"] == "validation"]
     if not training and not validation:
         raise RunError("the run has no metrics to draw yet; train it for some more steps.")
-    return as_svg(_draw_learning, training, validation, unit)
+    return as_svg(_draw_learning, training, validation, f"{loss_unit} per {unit}")
 
 
 def curves_together(runs: Mapping[str, Sequence[Record]], *, figure: str, axis: str) -> str:
@@ -63,7 +63,7 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
         ms=4,
         label="validation",
     )
-    top.set_ylabel(f"loss (nats per {unit})")
+    top.set_ylabel(f"loss ({unit})")
     top.legend(frameon=False)
     top.grid(alpha=0.25)
     bottom.plot(steps, [record["gradient_norm"] for record in training], color="#555", lw=0.8)

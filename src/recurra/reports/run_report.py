@@ -35,6 +35,7 @@ def write_report(
     *,
     title: str,
     unit: str,
+    loss_unit: str = "nats",
     figures: Mapping[str, str],
     samples: Sequence[Sample] = (),
     tables: Sequence[Table] = (),
@@ -52,7 +53,7 @@ def write_report(
     page = environment.get_template("run.html").render(
         title=title,
         # Drawn by us from numbers alone.
-        curve="" if counted else Markup(learning_curve(records, unit=unit)),
+        curve="" if counted else Markup(learning_curve(records, unit=unit, loss_unit=loss_unit)),
         figures=figures,
         samples=samples,
         tables=tables,

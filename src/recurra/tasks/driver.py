@@ -18,8 +18,8 @@ from recurra.config import TaskConfig, build_config
 from recurra.errors import ConfigError, RunError
 from recurra.plain import finite
 from recurra.runs import RunFolder
+from recurra.runs.split_file import SPLIT, read_split, write_split
 from recurra.tasks import registry
-from recurra.tasks.split_file import SPLIT, read_split, write_split
 from recurra.tasks.task import Corpus, Figures, Fitting, Known, Task
 from recurra.training import Listener, Outcome, make_fabric, named_memory_faults
 

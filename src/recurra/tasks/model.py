@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar, overload
 
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
-from recurra.tasks.description import described
 from recurra.tasks.task import Known
 from recurra.training import Listener, named_memory_faults
 
@@ -209,8 +209,8 @@ class Model:
         if self.run is None:
             raise ConfigError("report: the model is of no run, so there is no folder to write it to.")
         with self.run.locked():
-            page = self.page()
-            return write_report(self.run, title=self.config.title, **vars(page))
+            page, unit = self.page(), registry.get(self.task).loss_unit
+            return write_report(self.run, title=self.config.title, loss_unit=unit, **vars(page))
 
     def save(self, out: str | Path) -> None:
         """Copy what is needed to load, evaluate and report the model into another folder.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recurra.config import TaskConfig
-from recurra.errors import RunError
+from recurra.errors import Interrupted, RunError
 from recurra.files import write_text
 from recurra.plain import json_text
 from recurra.runs import RunFolder
@@ -93,13 +93,19 @@ def train_repeatedly(
     results = []
     for name, part in config.parts().items():
         folder, watchers = out / name, listeners()
-        if (folder / "run.toml").exists() and not overwrite:
-            _check_same(folder, part)
-            result = driver.resume(folder, listeners=watchers)
-        else:
-            result = driver.train(
-                task, part, folder, overwrite=overwrite, listeners=watchers, on_ready=on_ready
-            )
+        try:
+            if (folder / "run.toml").exists() and not overwrite:
+                _check_same(folder, part)
+                result = driver.resume(folder, listeners=watchers)
+            else:
+                result = driver.train(
+                    task, part, folder, overwrite=overwrite, listeners=watchers, on_ready=on_ready
+                )
+        except Interrupted as stop:
+            again = "the same command without --overwrite" if overwrite else "the same command"
+            raise Interrupted(
+                f"stopped in {folder}, and saved; go on with it and the others by {again}", stop.signal_number
+            ) from stop
         on_ready = None
         results.append(result)
         if on_part is not None:

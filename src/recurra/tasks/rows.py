@@ -76,6 +76,8 @@ class RowCorpus(Generic[RowT]):
 class RowTask(Task):
     """A task whose data are rows of files; a subclass says how a file is read and what the symbols are."""
 
+    options = ("validation_fraction", "split_seed")
+
     @abstractmethod
     def read_rows(self, config: Any, part: str, bad: BadRows) -> list[Any] | None:
         """The rows of --data ("data"), --valid or --test; None where the configuration names no such file.
@@ -101,7 +103,9 @@ class RowTask(Task):
         """A digest that changes with anything that is read of any row."""
         digest = hashlib.sha256()
         for row in rows:
-            digest.update(repr(row).encode("utf-8", "surrogatepass"))
+            told = repr(row)
+            assert " object at 0x" not in told, "a row tells its content, or the task has its own fingerprint"
+            digest.update(told.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
     def corpus(self, config: Any, parts: Parts[Any], symbols: Any, bad: BadRows) -> RowCorpus[Any]:
@@ -110,13 +114,13 @@ class RowTask(Task):
 
     def read(self, config: Any) -> RowCorpus[Any]:
         """Read and split the rows, and learn the symbols of those to train on."""
-        bad = BadRows(getattr(config, "skip_bad", False))
+        bad = bad_rows(config)
         parts = self.parts(config, bad)
         return self.corpus(config, parts, self.learn_symbols(config, parts.train), bad)
 
     def read_again(self, config: Any, symbols: Any, known: Known) -> RowCorpus[Any]:
         """The rows of an earlier run, with its symbols and its split."""
-        bad = BadRows(getattr(config, "skip_bad", False))
+        bad = bad_rows(config)
         corpus = self.corpus(config, self.parts(config, bad, known.split), symbols, bad)
         for part, rows in corpus.parts.each():
             self._check_unchanged(rows, known, part, "begin anew with --overwrite")
@@ -124,7 +128,7 @@ class RowTask(Task):
 
     def read_part(self, config: Any, symbols: Any, known: Known, part: str) -> list[Any]:
         """One held-out part alone. Runs of format 1, which kept no split, cut it anew."""
-        bad = BadRows(getattr(config, "skip_bad", False))
+        bad = bad_rows(config)
         if known.split is not None and part in known.split:
             every = self.read_rows(config, "data", bad)
             assert every is not None, "the run was trained on it"
@@ -163,6 +167,11 @@ class RowTask(Task):
                 f"{facts['path']}: has changed since the run began ({part} rows differ); put the old file "
                 f"back, or {remedy}."
             )
+
+
+def bad_rows(config: Any) -> BadRows:
+    """What is done about rows that cannot be used, as a configuration says."""
+    return BadRows(getattr(config, "skip_bad", False), can_skip="skip_bad" in type(config).model_fields)
 
 
 def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[RowT]:

@@ -115,10 +115,13 @@ class Task(ABC):
     model: "ClassVar[type[Model]]"
     # Whether `read` leaves its work in the cache, so that of several processes the first one reads alone.
     reads_into_cache: ClassVar[bool] = False
+    # Options that the configuration must have, beside files and batch_size.
+    options: ClassVar[tuple[str, ...]] = ()
     # Options that `settle` fills in from the files.
     settled: ClassVar[tuple[str, ...]] = ()
-    # Whether exp(loss) is shown while training.
+    # Whether exp(loss) is shown while training, and what the loss is counted in.
     perplexity: ClassVar[bool] = False
+    loss_unit: ClassVar[str] = "nats"
 
     @abstractmethod
     def read(self, config: Any) -> Corpus:
@@ -227,4 +230,5 @@ class Task(ABC):
             all_listeners(listeners, run, fabric),
             window=made.window,
             unit=self.unit(config),
+            loss_unit=self.loss_unit,
         )

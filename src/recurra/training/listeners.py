@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StepReport:
-    """One update, as its watchers see it. `loss` is in nats per symbol; the norm is before clipping."""
+    """One update, as its watchers see it. `loss` is the mean over its targets; the norm before clipping."""
 
     step: int
     total_steps: int

@@ -58,9 +58,10 @@ class Trainer:
         *,
         window: int = 1,
         unit: str = "target",
+        loss_unit: str = "nats",
     ) -> None:
         self.window = window  # k2 / k1
-        self.unit = unit  # what is counted
+        self.unit, self.loss_unit = unit, loss_unit  # of what is counted, and of the loss
         self.objective, self.feed, self.config = objective, feed, config
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
@@ -183,11 +184,12 @@ class Trainer:
         return segment.to(self.fabric.device), context
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
-        """Stop where the loss a target or the gradient is no finite number, or exp(loss) is none.
+        """Stop where the loss a target or the gradient is no finite number, or of nats exp(loss) is none.
 
         The best validated weights are kept, or where there are none yet those of the last checkpoint.
         """
-        if math.isfinite(norm) and loss < _TOO_LARGE_LOSS:
+        bound = _TOO_LARGE_LOSS if self.loss_unit == "nats" else math.inf
+        if math.isfinite(norm) and loss < bound:
             return
         run, config = self.run_folder, self.config
         kept = "the best weights so far"
@@ -197,7 +199,7 @@ class Trainer:
             if self.fabric.is_global_zero:
                 run.write_weights(snapshot.below(tensors, "weights."))
         what = (
-            "the gradient is no finite number" if loss < _TOO_LARGE_LOSS else f"the loss is {loss:.3g} nats"
+            "the gradient is no finite number" if loss < bound else f"the loss is {loss:.3g} {self.loss_unit}"
         )
         clip = f"--clip-norm {config.clip_norm / 4:g}" if config.clip_norm else "--clip-norm 1"
         raise TrainingDiverged(

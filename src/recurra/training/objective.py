@@ -62,7 +62,8 @@ class Objective(ABC):
 
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out data, `loss` among them: the mean, in nats per target."""
+        """Figures on held-out data, `loss` among them: the mean over all targets. The
+        network is in evaluation mode, and no gradients are taken; batches are moved to its device here."""
 
     def criterion(self, figures: dict[str, float]) -> float:
         """The value that the best checkpoint minimises, from the figures of a validation; the loss."""

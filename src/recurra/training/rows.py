@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from torch import Tensor, nn
+
 from recurra.data.batches import BucketedOrder
+from recurra.layers import State
+from recurra.training.objective import Objective
 
 BatchT = TypeVar("BatchT", bound=Any)
 
@@ -52,3 +56,30 @@ class RowFeed(Generic[BatchT]):
         if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
             batch = self._rows.blank(batch)
         return replace(batch, epoch=epoch), 0
+
+
+class RowObjective(Objective):
+    """The summed losses of a batch's targets, `network.total_loss(batch)`; nothing is carried to the next batch.
+    Validated by the mean loss of held-out rows."""
+
+    def __init__(self, network: nn.Module, valid: Rows[Any], batch_size: int) -> None:
+        super().__init__(network)
+        self._feed: RowFeed[Any] = RowFeed(valid, batch_size, 0)
+
+    def loss(
+        self, network: nn.Module, segment: Any, state: State | None, context: int
+    ) -> tuple[Tensor, State | None, Tensor | None]:
+        """The summed loss over a batch; no state and no penalty."""
+        total_loss: Any = network.total_loss
+        return total_loss(segment), None, None
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """The mean loss of a target on the held-out rows."""
+        device = next(self.network.parameters()).device
+        total = count = 0.0
+        for number in range(len(self._feed)):
+            batch = self._feed.window(number, number, 0)[0]
+            total_loss: Any = self.network.total_loss
+            total += float(total_loss(batch.to(device)))
+            count += batch.count
+        return {"loss": total / max(1.0, count)}

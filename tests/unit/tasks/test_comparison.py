@@ -13,11 +13,11 @@ from recurra.config import build_config
 from recurra.errors import ConfigError
 from recurra.metrics import best_mixture, mixture_losses
 from recurra.models import Speller
+from recurra.models.open_vocabulary import spelling_nats
 from recurra.plain import json_line
 from recurra.tasks.language_modeling.comparison import compare, count_parameters, equal_configs
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.evaluation import losses_of_text
-from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\na cow saw the cat\n" * 30
 
@@ -93,7 +93,8 @@ def test_unknown_words_cost_their_spelling(runs):
     assert figures.open_bits_per_character == pytest.approx(bits)
     assert "bits per character with their spelling" in figures.sentence()
     literal = held_out(runs, "the <unk> sat on the mat\n")
-    assert spelling_nats(model.tokenizer, model.read_file(literal)) == 0.0
+    text = model.read_file(literal)
+    assert spelling_nats(model.tokenizer, text.tokens, text.source.chunks) == 0.0
     letters = recurra.LanguageModel.load(runs / "characters")
     assert letters.evaluate(held_out(runs, "zé\n")).spelling_nats == pytest.approx(
         2 * math.log(0x110000 - letters.tokenizer.vocabulary_size)

@@ -63,8 +63,6 @@ class LabellingConfig(
     BatchPart,
     LongRowsPart,
     FoldsPart,
-    OptimizerPart,
-    SchedulePart,
     TaskConfig,
 ):
     """What all tasks that label have in common.
@@ -105,8 +103,6 @@ class LabellingConfig(
         self.refuse(names, "has no use here")
         if getattr(self, "model", "recurrent") != "recurrent":
             self.refuse(sorted(_OF_RECURRENCE), "is of the recurrent model")
-        if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
-            raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self
 
 
@@ -114,6 +110,7 @@ class TagConfig(LabellingConfig):
     """The options of `recurra train tag`."""
 
     title: ClassVar[str] = "Tagger"
+    task: ClassVar[str] = "recurra.tasks.labelling.task:Tagging"
     summary: ClassVar[str] = (
         "Train a tagger: a label for each word, such as slots, entities, parts of speech."
     )
@@ -170,6 +167,7 @@ class PooledConfig(LabellingConfig):
 class ClassifyConfig(PooledConfig):
     """The options of `recurra train classify`."""
 
+    task: ClassVar[str] = "recurra.tasks.labelling.task:Classification"
     summary: ClassVar[str] = (
         "Train a classifier: a label for a text, or for a sequence of vectors or pictures."
     )
@@ -185,5 +183,6 @@ class PairConfig(PooledConfig):
     """The options of `recurra train pair`."""
 
     title: ClassVar[str] = "Classifier of pairs"
+    task: ClassVar[str] = "recurra.tasks.labelling.task:PairClassification"
     summary: ClassVar[str] = "Train a classifier of two texts: whether one says what the other says, say."
     example: ClassVar[str] = "recurra train pair --data paraphrases.tsv -o runs/pairs"

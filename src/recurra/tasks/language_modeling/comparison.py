@@ -15,12 +15,12 @@ from recurra.data import TextSource
 from recurra.errors import ConfigError
 from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
 from recurra.models import NGramNetwork
+from recurra.models.open_vocabulary import spelling_nats
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, encode
 from recurra.tasks.language_modeling.evaluation import losses_of_text
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.networks import build_network
-from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
 
 EQUAL_CELLS = ("rnn", "gru", "lstm")
 _MOST_UNITS = 1 << 14
@@ -207,7 +207,7 @@ def _compared(
         characters=text.characters,
         unknown=int(unknown.sum()),
         unknown_nats=float(losses[unknown].sum()),
-        spelling_nats=spelling_nats(model.tokenizer, text),
+        spelling_nats=spelling_nats(model.tokenizer, text.tokens, text.source.chunks),
     )
     assert model.run is not None
     return ComparedModel(

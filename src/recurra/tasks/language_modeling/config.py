@@ -87,8 +87,6 @@ class LanguageModelConfig(
     RecurrentNetworkConfig,
     WindowPart,
     NGramPart,
-    OptimizerPart,
-    SchedulePart,
     TaskConfig,
 ):
     """The options of `recurra train lm`.
@@ -97,6 +95,7 @@ class LanguageModelConfig(
     """
 
     title: ClassVar[str] = "Language model"
+    task: ClassVar[str] = "recurra.tasks.language_modeling.task:LanguageModeling"
     summary: ClassVar[str] = (
         "Train a language model of characters, words or subwords: a recurrent network, or counts of n-grams."
     )
@@ -118,8 +117,6 @@ class LanguageModelConfig(
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
             raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
-        if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
-            raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         if self.smoothing != "add-k" and self.add_k != NGramPart().add_k:
             raise ValueError(f"add_k: goes with smoothing add-k, not with {self.smoothing}")
         if self.cutoff and self.smoothing not in ("kneser-ney", "witten-bell"):

@@ -11,9 +11,9 @@ from recurra.data import Segment, TokenStreams
 from recurra.metrics import LikelihoodFigures
 from recurra.models import NextSymbolNetwork, NGramNetwork
 from recurra.models.evaluating import evaluating
+from recurra.models.open_vocabulary import spelling_nats
 from recurra.models.reading import PlainReader, Reader
 from recurra.tasks.language_modeling.corpus import EncodedText
-from recurra.tasks.language_modeling.open_vocabulary import spelling_nats
 from recurra.text import Tokenizer
 
 
@@ -78,7 +78,7 @@ def evaluate_text(
         characters=text.characters,
         unknown=text.tokens.count(unk),
         unknown_nats=unknown_nats,
-        spelling_nats=spelling_nats(tokenizer, text) if spell_unknown else None,
+        spelling_nats=spelling_nats(tokenizer, text.tokens, text.source.chunks) if spell_unknown else None,
     )
 
 

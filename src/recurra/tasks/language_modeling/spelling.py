@@ -18,9 +18,9 @@ from recurra.errors import ConfigError, DataError
 from recurra.layers import rows_of_state
 from recurra.metrics import SpellingFigures, edit_distance
 from recurra.models import Speller
+from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.open_vocabulary import speller_of
 
 _SHORTEST = 2  # letters; a single one is left alone
 _FALLS_BEHIND = (

@@ -107,8 +107,6 @@ class Seq2SeqConfig(
     PairBatchPart,
     FoldsPart,
     SearchPart,
-    OptimizerPart,
-    SchedulePart,
     TaskConfig,
 ):
     """What all tasks from sequence to sequence have in common.
@@ -155,8 +153,6 @@ class Seq2SeqConfig(
         for part in ("valid", "test"):
             if getattr(self, f"{part}_target") is not None and getattr(self, part) is None:
                 raise ValueError(f"{part}_target: goes with {part}; name that too")
-        if self.averaging == "none" and self.averaging_after != self.default_of("averaging_after"):
-            raise ValueError("averaging_after: goes with averaging non-monotone; leave it out")
         return self
 
 
@@ -164,6 +160,7 @@ class TranslateConfig(Seq2SeqConfig):
     """The options of `recurra train translate`."""
 
     title: ClassVar[str] = "Translator"
+    task: ClassVar[str] = "recurra.tasks.seq2seq.task:Translation"
     summary: ClassVar[str] = "Train a translator: from any text to another, line by line."
     example: ClassVar[str] = "recurra train translate --data train.en --target train.de -o runs/en-de"
 
@@ -172,6 +169,7 @@ class ChatConfig(Seq2SeqConfig):
     """The options of `recurra train chat`."""
 
     title: ClassVar[str] = "Chat-bot"
+    task: ClassVar[str] = "recurra.tasks.seq2seq.task:Chat"
     summary: ClassVar[str] = "Train a chat-bot: from what was said last to an answer."
     example: ClassVar[str] = "recurra train chat --data dialogues.jsonl -o runs/chat"
 
@@ -190,6 +188,7 @@ class CaptionConfig(Seq2SeqConfig):
     """The options of `recurra train caption`."""
 
     title: ClassVar[str] = "Captioner"
+    task: ClassVar[str] = "recurra.tasks.seq2seq.task:Captioning"
     summary: ClassVar[str] = "Train a captioner: from a picture, or the numbers of one, to a sentence."
     example: ClassVar[str] = (
         "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recurra.errors import RunError
 from recurra.files import write_text
-from recurra.runs import RunFolder
+from recurra.runs.folder import RunFolder
 
 SPLIT = "split.json"
 
