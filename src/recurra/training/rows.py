@@ -59,7 +59,7 @@ class RowFeed(Generic[BatchT]):
 
 
 class RowObjective(Objective):
-    """The summed losses of a batch's targets, `network.total_loss(batch)`; nothing is carried to the next batch.
+    """The summed losses of a batch's targets, `network.total_loss(batch)`; batches stand alone.
     Validated by the mean loss of held-out rows."""
 
     def __init__(self, network: nn.Module, valid: Rows[Any], batch_size: int) -> None:
