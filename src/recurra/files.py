@@ -19,6 +19,8 @@ from recurra.errors import DataError, RunError, StorageError
 
 _CHUNK_CHARACTERS = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A folder where a file belongs, or a file where a folder does.
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 SUMS = "SHA256SUMS"
 _SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[^/\n]+)")
 _ASIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
@@ -30,15 +32,20 @@ def storage_error(error: OSError, path: Path) -> StorageError:
         return StorageError(
             f"{path}: no space left to write it; what was saved before is intact. Free some space and go on."
         )
-    return StorageError(
-        f"{path}: cannot be written ({error.strerror or error}); check the disk and the permissions."
-    )
+    if error.errno == errno.EEXIST and isinstance(error.filename, str | Path):
+        path = Path(error.filename)  # a file, where a folder above `path` was to be made
+    remedy = _remedy(error, "check the disk and the permissions")
+    return StorageError(f"{path}: cannot be written ({error.strerror or error}); {remedy}.")
 
 
 def reading_error(error: OSError, path: Path) -> RunError:
     """The sentence for a file or folder of a run that cannot be read."""
-    why = error.strerror or error
-    return RunError(f"{path}: cannot be read ({why}); check the disk and the permissions.")
+    remedy = _remedy(error, "check the disk and the permissions")
+    return RunError(f"{path}: cannot be read ({error.strerror or error}); {remedy}.")
+
+
+def _remedy(error: OSError, otherwise: str) -> str:
+    return "move what is in the way elsewhere" if error.errno in _IN_THE_WAY else otherwise
 
 
 def sync_folder(folder: Path) -> None:
@@ -156,13 +163,13 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 
 def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
-    """Rename, also where another process puts a folder of the same name there at the same time."""
+    """Rename, also where a file has the name, or another process puts a folder there at the same time."""
     for attempt in range(tries):
         try:
             os.replace(aside, path)
             return
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == tries - 1:
+            if error.errno not in _IN_THE_WAY or attempt == tries - 1:
                 raise
             remove_at_once(path)
 

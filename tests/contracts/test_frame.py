@@ -74,9 +74,7 @@ def test_a_task_that_is_not_whole_is_refused_before_any_work():
     letters = letters_task.Letters
     mute = type("Mute", (Model,), {"task": "half"})
     half = type("Half", (letters,), {"name": "half", "model": mute})
-    with pytest.raises(
-        ConfigError, match="not whole: Mute has no read_file, Mute has no predictions"
-    ):
+    with pytest.raises(ConfigError, match="not whole: Mute has no read_file, Mute has no predictions"):
         registry.add(half)
     other = type("Other", (letters,), {"name": "other"})
     with pytest.raises(ConfigError, match=r"'other' is not whole: LetterCounter\.task is 'letters'"):
@@ -84,9 +82,7 @@ def test_a_task_that_is_not_whole_is_refused_before_any_work():
     without = type("Bare", (RunPart, TaskConfig), {"__module__": __name__})
     bare = type("Bare", (letters,), {"name": "letters", "config": without})
     registry._added.pop("letters", None)
-    with pytest.raises(
-        ConfigError, match="no option batch_size, Bare has no option validation_fraction"
-    ):
+    with pytest.raises(ConfigError, match="no option batch_size, Bare has no option validation_fraction"):
         registry.add(bare)
     registry.add(letters)
 

@@ -177,7 +177,7 @@ def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
     from recurra.runs import RunFolder
 
     records = {
-        one.name: RunFolder.open(run).metrics.read() for one, run in zip(found.models, runs, strict=True)
+        one.name: RunFolder.open(run).read_metrics() for one, run in zip(found.models, runs, strict=True)
     }
     write_comparison(
         page,

@@ -7,7 +7,7 @@ from recurra.config.pairs import (
     SearchPart,
     SymbolsPart,
 )
-from recurra.config.part import FilePath, Part, build_config, default, option, to_toml
+from recurra.config.part import FilePath, Part, build_config, default, option, to_toml, without_none
 from recurra.config.parts import (
     CellPart,
     FoldsPart,
@@ -77,4 +77,5 @@ __all__ = [
     "default",
     "option",
     "to_toml",
+    "without_none",
 ]

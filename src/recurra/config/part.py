@@ -124,12 +124,13 @@ def build_config(
 
 def to_toml(values: Mapping[str, Any]) -> str:
     """TOML text of nested plain values; options that are None are left out, as TOML has no null."""
-    return tomli_w.dumps(_without_none(values))
+    return tomli_w.dumps(without_none(values))
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values as they come back from TOML: without those that are None."""
     return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
+        key: without_none(value) if isinstance(value, Mapping) else value
         for key, value in values.items()
         if value is not None
     }

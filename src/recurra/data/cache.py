@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import StorageError
-from recurra.files import remove_strays, write_text
+from recurra.files import remove_strays, remove_tree, write_text
 
 _VERSION = 2  # of all that is kept; what another version wrote is not looked for
 _STALE_S = 86_400.0
@@ -54,11 +54,13 @@ def remembered(kind: str, *parts: object, compute: Callable[[], Any]) -> Any:
 
 
 def write_note(note: Path, value: Any) -> None:
-    """Keep a JSON value, which is not None, with a digest of it.
+    """Keep a JSON value, which is not None, with a digest of it, in place of what lies there.
 
     Raises: StorageError if it cannot be written.
     """
     remove_stale(note.parent)
+    if note.is_dir():  # nothing of ours
+        remove_tree(note)
     write_text(note, json.dumps({"sha256": _digest_of_note(note, value), "value": value}))
 
 

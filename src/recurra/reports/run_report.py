@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from recurra.errors import RunError
 from recurra.files import write_text
 from recurra.reports.curves import learning_curve
 from recurra.runs import RunFolder
@@ -43,10 +44,13 @@ def write_report(
 ) -> Path:
     """Write the run's page; returns its path. `pictures` are SVG of ours, by their titles.
 
-    Raises: RunError if the run has no metrics yet, StorageError if it cannot be written.
+    Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot be
+    written.
     """
     settings = run.read_settings()
-    records = run.metrics.read()
+    records = run.read_metrics()
+    if not any(record["kind"] in ("training", "validation") for record in records):
+        raise RunError(f"{run.metrics.path}: has nothing to draw yet; train the run for some more steps.")
     # A model that was counted, not trained, has its last figures and no curve.
     counted = any(records) and all(record["kind"] != "training" for record in records)
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)

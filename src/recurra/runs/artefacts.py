@@ -71,10 +71,29 @@ def refuse_collisions(folder: Path, names: Iterable[str], of_runs: Collection[st
             raise RunError(f"{path}: is in the way and was written by no run; move it elsewhere.")
 
 
+def refuse_folders(folder: Path, names: Iterable[str]) -> None:
+    """Refuse folders with something in them where a run has, or had, files of these names.
+
+    Raises: RunError naming the first of them.
+    """
+    for name in (*FILES, *names):
+        path = folder / name
+        if path.is_dir() and not path.is_symlink() and os.listdir(path):
+            raise RunError(f"{path}: is a folder where a file of the run belongs; move it elsewhere.")
+
+
+def _remove_file(path: Path) -> None:
+    """Remove a file, or the empty folder that has come in its place; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_run(folder: Path, names: Iterable[str]) -> None:
     """Remove what a run wrote in the course of training, and the artefacts of these names; run.toml first."""
     for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+        _remove_file(folder / name)
         sync_folder(folder)
     for name in FOLDERS:
         remove_tree(folder / name)
@@ -82,7 +101,7 @@ def remove_run(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         above = [folder / parent for parent in PurePosixPath(name).parents][:-1]
         if not any(parent.is_symlink() or not parent.is_dir() for parent in above):
-            (folder / name).unlink(missing_ok=True)
+            _remove_file(folder / name)
             parents.update(above)
     for parent in sorted(parents, reverse=True):  # the inner ones first
         with suppress(OSError):

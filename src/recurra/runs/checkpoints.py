@@ -9,10 +9,10 @@ A checkpoint is written aside, synced, renamed; then LATEST is replaced; then th
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -31,6 +31,7 @@ from recurra.files import (
 )
 from recurra.runs.tensor_files import read_tensors, write_tensors
 
+ReadT = TypeVar("ReadT")
 _STATE, _TENSORS = "state.json", "tensors.safetensors"
 _STEP = re.compile(r"step-(?P<step>\d{1,18})(?:-(?P<again>\d{1,18}))?")
 _STRAY_OF_FORMAT_1 = re.compile(r"\.step-\d+\.\d+")
@@ -70,32 +71,53 @@ class CheckpointFolder:
             write_text(self.latest, name + "\n")
         except OSError as error:
             raise storage_error(error, self.path) from error
-        for old in self._names():
-            if old != name:
+        self.remove_older()
+
+    def remove_older(self) -> None:
+        """Remove all checkpoints but the latest, for the process that holds the run and has read it."""
+        names, latest = self._names(), self._latest()
+        for name in names if latest in names else []:
+            if name != latest:
                 with suppress(OSError):
-                    remove_at_once(self.path / old)
+                    remove_at_once(self.path / name)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """State and tensors of the latest checkpoint; of the newest whole one where LATEST is lost.
 
         Raises: RunError if there is none or it is damaged.
         """
-        names = self._names()
-        if not names:
+        if not self._names():
             raise RunError(f"{self.path}: has no checkpoint to go on from; train again with --overwrite.")
+        return self._read_latest(self._read)
+
+    def peek(self) -> dict[str, Any]:
+        """The state of the checkpoint that `load` reads, without its tensors; empty without one."""
         try:
-            latest = self.latest.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            latest = ""
+            return self._read_latest(self._peek) if self._names() else {}
+        except RunError:
+            return {}
+
+    def _read_latest(self, read: Callable[[str], ReadT]) -> ReadT:
+        """What `read` gives of the latest checkpoint, or of the newest whole one where LATEST is lost."""
+        names, latest = self._names(), self._latest()
         if latest in names:
-            return self._read(latest)
+            return read(latest)
         faults = []
         for name in names:
             try:
-                return self._read(name)
+                return read(name)
             except RunError as error:
                 faults.append(error)
         raise faults[0]
+
+    def _latest(self) -> str:
+        """The name in LATEST; nothing where it is lost. Raises: RunError if none can be written there."""
+        try:
+            return self.latest.read_text(encoding="utf-8").strip()
+        except IsADirectoryError as error:
+            raise reading_error(error, self.latest) from error
+        except (OSError, ValueError):
+            return ""
 
     def remove_strays(self) -> None:
         """Remove what a killed process left half written; for the process that holds the run."""
@@ -120,11 +142,23 @@ class CheckpointFolder:
     def _read(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """State and tensors of one checkpoint. Raises: RunError naming a file that is missing or damaged."""
         folder = self.path / name
-        if (folder / SUMS).exists():  # there is none in format 1
-            fault = fault_in(folder, (_STATE, _TENSORS))
-            if fault is not None:
-                raise RunError(f"{fault}; {_REMEDY}.")
+        _check_sums(folder, (_STATE, _TENSORS))
         return _read_state(folder / _STATE), read_tensors(folder / _TENSORS)
+
+    def _peek(self, name: str) -> dict[str, Any]:
+        """The state of one checkpoint. Raises: RunError naming a file that is missing or damaged."""
+        _check_sums(self.path / name, (_STATE,))
+        return _read_state(self.path / name / _STATE)
+
+
+def _check_sums(folder: Path, names: Sequence[str]) -> None:
+    """Check files of a checkpoint, of which there are no sums in format 1.
+
+    Raises: RunError naming one that is missing or damaged.
+    """
+    fault = fault_in(folder, names) if (folder / SUMS).exists() else None
+    if fault is not None:
+        raise RunError(f"{fault}; {_REMEDY}.")
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ RUN/ run.toml            the whole configuration, versions, split, fingerprints 
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,11 @@ from recurra.runs.marker import MARKER, HeldMarker, Marker, held, held_marker
 from recurra.runs.metrics_log import MetricsLog
 from recurra.runs.settings import is_settings, listed_artefacts, read_settings, settings_text
 from recurra.runs.tensor_files import read_tensors, write_tensors
+
+_LOST_SETTINGS = (
+    "{}: holds a run that has lost its run.toml; restore that from a copy, or begin anew over it with "
+    "--overwrite."
+)
 
 
 class RunFolder:
@@ -69,12 +74,8 @@ class RunFolder:
                 f"{path}: holds a run already; go on with it by `recurra train --resume {path}`, or begin "
                 "anew over it with --overwrite."
             )
-        left = names & {*artefacts.FILES, *artefacts.FOLDERS, *marker.names}
-        if left and not marker.beginning:
-            raise RunError(
-                f"{path}: holds a run that has lost its run.toml; restore that from a copy, or begin anew "
-                "over it with --overwrite."
-            )
+        if _lost_settings(names, marker):
+            raise RunError(_LOST_SETTINGS.format(path))
 
     @classmethod
     @contextmanager
@@ -139,8 +140,8 @@ class RunFolder:
         `config` and `data`, what is known of the data, come to stand in run.toml, beside `versions`, those of
         this process if not given.
 
-        Raises: RunError if a file that no run wrote has the name of an artefact; StorageError if the disk is
-        full or fails. If `save` fails, an earlier run is still whole.
+        Raises: RunError if a file that no run wrote has the name of an artefact, or a folder that of a file;
+        StorageError if the disk is full or fails. If `save` fails, an earlier run is still whole.
         """
         marker = held_marker(self.path)
         assert marker is not None, "a run is begun in a folder that is claimed"
@@ -150,6 +151,7 @@ class RunFolder:
                 sums = artefacts.sums_of(aside)
                 before = self._artefacts_before(marker)
                 artefacts.refuse_collisions(self.path, sums, before)
+                artefacts.refuse_folders(self.path, before)
                 marker.note_beginning(dict.fromkeys([*before, *sums]))
                 artefacts.remove_run(self.path, before)
                 artefacts.move_into(self.path, aside, sums)
@@ -179,7 +181,7 @@ class RunFolder:
         self.check_artefacts()
         listed = settings.get("artefacts")
         names = artefacts.of_format_1(self.path) if listed is None else list(listed)
-        weights, records = self.read_weights(), self.metrics.read()
+        weights, records = self.read_weights(), self.read_metrics()
 
         def save(folder: Path) -> None:
             for name in names:
@@ -225,6 +227,25 @@ class RunFolder:
             return False
         return not self.checkpoints.exists() and not self.metrics.size
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the latest checkpoint tells that training came to its end."""
+        return self._place().get("finished") is True
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The records of metrics.jsonl, none missing of those that the latest checkpoint tells of.
+
+        Raises: RunError if a line is damaged or missing.
+        """
+        size = self._place().get("metrics_size")
+        self.metrics.check_size(size if isinstance(size, int) else 0)
+        return self.metrics.read()
+
+    def _place(self) -> Mapping[str, Any]:
+        """Where training stood at the latest checkpoint; nothing where there is none that can be read."""
+        place = self.checkpoints.peek().get("place")
+        return place if isinstance(place, dict) else {}
+
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Write model.safetensors, whole or not at all.
 
@@ -238,7 +259,8 @@ class RunFolder:
 
         Raises: RunError if the file is missing or damaged.
         """
-        if not os.path.exists(self.weights):
+        never_written = self.begun_only or (self.checkpoints.exists() and self._place().get("best") is None)
+        if not os.path.exists(self.weights) and never_written:
             raise RunError(
                 f"{self.path}: has no model yet; finish training with `recurra train --resume {self.path}`."
             )
@@ -259,17 +281,27 @@ def _versions() -> dict[str, str]:
     }
 
 
+def _lost_settings(names: Set[str], marker: Marker) -> bool:
+    """Whether in a folder of these entries, which is ours, a run has lost its run.toml, and was not stopped
+    while it began."""
+    left = names & {*artefacts.FILES, *artefacts.FOLDERS, *marker.names}
+    return bool(left) and "run.toml" not in names and not marker.beginning
+
+
 def _no_run(path: Path) -> RunError:
     """What to say of a path without a run.toml."""
     try:
-        os.listdir(path)
+        names = set(os.listdir(path))
     except FileNotFoundError:
         return RunError(f"{path}: there is no such folder; name one that `recurra train` wrote.")
     except NotADirectoryError:
         return RunError(f"{path}: is a file, not a run; name a folder that `recurra train` wrote.")
     except OSError as error:
         return reading_error(error, path)
-    if Marker(path).is_ours:
+    marker = Marker(path)
+    if marker.is_ours and _lost_settings(names, marker):
+        return RunError(_LOST_SETTINGS.format(path))
+    if marker.is_ours:
         return RunError(
             f"{path}: has no run.toml, since the run was stopped while it began; begin it again by the same "
             "command."

@@ -163,6 +163,9 @@ def _take(folder: Path, *, make: bool) -> HeldMarker:
             if make:
                 continue
             raise
+        except IsADirectoryError as error:
+            _remove_if_empty(path, error)
+            continue
         try:
             _lock(descriptor, folder)
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
@@ -174,6 +177,14 @@ def _take(folder: Path, *, make: bool) -> HeldMarker:
             raise
         os.close(descriptor)
     raise OSError(errno.EBUSY, "others begin and stop there all the time")
+
+
+def _remove_if_empty(path: Path, error: OSError) -> None:
+    """Remove a folder that has come in place of a marker. Raises: `error` where something is in it."""
+    try:
+        path.rmdir()
+    except OSError:
+        raise error from None
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -61,9 +61,31 @@ class MetricsLog:
             raise reading_error(error, self.path) from error
 
     def cut_back(self, size: int) -> None:
-        """Drop what was logged after `size` bytes, and check what stays.
+        """Drop what was logged after `size` bytes, once what stays is checked.
 
-        Raises: RunError if lines are missing or damaged; StorageError if it cannot be written.
+        Raises: RunError if lines are missing or damaged; StorageError if it cannot be written. Nothing is
+        dropped then.
+        """
+        self.check_size(size)
+        if size == 0 and self.size == 0:
+            return
+        try:
+            with self.path.open("r+b") as file:
+                content = file.read(size)
+                if size and not content.endswith(b"\n"):
+                    raise RunError(
+                        f"{self.path}: was changed, since no line ends at byte {size:,}, where one ended "
+                        "when the checkpoint was saved; restore it from a copy."
+                    )
+                _records(self.path, content)
+                file.truncate(size)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
+    def check_size(self, size: int) -> None:
+        """Check that what was there when a checkpoint was saved, `size` bytes, still is.
+
+        Raises: RunError if lines are missing.
         """
         missing = size - self.size
         if missing > 0:
@@ -72,20 +94,6 @@ class MetricsLog:
                 f"checkpoint was saved; restore it from a copy, or add {missing} empty lines at its end to "
                 "go on without them."
             )
-        if size == 0 and self.size == 0:
-            return
-        try:
-            with self.path.open("r+b") as file:
-                file.seek(max(0, size - 1))
-                if size and file.read(1) != b"\n":
-                    raise RunError(
-                        f"{self.path}: was changed, since no line ends at byte {size:,}, where one ended "
-                        "when the checkpoint was saved; restore it from a copy."
-                    )
-                file.truncate(size)
-        except OSError as error:
-            raise storage_error(error, self.path) from error
-        self.read()
 
     def read(self) -> list[dict[str, Any]]:
         """All records.
@@ -101,11 +109,17 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     A last line that was cut short by a crash is left out. Raises: RunError if another is damaged.
     """
     try:
-        *lines, rest = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise reading_error(error, path) from error
+    return _records(path, content)
+
+
+def _records(path: Path, content: bytes) -> list[dict[str, Any]]:
+    """The records of a metrics.jsonl that was read. Raises: RunError naming a line that is damaged."""
+    *lines, rest = content.split(b"\n")
     if _SUM.fullmatch(rest[:-1]):  # a line is cut before its end, never after it
         lines.append(rest)
     records, summed = [], False

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from lightning_fabric import Fabric
 
-from recurra.config import TaskConfig, build_config
+from recurra.config import TaskConfig, build_config, without_none
 from recurra.errors import ConfigError, RunError
 from recurra.plain import finite
 from recurra.runs import RunFolder
@@ -26,6 +26,8 @@ from recurra.training import Listener, Outcome, make_fabric, named_memory_faults
 T = TypeVar("T")
 # Called once everything is built, before the first update.
 OnReady = Callable[[Fitting, Any], None]
+LAST = {"final": "valid", "test": "test"}
+"""The kinds of last records in metrics.jsonl, and the parts of the data that they are of."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,10 @@ def train(
             config = task.settle(config, corpus)
             fitting = task.fitting(config, corpus, run, fabric, listeners)
             if fabric.is_global_zero:
-                facts = finite(corpus.facts())
                 run.begin(
                     task.name,
                     config.with_absolute_paths().model_dump(),
-                    facts,
+                    _facts_of(corpus),
                     partial(_save_artefacts, task, corpus),
                 )
             return _fit(task, config, corpus, fitting, run, fabric, on_ready, resume=False)
@@ -96,8 +97,8 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
             from_start = run.begun_only
             if not from_start and not run.checkpoints.exists():
                 raise RunError(
-                    f"{out}: has no checkpoint to go on from (it was copied without); begin anew with "
-                    "--overwrite."
+                    f"{run.checkpoints.path}: has no checkpoint to go on from (the run was copied without, "
+                    "or has lost it); restore it from a copy, or begin anew with --overwrite."
                 )
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
@@ -130,9 +131,30 @@ def known_of(run: RunFolder) -> Known:
     return Known(run.read_settings()["data"], read_split(run))
 
 
+def not_measured(run: RunFolder) -> list[str]:
+    """The last records that a run does not have yet: "final", and "test" where there is a part to test on.
+
+    Raises: RunError if they are lost, since training has ended, or if other lines are missing or damaged.
+    """
+    kinds = {record["kind"] for record in run.read_metrics()}
+    parts = run.read_settings()["data"]
+    missing = [kind for kind, part in LAST.items() if part in parts and kind not in kinds]
+    if missing and run.has_ended:
+        raise RunError(
+            f"{run.metrics.path}: lacks the figures of the end of training; add them by `recurra train "
+            f"--resume {run.path}`."
+        )
+    return missing
+
+
 def _save_artefacts(task: Task, corpus: Corpus, folder: Path) -> None:
     task.save_symbols(corpus.symbols, folder)
     write_split(folder / SPLIT, corpus.split())
+
+
+def _facts_of(corpus: Corpus) -> dict[str, Any]:
+    """What run.toml keeps of a corpus, as it is read from there."""
+    return without_none(finite(corpus.facts()))
 
 
 def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
@@ -142,7 +164,7 @@ def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
 def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     """The corpus of a run that was stopped before its first checkpoint, and so begins once more."""
     corpus = task.read(config)
-    if finite(corpus.facts()) != run.read_settings()["data"]:
+    if _facts_of(corpus) != run.read_settings()["data"]:
         raise RunError(
             f"{run.path}: its data have changed since it began; put them back, or begin anew with "
             "--overwrite."

@@ -1,7 +1,7 @@
 """What a person holds of any task: train, go on, load, evaluate, predict, save, report."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar, overload
 
@@ -18,6 +18,7 @@ from recurra.training import Listener, named_memory_faults
 ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
 """The kinds of last records in metrics.jsonl, and what the part that they are of is called."""
+_NOT_MEASURED = "not measured: training has not ended, or metrics.jsonl has lost its last lines"
 PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 
 
@@ -193,7 +194,7 @@ class Model:
         assert self.run is not None, "a page is of a run"
         figures = {
             f"{PARTS[record['kind']]}: {name.replace('_', ' ')}": f"{value:,.4g}"
-            for record in self.run.metrics.read()
+            for record in self.run.read_metrics()
             if record["kind"] in PARTS
             for name, value in record.items()
             if isinstance(value, float)
@@ -203,13 +204,16 @@ class Model:
     def report(self) -> Path:
         """Write report.html into the run's folder: curves, figures, samples, configuration; returns its path.
 
-        Raises: RunError if the run has no metrics yet; StorageError if it cannot be written; ConfigError if
-        the model is of no run.
+        Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot
+        be written; ConfigError if the model is of no run.
         """
         if self.run is None:
             raise ConfigError("report: the model is of no run, so there is no folder to write it to.")
         with self.run.locked():
-            page, unit = self.page(), registry.get(self.task).loss_unit
+            unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
+            page = self.page()
+            page = replace(page, figures=page.figures | unmeasured)
+            unit = registry.get(self.task).loss_unit
             return write_report(self.run, title=self.config.title, loss_unit=unit, **vars(page))
 
     def save(self, out: str | Path) -> None:

@@ -1,9 +1,17 @@
 """Those who watch a training: a progress bar, TensorBoard, a demo that shows samples."""
 
+import itertools
+import os
+import socket
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from recurra.files import make_folder, storage_error
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,18 @@ class Listener:
 
 
 class TensorBoardListener(Listener):
-    """Writes what metrics.jsonl gets as TensorBoard events too."""
+    """Writes what metrics.jsonl gets as TensorBoard events too, each at once.
+
+    torch's SummaryWriter writes from a thread, where nobody can catch the error of a full disk.
+
+    Raises: StorageError if the events cannot be written.
+    """
+
+    _numbers = itertools.count()
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writer: Any = None
+        self._file: IO[bytes] | None = None
 
     @staticmethod
     def available() -> bool:
@@ -53,15 +68,38 @@ class TensorBoardListener(Listener):
         return find_spec("tensorboard") is not None
 
     def on_start(self, step: int, total_steps: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
+        number = next(self._numbers)  # two files of one process and one second differ
+        name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{number}"
+        try:
+            make_folder(self._folder)
+            self._file = (self._folder / name).open("xb")
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
+        self._write(file_version="brain.Event:2")
         # Events after the checkpoint that a run goes on from are hidden by it.
-        self._writer = SummaryWriter(str(self._folder), purge_step=step + 1)
+        self._write(step=step + 1, session_log={"status": "START"})
 
     def on_log(self, record: Mapping[str, Any]) -> None:
-        for name, value in record.items():
-            if isinstance(value, float):
-                self._writer.add_scalar(f"{record['kind']}/{name}", value, record["step"])
+        values = [
+            {"tag": f"{record['kind']}/{name}", "simple_value": value}
+            for name, value in record.items()
+            if isinstance(value, float)
+        ]
+        self._write(step=record["step"], summary={"value": values})
 
     def on_end(self) -> None:
-        self._writer.close()
+        if self._file is not None:
+            with suppress(OSError):  # all was written before
+                self._file.close()
+
+    def _write(self, **content: Any) -> None:
+        """Write one event. TensorBoard passes over a last one that a crash cut short."""
+        from torch.utils.tensorboard import RecordWriter
+
+        assert self._file is not None, "it was told of the start"
+        event = import_module("tensorboard.compat.proto.event_pb2").Event(wall_time=time.time(), **content)
+        try:
+            RecordWriter(self._file).write(event.SerializeToString())
+            self._file.flush()
+        except OSError as error:
+            raise storage_error(error, self._folder) from error

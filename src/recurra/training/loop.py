@@ -98,8 +98,8 @@ class Trainer:
                 self._go_back()
             else:
                 self._save()
-            self._tell("on_start", self.place.step, self.total_steps)
             try:
+                self._tell("on_start", self.place.step, self.total_steps)
                 self._loop(wrapped_optimizer, interrupts)
             finally:
                 self._tell("on_end")
@@ -268,8 +268,11 @@ class Trainer:
         like = self.objective.initial_state(1)
         parts = snapshot.Parts(self.network, self.optimizer, self.average)
         self.place, self.carried = snapshot.restore(self.fabric, parts, state, tensors, like)
+        if self.place.finished:
+            self.run_folder.read_weights()  # nothing makes them anew: better said before anything is written
         if self.fabric.is_global_zero:
             self.run_folder.metrics.cut_back(self.place.metrics_size)
+            self.run_folder.checkpoints.remove_older()
 
     def _agree(self, due: bool, received: int) -> tuple[bool, int]:
         """Whether any process finds a checkpoint due or got a signal: then all act alike."""

@@ -57,12 +57,12 @@ def all_listeners(listeners: Sequence[Listener], run: RunFolder, fabric: Fabric)
 
 
 def best_network(run: RunFolder, build: Callable[[], NetworkT]) -> NetworkT:
-    """A network with the best weights of a run.
+    """A network with the best weights of a run. What a training in this process draws next stays the same.
 
     Raises: RunError if they are missing, damaged or of another network; OutOfMemoryError.
     """
     weights = run.read_weights()
-    with named_memory_faults("use a machine with more memory"):
+    with named_memory_faults("use a machine with more memory"), torch.random.fork_rng(devices=[]):
         network = build()
         restore_weights(network, weights, source=str(run.weights))
     return network

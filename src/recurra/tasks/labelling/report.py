@@ -26,7 +26,7 @@ def page_of(model: "Labeller") -> Page:
     figures: dict[str, str] = {}
     tables: list[Table] = []
     pictures: dict[str, str] = {}
-    for record in model.run.metrics.read():
+    for record in model.run.read_metrics():
         part = _PARTS.get(record["kind"])
         if part is not None:
             figures |= {

@@ -26,7 +26,7 @@ def page_of(model: "LanguageModel") -> Page:
             text = model.sample(length=length, temperature=warmth, seed=1)
             samples.append(Sample(f"temperature {warmth}, seed 1", text, _novelty(model, text)))
     figures = {}
-    for record in model.run.metrics.read():
+    for record in model.run.read_metrics():
         if record["kind"] == "final":
             figures = {
                 f"validation, nats per {unit}": f"{record.get('loss', math.inf):.4f}",

@@ -21,7 +21,7 @@ def page_of(model: "PairModel") -> Page:
     """The figures, what is answered to some held-out sources, and where the decoder looked."""
     assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
-    for record in model.run.metrics.read():
+    for record in model.run.read_metrics():
         part = _PARTS.get(record["kind"])
         if part is not None and "bleu" in record:
             figures |= {

@@ -1,0 +1,288 @@
+"""A command that is killed, or whose disk fails, at any call leaves a run that is whole or can go on.
+
+A trial is one command, interrupted at one place. Afterwards `--resume`, or where the run had not begun the
+same command again, leads to the bits of a training that nobody disturbed, and nothing half written is left.
+"""
+
+import errno
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from interruptions import (
+    calls_of,
+    failing_at,
+    in_child,
+    killed_at,
+    may_mount,
+    own_read_only,
+    own_small_disk,
+    with_files_of,
+)
+from whole_runs import (
+    KINDS,
+    OTHER,
+    Runs,
+    Said,
+    files_of,
+    make_runs,
+    names_of,
+    quick_pictures,
+    recurra,
+    refusal,
+    result_of,
+)
+
+from recurra.runs import RunFolder
+
+TALLY: Counter[str] = Counter()
+SCENES = ("train", "resume", "overwrite", "report")
+pytestmark = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="a process that has used a GPU cannot be forked"
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A command, what it finds, and what it comes to where nobody disturbs it."""
+
+    run: Path
+    command: list[object]
+    prepare: Callable[[], object]
+    wanted: dict[str, Any]
+    names: set[str]
+    page: bytes | None  # of a training the page tells of the clock
+    old: dict[str, Any] | None  # what it finds and overwrites
+
+    def work(self) -> Said:
+        return recurra(*self.command)
+
+    def check(self) -> None:
+        """What an interrupted command left leads to what an undisturbed one comes to."""
+        said = in_child(self._go_on)
+        assert said.code == 0, said
+        assert result_of(self.run) == self.wanted
+        assert names_of(self.run) == self.names  # so nothing half written
+        assert self.page in (None, (self.run / "report.html").read_bytes())
+        assert "mine.txt" not in self.names or (self.run / "mine.txt").read_text() == "a person's own"
+
+    def _go_on(self) -> Said:
+        settings = self.run / "run.toml"
+        config = RunFolder(self.run).read_settings()["config"] if settings.exists() else None
+        if self.old is not None and config == self.old["settings"]["config"]:
+            assert result_of(self.run) == self.old
+            assert recurra("evaluate", self.run).code == 0
+            return self.work()
+        said = self.work() if self.command[0] == "report" else recurra("train", "--resume", self.run)
+        if said.code == 0:
+            return said
+        sentence = refusal(said)
+        not_begun = ("there is no such folder", "is not a run (it has no run.toml)", "stopped while it began")
+        assert any(each in sentence for each in not_begun), sentence
+        return self.work()
+
+
+def make_scene(name: str, runs: Runs, stopped: Runs) -> Scene:
+    """What it comes to is found by doing it undisturbed."""
+    own = stopped if name == "resume" else runs
+    run, old = own.run, None
+
+    def prepare() -> None:
+        if run.exists():
+            shutil.rmtree(run)
+        if name != "train":
+            own.copy()
+        if name == "overwrite":
+            (run / "mine.txt").write_text("a person's own")
+
+    prepare()
+    if name == "overwrite":
+        old = result_of(run)
+    command = {
+        "train": own.train(),
+        "resume": ["train", "--resume", run],
+        "overwrite": own.train(None, "--overwrite", **OTHER),
+        "report": ["report", run],
+    }[name]
+    said = recurra(*command)
+    assert said.code == 0, said
+    page = (run / "report.html").read_bytes() if name == "report" else None
+    return Scene(run, command, prepare, result_of(run), names_of(run), page, old)
+
+
+def scenes_of(kind: str, folder: Path) -> dict[str, Scene]:
+    made = {}
+    for name, stops in (("whole", None), ("stopped", 4)):
+        place = folder / name
+        place.mkdir()
+        # In this process, so that no child has to load anything.
+        made[name] = make_runs(place, replace(KINDS[kind], stops=stops))
+    return {name: make_scene(name, made["whole"], made["stopped"]) for name in SCENES}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    with quick_pictures():
+        yield scenes_of("lm", tmp_path_factory.mktemp("scenes"))
+
+
+def count_calls(scene: Scene) -> int:
+    scene.prepare()
+    return calls_of(scene.run, scene.work)
+
+
+def check_killed(scene: Scene, number: int) -> None:
+    scene.prepare()
+    ended = killed_at(number, scene.run, scene.work)
+    TALLY["killed" if ended.was_killed else "ended before"] += 1
+    scene.check()
+
+
+def check_torn(scene: Scene, size: int) -> None:
+    """The process is killed in the midst of writing a file."""
+    scene.prepare()
+    ended = with_files_of(size, scene.work, killed=True)
+    TALLY["killed while writing" if ended.was_killed else "ended before"] += 1
+    scene.check()
+
+
+def check_failed(scene: Scene, said: Said) -> None:
+    """A command whose disk failed has said so in a sentence, or did all the same."""
+    TALLY[f"failed, code {said.code}"] += 1
+    if said.code:
+        assert str(scene.run) in refusal(said), said
+    scene.check()
+
+
+def check_failing(scene: Scene, number: int, error: int, *, once: bool) -> None:
+    scene.prepare()
+    check_failed(scene, failing_at(number, error, scene.run, scene.work, once=once))
+
+
+def check_full(scene: Scene, size: int) -> None:
+    """A file cannot grow beyond a size."""
+    scene.prepare()
+    check_failed(scene, with_files_of(size, scene.work, killed=False).result)
+
+
+@pytest.mark.parametrize("name", ["train", "resume", "overwrite"])
+def test_some_kills_lose_nothing(scenes, name):
+    scene, draw = scenes[name], random.Random(1)
+    number = count_calls(scene)
+    for part in range(5):
+        check_killed(scene, 1 + int(number * (part + draw.random()) / 5))
+    for size in (50, 5000):
+        check_torn(scene, size)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_some_failures_of_the_disk_are_said(scenes, name):
+    scene, draw = scenes[name], random.Random(2)
+    number = count_calls(scene)
+    check_failing(scene, 1, errno.EROFS, once=False)
+    check_failing(scene, draw.randint(2, number), errno.ENOSPC, once=False)
+    check_failing(scene, draw.randint(2, number), errno.EIO, once=True)
+    check_full(scene, 5000)
+
+
+@pytest.fixture(scope="module", params=["lm", "tag", "translate"])
+def scenes_of_each(request, tmp_path_factory):
+    with quick_pictures():
+        yield scenes_of(request.param, tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENES)
+def test_a_kill_at_any_call_loses_nothing(scenes_of_each, name):
+    scene = scenes_of_each[name]
+    for number in range(1, count_calls(scene) + 1):
+        check_killed(scene, number)
+    print(name, dict(TALLY))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENES)
+def test_a_kill_in_the_midst_of_any_file_loses_nothing(scenes_of_each, name):
+    scene, draw = scenes_of_each[name], random.Random(3)
+    for size in (*range(0, 60, 7), *sorted(int(10 ** draw.uniform(1.5, 4.7)) for _ in range(30))):
+        check_torn(scene, size)
+        check_full(scene, size)
+    print(name, dict(TALLY))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENES)
+def test_a_disk_that_fails_at_any_call_is_said(scenes_of_each, name):
+    scene, draw = scenes_of_each[name], random.Random(4)
+    for number in range(1, count_calls(scene) + 1):
+        error, once = draw.choice(
+            [
+                (errno.ENOSPC, False),
+                (errno.ENOSPC, True),
+                (errno.EROFS, False),
+                (errno.EACCES, True),
+                (errno.EIO, True),
+            ]
+        )
+        check_failing(scene, number, error, once=once)
+    print(name, dict(TALLY))
+
+
+@pytest.fixture
+def mounts():
+    if not may_mount():
+        pytest.skip("a process may not mount here, not even for itself")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENES)
+def test_a_disk_that_can_only_be_read_is_said(scenes, name, mounts):
+    scene = scenes[name]
+    scene.prepare()
+    place = scene.run if scene.run.exists() else scene.run.parent
+    before = files_of(place)
+
+    def read_only() -> tuple[Said, Said]:
+        own_read_only(place)
+        return scene.work(), recurra("evaluate", scene.run)
+
+    said, evaluated = in_child(read_only)
+    assert "Read-only file system" in refusal(said)
+    assert str(scene.run) in refusal(said)
+    assert evaluated.code == (2 if name == "train" else 0)
+    assert files_of(place) == before
+    check_failed(scene, said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pages", range(1, 25, 2))
+@pytest.mark.parametrize("name", SCENES)
+def test_a_disk_that_is_full_is_said(scenes, name, pages, mounts):
+    """A disk with room for so many pages of 4096 bytes more."""
+    scene = scenes[name]
+    scene.prepare()
+    kept = files_of(scene.run)
+
+    def on_small_disk() -> Said:
+        scene.run.mkdir(exist_ok=True)
+        resize = own_small_disk(scene.run, 1 << 24)
+        for file, content in kept.items():
+            if content is None:
+                (scene.run / file).mkdir()
+            else:
+                (scene.run / file).write_bytes(content)
+        usage = shutil.disk_usage(scene.run)
+        resize(usage.used + 4096 * pages)
+        said = scene.work()
+        resize(1 << 24)
+        check_failed(scene, said)
+        return said
+
+    said = in_child(on_small_disk)
+    assert pages > 1 or "no space left" in refusal(said)

@@ -1,0 +1,273 @@
+"""Small trainings of several kinds, what commands make of a run, and what two like runs have in common."""
+
+import html
+import io
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import recurra as rc
+from recurra.cli.main import main
+from recurra.errors import Interrupted
+from recurra.runs import RunFolder
+from recurra.tasks import registry
+from recurra.training import Listener
+
+CLOCK = ("elapsed_s", "tokens_per_s", "metrics_size")
+SMALL = {
+    "hidden_size": 4, "epochs": 2, "max_steps": 9, "batch_size": 8, "validate_every": 3, "log_every": 2,
+    "checkpoint_every_s": 1e-9, "threads": 1, "device": "cpu",
+}  # fmt: skip
+
+
+def text(folder: Path, n: int, name: str) -> dict[str, Path]:
+    lines = [f"the {('cat', 'dog', 'cow')[i % 3]} sat on the {('mat', 'log')[i % 2]}\n" for i in range(n)]
+    (folder / f"{name}.txt").write_text("".join(lines))
+    return {"data": folder / f"{name}.txt"}
+
+
+def tagged(folder: Path, n: int, name: str) -> dict[str, Path]:
+    rows = [
+        f"BOS go to {('oslo', 'rome')[i % 2]} EOS\tO O O B-to {('go', 'stay')[i % 2]}\n" for i in range(n)
+    ]
+    (folder / f"{name}.iob").write_text("".join(rows))
+    return {"data": folder / f"{name}.iob"}
+
+
+def translated(folder: Path, n: int, name: str) -> dict[str, Path]:
+    (folder / f"{name}.a").write_text("".join(f"ab {i % 7}\n" for i in range(n)))
+    (folder / f"{name}.b").write_text("".join(f"{i % 7} ba\n" for i in range(n)))
+    return {"data": folder / f"{name}.a", "target": folder / f"{name}.b"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of run.
+
+    `write(folder, n, name)` writes n rows and returns the options that name them; `uses` are commands of this
+    task alone; a run that `stops` is stopped after so many steps.
+    """
+
+    task: str
+    write: Callable[[Path, int, str], dict[str, Path]]
+    options: dict[str, Any] = field(default_factory=dict)
+    typed: str = "the c\n"
+    uses: dict[str, list[object]] = field(default_factory=dict)
+    stops: int | None = None
+
+
+LM = Kind(
+    "lm",
+    text,
+    {"segment_length": 12},
+    uses={"sample": ["--prime", "the c", "--length", 20, "--seed", 3], "score": []},
+)
+KINDS = {
+    "lm": LM,
+    "tag": Kind("tag", tagged, {"word_size": 5}, "go to oslo\nstay\n"),
+    "translate": Kind(
+        "translate", translated, {"unit": "char", "vocabulary": "separate"}, "ab 3\n", {"translate": []}
+    ),
+    "stopped lm": Kind("lm", text, LM.options, uses=LM.uses, stops=4),
+}
+# What a second training is asked for, so that it differs from the first.
+OTHER = {"hidden_size": 5, "max_steps": 2, "validate_every": 2}
+
+
+class Said(NamedTuple):
+    """Exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Held(io.StringIO):
+    """What a command prints; rich is not to fit it into a terminal."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def recurra(*arguments: object, typed: str = "") -> Said:
+    """The command line in this process, with its errors as a person sees them."""
+    out, err = Held(), Held()
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(sys, "argv", ["recurra", *map(str, arguments)])
+        patches.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+        patches.setattr(sys, "stdout", out)
+        patches.setattr(sys, "stderr", err)
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            code = 1
+            err.write(traceback.format_exc())
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def flags(options: dict[str, Any]) -> list[str]:
+    return [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def refusal(said: Said) -> str:
+    """The sentence with which a command was refused: one line, after what it said while all was well."""
+    assert said.code == 2, said
+    assert "Traceback" not in said.err, said.err
+    *before, sentence = said.err.splitlines()
+    assert sentence.startswith("error: "), said.err
+    assert sentence.endswith("."), said.err
+    assert not any(line.startswith("error") for line in before), said.err
+    return sentence
+
+
+def plain(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Tensors so that `==` compares them bit for bit."""
+    return {name: (str(one.dtype), tuple(one.shape), one.numpy().tobytes()) for name, one in tensors.items()}
+
+
+def without_clock(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in CLOCK}
+
+
+def result_of(run: Path) -> dict[str, Any]:
+    """All that two like trainings have in common: weights, checkpoint, metrics and artefacts."""
+    folder = RunFolder(run)
+    state, tensors = folder.checkpoints.load()
+    settings = folder.read_settings()
+    return {
+        "weights": plain(folder.read_weights()),
+        "tensors": plain(tensors),
+        "state": {**state, "place": without_clock(state["place"])},
+        "metrics": [without_clock(record) for record in folder.metrics.read()],
+        "settings": settings,
+        "artefacts": {name: (run / name).read_bytes() for name in settings["artefacts"]},
+    }
+
+
+def files_of(run: Path) -> dict[str, bytes | None]:
+    """The content of each file below a folder by its name; of a folder None."""
+    return {
+        file.relative_to(run).as_posix(): None if file.is_dir() else file.read_bytes()
+        for file in sorted(run.rglob("*"))
+    }
+
+
+def names_of(run: Path) -> set[str]:
+    """The names of all files but TensorBoard's, which have the time in them."""
+    return {name for name in files_of(run) if not name.startswith("events/")}
+
+
+class _Stop(Listener):
+    """Sends a signal after some steps."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step(self, report):
+        if report.step == self._step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Data of one kind in `folder`, a run in `whole` that nothing may change, and `run`, where copies come to
+    lie: at one place, so that what is said of them is the same."""
+
+    kind: Kind
+    folder: Path
+    data: dict[str, Path]
+    other_data: dict[str, Path]
+
+    @property
+    def whole(self) -> Path:
+        return self.folder / "whole"
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+    def copy(self) -> Path:
+        """The whole run once more, in place of what lies there."""
+        if self.run.is_dir():
+            shutil.rmtree(self.run)
+        shutil.copytree(self.whole, self.run)
+        return self.run
+
+    def train(self, out: Path | None = None, *more: object, **options: Any) -> list[object]:
+        """The command that trains."""
+        asked = SMALL | self.kind.options | self.data | options
+        return ["train", self.kind.task, "-o", out or self.run, *flags(asked), *more]
+
+    def uses(self) -> dict[str, list[object]]:
+        """Every command that reads the run, by name."""
+        own = {verb: [verb, self.run, *options] for verb, options in self.kind.uses.items()}
+        return {
+            "evaluate": ["evaluate", self.run, "--json"],
+            "evaluate --data": ["evaluate", self.run, "--json", *flags(self.other_data)],
+            "predict": ["predict", self.run, "--json"],
+            **own,
+            "load": ["load", self.run],
+            "report": ["report", self.run],
+            "resume": ["train", "--resume", self.run],
+        }
+
+    def use(self, name: str) -> tuple[Said, Any]:
+        """What a command says of the run and what it makes of it, without what the clock tells."""
+        if name == "load":
+            return self._load()
+        said = recurra(*self.uses()[name], typed=self.kind.typed)
+        made: Any = None
+        if said.code == 0 and name == "report":
+            made = (self.run / "report.html").read_bytes()
+        if said.code == 0 and name == "resume":
+            made = result_of(self.run)
+            said = said._replace(
+                out="".join(line for line in said.out.splitlines(True) if " s; " not in line)
+            )
+        return said, made
+
+    def _load(self) -> tuple[Said, Any]:
+        """What Python has of the run, and the error's text as the command line would print it."""
+        try:
+            model = rc.load(self.run)
+        except rc.errors.RecurraError as error:
+            return Said(error.exit_code, "", f"error: {error}\n"), None
+        return Said(0, repr(model), ""), plain(dict(model.network.state_dict()))
+
+
+def make_runs(folder: Path, kind: Kind) -> Runs:
+    """Data, and a run trained on them."""
+    runs = Runs(kind, folder, kind.write(folder, 40, "rows"), kind.write(folder, 20, "other"))
+    if kind.stops is None:
+        said = recurra(*runs.train(runs.whole))
+        assert said.code == 0, said
+        return runs
+    facade, asked = registry.get(kind.task).model, SMALL | kind.options | runs.data
+    with pytest.raises(Interrupted):
+        facade.train(out=runs.whole, listeners=[_Stop(kind.stops)], **asked)
+    return runs
+
+
+@contextmanager
+def quick_pictures() -> Iterator[None]:
+    """Let pictures be the numbers that they show: drawing takes longer than all the rest."""
+
+    def told(draw: Callable[..., Any], *given: Any, **named: Any) -> str:
+        return f"<svg>{html.escape(repr((given, named)))}</svg>"
+
+    with pytest.MonkeyPatch.context() as patches:
+        for module in ("recurra.reports.curves", "recurra.tasks.seq2seq.report"):
+            patches.setattr(f"{module}.as_svg", told)
+        yield
