@@ -175,9 +175,9 @@ def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in UTF-8, whole or not at all."""
+    """Write `text` to `path` in UTF-8, whole or not at all; names of files that are none stay as they are."""
     with written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def sha256_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from recurra.cli.main import app, main
 from recurra.errors import Interrupted, RunError
 from recurra.runs import RunFolder
-from recurra.tasks import registry
+from recurra.tasks import driver, registry, rows
 from recurra.training import Listener
 
 HERE = Path(__file__).resolve().parent
@@ -182,6 +182,58 @@ def test_a_killed_run_goes_on_to_the_same_bits(trained, tmp_path):
     assert recurra("train", "--resume", run).exit_code == 0
     weights, others = RunFolder(run).read_weights(), RunFolder(trained.run).read_weights()
     assert all(torch.equal(weights[part], others[part]) for part in others)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_once_more(trained, tmp_path):
+    case = trained.case
+    task = registry.get(case.task)
+    config = task.config.build(options=trained.files | case.all_options)
+
+    def stop(fitting, corpus):
+        raise RuntimeError("stopped here")
+
+    with pytest.raises(RuntimeError, match="stopped here"):
+        driver.train(task, config, tmp_path / "run", on_ready=stop)
+    assert RunFolder(tmp_path / "run").begun_only
+    done = recurra("train", "--resume", tmp_path / "run")
+    if case.resumable:
+        assert done.exit_code == 0, done.output
+        assert_same(tmp_path / "run", trained.run)
+    else:
+        assert "nothing to go on with" in str(done.exception)
+    assert train(case, tmp_path / "run", trained.files, "--overwrite").exit_code == 0
+    assert_same(tmp_path / "run", trained.run)
+
+
+def test_held_out_rows_are_those_that_the_run_kept(trained, copied, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("the rows are split anew")
+
+    before = recurra("evaluate", trained.run, "--json").stdout
+    monkeypatch.setattr(rows, "_cut", refuse)
+    assert recurra("evaluate", copied, "--json").stdout == before
+    if trained.case.resumable:
+        done = recurra("train", "--resume", copied)
+        assert done.exit_code == 0, done.output
+
+
+def test_a_run_finds_its_data_from_any_folder(trained, tmp_path, monkeypatch):
+    case = trained.case
+    monkeypatch.chdir(trained.folder)
+    relative = {option: file.relative_to(trained.folder) for option, file in trained.files.items()}
+    assert train(case, tmp_path / "run", relative).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    done = recurra("evaluate", tmp_path / "run", "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == recurra("evaluate", trained.run, "--json").stdout
+
+
+def test_the_figures_of_the_end_are_those_of_evaluate(trained):
+    final = next(record for record in RunFolder(trained.run).metrics.read() if record["kind"] == "final")
+    evaluated = json.loads(recurra("evaluate", trained.run, "--json").stdout)
+    shared = [name for name, value in final.items() if isinstance(value, float) and name in evaluated]
+    assert shared
+    assert all(final[name] == pytest.approx(evaluated[name], rel=1e-5) for name in shared)
 
 
 def test_going_on_with_a_finished_run_changes_nothing(trained, copied):

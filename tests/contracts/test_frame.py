@@ -29,7 +29,7 @@ NAMES = "|".join(registry.names())
 FAMILY = re.compile(
     rf"""language_modeling|labelling|seq2seq|LanguageModel|Labeller|PairModel|Tagger|Classifier|Translator
     |ChatBot|Captioner|\b(?:language\ model|translator|chat-bot|captioner|tagger|classifier)s?\b
-    |["'](?:{NAMES})["']|train\ (?:{NAMES})\b""",
+    |["'](?:{NAMES})["'](?!:\ f)|train\ (?:{NAMES})\b""",
     re.VERBOSE,
 )
 

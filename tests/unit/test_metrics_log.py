@@ -147,3 +147,11 @@ def test_what_cannot_be_read_or_written_is_named(tmp_path):
         log.read()
     with pytest.raises(StorageError, match="cannot be written"):
         log.append(records(1)[0])
+
+
+def test_a_line_of_format_1_may_end_with_a_text(tmp_path):
+    """As the last records of translators did: with the signature of a score."""
+    path = tmp_path / "metrics.jsonl"
+    record = {"kind": "final", "step": 3, "chrf_signature": "nrefs:1|case:mixed|eff:yes|nc:6"}
+    path.write_text(json.dumps(record) + "\n")
+    assert read_metrics(path) == [record]

@@ -16,7 +16,7 @@ _WHAT = {
     "pictures": "pictures",
 }
 
-app = typer.Typer(help="Data to train on.", no_args_is_help=True)
+app = typer.Typer(help="Data to train on.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

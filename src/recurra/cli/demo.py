@@ -18,7 +18,7 @@ def demo(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for what is trained (runs/demo, runs/slots …).")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the data, the weights and the samples.")] = 1,
 ) -> None:
     """Watch a recurrent network learn; needs no data."""

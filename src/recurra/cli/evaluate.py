@@ -17,13 +17,13 @@ def command() -> Command:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
     data: Annotated[
-        Path | None, typer.Option(help="File to evaluate on; without it, the part held out in training.")
+        Path | None, typer.Option(help="File to evaluate on; without it, the held-out part.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     *,
     options: dict[str, Any],
 ) -> None:
-    """How well a run's model does: its figures on a file, or on the part held out in training.
+    """How well a run's model does: its figures on a file, or on the held-out part.
 
     Files are read as those that were trained on, unless the options of reading say otherwise.
     """

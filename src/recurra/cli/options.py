@@ -20,7 +20,7 @@ Command = Callable[..., Any]
 # What every training takes beside its configuration.
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
 Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew over an earlier run.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")]
 
 
 def config_options(*configs: type[Part], without: str = "") -> Callable[[Command], Command]:

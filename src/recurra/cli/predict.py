@@ -35,10 +35,15 @@ def predict(
     _predict(run, file, options, as_json=as_json)
 
 
-def predict_only(name: str, help_of_file: str, text: str) -> Callable[..., None]:
-    """`recurra predict` for runs of one task, with the options of that task alone; `text` is its help."""
+def predict_only(name: str, help_of_file: str, text: str, *, lines: bool = True) -> Callable[..., None]:
+    """`recurra predict` for runs of one task, with the options of that task alone; `text` is its help.
 
-    def command(run: Run, file: str = "-", as_json: AsJson = False, *, options: dict[str, Any]) -> None:
+    `lines` tells whether it answers lines, and so standard input.
+    """
+
+    default: Any = "-" if lines else ...
+
+    def command(run: Run, file: str = default, as_json: AsJson = False, *, options: dict[str, Any]) -> None:
         from recurra.runs import RunFolder
         from recurra.tasks.model import check_kind
 

@@ -33,6 +33,7 @@ app = typer.Typer(
     cls=_Tasks,
     help="Train a model on your data; Ctrl-C saves, --resume goes on.",
     invoke_without_command=True,
+    add_completion=False,
 )
 
 

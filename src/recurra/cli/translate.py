@@ -19,4 +19,5 @@ caption = predict_only(
 
     recurra caption runs/captions new.npz
     """,
+    lines=False,
 )

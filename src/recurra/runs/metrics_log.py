@@ -16,6 +16,7 @@ from typing import IO, Any
 from recurra.errors import RunError
 from recurra.files import make_folder, reading_error, storage_error
 
+_SUM_DIGITS = 8
 _SUM = re.compile(rb'(?P<text>\{.+), "crc32": "(?P<sum>[0-9a-f]{8})"\}', re.DOTALL)
 _BLOCK = 1 << 16
 
@@ -158,8 +159,9 @@ def _read_line(line: bytes) -> dict[str, Any]:
         raise ValueError("it is no JSON object")
     if not isinstance(record.get("kind"), str) or type(record.get("step")) is not int:
         raise ValueError("it has no kind or no step")
-    if match is None and list(record)[-1] != "kind" and isinstance(list(record.values())[-1], str):
-        raise ValueError("its crc32 is damaged")  # lines of format 1 end with a number
+    last = list(record.values())[-1]
+    if match is None and list(record)[-1] != "kind" and isinstance(last, str) and len(last) <= _SUM_DIGITS:
+        raise ValueError("its crc32 is damaged")  # lines of format 1 end with a number, or with a longer text
     return record
 
 

@@ -25,7 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def settings_text(content: Mapping[str, Any]) -> str:
     """The text of a run.toml of the present format, with its last line."""
     text = to_toml({"format_version": FORMAT_VERSION} | dict(content))
-    return text + _LAST.format(hashlib.sha256(text.encode()).hexdigest())
+    return text + _LAST.format(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 def is_settings(path: Path) -> bool:
@@ -50,7 +50,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         raw = path.read_bytes()
-        content = tomllib.loads(_checked(path, raw).decode("utf-8"))
+        content = tomllib.loads(_checked(path, raw).decode("utf-8", "surrogateescape"))
         _check_version(path, content, has_sum=_LAST_LINE.search(raw) is not None)
         _check_keys(content)
     except FileNotFoundError as error:
@@ -108,6 +108,6 @@ def _check_keys(content: Mapping[str, Any]) -> None:
 def _parsed(path: Path) -> dict[str, Any]:
     """What can be read of a TOML file without looking at its sum; nothing where that is impossible."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
     except (OSError, ValueError, RecursionError):
         return {}

@@ -1,9 +1,10 @@
 """What a person holds of any task: train, go on, load, evaluate, predict, save, report."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeVar, overload
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, overload
 
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, DataError, RunError
@@ -119,6 +120,8 @@ class Model:
         check_kind(Path(run), cls)
         folder = RunFolder.open(Path(run))
         task, config = driver.task_and_config(folder)
+        if not hasattr(cls, "task"):  # what several tasks have in common
+            return cast(Self, task.model.load(run, device=device))
         with named_memory_faults("use a machine with more memory"):
             symbols = driver.symbols_of(task, folder)
             network = task.load_network(config, symbols, folder)
@@ -251,8 +254,17 @@ def check_kind(run: Path, kind: type[Model]) -> None:
     """
     task = registry.task_of(RunFolder.open(run))
     if not issubclass(task.model, kind):
-        tasks = [name for name in registry.names() if issubclass(registry.get(name).model, kind)]
         raise RunError(
-            f"{run}: is a run of task {task.name!r}, expected {' or '.join(map(repr, tasks))}; use `recurra "
-            f"evaluate` and `recurra predict`, or recurra.load."
+            f"{run}: is a run of task {task.name!r}, expected {' or '.join(map(repr, _tasks_of(kind)))}; use "
+            "`recurra evaluate` and `recurra predict`, or recurra.load."
         )
+
+
+def _tasks_of(kind: type[Model]) -> list[str]:
+    """The tasks whose models are of some kind, as far as they can be loaded."""
+    found = []
+    for name in registry.names():
+        with suppress(ConfigError):
+            if issubclass(registry.get(name).model, kind):
+                found.append(name)
+    return found

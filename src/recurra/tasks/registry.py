@@ -110,7 +110,16 @@ def task_of(run: "RunFolder") -> "Task":
 
 @cache
 def _made(name: str) -> "Task":
-    return _checked(name, _named(config_of(name).task)())
+    place = config_of(name).task
+    try:
+        task = _named(place)()
+    except Exception as error:
+        if name in _OURS:
+            raise
+        raise ConfigError(
+            f"task: {name!r} cannot be loaded from {place} ({error}); mend or remove that package."
+        ) from error
+    return _checked(name, task)
 
 
 def _checked(name: str, task: "Task") -> "Task":

@@ -90,6 +90,8 @@ def train_repeatedly(
 
     Raises: RunError if a folder holds a run that was asked otherwise; as `driver.train`.
     """
+    if (out / "run.toml").exists():
+        raise RunError(f"{out}: holds a single run, and several are to be written; choose another folder.")
     results = []
     for name, part in config.parts().items():
         folder, watchers = out / name, listeners()

@@ -37,12 +37,12 @@ class Labeller(Model):
     symbols: Symbols
     config: LabellingConfig
 
-    def evaluate(self, data: str | Path | None = None, *, skip_bad: bool = False) -> LabelFigures:
+    def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
         """How well the model labels the rows of a file, or without one those held out in training.
 
         Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
         """
-        rows = self.rows_of(data, BadRows(skip_bad or self.config.skip_bad))
+        rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         return count_figures(rows, self.predict_rows(rows), self.symbols)
 
     def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
@@ -61,12 +61,12 @@ class Labeller(Model):
     def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
         """The figures, tables and worst mistakes, as `recurra evaluate` shows them."""
         given = options.given()
-        mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", False)
+        mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", self.config.skip_bad)
         if given and data is None:
             raise ConfigError(
                 f"--{min(given).replace('_', '-')}: goes with --data; give that too, or leave it out."
             )
-        model, bad = self.reading(**given), BadRows(skip_bad or self.config.skip_bad)
+        model, bad = self.reading(**given), BadRows(skip_bad)
         rows = model.rows_of(data, bad)
         said = model.predict_rows(rows)
         figures = count_figures(rows, said, self.symbols)

@@ -24,7 +24,7 @@ def evaluation_of(model: "PairModel", data: Path | None, options: PairEvaluation
     """BLEU, chrF and perplexity; by the length of the source, and beside another run, if so asked."""
     searching = {name: value for name, value in options.given().items() if name in SearchPart.model_fields}
     model = model.searching(**searching)
-    bad = BadRows(options.skip_bad or model.config.skip_bad)
+    bad = BadRows(options.given().get("skip_bad", model.config.skip_bad))
     pairs = model.pairs_of(data, options.target, bad)
     figures, lengths = _figures_of(model, pairs, by_length=options.by_length)
     series = {_name_of(model): lengths}

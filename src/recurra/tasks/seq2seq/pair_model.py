@@ -100,13 +100,19 @@ class PairModel(Model):
         return type(self)(self.network, self.symbols, config, self.run)
 
     def evaluate(
-        self, data: str | Path | None = None, target: str | Path | None = None, *, skip_bad: bool = False
+        self,
+        data: str | Path | None = None,
+        target: str | Path | None = None,
+        *,
+        skip_bad: bool | None = None,
     ) -> PairFigures:
         """How well the model answers the pairs of a file, or without one those held out in training.
 
         Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
         """
-        return self.measure(self.pairs_of(data, target, BadRows(skip_bad or self.config.skip_bad)))
+        return self.measure(
+            self.pairs_of(data, target, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
+        )
 
     def measure(self, pairs: Sequence[Pair]) -> PairFigures:
         """How well the model answers some pairs."""
