@@ -7,6 +7,9 @@ same command again, leads to the bits of a training that nobody disturbed, and n
 import errno
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +30,6 @@ from interruptions import (
 )
 from whole_runs import (
     KINDS,
-    OTHER,
     Runs,
     Said,
     files_of,
@@ -107,7 +109,7 @@ def make_scene(name: str, runs: Runs, stopped: Runs) -> Scene:
     command = {
         "train": own.train(),
         "resume": ["train", "--resume", run],
-        "overwrite": own.train(None, "--overwrite", **OTHER),
+        "overwrite": own.overwrite(),
         "report": ["report", run],
     }[name]
     said = recurra(*command)
@@ -152,11 +154,11 @@ def check_torn(scene: Scene, size: int) -> None:
     scene.check()
 
 
-def check_failed(scene: Scene, said: Said) -> None:
+def check_failed(scene: Scene, said: Said, place: Path | None = None) -> None:
     """A command whose disk failed has said so in a sentence, or did all the same."""
     TALLY[f"failed, code {said.code}"] += 1
     if said.code:
-        assert str(scene.run) in refusal(said), said
+        assert str(place or scene.run) in refusal(said), said
     scene.check()
 
 
@@ -175,8 +177,8 @@ def check_full(scene: Scene, size: int) -> None:
 def test_some_kills_lose_nothing(scenes, name):
     scene, draw = scenes[name], random.Random(1)
     number = count_calls(scene)
-    for part in range(5):
-        check_killed(scene, 1 + int(number * (part + draw.random()) / 5))
+    for part in range(4):
+        check_killed(scene, 1 + int(number * (part + draw.random()) / 4))
     for size in (50, 5000):
         check_torn(scene, size)
 
@@ -191,17 +193,22 @@ def test_some_failures_of_the_disk_are_said(scenes, name):
     check_full(scene, 5000)
 
 
-@pytest.fixture(scope="module", params=["lm", "tag", "translate"])
+# Of each kind of run how many of the calls are tried: all, or one of so many.
+ONE_OF = {"lm": 1, "tag": 3, "translate": 3}
+
+
+@pytest.fixture(scope="module", params=ONE_OF)
 def scenes_of_each(request, tmp_path_factory):
     with quick_pictures():
-        yield scenes_of(request.param, tmp_path_factory.mktemp("scenes"))
+        made = scenes_of(request.param, tmp_path_factory.mktemp("scenes"))
+        yield {name: (scene, ONE_OF[request.param]) for name, scene in made.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_a_kill_at_any_call_loses_nothing(scenes_of_each, name):
-    scene = scenes_of_each[name]
-    for number in range(1, count_calls(scene) + 1):
+    scene, one_of = scenes_of_each[name]
+    for number in range(1, count_calls(scene) + 1, one_of):
         check_killed(scene, number)
     print(name, dict(TALLY))
 
@@ -209,8 +216,9 @@ def test_a_kill_at_any_call_loses_nothing(scenes_of_each, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_a_kill_in_the_midst_of_any_file_loses_nothing(scenes_of_each, name):
-    scene, draw = scenes_of_each[name], random.Random(3)
-    for size in (*range(0, 60, 7), *sorted(int(10 ** draw.uniform(1.5, 4.7)) for _ in range(30))):
+    (scene, one_of), draw = scenes_of_each[name], random.Random(3)
+    sizes = (*range(0, 60, 7), *sorted(int(10 ** draw.uniform(1.5, 4.7)) for _ in range(30)))
+    for size in sizes[::one_of]:
         check_torn(scene, size)
         check_full(scene, size)
     print(name, dict(TALLY))
@@ -219,8 +227,8 @@ def test_a_kill_in_the_midst_of_any_file_loses_nothing(scenes_of_each, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_a_disk_that_fails_at_any_call_is_said(scenes_of_each, name):
-    scene, draw = scenes_of_each[name], random.Random(4)
-    for number in range(1, count_calls(scene) + 1):
+    (scene, one_of), draw = scenes_of_each[name], random.Random(4)
+    for number in range(1, count_calls(scene) + 1, one_of):
         error, once = draw.choice(
             [
                 (errno.ENOSPC, False),
@@ -232,6 +240,60 @@ def test_a_disk_that_fails_at_any_call_is_said(scenes_of_each, name):
         )
         check_failing(scene, number, error, once=once)
     print(name, dict(TALLY))
+
+
+@pytest.mark.slow
+def test_a_kill_while_the_cache_is_written_changes_nothing(scenes, monkeypatch, tmp_path):
+    scene, cache = scenes["train"], tmp_path / "cache"
+    monkeypatch.setenv("RECURRA_CACHE", str(cache))
+
+    def prepare() -> None:
+        scene.prepare()
+        shutil.rmtree(cache, ignore_errors=True)
+
+    prepare()
+    for number in range(1, calls_of(cache, scene.work) + 1):
+        prepare()
+        TALLY["killed"] += killed_at(number, cache, scene.work).was_killed
+        scene.check()
+        prepare()
+        check_failed(scene, failing_at(number, errno.ENOSPC, cache, scene.work, once=False), cache)
+    print(dict(TALLY))
+
+
+REAL = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from interruptions import Calls
+from recurra.cli.main import main
+
+def strike(event):
+    if {killed!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise OSError(28, os.strerror(28))
+
+Calls(Path({run!r}), strike, {number!r}, from_then_on=True).watch()
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENES)
+def test_processes_of_their_own_are_interrupted_alike(scenes, name):
+    """As a person runs them: nothing was loaded before, and what comes is all that a terminal shows."""
+    scene, draw = scenes[name], random.Random(6)
+    numbers = [draw.randint(1, count_calls(scene)) for _ in range(3)]
+    for number, killed in [(number, killed) for number in numbers for killed in (True, False)]:
+        scene.prepare()
+        code = REAL.format(here=str(Path(__file__).parent), killed=killed, run=str(scene.run), number=number)
+        command = [sys.executable, "-c", code, *map(str, scene.command)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if killed:
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            scene.check()
+        else:
+            check_failed(scene, Said(done.returncode, done.stdout, done.stderr))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from interruptions import Child
-from whole_runs import KINDS, OTHER, SMALL, Runs, Said, make_runs, quick_pictures, recurra, refusal, result_of
+from whole_runs import KINDS, OTHER, Runs, Said, make_runs, quick_pictures, recurra, refusal, result_of
 
 import recurra as rc
 from recurra.errors import RunError
@@ -170,7 +170,7 @@ class Meanwhile(Listener):
 
 def test_of_two_threads_one_trains(runs, wanted):
     out = runs.folder / "threads"
-    asked = SMALL | runs.kind.options | runs.data
+    asked = runs.kind.options | runs.data
     meanwhile = Meanwhile(
         4,
         [

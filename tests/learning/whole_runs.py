@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from recurra.cli.main import main
 from recurra.errors import Interrupted
 from recurra.runs import RunFolder
 from recurra.tasks import registry
-from recurra.training import Listener
+from recurra.training import Listener, Trainer
 
 CLOCK = ("elapsed_s", "tokens_per_s", "metrics_size")
 SMALL = {
@@ -49,38 +49,51 @@ def translated(folder: Path, n: int, name: str) -> dict[str, Path]:
     return {"data": folder / f"{name}.a", "target": folder / f"{name}.b"}
 
 
+# What a second training is asked for, so that it differs from the first.
+OTHER = {"hidden_size": 5, "max_steps": 2, "validate_every": 2}
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of run.
 
     `write(folder, n, name)` writes n rows and returns the options that name them; `uses` are commands of this
-    task alone; a run that `stops` is stopped after so many steps.
+    task alone. A run that `stops` is stopped after so many steps, after 0 once it has begun; one that is
+    `copied` has no checkpoint.
     """
 
     task: str
     write: Callable[[Path, int, str], dict[str, Path]]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any]
     typed: str = "the c\n"
     uses: dict[str, list[object]] = field(default_factory=dict)
     stops: int | None = None
+    copied: bool = False
+    other: dict[str, Any] = field(default_factory=lambda: OTHER)
 
 
 LM = Kind(
     "lm",
     text,
-    {"segment_length": 12},
+    SMALL | {"segment_length": 12},
     uses={"sample": ["--prime", "the c", "--length", 20, "--seed", 3], "score": []},
 )
+TAG = Kind("tag", tagged, SMALL | {"word_size": 5}, "go to oslo\nstay\n")
 KINDS = {
     "lm": LM,
-    "tag": Kind("tag", tagged, {"word_size": 5}, "go to oslo\nstay\n"),
+    "tag": TAG,
     "translate": Kind(
-        "translate", translated, {"unit": "char", "vocabulary": "separate"}, "ab 3\n", {"translate": []}
+        "translate",
+        translated,
+        SMALL | {"unit": "char", "vocabulary": "separate"},
+        "ab 3\n",
+        {"translate": []},
     ),
-    "stopped lm": Kind("lm", text, LM.options, uses=LM.uses, stops=4),
+    "stopped lm": replace(LM, stops=4),
+    "begun tag": replace(TAG, stops=0),
+    "copied tag": replace(TAG, copied=True),
+    "ngram": Kind("lm", text, {"model": "ngram", "order": 3}, uses=LM.uses, other={"order": 2}),
 }
-# What a second training is asked for, so that it differs from the first.
-OTHER = {"hidden_size": 5, "max_steps": 2, "validate_every": 2}
 
 
 class Said(NamedTuple):
@@ -144,7 +157,7 @@ def without_clock(record: dict[str, Any]) -> dict[str, Any]:
 def result_of(run: Path) -> dict[str, Any]:
     """All that two like trainings have in common: weights, checkpoint, metrics and artefacts."""
     folder = RunFolder(run)
-    state, tensors = folder.checkpoints.load()
+    state, tensors = folder.checkpoints.load() if folder.checkpoints.exists() else ({"place": {}}, {})
     settings = folder.read_settings()
     return {
         "weights": plain(folder.read_weights()),
@@ -180,6 +193,10 @@ class _Stop(Listener):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def stop_at_once(*_: object, **__: object) -> None:
+    raise Interrupted("stopped", signal.SIGINT)
+
+
 @dataclass(frozen=True)
 class Runs:
     """Data of one kind in `folder`, a run in `whole` that nothing may change, and `run`, where copies come to
@@ -205,9 +222,13 @@ class Runs:
         shutil.copytree(self.whole, self.run)
         return self.run
 
+    def overwrite(self) -> list[object]:
+        """The command that begins a second training, over a run."""
+        return self.train(None, "--overwrite", **self.kind.other)
+
     def train(self, out: Path | None = None, *more: object, **options: Any) -> list[object]:
         """The command that trains."""
-        asked = SMALL | self.kind.options | self.data | options
+        asked = self.kind.options | self.data | options
         return ["train", self.kind.task, "-o", out or self.run, *flags(asked), *more]
 
     def uses(self) -> dict[str, list[object]]:
@@ -250,14 +271,26 @@ class Runs:
 def make_runs(folder: Path, kind: Kind) -> Runs:
     """Data, and a run trained on them."""
     runs = Runs(kind, folder, kind.write(folder, 40, "rows"), kind.write(folder, 20, "other"))
-    if kind.stops is None:
+    facade, asked = registry.get(kind.task).model, kind.options | runs.data
+    if kind.stops == 0:
+        with patched(Trainer, "fit", stop_at_once), pytest.raises(Interrupted):
+            facade.train(out=runs.whole, **asked)
+    elif kind.stops is not None:
+        with pytest.raises(Interrupted):
+            facade.train(out=runs.whole, listeners=[_Stop(kind.stops)], **asked)
+    elif kind.copied:
+        facade.train(out=folder / "trained", **asked).save(runs.whole)
+    else:
         said = recurra(*runs.train(runs.whole))
         assert said.code == 0, said
-        return runs
-    facade, asked = registry.get(kind.task).model, SMALL | kind.options | runs.data
-    with pytest.raises(Interrupted):
-        facade.train(out=runs.whole, listeners=[_Stop(kind.stops)], **asked)
     return runs
+
+
+@contextmanager
+def patched(owner: object, name: str, value: object) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(owner, name, value)
+        yield
 
 
 @contextmanager

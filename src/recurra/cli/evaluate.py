@@ -27,9 +27,9 @@ def evaluate(
 
     Files are read as those that were trained on, unless the options of reading say otherwise.
     """
+    from recurra.data.examples import rows_told
     from recurra.plain import json_line
     from recurra.tasks.model import load
-    from recurra.tasks.telling import rows_told
 
     check_options(run, "evaluation", options)
     model = load(run)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError
 
+_TOLD = 3  # rows of which something is said
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -94,3 +96,14 @@ def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ..
     if not words:
         raise BadRow(f"{what} is empty")
     return tuple(words)
+
+
+def rows_told(sentences: Sequence[str], what: str) -> Iterator[str]:
+    """How many rows there is something to be said of, and of the first ones what."""
+    if not sentences:
+        return
+    yield f"{len(sentences):,} rows {what}:"
+    for sentence in sentences[:_TOLD]:
+        yield f"  {sentence}"
+    if len(sentences) > _TOLD:
+        yield f"  and {len(sentences) - _TOLD:,} more"

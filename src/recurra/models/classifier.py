@@ -1,5 +1,8 @@
 """A label for a whole sequence, or for two."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from recurra.layers.pooling import pool_steps
 from recurra.models.sequence_encoder import Encoded, SequenceReader
 from recurra.models.tagger import ABSENT, LabelLoss
 from recurra.models.word_input import InputSizes
+from recurra.text import Vocabulary
 
 
 class Pooled(nn.Module):
@@ -144,3 +148,15 @@ def summed_loss(logits: Tensor, label: Tensor | None, weights: Tensor | None, sm
     return F.cross_entropy(
         logits, label, weights, reduction="sum", label_smoothing=smoothing, ignore_index=ABSENT
     )
+
+
+def balanced_weights(labels: Iterable[str], names: Vocabulary) -> Tensor:
+    """A weight for each label, inverse to how often it occurs; 1 on the mean over what occurs.
+
+        w_k = N / (K n_k)
+
+    Shapes: result (K,).
+    """
+    counts = Counter(labels)
+    total = sum(counts.values())
+    return torch.tensor([total / (len(names) * max(1, counts[name])) for name in names.symbols])

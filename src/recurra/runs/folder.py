@@ -220,6 +220,19 @@ class RunFolder:
         """
         artefacts.check(self.path, self.read_settings().get("artefacts", {}))
 
+    def has_artefacts_of(self, save: Callable[[Path], None]) -> bool:
+        """Whether `save`, as `begin` takes it, writes the artefacts that run.toml lists, if it lists any.
+
+        Raises: StorageError if it cannot.
+        """
+        listed = self.read_settings().get("artefacts")
+        try:
+            with artefacts.aside(self.path) as aside:
+                save(aside)
+                return listed in (None, artefacts.sums_of(aside))
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
     @property
     def begun_only(self) -> bool:
         """Whether the run was stopped before its first checkpoint: it starts with its first step."""

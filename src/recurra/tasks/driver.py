@@ -163,11 +163,13 @@ def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
 
 def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     """The corpus of a run that was stopped before its first checkpoint, and so begins once more."""
+    run.check_artefacts()
     corpus = task.read(config)
-    if _facts_of(corpus) != run.read_settings()["data"]:
+    same = run.has_artefacts_of(partial(_save_artefacts, task, corpus))
+    if not same or _facts_of(corpus) != run.read_settings()["data"]:
         raise RunError(
-            f"{run.path}: its data have changed since it began; put them back, or begin anew with "
-            "--overwrite."
+            f"{run.path}: its data, or what is learnt of them, have changed since it began; put them back, "
+            "or begin anew with --overwrite."
         )
     return corpus
 

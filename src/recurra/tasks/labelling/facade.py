@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 
 from recurra.config import ReaderPart, build_config
-from recurra.data.examples import BadRows, Example
+from recurra.data.examples import BadRows, Example, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of_name, read_unlabelled
 from recurra.errors import ConfigError, DataError
@@ -24,7 +24,6 @@ from recurra.tasks.labelling.report import page_of, table_lines
 from recurra.tasks.labelling.symbols import Symbols
 from recurra.tasks.model import Answer as ModelAnswer
 from recurra.tasks.model import Evaluation, Model, Page, ignored
-from recurra.tasks.telling import rows_told
 from recurra.text.words import Word, placed, words_of
 
 _AT_ONCE = 64  # lines that are predicted together

@@ -1,6 +1,5 @@
 """The network that a labelling configuration names, over the symbols of its rows."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 import torch
@@ -10,13 +9,13 @@ from recurra.data.examples import Example
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError
 from recurra.layers import Constraints
-from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.classifier import ClassifierNetwork, PairNetwork, balanced_weights
 from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.symbols import Symbols
-from recurra.text import Vocabulary, bio_rules
+from recurra.text import bio_rules
 
 
 def build_network(
@@ -119,15 +118,3 @@ def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVect
     with torch.no_grad():
         given = torch.from_numpy(vectors.vectors)
         embedding.weight[ids] = given * (embedding.weight.std() / given.std().clamp(min=1e-8))
-
-
-def balanced_weights(labels: Iterable[str], names: Vocabulary) -> Tensor:
-    """A weight for each label, inverse to how often it occurs; 1 on the mean over what occurs.
-
-        w_k = N / (K n_k)
-
-    Shapes: result (K,).
-    """
-    counts = Counter(labels)
-    total = sum(counts.values())
-    return torch.tensor([total / (len(names) * max(1, counts[name])) for name in names.symbols])

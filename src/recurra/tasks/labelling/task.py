@@ -6,7 +6,7 @@ from typing import Any
 
 from recurra.config import Part
 from recurra.data.batches import SequenceBatch
-from recurra.data.examples import BadRows, Example, conversations
+from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
@@ -30,7 +30,6 @@ from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.symbols import Symbols, load_symbols, save_symbols
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
 from recurra.tasks.task import Known, Setup
-from recurra.tasks.telling import rows_told
 from recurra.training.rows import RowFeed
 
 

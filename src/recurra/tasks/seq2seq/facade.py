@@ -13,15 +13,7 @@ from recurra.data.readers.pictures import Pictures, read_pictures
 from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.pair_model import Answer, AttentionMap, PairModel
 
-__all__ = [
-    "Answer",
-    "AttentionMap",
-    "Captioner",
-    "ChatBot",
-    "Conversation",
-    "PairModel",
-    "Translator",
-]
+__all__ = ["Answer", "AttentionMap", "Captioner", "ChatBot", "Conversation", "PairModel", "Translator"]
 
 
 class Translator(PairModel):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra.data.examples import BadRows
+from recurra.data.examples import BadRows, rows_told
 from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
@@ -18,7 +18,6 @@ from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
 from recurra.tasks.task import Setup
-from recurra.tasks.telling import rows_told
 from recurra.training.rows import RowFeed
 
 
