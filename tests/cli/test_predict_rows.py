@@ -90,7 +90,8 @@ def test_text_of_any_other_name_is_lines(folder, tmp_path):
     lines.write_text("so fine\n\nhow dull\n")
     told = say("predict", folder / "texts", lines)
     assert (len(told), told[1]) == (3, "")  # nothing is said of nothing
-    assert json.loads(say("predict", folder / "texts", lines, "--json")[1]) == {"text": ""}
+    empty = json.loads(say("predict", folder / "texts", lines, "--json")[1])
+    assert empty == {"text": "", "label": None, "probabilities": {}}
     assert "lines.txt:2: is a blank line" in refusal(
         "predict", folder / "texts", lines, "--format", "label-text"
     )

@@ -29,6 +29,7 @@ class Case:
     other: dict[str, Any] = field(default_factory=lambda: {"hidden_size": 6})
     beside: str | None = None  # the option of `evaluate` that names a second file
     resumable: bool = True
+    empty: str = "\n"  # a line that says nothing
 
     @property
     def all_options(self) -> dict[str, Any]:
@@ -100,7 +101,7 @@ CASES = {
     ),
     "tag": Case("tag", rc.Tagger, tagged, ask="go to oslo\n"),
     "classify": Case("classify", rc.Classifier, labelled, ask="good film\n"),
-    "pair": Case("pair", rc.PairClassifier, paired, ask="good 1\tbad 1\n"),
+    "pair": Case("pair", rc.PairClassifier, paired, ask="good 1\tbad 1\n", empty="\t\n"),
     "translate": Case(
         "translate", rc.Translator, translated, {"unit": "char", "vocabulary": "separate"}, "ab 1\n",
         {"vocabulary": "joint", "hidden_size": 6}, beside="target",

@@ -271,6 +271,9 @@ def test_without_its_data_a_run_is_used_all_the_same(trained, tmp_path):
     gone = recurra("evaluate", away / "run")
     assert str(files["data"]) in str(gone.exception), gone.output
     assert "put it back, or name another file with --data" in str(gone.exception)
+    if case.resumable:
+        gone = recurra("train", "--resume", away / "run")
+        assert f"part of {away / 'run'} is read from it; put it back" in str(gone.exception)
     other = tmp_path / "other"
     other.mkdir()
     others = case.write(other, ROWS - 10)
@@ -292,10 +295,11 @@ def strict(text: str) -> Any:
 
 def test_json_is_strict_and_of_one_shape(trained):
     file, lines = asked(trained.case, trained.folder)
-    said = recurra("predict", trained.run, file, "--json", input=lines)
+    between = None if lines is None else lines.splitlines(keepends=True)[0] + trained.case.empty + lines
+    said = recurra("predict", trained.run, file, "--json", input=between)
     assert said.exit_code == 0, said.output
     answers = [strict(line) for line in said.stdout.splitlines()]
-    assert len(answers) == (3 if lines else ROWS)
+    assert len(answers) == (5 if lines else ROWS)
     assert all(isinstance(one, dict) and one.keys() == answers[0].keys() for one in answers)
     assert isinstance(strict(recurra("evaluate", trained.run, "--json").stdout), dict)
     for line in (trained.run / "metrics.jsonl").read_text().splitlines():
@@ -318,6 +322,13 @@ def test_a_saved_copy_answers_the_same(trained, tmp_path):
     assert answers[0] == answers[1]
     with pytest.raises(RunError, match="holds a run already"):
         model.save(tmp_path / "copy")
+
+
+def test_a_loaded_model_does_not_take_another_runs_rows_for_its_own(trained, copied):
+    model = trained.case.facade.load(copied)
+    assert train(trained.case, copied, trained.files, "--overwrite", **trained.case.other).exit_code == 0
+    with pytest.raises(RunError, match="was overwritten since this model was loaded; load it again"):
+        model.evaluate()
 
 
 def bad_files(folder: Path, good: dict[str, Path]) -> dict[str, list[Any]]:

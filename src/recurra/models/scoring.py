@@ -9,7 +9,9 @@ import torch
 
 from recurra.errors import ConfigError
 from recurra.metrics import exp_or_infinite, mixture_losses
-from recurra.models import NextSymbolNetwork, NGramNetwork
+from recurra.models.evaluating import evaluating
+from recurra.models.next_symbol import NextSymbolNetwork
+from recurra.models.ngram import NGramNetwork
 from recurra.text import Tokenizer
 
 
@@ -69,8 +71,7 @@ def _score_batch(
         targets[row, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
         inputs[row, 1 : len(ids)] = targets[row, : len(ids) - 1] if ids else targets[row, :0]
     lengths = torch.tensor([len(ids) for ids in encoded])
-    network.eval()
-    with torch.no_grad():
+    with evaluating(network):
         losses, _ = network.token_losses(inputs.to(device), targets.to(device), lengths=lengths)
     unk = tokenizer.vocabulary.unk_id
     return [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recurra.errors import RunError
 from recurra.files import write_text
+from recurra.plain import json_line
 from recurra.runs.folder import RunFolder
 
 SPLIT = "split.json"
@@ -14,7 +15,7 @@ SPLIT = "split.json"
 def write_split(path: Path, split: Mapping[str, Sequence[int]]) -> None:
     """Write the indices of each part; no file where no part was cut from the data."""
     if split:
-        write_text(path, json.dumps({part: list(rows) for part, rows in split.items()}) + "\n")
+        write_text(path, json_line({part: list(rows) for part, rows in split.items()}) + "\n")
 
 
 def read_split(run: RunFolder) -> dict[str, list[int]] | None:

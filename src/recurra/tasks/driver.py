@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from lightning_fabric import Fabric
 
 from recurra.config import TaskConfig, build_config, without_none
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, DataError, RunError
 from recurra.plain import finite
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
@@ -26,6 +26,7 @@ from recurra.training import Listener, Outcome, make_fabric, named_memory_faults
 T = TypeVar("T")
 # Called once everything is built, before the first update.
 OnReady = Callable[[Fitting, Any], None]
+PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 LAST = {"final": "valid", "test": "test"}
 """The kinds of last records in metrics.jsonl, and the parts of the data that they are of."""
 
@@ -157,8 +158,21 @@ def _facts_of(corpus: Corpus) -> dict[str, Any]:
     return without_none(finite(corpus.facts()))
 
 
+def check_there(run: RunFolder, known: Known, part: str, remedy: str) -> None:
+    """Refuse a part of a run's data whose file is gone. Raises: DataError naming the file and the run."""
+    path = str(known.facts[part]["path"])
+    if not path.startswith("hub:") and not Path(path).exists():
+        raise DataError(
+            f"{path}: is not there, and the {PART_NAMES[part]} part of {run.path} is read from it; put it "
+            f"back, or {remedy}."
+        )
+
+
 def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
-    return task.read_again(config, symbols_of(task, run), known_of(run))
+    known = known_of(run)
+    for part in known.facts.keys() & PART_NAMES.keys():
+        check_there(run, known, part, "train a new run on other data")
+    return task.read_again(config, symbols_of(task, run), known)
 
 
 def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, overload
 
 from recurra.data.inputs import Input
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
 from recurra.reports import Sample, Table, write_report
@@ -20,7 +20,6 @@ ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
 """The kinds of last records in metrics.jsonl, and what the part that they are of is called."""
 _NOT_MEASURED = "not measured: training has not ended, or metrics.jsonl has lost its last lines"
-PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 
 
 def ignored(sentence: str) -> None:
@@ -73,6 +72,7 @@ class Model:
     def __init__(self, network: Any, symbols: Any, config: Any, run: RunFolder | None = None) -> None:
         self.network = ready_for_use(network)
         self.symbols, self.config, self.run = symbols, config, run
+        self._settings = None if run is None or not run.settings.exists() else run.read_settings()
 
     def __repr__(self) -> str:
         return described(self)
@@ -159,14 +159,11 @@ class Model:
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no data of its own; name a file.")
         known = driver.known_of(self.run)
+        if self._settings not in (None, self.run.read_settings()):
+            raise RunError(f"{self.run.path}: was overwritten since this model was loaded; load it again.")
         if part not in known.facts:
             raise ConfigError(f"{self.run.path}: keeps no part {part!r} of its data; name a file.")
-        path = str(known.facts[part]["path"])
-        if not path.startswith("hub:") and not Path(path).exists():
-            raise DataError(
-                f"{path}: is not there, and the {PART_NAMES.get(part, part)} part of {self.run.path} is read "
-                "from it; put it back, or name another file with --data."
-            )
+        driver.check_there(self.run, known, part, "name another file with --data")
         return known
 
     def evaluation(self, data: Path | None, options: Any) -> Evaluation:

@@ -48,6 +48,7 @@ class Answer:
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
     spans: bool = False  # whether there could be entities
     place: str = ""
+    labelled: bool = False  # whether words have labels
 
     @property
     def confidence(self) -> float:
@@ -65,7 +66,7 @@ class Answer:
         """As plain values, for JSON."""
         found: dict[str, Any] = {"place": self.place} if self.place else {}
         found["text"] = self.text
-        if self.words or self.spans:
+        if self.labelled:
             found["words"] = [_plain(word) for word in self.words]
         if self.spans:
             found["entities"] = [_plain(entity) for entity in self.entities]
@@ -126,8 +127,8 @@ def _line(labels: Sequence[str] | None, label: str | None) -> str:
 def _of_whole(said: Answer | Prediction) -> dict[str, Any]:
     """The label of the whole and the n best sequences of labels, as plain values."""
     found: dict[str, Any] = {}
-    if said.label is not None:
-        shares = {label: _rounded(share) for label, share in (said.probabilities or {}).items()}
+    if said.probabilities is not None:  # empty for a text of nothing, of which nothing is said
+        shares = {label: _rounded(share) for label, share in said.probabilities.items()}
         found |= {"label": said.label, "probabilities": shares}
     if said.paths:
         found["n_best"] = [
@@ -165,4 +166,5 @@ def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -
             )
             for kind, first, last in spans_of(said.labels)
         )
-    return Answer(text, labelled, entities, said.label, said.probabilities, said.paths, spans)
+    whole = (said.label, said.probabilities, said.paths)
+    return Answer(text, labelled, entities, *whole, spans=spans, labelled=True)

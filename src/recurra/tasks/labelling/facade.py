@@ -210,7 +210,7 @@ class Labeller(Model):
             said = self.predict_rows(rows, n_best=n_best)
             for text, row, found, one in zip(some, rows, words, said, strict=True):
                 if not row.words and not row.second:
-                    one = Prediction(labels=one.labels)  # nothing is said of nothing
+                    one = replace(one, label=None, probabilities=one.probabilities and {})  # nothing
                 yield answer(_joined(text), found, one, spans=self.symbols.spans)
 
     def _words(self, text: Any) -> list[Word]:

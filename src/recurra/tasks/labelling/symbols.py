@@ -7,6 +7,7 @@ from typing import Any
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
+from recurra.plain import json_text
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 
@@ -38,7 +39,7 @@ def save_symbols(folder: Path, symbols: Symbols) -> None:
         "vector_shape": symbols.vector_shape,
         "in_turns": symbols.in_turns,
     }
-    write_text(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_text(folder / "labels.json", json_text(content) + "\n")
 
 
 def load_symbols(folder: Path) -> Symbols:

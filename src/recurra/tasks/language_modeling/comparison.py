@@ -14,13 +14,12 @@ from recurra.config import build_config
 from recurra.data import TextSource
 from recurra.errors import ConfigError
 from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
-from recurra.models import NGramNetwork
+from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.models.open_vocabulary import spelling_nats
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, encode
 from recurra.tasks.language_modeling.evaluation import losses_of_text
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.networks import build_network
 
 EQUAL_CELLS = ("rnn", "gru", "lstm")
 _MOST_UNITS = 1 << 14
@@ -165,9 +164,9 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
 
 
 def count_parameters(config: LanguageModelConfig, vocabulary_size: int) -> int:
-    """How many numbers the configured network learns, tied ones once."""
+    """How many numbers the configured recurrent network learns, tied ones once."""
     with torch.device("meta"):
-        network = build_network(vocabulary_size, config)
+        network = LanguageModelNetwork(vocabulary_size, config)
     return sum(weight.numel() for weight in network.parameters())
 
 

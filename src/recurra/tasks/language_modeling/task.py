@@ -9,7 +9,7 @@ from torch import nn
 
 from recurra.errors import DataError, RunError
 from recurra.metrics import LikelihoodFigures
-from recurra.models import NextSymbolNetwork, NGramNetwork
+from recurra.models import LanguageModelNetwork, NextSymbolNetwork, NGramNetwork, WindowNetwork
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import (
@@ -24,7 +24,6 @@ from recurra.tasks.language_modeling.corpus import (
 from recurra.tasks.language_modeling.counting import Counting, read_counts, start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.tasks.language_modeling.networks import build_network
 from recurra.tasks.language_modeling.objective import LanguageModelObjective
 from recurra.tasks.task import Fitting, Known, Setup, Task
 from recurra.text import Tokenizer, load_tokenizer
@@ -69,7 +68,9 @@ class LanguageModeling(Task):
         self, config: LanguageModelConfig, symbols: Tokenizer, corpus: LanguageModelCorpus | None = None
     ) -> NextSymbolNetwork:
         """A network with its first weights."""
-        return build_network(symbols.vocabulary_size, config)
+        if config.model == "feed-forward":
+            return WindowNetwork(symbols.vocabulary_size, config, config)
+        return LanguageModelNetwork(symbols.vocabulary_size, config)
 
     def setup(
         self,

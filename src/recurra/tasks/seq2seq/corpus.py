@@ -1,7 +1,7 @@
 """The pairs that a task is trained on: read, checked, split, and what their symbols are."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,12 @@ def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadR
     return read_pairs(data, beside, config, bad, memory_turns=turns)
 
 
-def filled(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """Pairs whose sides both say something."""
-    for pair in pairs:
-        if any(pair.targets) and (pair.vectors is not None or any(pair.source)):
-            yield pair
+def filled(pairs: Iterable[Pair], path: str | Path) -> list[Pair]:
+    """Pairs whose sides both say something. Raises: DataError if there are none."""
+    found = [pair for pair in pairs if any(pair.targets) and (pair.vectors is not None or any(pair.source))]
+    if not found:
+        raise DataError(f"{path}: has no pair with both sides; check the files.")
+    return found
 
 
 def check_shapes(pairs: Iterable[Pair], shape: tuple[int, ...]) -> None:

@@ -14,7 +14,7 @@ from recurra.data.examples import BadRows
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.decoding import Hypothesis, LogitsTransform, chain, temperature, top_k, top_p
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
@@ -135,9 +135,7 @@ class PairModel(Model):
             return held_out
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         beside = None if target is None else Path(target)
-        pairs = list(filled(read_files(self.config, Path(data), beside, bad)))
-        if not pairs:
-            raise DataError(f"{data}: has no pair with both sides; check the files.")
+        pairs = filled(read_files(self.config, Path(data), beside, bad), data)
         self.check_shapes(pairs)
         return pairs
 

@@ -31,10 +31,8 @@ class SequenceToSequence(RowTask):
         every = read_part(config, part, bad)
         if every is None:
             return None
-        pairs = list(filled(every))
+        pairs = filled(every, getattr(config, part))
         bad.empty += len(every) - len(pairs)
-        if not pairs:
-            raise DataError(f"{getattr(config, part)}: has no pair with both sides; check the files.")
         return pairs
 
     def groups(self, config: Seq2SeqConfig, rows: Sequence[Pair]) -> list[list[int]]:
