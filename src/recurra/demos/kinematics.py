@@ -5,6 +5,7 @@ and the question how much of what it writes it has merely learnt by heart.
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def run(
     console = console or Console()
     RunFolder.check_free(out, overwrite=overwrite)
     problems = out.with_name(out.name + ".txt")
-    write_corpus(problems, PROBLEMS, seed)
+    held = RunFolder(out).locked() if overwrite and (out / "run.toml").exists() else nullcontext()
+    with held:  # a training that goes on there reads these problems
+        write_corpus(problems, PROBLEMS, seed)
     console.print(f"{PROBLEMS:,} kinematics problems, physically right, written to {problems}")
     sampler = _Sampler(console)
     corpora: list[LanguageModelCorpus] = []
@@ -114,13 +117,14 @@ def run(
         "bits per character": f"{validation.bits_per_character:.3f}",
         "training time": f"{result.outcome.elapsed_s:.0f} s",
     }
-    report = write_report(
-        RunFolder.open(out),
-        title="Learning to write kinematics problems",
-        unit="character",
-        figures=figures,
-        samples=sampler.samples,
-    )
+    with RunFolder(out).locked():
+        report = write_report(
+            RunFolder.open(out),
+            title="Learning to write kinematics problems",
+            unit="character",
+            figures=figures,
+            samples=sampler.samples,
+        )
     _tell_end(console, figures, report, out)
     return DemoResult(out, report, validation.perplexity, ngram_perplexity, tuple(sampler.samples))
 

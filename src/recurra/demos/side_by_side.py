@@ -14,6 +14,7 @@ from recurra.errors import RunError
 from recurra.inspection import gradient_times_input, occlusion
 from recurra.models.classifier import ClassifierNetwork
 from recurra.models.tagger import TaggerNetwork
+from recurra.runs import RunFolder
 from recurra.tasks.labelling.facade import Labeller
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import Prediction
@@ -22,10 +23,14 @@ from recurra.tasks.labelling.predicting import Prediction
 def claim_folder(folder: Path, *, overwrite: bool) -> None:
     """Make a folder for a demo's runs.
 
-    Raises: RunError if it is there and holds anything, unless that may be written over.
+    Raises: RunError if it is there and holds anything, unless that may be written over, and no process writes
+    to a run in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise RunError(f"{folder}: is there; choose another folder with -o, or begin anew with --overwrite.")
+    for run in folder.glob("*/run.toml"):
+        with RunFolder(run.parent).locked():
+            pass
     folder.mkdir(parents=True, exist_ok=True)
 
 
