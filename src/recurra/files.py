@@ -22,8 +22,14 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A folder where a file belongs, or a file where a folder does.
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 SUMS = "SHA256SUMS"
+HUB = "hub:"
 _SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[^/\n]+)")
 _ASIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
+
+
+def is_of_hub(name: str) -> bool:
+    """Whether a name is of a public data set of a hub, and of no file."""
+    return name.startswith(HUB)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:

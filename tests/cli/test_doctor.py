@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import recurra as rc
-from recurra.cli import doctor
+from recurra import installation
 from recurra.cli.main import app
 from recurra.kernels import native
 
@@ -43,7 +43,7 @@ def test_it_tells_of_the_installation():
 
 def test_a_missing_compiler_is_named_with_what_to_type(tmp_path, monkeypatch):
     with_programs(tmp_path, monkeypatch, **{"apt-get": "true", "g++": "exit 1"})
-    compiler, kernels = doctor._missing_for_kernels(ABSENT)
+    compiler, kernels = installation._missing_for_kernels(ABSENT)
     assert compiler.what == "a C++17 compiler"
     assert compiler.remedy == "apt-get install g++"
     assert kernels.what == "the native kernels"
@@ -53,19 +53,19 @@ def test_a_missing_compiler_is_named_with_what_to_type(tmp_path, monkeypatch):
 
 def test_missing_headers_are_named_with_what_to_type(tmp_path, monkeypatch):
     with_programs(tmp_path, monkeypatch, dnf="true", **{"c++": "echo c++ 12.2.0"})
-    monkeypatch.setattr(doctor.sysconfig, "get_path", lambda name: str(tmp_path / name))
-    headers, _ = doctor._missing_for_kernels(ABSENT)
+    monkeypatch.setattr(installation.sysconfig, "get_path", lambda name: str(tmp_path / name))
+    headers, _ = installation._missing_for_kernels(ABSENT)
     assert headers.what == "Python.h"
     assert headers.remedy == "dnf install python3-devel"
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "Python.h").touch()
-    assert [each.what for each in doctor._missing_for_kernels(ABSENT)] == ["the native kernels"]
+    assert [each.what for each in installation._missing_for_kernels(ABSENT)] == ["the native kernels"]
 
 
 @pytest.mark.parametrize("native_kernels", ["available (avx2)", "RECURRA_NO_NATIVE=1 is set"])
 def test_nothing_is_missing_where_the_kernels_are_there_or_not_wanted(native_kernels, tmp_path, monkeypatch):
     with_programs(tmp_path, monkeypatch)
-    assert doctor._missing_for_kernels(native_kernels) == []
+    assert installation._missing_for_kernels(native_kernels) == []
 
 
 def test_missing_packages_are_named_by_extra(monkeypatch):
@@ -77,7 +77,7 @@ def test_missing_packages_are_named_by_extra(monkeypatch):
         "not-there-either; extra == 'dev'",
         "recurra[music]; extra == 'dev'",
     ]
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: requirements)
+    monkeypatch.setattr(installation.metadata, "requires", lambda name: requirements)
     facts = json.loads(say("--json"))
     assert facts["extras"] == "music"
     assert [(each["what"], each["remedy"]) for each in facts["missing"] if "kernels" not in each["what"]] == [
@@ -89,9 +89,9 @@ def test_missing_packages_are_named_by_extra(monkeypatch):
 
 def test_it_runs_where_recurra_is_not_installed(monkeypatch):
     def absent(name):
-        raise doctor.metadata.PackageNotFoundError(name)
+        raise installation.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor.metadata, "requires", absent)
+    monkeypatch.setattr(installation.metadata, "requires", absent)
     assert json.loads(say("--json"))["extras"] == "none installed"
 
 

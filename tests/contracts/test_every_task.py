@@ -15,9 +15,9 @@ from every_task import CASES, Case
 from typer.testing import CliRunner
 
 from recurra.cli.main import app, main
-from recurra.errors import Interrupted, RunError
+from recurra.errors import DataError, Interrupted, RunError
 from recurra.runs import RunFolder
-from recurra.tasks import driver, registry, rows
+from recurra.tasks import driver, registry, repeats, rows
 from recurra.training import Listener
 
 HERE = Path(__file__).resolve().parent
@@ -286,6 +286,63 @@ def test_without_its_data_a_run_is_used_all_the_same(trained, tmp_path):
     assert recurra("report", away / "run").exit_code == 0
 
 
+def test_a_second_file_that_is_gone_is_named(trained, tmp_path):
+    case = trained.case
+    if case.beside is None:
+        return
+    files = case.write(tmp_path, ROWS)
+    assert train(case, tmp_path / "run", files).exit_code == 0
+    files[case.beside].unlink()
+    for command in (["evaluate"], ["train", "--resume"]):
+        gone = str(recurra(*command, tmp_path / "run").exception)
+        assert gone.startswith(f"{files[case.beside]}: is not there"), gone
+        assert f"part of {tmp_path / 'run'} is read from it; put it back" in gone
+
+
+def test_fewer_folds_over_more_leave_nothing_of_those(tmp_path):
+    case, out = CASES["classify"], tmp_path / "runs"
+    files = case.write(tmp_path, ROWS)
+    more = train(case, out, files, epochs=1, folds=3, seeds=2)
+    assert more.exit_code == 0, more.output
+    (out / "mine").mkdir()
+    (out / "fold-3-seed-1" / "mine.txt").write_text("keep")
+    shutil.copytree(out / "fold-3-seed-1", out / "mine" / "fold-3")
+    refused = train(case, out, files, epochs=1, folds=2)
+    assert refused.exit_code == 0, refused.output  # other names, so nothing is in the way
+    assert (out / "fold-3-seed-2").exists()
+    refused = train(case, out, files, epochs=2, folds=2)
+    assert "holds a run with other options" in str(refused.exception)
+    done = train(case, out, files, "--overwrite", epochs=1, folds=2, hidden_size=6)
+    assert done.exit_code == 0, done.output
+    assert sorted(file.name for file in out.iterdir()) == [
+        "fold-1",
+        "fold-2",
+        "fold-3-seed-1",
+        "mine",
+        "summary.json",
+    ]
+    assert [file.name for file in (out / "fold-3-seed-1").iterdir()] == ["mine.txt"]
+    assert (out / "mine" / "fold-3" / "run.toml").exists()
+    assert json.loads((out / "summary.json").read_text())["runs"] == ["fold-1", "fold-2"]
+
+
+def test_a_summary_of_runs_that_are_gone_goes_with_the_first(tmp_path):
+    case, out = CASES["classify"], tmp_path / "runs"
+    files = case.write(tmp_path, ROWS)
+    task = registry.get(case.task)
+    options = files | case.all_options | {"epochs": 1, "seeds": 2}
+    repeats.train_repeatedly(task, task.config.build(options=options), out)
+    unusable = task.config.build(options=options | {"data": tmp_path / "missing"})
+    with pytest.raises(DataError):
+        repeats.train_repeatedly(task, unusable, out, overwrite=True)
+    assert (out / "summary.json").exists()  # nothing was overwritten yet
+    with pytest.raises(Interrupted, match="go on with it and the others by the same command without"):
+        repeats.train_repeatedly(
+            task, task.config.build(options=options), out, overwrite=True, listeners=lambda: [Noted(3)]
+        )
+    assert not (out / "summary.json").exists()
+
+
 def strict(text: str) -> Any:
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -358,8 +415,16 @@ def test_bad_input_is_one_sentence(trained, kind, tmp_path, capsys, monkeypatch)
     assert len(error.splitlines()) == 1, error
     assert str(bad) in error
     assert not (tmp_path / "run").exists()
-    code, _, error = told("evaluate", trained.run, "--data", bad, capsys=capsys, monkeypatch=monkeypatch)
+    if case.resumable:  # a count has no seeds
+        repeated = train(case, tmp_path / "runs", files, seeds=2)
+        assert str(bad) in str(repeated.exception)
+        assert not (tmp_path / "runs").exists()
+    beside = ["--target", trained.files[case.beside]] if case.beside else []
+    code, _, error = told(
+        "evaluate", trained.run, "--data", bad, *beside, capsys=capsys, monkeypatch=monkeypatch
+    )
     assert (code, error.startswith("error: "), len(error.splitlines())) == (2, True, 1), error
+    assert str(bad) in error
 
 
 def test_an_option_that_the_task_does_not_have_is_named(trained, capsys, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "recurra"
 FLOORS = (
-    ("lazy", "remember", "plain", "processors", "errors", "config", "files"),
+    ("lazy", "remember", "plain", "processors", "errors", "files", "config"),
     ("cells",),
     ("kernels",),
     ("layers",),
@@ -21,7 +21,7 @@ FLOORS = (
     ("models",),
     ("decoding",),
     ("training", "embeddings", "reports"),
-    ("inspection",),
+    ("inspection", "installation"),
     ("tasks", "demos"),
     ("server", "cli"),
 )

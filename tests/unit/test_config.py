@@ -24,11 +24,11 @@ def test_all_faults_are_told_with_key_place_and_choices(tmp_path):
         build_config(LanguageModelConfig, [file], {"num_layers": 0})
     lines = sorted(str(told.value).splitlines())
     assert lines == [
-        f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn, jordan",
-        f"{file}: dropout: got 1.5, expected < 1.0",
-        f"{file}: epochs: got 'many', expected a valid integer, unable to parse string as an integer",
+        f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn, jordan.",
+        f"{file}: dropout: got 1.5, expected < 1.0.",
+        f"{file}: epochs: got 'many', expected a valid integer, unable to parse string as an integer.",
         f"{file}: hiden_size: there is no such option; did you mean hidden_size?",
-        "num_layers: got 0, expected >= 1",
+        "num_layers: got 0, expected >= 1.",
     ]
 
 

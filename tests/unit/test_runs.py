@@ -182,6 +182,18 @@ def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     assert run.begun_only
 
 
+def test_a_run_that_is_removed_leaves_what_it_did_not_write(tmp_path):
+    run = small_run(tmp_path / "run")
+    run.remove()
+    assert not run.path.exists()
+    run = small_run(tmp_path / "run")
+    (run.path / "notes.txt").write_text("keep")
+    run.remove()
+    assert files_of(run.path).keys() == {"notes.txt"}
+    with pytest.raises(RunError, match=r"is not a run \(it has no run\.toml\)"):
+        run.remove()
+
+
 def test_a_file_of_a_person_is_never_replaced(tmp_path):
     run = small_run(tmp_path / "run")
     want = content_of(run)
@@ -298,6 +310,8 @@ def test_a_run_is_held_by_one_process_which_is_named(run):
     for attempt in (run.locked(), RunFolder.claimed(run.path, overwrite=True)):
         with pytest.raises(RunError, match=want), attempt:
             pass
+    with pytest.raises(RunError, match=want):
+        run.remove()
     assert files_of(run.path) == before
     os.write(end, b"x")
     os.waitpid(child, 0)
@@ -391,7 +405,7 @@ def test_a_claim_that_comes_to_nothing_leaves_nothing(tmp_path):
 
     with pytest.raises(ValueError, match="ours"):
         begin(tmp_path / "a" / "run", fails)
-    assert not (tmp_path / "a" / "run").exists()
+    assert not (tmp_path / "a").exists()  # it was made for the run
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="ours"):
         begin(tmp_path / "empty", fails)

@@ -94,34 +94,21 @@ def _train_equal(
 ) -> list[Path]:
     """Train the three, each unless it is there already; their folders."""
     from recurra.cli.train import progress_bar
-    from recurra.errors import ConfigError
-    from recurra.runs import RunFolder
-    from recurra.tasks import driver
     from recurra.tasks.language_modeling.comparison import equal_configs
     from recurra.tasks.language_modeling.config import LanguageModelConfig
     from recurra.tasks.language_modeling.corpus import read_corpus
     from recurra.tasks.language_modeling.task import LanguageModeling
+    from recurra.tasks.repeats import train_each
 
     texts = {"data": data} | ({} if valid is None else {"valid": valid})
     config = LanguageModelConfig.build(preset, toml, texts)
     vocabulary_size = read_corpus(config).symbols.vocabulary_size
-    configs = equal_configs(config, vocabulary_size)
+    configs, task = equal_configs(config, vocabulary_size), LanguageModeling()
     for cell, own in configs.items():
-        folder = out / cell
-        if (folder / "run.toml").exists():
-            _, found = driver.task_and_config(RunFolder.open(folder))
-            if found.with_absolute_paths() != own.resolved().with_absolute_paths():
-                raise ConfigError(f"{folder}: holds a run with other options or texts; name another --out.")
-    folders, task = [], LanguageModeling()
-    for cell, own in configs.items():
-        folders.append(out / cell)
         typer.echo(f"{out / cell}: {own.num_layers} x {own.hidden_size} units", err=True)
-        listeners = [progress_bar(task, own)]
-        if not (folders[-1] / "run.toml").exists():
-            driver.train(task, own, folders[-1], listeners=listeners)
-        else:  # stopped before its end, or done
-            driver.resume(folders[-1], listeners=listeners)
-    return folders
+    for _ in train_each(task, configs, out, listeners=lambda: [progress_bar(task, config)]):
+        pass
+    return [out / cell for cell in configs]
 
 
 def _print(found: "Comparison", page: Path | None) -> None:

@@ -134,7 +134,11 @@ def _corrector(
     from recurra.tasks.model import load
 
     model = load(run, LanguageModel)
-    source = model.source_of("train") if words is None else TextSource(words.absolute())
+    source = (
+        model.source_of("train", "name a list of words with --words")
+        if words is None
+        else TextSource(words.absolute())
+    )
     return spelling.SpellingCorrector(
         count_words(source.chunks()),
         model if context else None,

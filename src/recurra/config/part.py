@@ -13,9 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from recurra.errors import ConfigError
+from recurra.files import is_of_hub
 
 _SHOWN = 200  # characters of a value that cannot be
-_ELSEWHERE = "hub:"  # begins the name of a data set that is no file
 ConfigT = TypeVar("ConfigT", bound="Part")
 
 
@@ -59,7 +59,7 @@ class Part(BaseModel):
         found = {
             name: str(Path(file).absolute())
             for name, file in files.items()
-            if file is not None and not file.startswith(_ELSEWHERE)
+            if file is not None and not is_of_hub(file)
         }
         return self.model_copy(update=found)
 
@@ -119,7 +119,7 @@ def build_config(
         return config(**values)
     except ValidationError as error:
         lines = [_fault(config, fault, where) for fault in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
+        raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines)) from error
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

@@ -27,7 +27,9 @@ def claim_folder(folder: Path, *, overwrite: bool) -> None:
     to a run in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
-        raise RunError(f"{folder}: is there; choose another folder with -o, or begin anew with --overwrite.")
+        raise RunError(
+            f"{folder}: is there; choose another folder with -o, or overwrite it with --overwrite."
+        )
     for run in folder.glob("*/run.toml"):
         with RunFolder(run.parent).locked():
             pass

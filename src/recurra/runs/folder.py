@@ -29,8 +29,7 @@ from recurra.runs.settings import is_settings, listed_artefacts, read_settings, 
 from recurra.runs.tensor_files import read_tensors, write_tensors
 
 _LOST_SETTINGS = (
-    "{}: holds a run that has lost its run.toml; restore that from a copy, or begin anew over it with "
-    "--overwrite."
+    "{}: holds a run that has lost its run.toml; restore that from a copy, or overwrite it with --overwrite."
 )
 
 
@@ -160,6 +159,24 @@ class RunFolder:
             marker.settle(sums)
         except OSError as error:
             raise storage_error(error, self.path) from error
+
+    def remove(self) -> None:
+        """Remove the run: exactly what it wrote, and the folder if it is empty then.
+
+        Raises: RunError if another process holds the run, or a folder has come in place of a file of it;
+        StorageError if it cannot be removed.
+        """
+        with self.locked():
+            marker = held_marker(self.path)
+            assert marker is not None, "it is locked"
+            try:
+                before = self._artefacts_before(marker)
+                artefacts.refuse_folders(self.path, before)
+                marker.note_beginning(dict.fromkeys(before))
+                artefacts.remove_run(self.path, before)
+                marker.remove()
+            except OSError as error:
+                raise storage_error(error, self.path) from error
 
     def _artefacts_before(self, marker: Marker) -> list[str]:
         """The artefacts of runs that were begun here before."""

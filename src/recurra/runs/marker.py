@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -71,9 +71,9 @@ class Marker:
 class HeldMarker(Marker):
     """A marker whose lock this process holds, which alone may write to it. `is_new`: it was made for this."""
 
-    def __init__(self, folder: Path, descriptor: int, *, made_folder: bool) -> None:
+    def __init__(self, folder: Path, descriptor: int, *, made: Sequence[Path]) -> None:
         super().__init__(folder)
-        self._descriptor, self._made_folder = descriptor, made_folder
+        self._descriptor, self._made = descriptor, made
         self.is_new = os.fstat(descriptor).st_size == 0
         self.holder = (os.getpid(), threading.get_ident())
 
@@ -95,13 +95,19 @@ class HeldMarker(Marker):
         self._write(lines.encode("utf-8", "surrogateescape"), len(_FIRST))
 
     def withdraw(self) -> None:
-        """Remove the marker, and the folder that was made for it, where nothing else is in it."""
+        """Remove the marker and the folders that were made for it, where nothing else is in them."""
         with suppress(OSError):
             alone = os.listdir(self.folder) == [MARKER]
             if self.is_new and (alone or not self.is_ours):
                 self.path.unlink()
-                if self._made_folder:
-                    self.folder.rmdir()
+                for made in self._made:
+                    made.rmdir()
+
+    def remove(self) -> None:
+        """Remove the marker of a run that was removed, and the folder if it is empty then."""
+        self.path.unlink()
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def release(self) -> None:
         """Let others have the lock."""
@@ -152,11 +158,11 @@ def held(folder: Path, *, make: bool = False) -> Iterator[HeldMarker]:
 def _take(folder: Path, *, make: bool) -> HeldMarker:
     """Open and lock the marker; again where whoever held it has removed it meanwhile."""
     path = folder / MARKER
-    made_folder = False
+    made: list[Path] = []  # the inner ones first
     for _ in range(_TRIES):
         if make and not folder.is_dir():
+            made = [each for each in (folder, *folder.parents) if not each.exists()]
             make_folder(folder)
-            made_folder = True
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
@@ -169,7 +175,7 @@ def _take(folder: Path, *, make: bool) -> HeldMarker:
         try:
             _lock(descriptor, folder)
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                return HeldMarker(folder, descriptor, made_folder=made_folder)
+                return HeldMarker(folder, descriptor, made=made)
         except FileNotFoundError:
             pass
         except BaseException:

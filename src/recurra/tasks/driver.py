@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 
 from recurra.config import TaskConfig, build_config, without_none
 from recurra.errors import ConfigError, DataError, RunError
+from recurra.files import is_of_hub
 from recurra.plain import finite
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
@@ -99,7 +100,7 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
             if not from_start and not run.checkpoints.exists():
                 raise RunError(
                     f"{run.checkpoints.path}: has no checkpoint to go on from (the run was copied without, "
-                    "or has lost it); restore it from a copy, or begin anew with --overwrite."
+                    "or has lost it); restore it from a copy, or train again with --overwrite."
                 )
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
@@ -158,14 +159,19 @@ def _facts_of(corpus: Corpus) -> dict[str, Any]:
     return without_none(finite(corpus.facts()))
 
 
-def check_there(run: RunFolder, known: Known, part: str, remedy: str) -> None:
-    """Refuse a part of a run's data whose file is gone. Raises: DataError naming the file and the run."""
-    path = str(known.facts[part]["path"])
-    if not path.startswith("hub:") and not Path(path).exists():
-        raise DataError(
-            f"{path}: is not there, and the {PART_NAMES[part]} part of {run.path} is read from it; put it "
-            f"back, or {remedy}."
-        )
+def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> None:
+    """Refuse a part of a run's data that has a file which is gone, with a `remedy` beside putting it back.
+
+    Raises: DataError naming the file and the run.
+    """
+    task, config = task_and_config(run)
+    cut = part == "train" or part in (known.split or ())
+    for path in (str(known.facts[part]["path"]), *task.files_beside(config, "data" if cut else part)):
+        if not is_of_hub(path) and not Path(path).exists():
+            raise DataError(
+                f"{path}: is not there, and the {PART_NAMES[part]} part of {run.path} is read from it; put "
+                f"it back{remedy and f', or {remedy}'}."
+            )
 
 
 def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
@@ -183,7 +189,7 @@ def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     if not same or _facts_of(corpus) != run.read_settings()["data"]:
         raise RunError(
             f"{run.path}: its data, or what is learnt of them, have changed since it began; put them back, "
-            "or begin anew with --overwrite."
+            "or train again with --overwrite."
         )
     return corpus
 

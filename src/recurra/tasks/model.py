@@ -154,8 +154,9 @@ class Model:
         task, config = driver.task_and_config(self.run)
         return task.read_part(config, self.symbols, known, part)
 
-    def known(self, part: str) -> Known:
-        """What the run kept of its data, a part of which is there. Raises: as `held_out`."""
+    def known(self, part: str, remedy: str = "name another file with --data") -> Known:
+        """What the run kept of its data, a part of which is there. `remedy`: what to do if it is not, beside
+        putting it back. Raises: as `held_out`."""
         if self.run is None:
             raise ConfigError("data: the model is of no run, so it has no data of its own; name a file.")
         known = driver.known_of(self.run)
@@ -163,7 +164,7 @@ class Model:
             raise RunError(f"{self.run.path}: was overwritten since this model was loaded; load it again.")
         if part not in known.facts:
             raise ConfigError(f"{self.run.path}: keeps no part {part!r} of its data; name a file.")
-        driver.check_there(self.run, known, part, "name another file with --data")
+        driver.check_there(self.run, known, part, remedy)
         return known
 
     def evaluation(self, data: Path | None, options: Any) -> Evaluation:

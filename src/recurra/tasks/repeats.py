@@ -1,9 +1,11 @@
 """Several trainings as one: a model for each fold of cross-validation, or for each of several seeds."""
 
+import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recurra.config import TaskConfig
 from recurra.errors import Interrupted, RunError
@@ -12,10 +14,11 @@ from recurra.plain import json_text
 from recurra.runs import RunFolder
 from recurra.tasks import driver
 from recurra.tasks.driver import OnReady, Result
-from recurra.tasks.task import Task
+from recurra.tasks.task import Fitting, Task
 from recurra.training import Listener
 
 SUMMARY = "summary.json"
+OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # as TaskConfig.parts names folders
 
 
 @dataclass(frozen=True)
@@ -86,36 +89,76 @@ def train_repeatedly(
 ) -> Repeats:
     """Train one model after the other into folders in `out`; those that are there go on, or are done.
 
-    `on_ready` is called before the first of them, `on_part` after each. Writes `summary.json`.
+    `on_ready` is called before the first of them, `on_part` after each. Writes `summary.json`. With
+    `overwrite` all are trained anew, and what earlier repeats left beside them is removed.
 
     Raises: RunError if a folder holds a run that was asked otherwise; as `driver.train`.
     """
     if (out / "run.toml").exists():
         raise RunError(f"{out}: holds a single run, and several are to be written; choose another folder.")
-    results = []
-    for name, part in config.parts().items():
-        folder, watchers = out / name, listeners()
-        try:
-            if (folder / "run.toml").exists() and not overwrite:
-                _check_same(folder, part)
-                result = driver.resume(folder, listeners=watchers)
-            else:
-                result = driver.train(
-                    task, part, folder, overwrite=overwrite, listeners=watchers, on_ready=on_ready
-                )
-        except Interrupted as stop:
-            again = "the same command without --overwrite" if overwrite else "the same command"
-            raise Interrupted(
-                f"stopped in {folder}, and saved; go on with it and the others by {again}", stop.signal_number
-            ) from stop
-        on_ready = None
-        results.append(result)
-        if on_part is not None:
-            on_part(name, result)
+
+    def begun(fitting: Fitting, corpus: Any) -> None:
+        if overwrite:
+            (out / SUMMARY).unlink(missing_ok=True)  # of the earlier ones, of which one is gone now
+        if on_ready is not None:
+            on_ready(fitting, corpus)
+
+    parts, results = config.parts(), []
+    try:
+        for name, result in train_each(task, parts, out, overwrite, listeners, begun):
+            results.append(result)
+            if on_part is not None:
+                on_part(name, result)
+    except Interrupted as stop:
+        folder = out / list(parts)[len(results)]
+        again = "the same command without --overwrite" if overwrite else "the same command"
+        raise Interrupted(
+            f"stopped in {folder}, and saved; go on with it and the others by {again}", stop.signal_number
+        ) from stop
     repeats = Repeats(task, tuple(results))
     if results[0].is_main_process:
+        for folder in _left_over(out, parts) if overwrite else ():
+            RunFolder(folder).remove()
         write_text(out / SUMMARY, json_text(repeats.to_dict()) + "\n")
     return repeats
+
+
+def train_each(
+    task: Task,
+    configs: Mapping[str, TaskConfig],
+    out: Path,
+    overwrite: bool = False,
+    listeners: Callable[[], Sequence[Listener]] = tuple,
+    on_ready: OnReady | None = None,
+) -> Iterator[tuple[str, Result]]:
+    """Train a model of each configuration into the folder of its name in `out`; without `overwrite` those
+    that are there go on, or are done. `on_ready` is called once.
+
+    Raises: RunError, before any work, if a folder holds a run that was asked otherwise; as `driver.train`.
+    """
+    there = {name for name in configs if (out / name / "run.toml").exists() and not overwrite}
+    for name in there:
+        _check_same(out / name, configs[name])
+    for name, config in configs.items():
+        if name in there:
+            yield name, driver.resume(out / name, listeners=listeners())
+        else:
+            yield (
+                name,
+                driver.train(
+                    task, config, out / name, overwrite=overwrite, listeners=listeners(), on_ready=on_ready
+                ),
+            )
+            on_ready = None
+
+
+def _left_over(out: Path, parts: Container[str]) -> list[Path]:
+    """The folders of runs that earlier repeats left, beside those of `parts`."""
+    return [
+        file.parent
+        for file in out.glob("*/run.toml")
+        if OF_REPEATS.fullmatch(file.parent.name) and file.parent.name not in parts
+    ]
 
 
 def _check_same(folder: Path, asked: TaskConfig) -> None:
@@ -124,4 +167,4 @@ def _check_same(folder: Path, asked: TaskConfig) -> None:
     expected = asked.resolved().with_absolute_paths()
     same = {name: getattr(found, name) for name in task.settled}
     if found.with_absolute_paths() != expected.model_copy(update=same):
-        raise RunError(f"{folder}: holds a run with other options; name another folder, or give --overwrite.")
+        raise RunError(f"{folder}: holds a run with other options or data; choose another folder for all.")

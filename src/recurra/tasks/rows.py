@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from recurra.data.examples import BadRows
 from recurra.data.splits import stratified_folds, stratified_split
 from recurra.errors import ConfigError, DataError
+from recurra.files import is_of_hub
 from recurra.tasks.task import Known, Task
 
 RowT = TypeVar("RowT")
@@ -123,7 +124,7 @@ class RowTask(Task):
         bad = bad_rows(config)
         corpus = self.corpus(config, self.parts(config, bad, known.split), symbols, bad)
         for part, rows in corpus.parts.each():
-            self._check_unchanged(rows, known, part, "begin anew with --overwrite")
+            self._check_unchanged(rows, known, part, "train again with --overwrite")
         return corpus
 
     def read_part(self, config: Any, symbols: Any, known: Known, part: str) -> list[Any]:
@@ -211,4 +212,4 @@ def _cut(
 
 
 def _absolute(path: str) -> str:
-    return path if path.startswith("hub:") else str(Path(path).absolute())
+    return path if is_of_hub(path) else str(Path(path).absolute())

@@ -175,6 +175,10 @@ class Task(ABC):
     def unit(self, config: Any) -> str:
         """What is counted while training: "word", "row" …"""
 
+    def files_beside(self, config: Any, part: str) -> Sequence[str]:
+        """The files that a part is read from beside the one that option `part` names."""
+        return ()
+
     def settle(self, config: Any, corpus: Any) -> Any:
         """The configuration with what the files decide filled in."""
         return config

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.config import build_config
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 from recurra.metrics import best_mixture, mixture_losses
 from recurra.models import Speller
 from recurra.models.open_vocabulary import spelling_nats
@@ -202,6 +202,21 @@ def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path):
     assert max(one["parameters"] for one in models) < 1.05 * min(one["parameters"] for one in models)
     again = run_command(*command, "--json")  # what is there is not trained again
     assert again.exit_code == 0, again.output
+
+
+def test_the_held_out_part_is_needed_for_mixtures_alone(runs, tmp_path):
+    own = tmp_path / "text.txt"
+    own.write_text(TEXT)
+    for name, order in (("a", 2), ("b", 3)):
+        recurra.LanguageModel.train(own, out=tmp_path / name, model="ngram", order=order)
+    other = held_out(tmp_path)
+    there = compare([tmp_path / "a"], other).models[0].word_perplexity
+    own.unlink()
+    assert compare([tmp_path / "a"], other).models[0].word_perplexity == there
+    with pytest.raises(DataError, match="put it back, or compare the runs one at a time"):
+        compare([tmp_path / "a", tmp_path / "b"], other)
+    with pytest.raises(DataError, match="put it back, or name another file with --data"):
+        compare([tmp_path / "a"])
 
 
 def test_models_that_read_in_different_directions_are_not_mixed(runs, tmp_path):

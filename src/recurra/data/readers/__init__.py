@@ -15,12 +15,12 @@ from recurra.data.readers.folders import (
     read_folder,
     read_without_classes,
 )
-from recurra.data.readers.hub import PREFIX, read_hub
+from recurra.data.readers.hub import read_hub
 from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
 from recurra.data.readers.trees import read_trees
 from recurra.errors import DataError
-from recurra.files import read_lines
+from recurra.files import is_of_hub, read_lines
 
 Reader = Callable[[Path, ReaderPart, BadRows], Iterator[Example]]
 
@@ -61,7 +61,7 @@ def read_examples(
 
     Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
     """
-    if str(path).startswith(PREFIX):
+    if is_of_hub(str(path)):
         return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
     name = config.format if config.format != "auto" else guess_format(path)
@@ -78,7 +78,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
     Raises: as `read_examples`.
     """
-    if str(path).startswith(PREFIX):
+    if is_of_hub(str(path)):
         return read_examples(path, config, bad)
     if not path.exists():
         raise DataError(f"{path}: there is no such file; check the path.")

@@ -8,8 +8,7 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example
 from recurra.data.readers.tables import Columns
 from recurra.errors import DataError, MissingExtra
-
-PREFIX = "hub:"
+from recurra.files import HUB
 
 
 def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
@@ -21,7 +20,7 @@ def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
         load_dataset = import_module("datasets").load_dataset
     except ImportError as error:
         raise MissingExtra(f"{name}: needs the package datasets; pip install datasets.") from error
-    path, _, split = name.removeprefix(PREFIX).partition(":")
+    path, _, split = name.removeprefix(HUB).partition(":")
     try:
         rows = load_dataset(path, split=split or "train")
     except Exception as error:  # of any kind: its own, of the network, of a script

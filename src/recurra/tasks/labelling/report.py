@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.reports import Table, reliability_diagram
 from recurra.tasks.labelling.figures import LabelFigures
-from recurra.tasks.model import Page
+from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.labelling.facade import Labeller
 
 _WIDEST_CONFUSION = 12  # labels: a wider table is wider than the page
-_PARTS = {"final": "held-out rows", "test": "test rows"}
 _SHARES = {
     "f1": "F1",
     "tag_accuracy": "words right",
@@ -27,7 +26,7 @@ def page_of(model: "Labeller") -> Page:
     tables: list[Table] = []
     pictures: dict[str, str] = {}
     for record in model.run.read_metrics():
-        part = _PARTS.get(record["kind"])
+        part = PARTS.get(record["kind"])
         if part is not None:
             figures |= {
                 f"{part}: {name}": f"{record[key]:.2%}" for key, name in _SHARES.items() if key in record

@@ -92,7 +92,7 @@ class Labelling(RowTask):
         """The rows of an earlier run; vectors are not read, as they are among its weights."""
         if symbols.in_turns and "turns_together" not in config.model_fields_set:
             raise RunError(
-                "the run was begun by an earlier version, turn by turn; begin anew with --overwrite."
+                "the run was begun by an earlier version, turn by turn; train again with --overwrite."
             )
         return super().read_again(config, symbols, known)
 

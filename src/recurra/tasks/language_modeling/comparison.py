@@ -111,8 +111,14 @@ def compare(
         raise ConfigError("compare: no runs to compare; name some.")
     models = [LanguageModel.load(run) for run in runs]
     names = _short_names([Path(run) for run in runs])
-    held_out = models[0].source_of("valid")
-    source = held_out if data is None else TextSource(Path(data).absolute())
+    groups = [group for group in _same_symbols(models) if len(group) > 1]
+    held_out = None
+    if data is None:
+        source = models[0].source_of("valid", "name another file with --data")
+    else:
+        source = TextSource(Path(data).absolute())
+        if groups:  # before the work begins
+            held_out = models[0].source_of("valid", "compare the runs one at a time, which mixes none")
     words = _count_words(source)
     losses, compared = [], []
     for name, model in zip(names, models, strict=True):
@@ -123,15 +129,13 @@ def compare(
         took = time.perf_counter() - began
         losses.append(own)
         compared.append(_compared(name, model, text, own, words, took))
-    groups = _same_symbols(models)
     mixtures = [
         _mixture(
             [names[i] for i in group],
             np.stack([losses[i] for i in group]),
-            None if data is None else _on_held_out([models[i] for i in group], held_out),
+            None if held_out is None else _on_held_out([models[i] for i in group], held_out),
         )
         for group in groups
-        if len(group) > 1
     ]
     return Comparison(str(source.path), tuple(compared), tuple(mixtures))
 

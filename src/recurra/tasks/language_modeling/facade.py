@@ -164,9 +164,9 @@ class LanguageModel(Model):
         """
         return encode(self.source_of(part), self.tokenizer, self.config)
 
-    def source_of(self, part: str) -> TextSource:
-        """The text of `encoded` as it stands in its file. Raises: as `encoded`."""
-        return known_source(self.known(part).facts[part])
+    def source_of(self, part: str, remedy: str = "") -> TextSource:
+        """The text of `encoded` as it stands in its file; `remedy` as in `known`. Raises: as `encoded`."""
+        return known_source(self.known(part, remedy).facts[part])
 
     def save_arpa(self, path: str | Path) -> None:
         """Write a model of n-grams as an ARPA file, which KenLM, SRILM and others read.

@@ -104,7 +104,7 @@ class LanguageModeling(Task):
         """Refuse a model that was counted."""
         if config.model == "ngram":
             raise RunError(
-                f"{run}: was counted, not trained, so there is nothing to go on with; begin anew with "
+                f"{run}: was counted, not trained, so there is nothing to go on with; train again with "
                 "--overwrite."
             )
 

@@ -50,9 +50,16 @@ def read_part(config: Seq2SeqConfig, part: str, bad: BadRows) -> list[Pair] | No
     data = getattr(config, part)
     if data is None:
         return None
-    prefix = "" if part == "data" else f"{part}_"
-    beside = getattr(config, f"{prefix}{'captions' if isinstance(config, CaptionConfig) else 'target'}")
+    beside = file_beside(config, part)
     return read_files(config, Path(data), None if beside is None else Path(beside), bad)
+
+
+def file_beside(config: Seq2SeqConfig, part: str) -> str | None:
+    """The file with the other side of a part, or with the captions of its pictures."""
+    prefix = "" if part == "data" else f"{part}_"
+    side = "captions" if isinstance(config, CaptionConfig) else "target"
+    found: str | None = getattr(config, prefix + side)
+    return found
 
 
 def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadRows) -> list[Pair]:

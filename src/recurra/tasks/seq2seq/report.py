@@ -7,12 +7,11 @@ from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
 from recurra.reports import Table
 from recurra.reports.drawing import as_svg, heat_map
-from recurra.tasks.model import Page
+from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import PairModel
 
-_PARTS = {"final": "held-out pairs", "test": "test pairs"}
 _SHOWN = 12  # held-out pairs with what was found for them
 _MAPS = 3
 
@@ -22,7 +21,7 @@ def page_of(model: "PairModel") -> Page:
     assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
     for record in model.run.read_metrics():
-        part = _PARTS.get(record["kind"])
+        part = PARTS.get(record["kind"])
         if part is not None and "bleu" in record:
             figures |= {
                 f"{part}: BLEU": f"{record['bleu']:.2f}",

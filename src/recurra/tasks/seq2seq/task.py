@@ -11,7 +11,14 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
 from recurra.tasks.rows import Parts, RowTask
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig, TranslateConfig
-from recurra.tasks.seq2seq.corpus import PairCorpus, check_shapes, filled, fingerprint_of, read_part
+from recurra.tasks.seq2seq.corpus import (
+    PairCorpus,
+    check_shapes,
+    file_beside,
+    filled,
+    fingerprint_of,
+    read_part,
+)
 from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
@@ -41,6 +48,11 @@ class SequenceToSequence(RowTask):
         for i, pair in enumerate(rows):
             found.setdefault(self.goes_with(pair), []).append(i)
         return list(found.values())
+
+    def files_beside(self, config: Seq2SeqConfig, part: str) -> Sequence[str]:
+        """The other side of a part, or the captions of its pictures."""
+        beside = file_beside(config, part)
+        return () if beside is None else (beside,)
 
     def goes_with(self, pair: Pair) -> object:
         """What pairs that go together have in common."""
