@@ -18,6 +18,7 @@ from recurra.data.examples import Example
 from recurra.data.examples import conversations as conversations_of
 from recurra.data.synthetic import dialogues
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
+from recurra.tasks import driver, registry
 from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, shortened
 from recurra.tasks.labelling.task import Classification, Tagging
@@ -328,6 +329,28 @@ def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
     files = {"word_vectors": "pretrained", "vectors": str(vectors)}
     with pytest.raises(ConfigError, match="word_size: got 7, and the file's vectors have 3 numbers"):
         rc.Tagger.train(path, out=tmp_path / "run", word_size=7, **files)
+
+
+def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_path):
+    """The width of the vectors is filled in, and is no other option; a run just begun needs the same file."""
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("boston 1 2 3\noslo 3 2 1\n")
+    path = flights(tmp_path / "flights.iob", 30)
+    files = ["--word-vectors", "pretrained", "--vectors", vectors]
+    command = ["train", "tag", "--data", path, "-o", tmp_path / "runs", "--epochs", 1, "--threads", 1]
+    assert "deviation of 2 runs" in say(*command, *files, "--seeds", 2)
+    assert "deviation of 2 runs" in say(*command, *files, "--seeds", 2)
+
+    def stop(trainer, corpus):
+        raise RuntimeError("stopped here")
+
+    task = registry.get("tag")
+    options = {"data": path, "word_vectors": "pretrained", "vectors": vectors, "epochs": 1}
+    with pytest.raises(RuntimeError, match="stopped here"):
+        driver.train(task, task.config.build(options=options), tmp_path / "begun", on_ready=stop)
+    vectors.write_text("boston 1 2 3\noslo 3 2 1\nto 1 1 1\ndallas 2 2 2\n")
+    with pytest.raises(RunError, match="or what is learnt of them, have changed since it began"):
+        rc.Tagger.resume(tmp_path / "begun")
 
 
 @pytest.mark.parametrize("given", [{"freeze_vectors": True}, {"tune_after": 9}, {}])

@@ -75,6 +75,20 @@ class TestReverse:
             typed = None if given else (folder / "in.txt").read_text()
             assert say("translate", folder / "run", *given, typed=typed) == ["cba", "", "", "edaf", "adeb"]
 
+    def test_rows_that_cannot_be_read_are_left_out_where_asked(self, folder, tmp_path):
+        damaged = tmp_path / "damaged.jsonl"
+        rows = ['{"source": "abc", "target": "cba"}', "not JSON", '{"source": "fade", "target": "edaf"}']
+        damaged.write_text("\n".join(rows) + "\n")
+        refused = run("evaluate", folder / "run", "--data", damaged)
+        assert str(refused.exception).startswith(f"{damaged}:2: ")
+        done = run("evaluate", folder / "run", "--data", damaged, "--skip-bad", "--json")
+        assert json.loads(done.stdout)["symbols"] == 9
+        assert f"{damaged}:2: " in done.stderr
+        model = rc.Translator.load(folder / "run")
+        assert len(model.evaluate(damaged, skip_bad=True).answers) == 2
+        with pytest.raises(DataError, match=r"damaged\.jsonl:2: "):
+            model.evaluate(damaged)
+
     def test_the_attention_goes_backwards(self, folder):
         found = rc.Translator.load(folder / "run").attention(Pair(("abcdef",), ("fedcba",)))
         assert found.source == tuple("abcdef")
