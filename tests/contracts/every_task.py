@@ -28,12 +28,12 @@ class Case:
     ask: str = "a line\n"
     other: dict[str, Any] = field(default_factory=lambda: {"hidden_size": 6})
     beside: str | None = None  # the option of `evaluate` that names a second file
-    resumable: bool = True
+    has_seeds: bool = True
     empty: str = "\n"  # a line that says nothing
 
     @property
     def all_options(self) -> dict[str, Any]:
-        return self.options if self.options.get("model") == "ngram" else SMALL | self.options
+        return SMALL | self.options if self.has_seeds else self.options
 
 
 def text(folder: Path, n: int) -> dict[str, Path]:
@@ -94,10 +94,10 @@ CASES = {
         "lm",
         rc.LanguageModel,
         text,
-        {"model": "ngram", "order": 3},
+        {"model": "ngram", "order": 3, "chunk_size": 100, "log_every": 2},
         "the c\n",
         {"order": 2},
-        resumable=False,
+        has_seeds=False,
     ),
     "tag": Case("tag", rc.Tagger, tagged, ask="go to oslo\n"),
     "classify": Case("classify", rc.Classifier, labelled, ask="good film\n"),

@@ -42,7 +42,6 @@ class Batch:
     lengths: torch.Tensor
     targets: torch.Tensor
     count: int
-    epoch: int = 0
     weight: float = 1.0
 
     def to(self, device):

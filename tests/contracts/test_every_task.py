@@ -145,11 +145,6 @@ def test_listeners_are_told(trained, tmp_path):
 
 def test_a_stopped_run_goes_on_to_the_same_bits(trained, tmp_path):
     case, run = trained.case, tmp_path / "run"
-    if not case.resumable:
-        done = recurra("train", "--resume", trained.run)
-        assert isinstance(done.exception, RunError)
-        assert "nothing to go on with" in str(done.exception)
-        return
     with pytest.raises(Interrupted, match="recurra train --resume"):
         case.facade.train(out=run, listeners=[Noted(3)], **trained.files, **case.all_options)
     case.facade.resume(run)
@@ -172,8 +167,6 @@ case.facade.train(out={run!r}, listeners=[Kill()], checkpoint_every_s=1e-9, **{f
 
 def test_a_killed_run_goes_on_to_the_same_bits(trained, tmp_path):
     case, run = trained.case, tmp_path / "run"
-    if not case.resumable:
-        pytest.skip("a count is not gone on with")
     name = next(name for name, one in CASES.items() if one is case)
     files = {option: str(file) for option, file in trained.files.items()}
     code = KILLED.format(here=str(HERE), name=name, run=str(run), files=files)
@@ -189,20 +182,52 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_once_more(trained, tmp
     task = registry.get(case.task)
     config = task.config.build(options=trained.files | case.all_options)
 
-    def stop(fitting, corpus):
+    def stop(trainer, corpus):
         raise RuntimeError("stopped here")
 
     with pytest.raises(RuntimeError, match="stopped here"):
         driver.train(task, config, tmp_path / "run", on_ready=stop)
     assert RunFolder(tmp_path / "run").begun_only
     done = recurra("train", "--resume", tmp_path / "run")
-    if case.resumable:
-        assert done.exit_code == 0, done.output
-        assert_same(tmp_path / "run", trained.run)
-    else:
-        assert "nothing to go on with" in str(done.exception)
+    assert done.exit_code == 0, done.output
+    assert_same(tmp_path / "run", trained.run)
     assert train(case, tmp_path / "run", trained.files, "--overwrite").exit_code == 0
     assert_same(tmp_path / "run", trained.run)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_does_not_begin_on_other_data(tmp_path):
+    case = CASES["letters"]
+    files = case.write(tmp_path, ROWS)
+    task = registry.get(case.task)
+
+    def stop(trainer, corpus):
+        raise RuntimeError("stopped here")
+
+    config = task.config.build(options=files | case.all_options)
+    with pytest.raises(RuntimeError, match="stopped here"):
+        driver.train(task, config, tmp_path / "run", on_ready=stop)
+    lines = files["data"].read_text().splitlines(keepends=True)
+    files["data"].write_text("".join(reversed(lines)))  # of the same symbols
+    refused = recurra("train", "--resume", tmp_path / "run")
+    assert "have changed since it began; put them back" in str(refused.exception)
+    files["data"].write_text("".join(lines))
+    assert recurra("train", "--resume", tmp_path / "run").exit_code == 0
+
+
+def test_a_run_that_is_overwritten_just_before_the_lock_is_not_gone_on_with(tmp_path, monkeypatch):
+    case, run = CASES["letters"], tmp_path / "run"
+    files = case.write(tmp_path, ROWS)
+    assert train(case, run, files).exit_code == 0
+    locked = RunFolder.locked
+
+    def too_late(self):
+        monkeypatch.setattr(RunFolder, "locked", locked)
+        assert train(case, run, files, "--overwrite", **case.other).exit_code == 0
+        return locked(self)
+
+    monkeypatch.setattr(RunFolder, "locked", too_late)
+    refused = recurra("train", "--resume", run)
+    assert "was overwritten by another process just now; try again" in str(refused.exception)
 
 
 def test_held_out_rows_are_those_that_the_run_kept(trained, copied, monkeypatch):
@@ -212,9 +237,8 @@ def test_held_out_rows_are_those_that_the_run_kept(trained, copied, monkeypatch)
     before = recurra("evaluate", trained.run, "--json").stdout
     monkeypatch.setattr(rows, "_cut", refuse)
     assert recurra("evaluate", copied, "--json").stdout == before
-    if trained.case.resumable:
-        done = recurra("train", "--resume", copied)
-        assert done.exit_code == 0, done.output
+    done = recurra("train", "--resume", copied)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_run_finds_its_data_from_any_folder(trained, tmp_path, monkeypatch):
@@ -237,8 +261,6 @@ def test_the_figures_of_the_end_are_those_of_evaluate(trained):
 
 
 def test_going_on_with_a_finished_run_changes_nothing(trained, copied):
-    if not trained.case.resumable:
-        return
     done = recurra("train", "--resume", copied)
     assert done.exit_code == 0, done.output
     assert_same(copied, trained.run)
@@ -271,9 +293,8 @@ def test_without_its_data_a_run_is_used_all_the_same(trained, tmp_path):
     gone = recurra("evaluate", away / "run")
     assert str(files["data"]) in str(gone.exception), gone.output
     assert "put it back, or name another file with --data" in str(gone.exception)
-    if case.resumable:
-        gone = recurra("train", "--resume", away / "run")
-        assert f"part of {away / 'run'} is read from it; put it back" in str(gone.exception)
+    gone = recurra("train", "--resume", away / "run")
+    assert f"part of {away / 'run'} is read from it; put it back" in str(gone.exception)
     other = tmp_path / "other"
     other.mkdir()
     others = case.write(other, ROWS - 10)
@@ -415,7 +436,7 @@ def test_bad_input_is_one_sentence(trained, kind, tmp_path, capsys, monkeypatch)
     assert len(error.splitlines()) == 1, error
     assert str(bad) in error
     assert not (tmp_path / "run").exists()
-    if case.resumable:  # a count has no seeds
+    if case.has_seeds:
         repeated = train(case, tmp_path / "runs", files, seeds=2)
         assert str(bad) in str(repeated.exception)
         assert not (tmp_path / "runs").exists()

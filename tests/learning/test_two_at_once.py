@@ -62,8 +62,8 @@ def held_at(step: int, begun: int, go_on: Gate) -> None:
     """Let the trainings of this process, a child, stop after a step and tell of it, until the gate opens."""
     go_one_step = Trainer._step
 
-    def held(self: Trainer, optimizer: Any) -> None:
-        go_one_step(self, optimizer)
+    def held(self: Trainer) -> None:
+        go_one_step(self)
         if self.place.step == step:
             os.write(begun, b"x")
             go_on.wait()

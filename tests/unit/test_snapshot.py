@@ -5,39 +5,81 @@ import copy
 import pytest
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
+from recurra.cells import LSTMState
 from recurra.config import OptimizerPart
 from recurra.errors import RunError
-from recurra.training.averaging import WeightAverage
-from recurra.training.optimizers import build_optimizer
+from recurra.training import GradientLearner, Moment, Objective
 from recurra.training.place import Place
-from recurra.training.snapshot import Parts, restore, take
+from recurra.training.snapshot import restore, take
+
+
+class Segment:
+    count = 2
+
+    def to(self, device):
+        return self
+
+
+class Feed:
+    batch_rows = 1
+
+    def __len__(self):
+        return 3
+
+    def window(self, first, last, epoch):
+        return Segment(), 0
+
+
+class Carries(Objective):
+    """A sum whose state is a nest: a pair in a list, and nothing."""
+
+    def loss(self, network, segment, state, context):
+        pair, nothing = state
+        return network(torch.ones(1, 2)).sum(), [LSTMState(pair.hidden + 1, pair.cell + 2), nothing], None
+
+    def validate(self, network):
+        return {"loss": 0.0}
+
+    def initial_state(self, batch_size):
+        return [LSTMState(torch.zeros(1, 3), torch.zeros(1, 4)), None]
+
+
+def new_learner() -> GradientLearner:
+    torch.manual_seed(1)
+    return GradientLearner(Carries(nn.Linear(2, 1)), Feed(), OptimizerPart(), Fabric(accelerator="cpu"))
 
 
 @pytest.fixture
 def taken():
-    """Parts, the state and tensors that were taken of them, and the carried state."""
-    network = torch.nn.Linear(2, 1)
-    optimizer = build_optimizer(network, OptimizerPart())
-    network(torch.ones(1, 2)).sum().backward()
-    optimizer.step()
-    parts, carried = Parts(network, optimizer, WeightAverage()), torch.ones(1, 3)
-    state, tensors = take(Fabric(accelerator="cpu"), parts, Place(step=3), [carried])
-    return parts, state, tensors, carried
+    """A learner in mid-pass, and what was taken of it."""
+    learner = new_learner()
+    learner.update(Moment(0, 0, 0, 0.1))
+    learner.update(Moment(1, 0, 1, 0.1))
+    state, tensors = take(learner, Place(step=3))
+    return learner, state, {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def give_back(taken, state=None, tensors=None):
-    parts, whole_state, whole_tensors, carried = taken
-    return restore(Fabric(accelerator="cpu"), parts, state or whole_state, tensors or whole_tensors, carried)
+    return restore(new_learner(), state or taken[1], tensors or taken[2])
 
 
 def test_what_was_taken_comes_back(taken):
-    place, carried = give_back(taken)
-    assert place == Place(step=3)
-    assert torch.equal(carried[0], taken[-1])
+    learner = new_learner()
+    assert restore(learner, taken[1], taken[2]) == Place(step=3)
+    (carried,) = learner.carried
+    assert isinstance(carried[0], LSTMState)
+    assert carried[1] is None
+    torch.testing.assert_close(carried[0].hidden, torch.full((1, 3), 2.0))
+    torch.testing.assert_close(carried[0].cell, torch.full((1, 4), 4.0))
+    for each in (learner, taken[0]):
+        each.update(Moment(2, 0, 2, 0.1))
+    torch.testing.assert_close(learner.network.weight, taken[0].network.weight, rtol=0, atol=0)
+    assert not take(learner, Place())[0]["carried"]  # the pass has ended: nothing is carried over
 
 
-@pytest.mark.parametrize("key", ["processes", "averaged", "place", "place.step", "place.finished"])
+@pytest.mark.parametrize("key", ["processes", "carried", "averaged", "place", "place.step", "place.finished"])
 def test_a_key_that_is_missing_is_named(taken, key):
     state = copy.deepcopy(taken[1])
     inner, _, last = key.rpartition(".")
@@ -63,6 +105,6 @@ def test_a_tensor_that_is_missing_is_named(taken, name):
 
 
 def test_a_tensor_that_is_unknown_is_named(taken):
-    for name in ("random.0.other", "carried.0.0.1"):
+    for name in ("random.0.other", "carried.0.0.2"):
         with pytest.raises(RunError, match=rf"{name} is unknown"):
             give_back(taken, tensors=taken[2] | {name: torch.zeros(1)})

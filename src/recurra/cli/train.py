@@ -12,7 +12,8 @@ from recurra.tasks import registry
 
 if TYPE_CHECKING:
     from recurra.tasks.driver import Result
-    from recurra.tasks.task import Fitting, Task
+    from recurra.tasks.task import Task
+    from recurra.training import Trainer
 
 
 class _Tasks(TyperGroup):
@@ -91,8 +92,8 @@ def _train(
 
     task = registry.get(name)
 
-    def introduce(fitting: "Fitting", corpus: Any) -> None:
-        for sentence in (*task.introduce(corpus), *fitting.sentences()):
+    def introduce(trainer: "Trainer", corpus: Any) -> None:
+        for sentence in (*task.introduce(corpus), *trainer.sentences()):
             typer.echo(sentence, err=True)
 
     if not config.is_repeated:

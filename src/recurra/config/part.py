@@ -154,7 +154,7 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
     name = str(fault["loc"][0]) if fault["loc"] else ""
     place = where.get(name, "")
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.7)
+        near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."
         return f"{place}{name}: there is no such option; {hint}"
     if not name:

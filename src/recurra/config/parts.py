@@ -61,6 +61,9 @@ class NGramPart(Part):
     add_k: float = option(1.0, "what smoothing add-k adds to each count", gt=0)
     arpa: FilePath | None = option(None, "an ARPA file to take the n-grams from, in place of counting --data")
     cutoff: int = option(0, "leave out n-grams of 3 symbols and more that were seen at most so often", ge=0)
+    chunk_size: int = option(
+        4_194_304, "count so much of the text in one step; more needs more memory", unit="symbols", ge=1
+    )
 
 
 class StreamPart(Part):

@@ -56,7 +56,6 @@ class SequenceBatch:
     count: int = 1
     rows: tuple[int, ...] = ()
     fresh: bool = True
-    epoch: int = 0  # the pass that it is of, from 0
 
     def to(self, device: torch.device) -> "SequenceBatch":
         """The same on another device; lengths stay where they are."""
@@ -97,7 +96,6 @@ class PairBatch:
     end: int
     vectors: Tensor | None = None
     count: int = 1
-    epoch: int = 0
     blank: bool = False
 
     def to(self, device: torch.device) -> "PairBatch":

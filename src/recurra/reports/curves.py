@@ -53,28 +53,30 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
 
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    steps = [record["step"] for record in training]
-    top.plot(steps, [record["loss"] for record in training], color="#7a9cc6", lw=1, label="training")
-    top.plot(
-        [record["step"] for record in validation],
-        [record["loss"] for record in validation],
-        color="#c0392b",
-        marker="o",
-        ms=4,
-        label="validation",
-    )
+    top.plot(*_series(training, "loss"), color="#7a9cc6", lw=1, label="training")
+    top.plot(*_series(validation, "loss"), color="#c0392b", marker="o", ms=4, label="validation")
     top.set_ylabel(f"loss ({unit})")
     top.legend(frameon=False)
     top.grid(alpha=0.25)
-    bottom.plot(steps, [record["gradient_norm"] for record in training], color="#555", lw=0.8)
-    bottom.set_yscale("log")
-    bottom.set_ylabel("gradient norm")
     bottom.set_xlabel("step")
     bottom.grid(alpha=0.25)
-    rate = bottom.twinx()
-    rate.plot(steps, [record["learning_rate"] for record in training], color="#2a9d5c", lw=0.8)
-    rate.set_ylabel("learning rate", color="#2a9d5c")
+    steps, norms = _series(training, "gradient_norm")
+    if norms:
+        bottom.plot(steps, norms, color="#555", lw=0.8)
+        bottom.set_yscale("log")
+        bottom.set_ylabel("gradient norm")
+    steps, rates = _series(training, "learning_rate")
+    if rates:
+        rate = bottom.twinx()
+        rate.plot(steps, rates, color="#2a9d5c", lw=0.8)
+        rate.set_ylabel("learning rate", color="#2a9d5c")
     return figure
+
+
+def _series(records: Sequence[Record], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of the records that have a figure."""
+    found = [(record["step"], record[name]) for record in records if name in record]
+    return [step for step, _ in found], [value for _, value in found]
 
 
 def _draw_together(runs: Mapping[str, Points], axis: str) -> "Figure":

@@ -52,7 +52,7 @@ def write_report(
     if not any(record["kind"] in ("training", "validation") for record in records):
         raise RunError(f"{run.metrics.path}: has nothing to draw yet; train the run for some more steps.")
     # A model that was counted, not trained, has its last figures and no curve.
-    counted = any(records) and all(record["kind"] != "training" for record in records)
+    counted = not any(record["kind"] == "training" and "loss" in record for record in records)
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
     page = environment.get_template("run.html").render(
         title=title,

@@ -21,12 +21,13 @@ from recurra.plain import finite
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
 from recurra.tasks import registry
-from recurra.tasks.task import Corpus, Figures, Fitting, Known, Task
-from recurra.training import Listener, Outcome, make_fabric, named_memory_faults
+from recurra.tasks.task import Corpus, Figures, Known, Task
+from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
+from recurra.training.session import all_listeners
 
 T = TypeVar("T")
 # Called once everything is built, before the first update.
-OnReady = Callable[[Fitting, Any], None]
+OnReady = Callable[[Trainer, Any], None]
 PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 LAST = {"final": "valid", "test": "test"}
 """The kinds of last records in metrics.jsonl, and the parts of the data that they are of."""
@@ -71,7 +72,7 @@ def train(
         with _claimed(fabric, out, overwrite=overwrite) as run:
             corpus = _first_process_first(fabric, task, partial(task.read, config))
             config = task.settle(config, corpus)
-            fitting = task.fitting(config, corpus, run, fabric, listeners)
+            trainer = _trainer(task, config, corpus, run, fabric, listeners)
             if fabric.is_global_zero:
                 run.begin(
                     task.name,
@@ -79,7 +80,7 @@ def train(
                     _facts_of(corpus),
                     partial(_save_artefacts, task, corpus),
                 )
-            return _fit(task, config, corpus, fitting, run, fabric, on_ready, resume=False)
+            return _fit(task, config, corpus, trainer, on_ready, resume=False)
 
 
 def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None) -> Result:
@@ -95,7 +96,7 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
         fabric = make_fabric(config)
         with run.locked() if fabric.is_global_zero else nullcontext():
             if task_and_config(run) != (task, config):
-                raise RunError(f"{out}: was begun anew by another process just now; try again.")
+                raise RunError(f"{out}: was overwritten by another process just now; try again.")
             from_start = run.begun_only
             if not from_start and not run.checkpoints.exists():
                 raise RunError(
@@ -104,8 +105,8 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
                 )
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
-            fitting = task.fitting(config, corpus, run, fabric, listeners)
-            return _fit(task, config, corpus, fitting, run, fabric, on_ready, resume=not from_start)
+            trainer = _trainer(task, config, corpus, run, fabric, listeners)
+            return _fit(task, config, corpus, trainer, on_ready, resume=not from_start)
 
 
 def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
@@ -194,27 +195,39 @@ def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     return corpus
 
 
+def _trainer(
+    task: Task,
+    config: TaskConfig,
+    corpus: Corpus,
+    run: RunFolder,
+    fabric: Fabric,
+    listeners: Sequence[Listener],
+) -> Trainer:
+    watchers = all_listeners(listeners, run, fabric)
+    learner = task.learner(config, corpus, fabric)
+    return Trainer(learner, task.loop_config(config), run, fabric, watchers, loss_unit=task.loss_unit)
+
+
 def _fit(
     task: Task,
     config: TaskConfig,
     corpus: Corpus,
-    fitting: Fitting,
-    run: RunFolder,
-    fabric: Fabric,
+    trainer: Trainer,
     on_ready: OnReady | None,
     *,
     resume: bool,
 ) -> Result:
     """Train to the end; measure the best weights on what is held out."""
-    if on_ready is not None and fabric.is_global_zero:
-        on_ready(fitting, corpus)
-    outcome = fitting.fit(resume=resume)
-    measure = partial(task.measure, fitting.network, corpus.symbols, config)
+    is_main_process, run = trainer.fabric.is_global_zero, trainer.run_folder
+    if on_ready is not None and is_main_process:
+        on_ready(trainer, corpus)
+    outcome = trainer.fit(resume=resume)
+    measure = partial(task.measure, trainer.learner.network, corpus.symbols, config)
     validation = measure(corpus.valid)
     test = None if corpus.test is None else measure(corpus.test)
-    if fabric.is_global_zero:
+    if is_main_process:
         _log_final(run, outcome, {"final": validation, "test": test})
-    return Result(run.path, outcome, validation, test, fabric.is_global_zero)
+    return Result(run.path, outcome, validation, test, is_main_process)
 
 
 def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | None]) -> None:

@@ -14,8 +14,8 @@ from recurra.plain import json_text
 from recurra.runs import RunFolder
 from recurra.tasks import driver
 from recurra.tasks.driver import OnReady, Result
-from recurra.tasks.task import Fitting, Task
-from recurra.training import Listener
+from recurra.tasks.task import Task
+from recurra.training import Listener, Trainer
 
 SUMMARY = "summary.json"
 OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # as TaskConfig.parts names folders
@@ -97,11 +97,11 @@ def train_repeatedly(
     if (out / "run.toml").exists():
         raise RunError(f"{out}: holds a single run, and several are to be written; choose another folder.")
 
-    def begun(fitting: Fitting, corpus: Any) -> None:
+    def begun(trainer: Trainer, corpus: Any) -> None:
         if overwrite:
             (out / SUMMARY).unlink(missing_ok=True)  # of the earlier ones, of which one is gone now
         if on_ready is not None:
-            on_ready(fitting, corpus)
+            on_ready(trainer, corpus)
 
     parts, results = config.parts(), []
     try:

@@ -13,15 +13,9 @@ from torch import nn
 
 from recurra.config import TaskConfig
 from recurra.runs import RunFolder
-from recurra.training import Listener, Trainer
-from recurra.training.objective import Feed, Objective, Outcome
-from recurra.training.session import (
-    all_listeners,
-    best_network,
-    check_shares,
-    first_network,
-    loop_config,
-)
+from recurra.training import GradientLearner, Learner, Objective, Outcome, TrainingConfig
+from recurra.training.objective import Feed
+from recurra.training.session import best_network, check_shares, first_network
 
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
@@ -82,29 +76,11 @@ class Known(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What the training loop is given: what it trains, what with, over how many segments the gradient flows
-    back."""
+    """What a network learns by: what its gradient is of, the batches, over how many of them it flows back."""
 
     objective: Objective
     feed: Feed
     window: int = 1
-
-
-class Fitting(Protocol):
-    """What trains a model into a run folder: the loop through time, or what counts."""
-
-    @property
-    def network(self) -> nn.Module:
-        """What is trained, with its best weights once `fit` has ended."""
-        ...
-
-    def fit(self, *, resume: bool = False) -> Outcome:
-        """Train to the end, from the beginning or from the latest checkpoint."""
-        ...
-
-    def sentences(self) -> Iterable[str]:
-        """What is about to be trained, for people."""
-        ...
 
 
 class Task(ABC):
@@ -218,21 +194,15 @@ class Task(ABC):
         """
         return best_network(run, lambda: self.build(config, symbols))
 
-    def fitting(
-        self, config: Any, corpus: Any, run: RunFolder, fabric: Fabric, listeners: Sequence[Listener]
-    ) -> Fitting:
-        """What trains: the loop through time, over what `build` and `setup` give."""
+    def learner(self, config: Any, corpus: Any, fabric: Fabric) -> Learner:
+        """What the loop trains: a network by its gradient, over what `build` and `setup` give."""
         check_shares(config.batch_size, fabric)
         network = first_network(fabric, config.seed, lambda: self.build(config, corpus.symbols, corpus))
         made = self.setup(config, corpus, network, fabric.global_rank, fabric.world_size)
-        return Trainer(
-            made.objective,
-            made.feed,
-            loop_config(config),
-            run,
-            fabric,
-            all_listeners(listeners, run, fabric),
-            window=made.window,
-            unit=self.unit(config),
-            loss_unit=self.loss_unit,
+        return GradientLearner(
+            made.objective, made.feed, config, fabric, window=made.window, unit=self.unit(config)
         )
+
+    def loop_config(self, config: Any) -> TrainingConfig:
+        """What of a configuration the loop needs to know."""
+        return TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})

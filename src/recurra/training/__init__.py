@@ -1,15 +1,20 @@
-"""The loop through time: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
+"""The loop, and learners: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
 
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.devices import make_fabric, named_memory_faults
+from recurra.training.gradient import GradientLearner
+from recurra.training.learner import Learner, Moment, Outcome, Update
 from recurra.training.listeners import Listener, StepReport, TensorBoardListener
 from recurra.training.loop import Trainer, TrainingConfig
-from recurra.training.objective import Objective, Outcome
+from recurra.training.objective import Objective
 from recurra.training.progress_bar import ProgressBar
 from recurra.training.schedules import Schedule
 
 __all__ = [
+    "GradientLearner",
+    "Learner",
     "Listener",
+    "Moment",
     "Objective",
     "Outcome",
     "ProgressBar",
@@ -18,6 +23,7 @@ __all__ = [
     "TensorBoardListener",
     "Trainer",
     "TrainingConfig",
+    "Update",
     "clip_by_norm",
     "clip_by_value",
     "make_fabric",

@@ -4,9 +4,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from recurra.config import LoopPart
 from recurra.errors import ConfigError, memory_fault
@@ -55,3 +57,28 @@ def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidde
         if named is None:
             raise
         raise named from error
+
+
+def sum_over_processes(fabric: Fabric, value: Tensor) -> float:
+    """The sum of a number of each process. Shapes: value ()."""
+    if fabric.world_size > 1:
+        torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.SUM)
+    return float(value)
+
+
+def largest_of_processes(fabric: Fabric, *values: int) -> list[int]:
+    """The largest of each number over all processes: so all find the same."""
+    if fabric.world_size == 1:
+        return list(values)
+    found = torch.tensor(values, device=fabric.device)
+    torch.distributed.all_reduce(found, op=torch.distributed.ReduceOp.MAX)
+    return [int(value) for value in found]
+
+
+def of_every_process(fabric: Fabric, tensor: Tensor) -> list[Tensor]:
+    """The tensor of each process, which may differ in shape along the batch. Shapes: as the tensor's."""
+    if fabric.world_size == 1:
+        return [tensor]
+    gathered: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(gathered, tensor.cpu().numpy())
+    return [torch.from_numpy(part) for part in gathered]

@@ -16,15 +16,16 @@ from recurra.files import make_folder, storage_error
 
 @dataclass(frozen=True)
 class StepReport:
-    """One update, as its watchers see it. `loss` is the mean over its targets; the norm before clipping."""
+    """One update, as its watchers see it: `loss` the mean over its targets, the norm before clipping; None of
+    what the learner does not have."""
 
     step: int
     total_steps: int
     epoch: int
     tokens: int
-    loss: float
-    gradient_norm: float
-    learning_rate: float
+    loss: float | None
+    gradient_norm: float | None
+    learning_rate: float | None
 
 
 class Listener:

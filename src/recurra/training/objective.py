@@ -1,13 +1,14 @@
-"""What the training loop is given: segments, and what is to be made small on them."""
+"""What is learnt by a gradient: segments, and what is to be made small on them."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from recurra.layers import State
+from recurra.training.learner import Moment
 
 
 class Segment(Protocol):
@@ -41,7 +42,7 @@ class Feed(Protocol):
 
 
 class Objective(ABC):
-    """What the loop trains.
+    """What a gradient is taken of.
 
     `loss_method` names the method of the network that `loss` calls: with several processes it must go through
     the wrapper that sums gradients.
@@ -65,7 +66,11 @@ class Objective(ABC):
         """Figures on held-out data, `loss` among them: the mean over all targets. The
         network is in evaluation mode, and no gradients are taken; batches are moved to its device here."""
 
-    def criterion(self, figures: dict[str, float]) -> float:
+    def before_update(self, moment: Moment) -> None:
+        """Told before each loss when it is: for what changes in the course of training."""
+        return
+
+    def criterion(self, figures: Mapping[str, float]) -> float:
         """The value that the best checkpoint minimises, from the figures of a validation; the loss."""
         return figures["loss"]
 
@@ -76,16 +81,3 @@ class Objective(ABC):
     def initial_state(self, batch_size: int) -> State | None:
         """The state before anything is read; None where nothing is carried from segment to segment."""
         return None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended."""
-
-    steps: int
-    epochs: int
-    tokens: int
-    best: float  # the least value of Objective.criterion over all validations
-    best_step: int
-    stopped_early: bool
-    elapsed_s: float

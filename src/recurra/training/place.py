@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from recurra.training.learner import Update
+
 
 @dataclass
 class Place:
@@ -25,25 +27,28 @@ class Place:
     window_norm: float = 0.0
     window_steps: int = 0
 
-    def count_step(self, loss_sum: float, tokens: int, norm: float, segments: int) -> None:
-        """Take note of one update, and move to the next segment of `segments` a pass."""
+    def count_step(self, done: Update, updates: int) -> None:
+        """Take note of one update, and move to the next of `updates` a pass."""
         self.step += 1
-        self.tokens += tokens
-        self.window_loss += loss_sum
-        self.window_tokens += tokens
-        self.window_norm += norm
-        self.window_steps += 1
+        self.tokens += done.count
+        if done.loss_sum is not None:
+            self.window_loss += done.loss_sum
+            self.window_tokens += done.count
+        if done.gradient_norm is not None:
+            self.window_norm += done.gradient_norm
+            self.window_steps += 1
         self.segment += 1
-        if self.segment == segments:
+        if self.segment == updates:
             self.segment = 0
             self.epoch += 1
 
     def close_window(self) -> dict[str, float]:
-        """Mean loss and gradient norm since the last call."""
-        figures = {
-            "loss": self.window_loss / max(1, self.window_tokens),
-            "gradient_norm": self.window_norm / max(1, self.window_steps),
-        }
+        """Mean loss and gradient norm since the last call, as far as there are any."""
+        figures = {}
+        if self.window_tokens:
+            figures["loss"] = self.window_loss / self.window_tokens
+        if self.window_steps:
+            figures["gradient_norm"] = self.window_norm / self.window_steps
         self.window_loss = self.window_norm = 0.0
         self.window_tokens = self.window_steps = 0
         return figures

@@ -42,19 +42,32 @@ class ProgressBar(Listener):
     def on_step(self, report: StepReport) -> None:
         if self._task is None:
             return
-        loss = report.loss if self._loss is None else 0.95 * self._loss + 0.05 * report.loss
-        self._loss = loss
         task = self._progress.tasks[0]
         seen = report.tokens - self._tokens_before
         if not self._tokens_before:
             self._tokens_before = report.tokens
         seconds = task.elapsed or 0.0
         rate = f"{seen / seconds:,.0f} {self._unit}s/s" if seconds > 0.5 and seen else ""
-        perplexity = f"  perplexity {math.exp(min(loss, 50)):,.2f}" if self._perplexity else ""
-        figures = f"loss {loss:.3f}{perplexity}  gradient {report.gradient_norm:.2f}"
         self._progress.update(
-            self._task, completed=report.step, epoch=report.epoch + 1, rate=rate, figures=figures
+            self._task,
+            completed=report.step,
+            epoch=report.epoch + 1,
+            rate=rate,
+            figures=self._figures(report),
         )
+
+    def _figures(self, report: StepReport) -> str:
+        """The smoothed loss and the gradient's norm, of what there is."""
+        shown = []
+        if report.loss is not None:
+            loss = report.loss if self._loss is None else 0.95 * self._loss + 0.05 * report.loss
+            self._loss = loss
+            shown.append(f"loss {loss:.3f}")
+            if self._perplexity:
+                shown.append(f"perplexity {math.exp(min(loss, 50)):,.2f}")
+        if report.gradient_norm is not None:
+            shown.append(f"gradient {report.gradient_norm:.2f}")
+        return "  ".join(shown)
 
     def on_validation(self, record: Mapping[str, Any], *, best: bool) -> None:
         figures = "  ".join(

@@ -1,7 +1,6 @@
 """Rows of different lengths as the training loop is fed with them: batch by batch, near in length."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ BatchT = TypeVar("BatchT", bound=Any)
 
 
 class Rows(Protocol[BatchT]):
-    """Rows as numbers. A batch has `count`, its targets over all processes, and `epoch`."""
+    """Rows as numbers. A batch has `count`, its targets over all processes."""
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -55,7 +54,7 @@ class RowFeed(Generic[BatchT]):
         batch = self._rows.batch(own or every[:1], count=self._rows.targets(every))
         if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
             batch = self._rows.blank(batch)
-        return replace(batch, epoch=epoch), 0
+        return batch, 0
 
 
 class RowObjective(Objective):

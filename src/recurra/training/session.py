@@ -7,13 +7,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from recurra.config import Part
 from recurra.errors import ConfigError
 from recurra.runs import RunFolder
 from recurra.training.devices import named_memory_faults
 from recurra.training.listeners import Listener, TensorBoardListener
-from recurra.training.loop import TrainingConfig
-from recurra.training.snapshot import restore_weights
+from recurra.training.weights import restore_weights
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -41,11 +39,6 @@ def first_network(fabric: Fabric, seed: int, build: Callable[[], NetworkT]) -> N
     network = build()
     torch.manual_seed(seed + 1000 * fabric.global_rank)
     return network
-
-
-def loop_config(config: Part) -> TrainingConfig:
-    """What of a task's configuration the loop needs to know."""
-    return TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})
 
 
 def all_listeners(listeners: Sequence[Listener], run: RunFolder, fabric: Fabric) -> list[Listener]:

@@ -1,13 +1,10 @@
-"""Counting the n-grams of a text by sorting, level by level, a chunk at a time.
+"""Counting the n-grams of a text by sorting, a chunk at a time; the counts of chunks are merged.
 
 Each level refines the one before: a k-gram is its first k-1 tokens, by their number among the (k-1)-grams,
 and a last token. So a key is one integer whatever k is, and V^k is never formed.
 """
 
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +36,10 @@ class GramCounts:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+_NO_IDS = np.zeros(0, dtype=np.int64)
+_NO_GRAMS = GramCounts(_NO_IDS, _NO_IDS, _NO_IDS, np.zeros(0, dtype=np.bool_))
 
 
 class Contexts:
@@ -73,12 +74,11 @@ class Contexts:
         depth: Depths = np.minimum(places - since + (self.start_id is not None), self.order).astype(np.uint8)
         return depth
 
-    def before(self, numbers: AnyIds, length: int, low: int, high: int) -> Ids:
+    def before(self, numbers: Ids, length: int, low: int, high: int) -> Ids:
         """The number of the (length-1)-gram before each token from `low` to `high`, from those that end
-        at each token; -1 where there is none."""
+        at each of them; -1 where there is none, or it is not among them."""
         contexts = np.full(high - low, _NONE, dtype=np.int64)
-        first = 1 if low == 0 else 0
-        contexts[first:] = numbers[low - 1 + first : high - 1]
+        contexts[1:] = numbers[:-1]
         contexts[self.depth(low, high) < length - 1] = _NONE
         if length == 2 and self.start_id is not None:
             begun = self.starts[np.searchsorted(self.starts, low) : np.searchsorted(self.starts, high)]
@@ -97,82 +97,85 @@ def count_ngrams(
 ) -> list[GramCounts]:
     """The k-grams of every length up to `order`, shorter ones where the text is shorter.
 
-    Texts longer than `chunk` are counted in sorted runs, which are then merged; numbers of tokens lie in a
-    file meanwhile. What must fit into memory are the distinct k-grams of one level, not the text.
+    What must fit into memory are the distinct k-grams, and those of a chunk, not the text.
 
     Shapes: ids (N,), N >= 1; starts (S,), rising.
     """
-    contexts = Contexts(ids, starts, start_id, order)
-    levels = [_unigrams(ids, vocabulary_size, contexts, chunk)]
-    with tempfile.TemporaryDirectory() as folder:
-        numbers: AnyIds = ids
-        for length in range(2, order + 1):
-            counted = _level(numbers, contexts, vocabulary_size, length, chunk, Path(folder))
-            if counted is None:
-                break
-            grams, numbers = counted
-            levels.append(grams)
+    counter = Counter(Contexts(ids, starts, start_id, order), vocabulary_size)
+    for low in range(0, len(ids), chunk):
+        counter.add(low, min(low + chunk, len(ids)))
+    return counter.total()
+
+
+class Counter:
+    """Counts the k-grams of a text, chunk after chunk.
+
+    `parts` are the counts of stretches of the text, each at least twice as large as the next, so that each
+    k-gram is merged as often as the logarithm of the number of chunks.
+    """
+
+    def __init__(self, contexts: Contexts, vocabulary_size: int) -> None:
+        self.contexts, self.vocabulary_size = contexts, vocabulary_size
+        self.parts: list[list[GramCounts]] = []
+
+    def add(self, low: int, high: int) -> None:
+        """Count the k-grams that end at the tokens from `low` to `high`."""
+        self.parts.append(_count_chunk(self.contexts, self.vocabulary_size, low, high))
+        while len(self.parts) > 1 and _size(self.parts[-2]) < 2 * _size(self.parts[-1]):
+            self._merge_last()
+
+    def total(self) -> list[GramCounts]:
+        """The k-grams of all chunks, level by level; none for k longer than the text."""
+        while len(self.parts) > 1:
+            self._merge_last()
+        return self.parts[0]
+
+    def _merge_last(self) -> None:
+        later, earlier = self.parts.pop(), self.parts.pop()
+        self.parts.append(_merged(earlier, later, self.vocabulary_size))
+
+
+def _size(levels: list[GramCounts]) -> int:
+    return sum(map(len, levels))
+
+
+def _count_chunk(contexts: Contexts, vocabulary_size: int, low: int, high: int) -> list[GramCounts]:
+    """The k-grams that end at the tokens from `low` to `high`, numbered among themselves. Those that end
+    before, of which longer ones are made, are there too, with a count of 0."""
+    begin = max(0, low - contexts.order + 1)
+    tokens = np.asarray(contexts.ids[begin:high]).astype(np.int64)
+    counted = np.arange(begin, high) >= low
+    levels = [_unigrams(contexts, tokens[low - begin :], vocabulary_size, low, high)]
+    numbers = tokens
+    for length in range(2, contexts.order + 1):
+        before = contexts.before(numbers, length, begin, high)
+        here = np.flatnonzero(before != _NONE)
+        if not len(here):
+            break
+        order, first, owners = _groups(before[here] * vocabulary_size + tokens[here])
+        here = here[order]
+        begins = contexts.depth(begin, high)[here] == length - 1
+        levels.append(
+            GramCounts(
+                before[here[first]] * vocabulary_size + tokens[here[first]],
+                np.add.reduceat(counted[here], first, dtype=np.int64),
+                numbers[here[first]],
+                np.logical_or.reduceat(begins, first),
+            )
+        )
+        numbers = np.full(high - begin, _NONE, dtype=np.int64)
+        numbers[here] = owners
     return levels
 
 
-def _chunks(count: int, chunk: int) -> Iterator[tuple[int, int]]:
-    for low in range(0, count, chunk):
-        yield low, min(low + chunk, count)
-
-
-def _unigrams(ids: AnyIds, vocabulary_size: int, contexts: Contexts, chunk: int) -> GramCounts:
-    counts = np.zeros(vocabulary_size, dtype=np.int64)
-    for low, high in _chunks(len(ids), chunk):
-        counts += np.bincount(ids[low:high], minlength=vocabulary_size)
+def _unigrams(contexts: Contexts, tokens: Ids, vocabulary_size: int, low: int, high: int) -> GramCounts:
     begins = np.zeros(vocabulary_size, dtype=bool)
-    if contexts.start_id is None and len(ids):
-        begins[ids[contexts.starts]] = True
+    if contexts.start_id is None:
+        first, last = np.searchsorted(contexts.starts, [low, high])
+        begins[tokens[contexts.starts[first:last] - low]] = True
     everything = np.arange(vocabulary_size, dtype=np.int64)
+    counts = np.bincount(tokens, minlength=vocabulary_size)
     return GramCounts(everything, counts, np.zeros(vocabulary_size, dtype=np.int64), begins)
-
-
-def _level(
-    numbers: AnyIds, contexts: Contexts, vocabulary_size: int, length: int, chunk: int, folder: Path
-) -> tuple[GramCounts, Ids] | None:
-    """The k-grams of one length, and the number of the one that ends at each token (-1 where none does)."""
-    ids = contexts.ids
-    runs: list[GramCounts] = []
-    for low, high in _chunks(len(ids), chunk):
-        before = contexts.before(numbers, length, low, high)
-        here = np.flatnonzero(before != _NONE)
-        keys = before[here] * vocabulary_size + ids[low:high][here].astype(np.int64)
-        begins = contexts.depth(low, high)[here] == length - 1
-        order, first, owners = _groups(keys)
-        runs.append(
-            GramCounts(
-                keys[order[first]],
-                np.bincount(owners, minlength=len(first)),
-                np.asarray(numbers[low:high])[here][order[first]].astype(np.int64),
-                np.logical_or.reduceat(begins[order], first) if len(first) else begins,
-            )
-        )
-        if len(ids) <= chunk:  # one run: the numbers are known already
-            if not len(first):
-                return None
-            found = np.full(len(ids), _NONE, dtype=np.int64)
-            found[here[order]] = owners
-            return runs[0], found
-    grams = _merged(runs)
-    if not len(grams):
-        return None
-    after = np.lib.format.open_memmap(
-        folder / f"numbers-{length}.npy", mode="w+", dtype=np.int64, shape=(len(ids),)
-    )
-    for low, high in _chunks(len(ids), chunk):
-        before = contexts.before(numbers, length, low, high)
-        here = np.flatnonzero(before != _NONE)
-        keys = before[here] * vocabulary_size + ids[low:high][here].astype(np.int64)
-        order, first, owners = _groups(keys)
-        # Sought in rising order: at random, each search would miss the caches all the way down.
-        found = np.full(high - low, _NONE, dtype=np.int64)
-        found[here[order]] = np.searchsorted(grams.keys, keys[order[first]])[owners]
-        after[low:high] = found
-    return grams, after
 
 
 def _groups(keys: Ids) -> tuple[Ids, Ids, Ids]:
@@ -184,20 +187,36 @@ def _groups(keys: Ids) -> tuple[Ids, Ids, Ids]:
     return order, np.flatnonzero(fresh), np.cumsum(fresh) - 1
 
 
-def _merged(runs: list[GramCounts]) -> GramCounts:
-    """Sorted runs as one; equal keys are added up."""
-    while len(runs) > 1:
-        pairs = [runs[at : at + 2] for at in range(0, len(runs), 2)]
-        runs = [_merge_two(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return runs[0]
+def _merged(a: list[GramCounts], b: list[GramCounts], vocabulary_size: int) -> list[GramCounts]:
+    """The k-grams of two stretches of a text, numbered anew; counts of equal k-grams are added up.
+
+    Numbers rise with keys, so the keys of a stretch stay in order when their prefixes get new numbers.
+    """
+    maps = [np.arange(vocabulary_size, dtype=np.int64)] * 2  # the new number of each shorter k-gram of both
+    counts, begins = a[0].counts + b[0].counts, np.logical_or(a[0].begins, b[0].begins)
+    levels = [GramCounts(a[0].keys, counts, a[0].suffixes, begins)]
+    for length in range(1, max(len(a), len(b))):
+        both = [each[length] if length < len(each) else _NO_GRAMS for each in (a, b)]
+        mapped = [_renumbered(grams, new, vocabulary_size) for grams, new in zip(both, maps, strict=True)]
+        keys = np.concatenate([grams.keys for grams in mapped])
+        order, first, owners = _groups(keys)
+        numbers = np.empty(len(keys), dtype=np.int64)
+        numbers[order] = owners
+        maps = [numbers[: len(both[0])], numbers[len(both[0]) :]]
+        levels.append(
+            GramCounts(
+                keys[order[first]],
+                np.add.reduceat(np.concatenate([grams.counts for grams in mapped])[order], first),
+                np.concatenate([grams.suffixes for grams in mapped])[order[first]],
+                np.logical_or.reduceat(np.concatenate([grams.begins for grams in mapped])[order], first),
+            )
+        )
+    return levels
 
 
-def _merge_two(a: GramCounts, b: GramCounts) -> GramCounts:
-    keys = np.concatenate([a.keys, b.keys])
-    order, first, _ = _groups(keys)
+def _renumbered(grams: GramCounts, new: Ids, vocabulary_size: int) -> GramCounts:
+    """The same k-grams with the new numbers of those that are one token shorter."""
+    prefixes, tokens = np.divmod(grams.keys, vocabulary_size)
     return GramCounts(
-        keys[order[first]],
-        np.add.reduceat(np.concatenate([a.counts, b.counts])[order], first),
-        np.concatenate([a.suffixes, b.suffixes])[order[first]],
-        np.logical_or.reduceat(np.concatenate([a.begins, b.begins])[order], first),
+        new[prefixes] * vocabulary_size + tokens, grams.counts, new[grams.suffixes], grams.begins
     )

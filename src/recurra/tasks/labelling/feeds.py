@@ -134,10 +134,9 @@ class ConversationFeed:
         group = int(order[place])
         begin = (last - int(ends[place]) + self._segments[group]) * self._together
         end = min(begin + self._together, self._turns[group])
-        return Turns(tuple(self._turn(group, turn, epoch) for turn in range(begin, end))), 0
+        return Turns(tuple(self._turn(group, turn) for turn in range(begin, end))), 0
 
-    def _turn(self, group: int, turn: int, epoch: int) -> SequenceBatch:
+    def _turn(self, group: int, turn: int) -> SequenceBatch:
         chosen = [begin + turn if turn < turns else self._nothing for begin, turns in self._batches[group]]
         real = [row for row in chosen if row != self._nothing]
-        batch = self._encoded.batch(chosen, count=self._encoded.targets(real), fresh=turn == 0)
-        return replace(batch, epoch=epoch)
+        return self._encoded.batch(chosen, count=self._encoded.targets(real), fresh=turn == 0)

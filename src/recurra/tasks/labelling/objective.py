@@ -1,6 +1,6 @@
 """What the training loop needs to know of a tagger or classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -14,7 +14,7 @@ from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import measure_rows
 from recurra.tasks.labelling.predicting import LabellingNetwork
-from recurra.training import Objective
+from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 
 
@@ -38,7 +38,6 @@ class LabellingObjective(Objective):
     ) -> tuple[Tensor, State | None, Tensor | None]:
         """The summed loss over a batch, and the state after it where the next one goes on with it."""
         turns = segment.turns if isinstance(segment, Turns) else (segment,)
-        self._hold_vectors(turns[0].epoch)
         return *self._total(cast(LabellingNetwork, network), turns, state), None
 
     def _total(
@@ -52,13 +51,13 @@ class LabellingObjective(Objective):
             totals.append(found.total)
         return torch.stack(totals).sum(), state
 
-    def _hold_vectors(self, epoch: int) -> None:
+    def before_update(self, moment: Moment) -> None:
         """Pretrained vectors may be tuned from some pass on."""
         words = self._network.reader.words
         if words is None or not isinstance(words.words, nn.Embedding):
             return
         if self._config.tune_after:
-            words.words.weight.requires_grad_(epoch >= self._config.tune_after)
+            words.words.weight.requires_grad_(moment.epoch >= self._config.tune_after)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """The mean loss of a target, and the figures that count, on the held-out rows."""
@@ -74,7 +73,7 @@ class LabellingObjective(Objective):
                 count += segment.count
         return {"loss": total / max(1.0, count), **measure_rows(self._network, self._valid).main()}
 
-    def criterion(self, figures: dict[str, float]) -> float:
+    def criterion(self, figures: Mapping[str, float]) -> float:
         """How much the figures that count lack to be perfect; where they are alike, the loss decides."""
         lacking = sum(1 - value for name, value in figures.items() if name != "loss")
         return lacking + 1e-6 * min(figures["loss"], 1e3)

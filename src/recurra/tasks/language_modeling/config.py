@@ -35,7 +35,8 @@ _OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
     "feed-forward": (NGramPart, CellPart, RegularizationPart),
     "ngram": (WindowPart, TaskConfig, *_TRAINING),
 }
-_FOR_ALL = {"validation_fraction", "seed", "threads", "device"}
+_FOR_ALL = {"validation_fraction", "seed", "threads", "device", "log_every", "checkpoint_every_s"}
+_SAID_BY_ARPA = ("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size", "chunk_size")
 _OF_RECURRENCE = {"cell", "num_layers", "backend"}
 _CACHE = ("cache_weight", "cache_sharpness")
 _DYNAMIC = ("dynamic_decay", "dynamic_steps")
@@ -124,7 +125,7 @@ class LanguageModelConfig(
                 f"cutoff: goes with smoothing kneser-ney or witten-bell, not with {self.smoothing}"
             )
         if self.arpa is not None:
-            for name in ("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size"):
+            for name in _SAID_BY_ARPA:
                 if getattr(self, name) != self.default_of(name):
                     raise ValueError(f"{name}: has no meaning beside arpa, which says it; leave it out")
         self._refuse_options_of_others()

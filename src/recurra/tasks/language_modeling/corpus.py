@@ -26,7 +26,7 @@ class EncodedText:
 class LanguageModelCorpus:
     """What a language model is trained and validated on.
 
-    `train` is None for one read from a file, which took `seconds`: its n-grams are `counted`.
+    `train` is None for one of an ARPA file, whose n-grams are `counted`.
     """
 
     symbols: Tokenizer
@@ -34,7 +34,6 @@ class LanguageModelCorpus:
     valid: EncodedText
     test: EncodedText | None = None
     counted: NGramModel | None = None
-    seconds: float = 0.0
 
     @property
     def training_text(self) -> EncodedText:

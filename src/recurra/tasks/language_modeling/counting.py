@@ -1,85 +1,160 @@
-"""Counting an n-gram model into a run folder: what the loop through time is for networks."""
+"""Learners of n-grams: one counts those of a text, the other takes those of an ARPA file."""
 
-import signal
-import time
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import numpy as np
-from lightning_fabric import Fabric
+import torch
+from torch import Tensor
 
 from recurra.data import TextSource
-from recurra.errors import ConfigError, Interrupted
+from recurra.errors import ConfigError, RunError
 from recurra.models import NGramModel, NGramNetwork, read_arpa
-from recurra.plain import finite
-from recurra.runs import RunFolder
+from recurra.models.ngram.counting import Contexts, Counter, GramCounts
+from recurra.models.ngram.smoothing import smoothed
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.corpus import EncodedText, LanguageModelCorpus, encode
+from recurra.tasks.language_modeling.corpus import LanguageModelCorpus, encode
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.text import EOS, UNK, Tokenizer, Vocabulary, tokenizer_of
-from recurra.training import Listener, Outcome, StepReport, named_memory_faults
+from recurra.training import Learner, Moment, Update, named_memory_faults
+from recurra.training.snapshot import refuse_other_keys
+
+_LESS_MEMORY = "lower --order or --chunk-size, or raise --cutoff"
+_OF_GRAMS = ("keys", "counts", "suffixes", "begins")
 
 
-class Counting:
-    """Counts a text's n-grams, or takes those of an ARPA file: one update, one validation."""
+class NGramLearner(Learner):
+    """What comes to a model of n-grams, and how that is validated and kept."""
 
-    def __init__(
-        self,
-        config: LanguageModelConfig,
-        corpus: LanguageModelCorpus,
-        run: RunFolder,
-        fabric: Fabric,
-        listeners: Sequence[Listener],
-    ) -> None:
-        self._corpus, self._run, self._writes = corpus, run, fabric.is_global_zero
-        self._listeners = tuple(listeners) if fabric.is_global_zero else ()
-        self._tell("on_start", 0, 1)
-        began = time.perf_counter()
-        try:
-            with named_memory_faults("lower --order, or raise --cutoff"):
-                model = corpus.counted or fit_ngrams(config, corpus.training_text, corpus.symbols)
-        except KeyboardInterrupt:
-            raise Interrupted("stopped while counting; nothing is written", signal.SIGINT) from None
-        self._seconds = corpus.seconds + time.perf_counter() - began
-        self.network = NGramNetwork(model)
+    has_learning_rate: ClassVar[bool] = False
 
-    def sentences(self) -> Iterable[str]:
-        """The order and size of the model."""
-        model = self.network.model
-        yield f"{model.order}-grams: {model.parameters:,} numbers"
+    def __init__(self, config: LanguageModelConfig, corpus: LanguageModelCorpus) -> None:
+        self._config, self._corpus, self._symbols = config, corpus, corpus.symbols
+        self._start_id = start_of_lines(corpus.symbols)
 
-    def fit(self, *, resume: bool = False) -> Outcome:
-        """Write the weights, and validate them."""
-        tokens = 0 if self._corpus.train is None else len(self._corpus.train.tokens)
-        epochs = 0 if self._corpus.train is None else 1
-        place = {"step": 1, "epoch": epochs, "tokens": tokens}
-        try:
-            figures = evaluate_text(self.network, self._corpus.symbols, self._corpus.valid)
-            self._tell("on_step", StepReport(1, 1, 0, tokens, figures.loss, 0.0, 0.0))
-            record = {"kind": "validation", **place, **finite(figures.of_validation())}
-            record = {name: value for name, value in record.items() if value is not None}
-            record["elapsed_s"] = round(self._seconds, 3)
-            if self._writes:
-                self._run.write_weights(self.network.tensors())
-                self._run.metrics.append(record)
-            self._tell("on_log", record)
-            self._tell("on_validation", record, best=True)
-        finally:
-            self._tell("on_end")
-        return Outcome(
-            steps=1,
-            epochs=epochs,
-            tokens=tokens,
-            best=figures.loss,
-            best_step=1,
-            stopped_early=False,
-            elapsed_s=self._seconds,
+    def validate(self) -> dict[str, float]:
+        """Loss and perplexity on the validation text."""
+        assert isinstance(self.network, NGramNetwork), "it is validated once it is made"
+        figures = evaluate_text(self.network, self._symbols, self._corpus.valid, spell_unknown=False)
+        return figures.of_validation()
+
+    def criterion(self, figures: Mapping[str, float]) -> float:
+        """The loss, which is infinite where the model finds a symbol impossible."""
+        return min(figures["loss"], sys.float_info.max)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """The tables of probabilities. Shapes: see `NGramNetwork.tensors`."""
+        return cast(NGramNetwork, self.network).tensors()
+
+    def load_weights(self, tensors: Mapping[str, Tensor], *, source: str) -> None:
+        """Take tables that `weights` gave, rounded as they are in the run. Raises: RunError."""
+        self.network = NGramNetwork.from_tensors(
+            tensors, self._config.smoothing, self._start_id, source=source
         )
 
-    def _tell(self, event: str, *values: Any, **named: Any) -> None:
-        for listener in self._listeners:
-            getattr(listener, event)(*values, **named)
+
+class CountingLearner(NGramLearner):
+    """Counts a text's n-grams, a chunk an update. With words each line is a sentence of its own; characters
+    and subwords run on over lines."""
+
+    def __init__(self, config: LanguageModelConfig, corpus: LanguageModelCorpus) -> None:
+        super().__init__(config, corpus)
+        ids = corpus.training_text.tokens.ids
+        starts = None
+        if self._start_id is not None:
+            starts = np.flatnonzero(ids[:-1] == corpus.symbols.end_id) + 1
+        contexts = Contexts(ids, starts, self._start_id, config.order)
+        self._length = len(ids)
+        self._counter = Counter(contexts, corpus.symbols.vocabulary_size)
+
+    def __len__(self) -> int:
+        """How many chunks the text has."""
+        return -(-self._length // self._config.chunk_size)
+
+    def sentences(self, steps: int) -> Iterable[str]:
+        """The size of the work."""
+        config = self._config
+        yield f"{config.order}-grams of {self._length:,} {config.unit}s in {steps:,} steps; Ctrl-C saves"
+
+    def update(self, moment: Moment) -> Update:
+        """Count a chunk."""
+        low = moment.index * self._config.chunk_size
+        high = min(low + self._config.chunk_size, self._length)
+        with named_memory_faults(_LESS_MEMORY):
+            self._counter.add(low, high)
+        return Update(high - low)
+
+    def validate(self) -> dict[str, float]:
+        """Make probabilities of all that was counted, and measure them."""
+        config, size = self._config, self._symbols.vocabulary_size
+        cutoffs = [0, config.cutoff] if config.cutoff else ()
+        with named_memory_faults(_LESS_MEMORY):
+            levels = self._counter.total()
+            self._counter.parts = []  # all is counted: a checkpoint needs them no more
+            tables = smoothed(levels, size, config.smoothing, k=config.add_k, cutoffs=cutoffs)
+        self.network = NGramNetwork(
+            NGramModel(size, tables, smoothing=config.smoothing, start_id=self._start_id)
+        )
+        return super().validate()
+
+    def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The counts of each stretch of the text. Shapes: see `GramCounts`."""
+        parts = self._counter.parts
+        tensors = {
+            f"counts.{part}.{length}.{name}": torch.from_numpy(getattr(grams, name))
+            for part, levels in enumerate(parts)
+            for length, grams in enumerate(levels, start=1)
+            for name in _OF_GRAMS
+        }
+        return {"levels": [len(levels) for levels in parts]}, tensors
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `checkpoint` gave. Raises: RunError if it does not fit."""
+        refuse_other_keys(state, {"levels"})
+        names = [
+            [[f"counts.{part}.{length}.{name}" for name in _OF_GRAMS] for length in range(1, count + 1)]
+            for part, count in enumerate(state["levels"])
+        ]
+        refuse_other_keys(tensors, [name for part in names for level in part for name in level])
+        self._counter.parts = [
+            [GramCounts(*(tensors[name].numpy() for name in level)) for level in part] for part in names
+        ]
+
+
+class ArpaLearner(NGramLearner):
+    """Takes the n-grams of an ARPA file, in one update."""
+
+    def __len__(self) -> int:
+        """One update."""
+        return 1
+
+    def sentences(self, steps: int) -> Iterable[str]:
+        """Where the n-grams come from."""
+        yield f"n-grams of {self._config.arpa}"
+
+    def update(self, moment: Moment) -> Update:
+        """Read the file, if that was not done yet."""
+        model = self._corpus.counted
+        if model is None:
+            model, symbols = read_arpa(Path(str(self._config.arpa)))
+            if tuple(symbols) != tuple(self._symbols.vocabulary.symbols):
+                raise RunError(
+                    f"{self._config.arpa}: has changed since the run began; put the old file back, or train "
+                    "again with --overwrite."
+                )
+        model.start_id = self._start_id
+        self.network = NGramNetwork(model)
+        return Update(0)
+
+    def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Nothing: the file is read again."""
+        return {}, {}
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Nothing to put back. Raises: RunError if there is something."""
+        refuse_other_keys([*state, *tensors], ())
 
 
 def read_counts(config: LanguageModelConfig, path: Path) -> LanguageModelCorpus:
@@ -93,18 +168,15 @@ def read_counts(config: LanguageModelConfig, path: Path) -> LanguageModelCorpus:
         raise ConfigError(
             "arpa: a model that is read needs a text to be validated on; name one with --valid."
         )
-    began = time.perf_counter()
     model, symbols = read_arpa(path)
     _check_unit(config.unit, path, symbols)
     tokenizer = tokenizer_of(config.unit, Vocabulary(symbols))
-    model.start_id = start_of_lines(tokenizer)
-    seconds = time.perf_counter() - began
     texts = {
         name: encode(TextSource(Path(file).absolute()), tokenizer, config)
         for name, file in (("valid", config.valid), ("test", config.test))
         if file is not None
     }
-    return LanguageModelCorpus(tokenizer, None, **texts, counted=model, seconds=seconds)
+    return LanguageModelCorpus(tokenizer, None, **texts, counted=model)
 
 
 def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:
@@ -119,24 +191,6 @@ def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:
         raise ConfigError(f"{path}: has no </s>, so it is no model of words in lines: {hint}")
 
 
-def fit_ngrams(config: LanguageModelConfig, text: EncodedText, tokenizer: Tokenizer) -> NGramModel:
-    """The n-gram model of a text. With words each line is a sentence of its own; characters and subwords run
-    on over lines."""
-    ids = text.tokens.ids
-    start_id = start_of_lines(tokenizer)
-    starts = None if start_id is None else np.flatnonzero(ids[:-1] == tokenizer.end_id) + 1
-    return NGramModel.fit(
-        ids,
-        tokenizer.vocabulary_size,
-        config.order,
-        config.smoothing,
-        starts=starts,
-        start_id=start_id,
-        k=config.add_k,
-        cutoffs=[0, config.cutoff] if config.cutoff else (),
-    )
-
-
 def start_of_lines(tokenizer: Tokenizer) -> int | None:
-    """The symbol that stands before each line, or None where lines do not begin anew."""
+    """The symbol that stands before each line, or None where lines are no sentences of their own."""
     return tokenizer.start_id if tokenizer.unit == "word" else None

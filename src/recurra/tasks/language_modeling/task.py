@@ -7,7 +7,7 @@ from typing import Any
 from lightning_fabric import Fabric
 from torch import nn
 
-from recurra.errors import DataError, RunError
+from recurra.errors import DataError
 from recurra.metrics import LikelihoodFigures
 from recurra.models import LanguageModelNetwork, NextSymbolNetwork, NGramNetwork, WindowNetwork
 from recurra.runs import RunFolder
@@ -21,13 +21,13 @@ from recurra.tasks.language_modeling.corpus import (
     make_streams,
     read_corpus,
 )
-from recurra.tasks.language_modeling.counting import Counting, read_counts, start_of_lines
+from recurra.tasks.language_modeling.counting import ArpaLearner, CountingLearner, read_counts, start_of_lines
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.objective import LanguageModelObjective
-from recurra.tasks.task import Fitting, Known, Setup, Task
+from recurra.tasks.task import Known, Setup, Task
 from recurra.text import Tokenizer, load_tokenizer
-from recurra.training import Listener, Outcome
+from recurra.training import Learner, Outcome, TrainingConfig
 from recurra.training.session import rows_of_process
 
 
@@ -87,26 +87,16 @@ class LanguageModeling(Task):
             raise DataError(f"{corpus.valid.source.path}: has nothing to validate on.")
         return Setup(LanguageModelObjective(network, corpus, config), streams, config.updates_within_segment)
 
-    def fitting(
-        self,
-        config: LanguageModelConfig,
-        corpus: LanguageModelCorpus,
-        run: RunFolder,
-        fabric: Fabric,
-        listeners: Sequence[Listener],
-    ) -> Fitting:
-        """What counts n-grams, or the loop through time."""
-        if config.model == "ngram":
-            return Counting(config, corpus, run, fabric, listeners)
-        return super().fitting(config, corpus, run, fabric, listeners)
+    def learner(self, config: LanguageModelConfig, corpus: LanguageModelCorpus, fabric: Fabric) -> Learner:
+        """What counts n-grams, takes those of a file, or learns by the gradient."""
+        if config.model != "ngram":
+            return super().learner(config, corpus, fabric)
+        return CountingLearner(config, corpus) if config.arpa is None else ArpaLearner(config, corpus)
 
-    def check_resumable(self, config: LanguageModelConfig, run: Path) -> None:
-        """Refuse a model that was counted."""
-        if config.model == "ngram":
-            raise RunError(
-                f"{run}: was counted, not trained, so there is nothing to go on with; train again with "
-                "--overwrite."
-            )
+    def loop_config(self, config: LanguageModelConfig) -> TrainingConfig:
+        """What the loop needs to know; n-grams are counted once."""
+        found = super().loop_config(config)
+        return found.model_copy(update={"epochs": 1}) if config.model == "ngram" else found
 
     def load_network(self, config: LanguageModelConfig, symbols: Tokenizer, run: RunFolder) -> nn.Module:
         """The network of a run, or its n-grams."""

@@ -1,6 +1,7 @@
 """What the training loop needs to know of an encoder-decoder."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.searching import search
-from recurra.training import Objective
+from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 
 
@@ -22,7 +23,7 @@ class Seq2SeqObjective(Objective):
     def __init__(self, network: Seq2SeqNetwork, valid: EncodedPairs, config: Seq2SeqConfig) -> None:
         super().__init__(network)
         self._network, self._config = network, config
-        self._valid = valid
+        self._valid, self._sampled = valid, 0.0
         self._feed = RowFeed(valid, config.batch_size, config.seed)
         rows = config.validation_rows
         self._decoded = EncodedPairs(valid.pairs[:rows], valid.symbols) if rows else None
@@ -31,10 +32,13 @@ class Seq2SeqObjective(Objective):
         self, network: nn.Module, segment: PairBatch, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
         """The summed loss over a batch; nothing is carried over."""
-        config = self._config
-        sampled = config.scheduled_sampling * segment.epoch / max(1, config.epochs - 1)
         total_loss: Any = network.total_loss
-        return total_loss(segment, sampled, config.label_smoothing), None, None
+        return total_loss(segment, self._sampled, self._config.label_smoothing), None, None
+
+    def before_update(self, moment: Moment) -> None:
+        """Scheduled sampling rises from pass to pass."""
+        config = self._config
+        self._sampled = config.scheduled_sampling * moment.epoch / max(1, config.epochs - 1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """The mean loss of a symbol on the held-out pairs, and how near to the right ones the texts are that
@@ -55,7 +59,7 @@ class Seq2SeqObjective(Objective):
             figures |= {"bleu": scores.bleu, "exact": scores.exact}
         return figures
 
-    def criterion(self, figures: dict[str, float]) -> float:
+    def criterion(self, figures: Mapping[str, float]) -> float:
         """The loss, or what BLEU and the share of right texts lack."""
         if self._config.keep_best == "loss" or "bleu" not in figures:
             return figures["loss"]
