@@ -14,7 +14,7 @@ from recurra.processors import prepare_threads
 if TYPE_CHECKING:
     from recurra.cells import GRUCell, JordanCell, LSTMCell, LSTMState, RNNCell
     from recurra.errors import RecurraError
-    from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary
+    from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary, watch
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
@@ -46,6 +46,7 @@ __all__ = [
     "__version__",
     "load",
     "parameter_summary",
+    "watch",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -57,6 +58,7 @@ __getattr__, __dir__ = lazy_names(
         "JordanRNN": "recurra.layers",
         "StreamingStep": "recurra.layers",
         "parameter_summary": "recurra.layers",
+        "watch": "recurra.layers",
         "GRUCell": "recurra.cells",
         "JordanCell": "recurra.cells",
         "LSTMCell": "recurra.cells",

@@ -45,6 +45,39 @@ def encode(model, text: str) -> list[int]:
     return [int(i) for chunk in model.tokenizer.encode_chunks([text]) for i in chunk.ids]
 
 
+GATES = {
+    "lstm": {"forget_gate", "input_gate", "candidate", "output_gate"},
+    "gru": {"reset_gate", "update_gate", "candidate"},
+    "rnn": {"candidate"},
+    "jordan": {"candidate"},
+}
+
+
+def check_gates(model, path) -> None:
+    path.write_text("the cat sat on the log\n" * 3)
+    with recurra.watch(model.network) as seen:
+        model.evaluate(path)
+    gates = [call.gates for call in seen["recurrent"]]
+    assert all(each.keys() == GATES[model.config.cell] for each in gates)
+    candidates = torch.cat([each["candidate"] for each in gates], dim=1)
+    symbols = len(encode(model, path.read_text()))
+    assert candidates.shape == (model.config.num_layers, symbols, 1, model.config.hidden_size)
+    assert candidates.std() > 0.01
+
+
+def test_gates_of_a_trained_model_are_read_by_name(model, tmp_path):
+    check_gates(model, tmp_path / "some.txt")
+
+
+def test_gates_of_a_jordan_network(tmp_path):
+    (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 40)
+    options = SMALL | {"cell": "jordan", "epochs": 1}
+    check_gates(
+        recurra.LanguageModel.train(tmp_path / "text.txt", out=tmp_path / "run", **options),
+        tmp_path / "some.txt",
+    )
+
+
 def test_evaluation_counts_every_symbol_once(model, tmp_path):
     text = "the cat sat on the log\na cow 7 sat\n" * 9
     path = tmp_path / "held-out.txt"

@@ -43,6 +43,13 @@ class Equation(ABC, Generic[W, S]):
         Shapes: x (B, I); state (B, H), a pair of them for the LSTM.
         """
 
+    def gates_of(self, x: Tensor, state: S, weights: W) -> dict[str, Tensor]:
+        """Return what each gate of one step lets through, and the candidate, by name; none if not overridden.
+
+        Shapes: x (B, I); state (B, H), a pair of them for the LSTM; each result (B, H).
+        """
+        return {}
+
     @abstractmethod
     def initial_state(self, batch_size: int, weights: W) -> S:
         """Return the state before the first step, all zeros: a<0> = 0.

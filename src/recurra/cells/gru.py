@@ -70,23 +70,32 @@ class GRUEquation(Equation[GRUWeights, Tensor]):
 
         Shapes: x (B, I); state and result (B, H).
         """
+        gates = self.gates_of(x, state, weights)
+        z, n = gates["update_gate"], gates["candidate"]
+        return (1 - z) * n + z * state
+
+    def gates_of(self, x: Tensor, state: Tensor, weights: GRUWeights) -> dict[str, Tensor]:
+        """Return reset_gate r, where there is one, update_gate z and candidate n.
+
+        Shapes: x (B, I); state and each result (B, H).
+        """
         assert (weights.gain_ih is not None) == self.layer_norm
-        gates = len(self.gates)
-        from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih).chunk(gates, dim=-1)
+        count = len(self.gates)
+        from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih).chunk(count, dim=-1)
         of_h = (weights.weight_hh, weights.bias_hh, weights.gain_hh)
         z_x, n_x = from_x[-2:]
+        gates: dict[str, Tensor] = {}
         if self.reset == "none":
             z_h, n_h = product(state, *of_h).chunk(2, dim=-1)
         elif self.reset == "after":
             r_h, z_h, n_h = product(state, *of_h).chunk(3, dim=-1)
-            n_h = torch.sigmoid(from_x[0] + r_h) * n_h
+            gates["reset_gate"] = torch.sigmoid(from_x[0] + r_h)
+            n_h = gates["reset_gate"] * n_h
         else:
             r_h, z_h = product_of_blocks(state, *of_h, blocks=(0, 1), of=3)
-            r = torch.sigmoid(from_x[0] + r_h)
-            (n_h,) = product_of_blocks(r * state, *of_h, blocks=(2,), of=3)
-        z = torch.sigmoid(z_x + z_h)
-        n = torch.tanh(n_x + n_h)
-        return (1 - z) * n + z * state
+            gates["reset_gate"] = torch.sigmoid(from_x[0] + r_h)
+            (n_h,) = product_of_blocks(gates["reset_gate"] * state, *of_h, blocks=(2,), of=3)
+        return gates | {"update_gate": torch.sigmoid(z_x + z_h), "candidate": torch.tanh(n_x + n_h)}
 
     def initial_state(self, batch_size: int, weights: GRUWeights) -> Tensor:
         """Return zeros in the weights' type, on their device.

@@ -80,11 +80,17 @@ class JordanEquation(Equation[JordanWeights, Tensor]):
         Shapes: x (B, I); state and result (B, O).
         """
         assert weights.weight_ho is not None
-        g, g2 = NONLINEARITIES[self.nonlinearity], OUTPUT_FUNCTIONS[self.output_activation]
+        hidden = self.gates_of(x, state, weights)["candidate"]
+        return OUTPUT_FUNCTIONS[self.output_activation](F.linear(hidden, weights.weight_ho, weights.bias_ho))
+
+    def gates_of(self, x: Tensor, state: Tensor, weights: JordanWeights) -> dict[str, Tensor]:
+        """Return the candidate alone: it is h, as no gate holds it back.
+
+        Shapes: x (B, I); state (B, O); result (B, H).
+        """
         from_x = F.linear(x, weights.weight_ih, weights.bias_ih)
         from_y = F.linear(state, weights.weight_hh, weights.bias_hh)
-        hidden = g(from_x + from_y)
-        return g2(F.linear(hidden, weights.weight_ho, weights.bias_ho))
+        return {"candidate": NONLINEARITIES[self.nonlinearity](from_x + from_y)}
 
     def initial_state(self, batch_size: int, weights: JordanWeights) -> Tensor:
         """Return zeros in the weights' type, on their device.

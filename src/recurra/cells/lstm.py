@@ -101,7 +101,31 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
 
         Shapes: x (B, I); hidden (B, H), or (B, P) with a projection; cell (B, H).
         """
-        sums = self._sums(x, state.hidden, weights)
+        gates, cell = self._gates_and_cell(x, state, weights)
+        shown = cell
+        if self.layer_norm:
+            assert weights.gain_cell is not None
+            assert weights.shift_cell is not None
+            shown = layer_normalised(cell, weights.gain_cell) + weights.shift_cell
+        hidden = gates["output_gate"] * (shown.tanh() if self.output_activation == "tanh" else shown)
+        if weights.weight_hr is not None:
+            hidden = F.linear(hidden, weights.weight_hr)
+        return LSTMState(hidden=hidden, cell=cell)
+
+    def gates_of(self, x: Tensor, state: LSTMState, weights: LSTMWeights) -> dict[str, Tensor]:
+        """Return forget_gate σ(f), input_gate σ(i), candidate tanh(g), output_gate σ(o), and relevance_gate
+        σ(r) where there is one.
+
+        Shapes: x (B, I); hidden (B, H), or (B, P) with a projection; cell and each result (B, H).
+        """
+        return self._gates_and_cell(x, state, weights)[0]
+
+    def _gates_and_cell(
+        self, x: Tensor, state: LSTMState, weights: LSTMWeights
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The gates by name, and c', which the output gate may see."""
+        sums, relevance = self._sums(x, state.hidden, weights)
+        peephole: dict[str, Tensor] = {}
         if self.peepholes:
             assert weights.weight_peephole is not None
             names = self.peephole_gates
@@ -110,36 +134,32 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
                 sums[gate] = sums[gate] + peephole[gate] * state.cell
         f = sums["f"].sigmoid()
         i = 1 - f if self.coupled_gates else sums["i"].sigmoid()
-        cell = f * state.cell + i * sums["g"].tanh()
+        g = sums["g"].tanh()
+        cell = f * state.cell + i * g
         if self.peepholes is True:
             sums["o"] = sums["o"] + peephole["o"] * cell
-        shown = cell
-        if self.layer_norm:
-            assert weights.gain_cell is not None
-            assert weights.shift_cell is not None
-            shown = layer_normalised(cell, weights.gain_cell) + weights.shift_cell
-        hidden = sums["o"].sigmoid() * (shown.tanh() if self.output_activation == "tanh" else shown)
-        if weights.weight_hr is not None:
-            hidden = F.linear(hidden, weights.weight_hr)
-        return LSTMState(hidden=hidden, cell=cell)
+        gates = {"forget_gate": f, "input_gate": i, "candidate": g, "output_gate": sums["o"].sigmoid()}
+        return gates | relevance, cell
 
-    def _sums(self, x: Tensor, hidden: Tensor, weights: LSTMWeights) -> dict[str, Tensor]:
-        """What x and h contribute to each gate, by name; (B, H) each."""
+    def _sums(
+        self, x: Tensor, hidden: Tensor, weights: LSTMWeights
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What x and h add to each gate, by its block's name, (B, H) each; the relevance gate, if any."""
         assert (weights.gain_ih is not None) == self.layer_norm
         gates = self.gates
         from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih)
         of_h = (weights.weight_hh, weights.bias_hh, weights.gain_hh)
         if not self.relevance_gate:
             sums = from_x + product(hidden, *of_h)
-            return dict(zip(gates, sums.chunk(len(gates), dim=-1), strict=True))
+            return dict(zip(gates, sums.chunk(len(gates), dim=-1), strict=True)), {}
         x_sums = dict(zip(gates, from_x.chunk(len(gates), dim=-1), strict=True))
         at_g = gates.index("g")
         blocks = [block for block in range(len(gates)) if block != at_g]
         from_h = product_of_blocks(hidden, *of_h, blocks=blocks, of=len(gates))
         by_name = {gates[b]: x_sums[gates[b]] + part for b, part in zip(blocks, from_h, strict=True)}
-        relevant = by_name["r"].sigmoid() * hidden
-        (g_h,) = product_of_blocks(relevant, *of_h, blocks=(at_g,), of=len(gates))
-        return by_name | {"g": x_sums["g"] + g_h}
+        r = by_name["r"].sigmoid()
+        (g_h,) = product_of_blocks(r * hidden, *of_h, blocks=(at_g,), of=len(gates))
+        return by_name | {"g": x_sums["g"] + g_h}, {"relevance_gate": r}
 
     def initial_state(self, batch_size: int, weights: LSTMWeights) -> LSTMState:
         """Return zeros in the weights' type, on their device.

@@ -77,6 +77,13 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
         from_h = product(state, weights.weight_hh, weights.bias_hh, weights.gain_hh)
         return g(from_x + from_h)
 
+    def gates_of(self, x: Tensor, state: Tensor, weights: RNNWeights) -> dict[str, Tensor]:
+        """Return the candidate alone: it is h', as no gate holds it back.
+
+        Shapes: x (B, I); state and result (B, H).
+        """
+        return {"candidate": self.step(x, state, weights)}
+
     def initial_state(self, batch_size: int, weights: RNNWeights) -> Tensor:
         """Return zeros in the weights' type, on their device.
 

@@ -20,6 +20,7 @@ from recurra.layers.rnn import RNN
 from recurra.layers.state import LSTMState, State, detach_state, map_state, rows_of_state
 from recurra.layers.step import StreamingStep
 from recurra.layers.summary import ParameterRow, ParameterSummary, parameter_summary
+from recurra.layers.watching import Watched, watch
 
 __all__ = [
     "GRU",
@@ -40,6 +41,7 @@ __all__ = [
     "SoftmaxOutput",
     "State",
     "StreamingStep",
+    "Watched",
     "detach_state",
     "embed_with_dropout",
     "ends_of_output",
@@ -51,4 +53,5 @@ __all__ = [
     "real_steps",
     "rows_of_state",
     "run_with_resets",
+    "watch",
 ]

@@ -92,8 +92,7 @@ class LayerStack(Streaming):
         self.bidirectional = bidirectional
         self.proj_size = int(proj_size)
         self.skip = chosen["skip"]
-        self.merge = chosen["merge"]
-        self.learn_initial_state = chosen["learn_initial_state"]
+        self.merge, self.learn_initial_state = chosen["merge"], chosen["learn_initial_state"]
         zoneout: Any = chosen["zoneout"]
         is_pair = isinstance(zoneout, tuple | list)
         self.zoneout: float | tuple[float, float] = (
@@ -102,6 +101,7 @@ class LayerStack(Streaming):
         self.variational_dropout = float(chosen["variational_dropout"])
         self.weight_drop = float(chosen["weight_drop"])
         self.stateful = chosen["stateful"]
+        self.watchers: list[Callable[..., None]] = []  # told what enters; see recurra.layers.watching
         self.backend = chosen["backend"]
         self._warn_of_idle_options()
         self._names = self._add_parameters(device, dtype)

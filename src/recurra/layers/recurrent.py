@@ -167,6 +167,11 @@ class RecurrentLayer(LayerStack):
         """Whether in training a call draws masks that hold for all its steps."""
         return self.weight_drop > 0 or self.variational_dropout > 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether in training two calls with the same input may differ."""
+        return self.draws_once_a_call or self.dropout > 0 or self.zoneout not in (0, (0, 0))
+
     def _in_weights_dtype(self, state: State) -> State:
         dtype = self._some_weight().dtype
         return map_state(lambda part: part.to(dtype), state)

@@ -64,15 +64,21 @@ def run_with_resets(
             torch.arange(T, device="cpu").unsqueeze(1) < steps
         )  # what stands in the padding is no reset
     state = layer.entry_state(state, steps_first, B)
-    output, final, every = _run(layer, steps_first, state, marks, steps, every_state)
+    for note in layer.watchers:
+        note(steps_first, state, steps, marks)
+    output, final, every = run_marked(layer, steps_first, state, marks, steps, every_state)
     layer.keep_state(final)
     output = output.transpose(0, 1) if layer.batch_first else output
     return (output, final) if every is None else (output, final, every)
 
 
-def _run(
+def run_marked(
     layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor, steps: Tensor | None, every_state: bool
 ) -> Ran:
+    """Run padded rows from a state: what `run_with_resets` does once it has checked and arranged them.
+
+    Shapes: x (T, B, I); state (L*D, B, H); marks (T, B) bool, steps (B,) int64, both on the CPU.
+    """
     T, B = marks.shape
     if not marks[1:].any():  # no row need be cut
         if marks.any():

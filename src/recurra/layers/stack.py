@@ -122,6 +122,22 @@ def _compose(
     return Ran(output, final, every)
 
 
+def inputs_of_layers(stack: Stack, x: Tensor, hidden: Tensor) -> list[Tensor]:
+    """Return what enters each layer where nothing is dropped, from the hidden states that all of them had.
+
+    Shapes: x (T, B, I); hidden (L*D, T, B, H); each result (T, B, W).
+    """
+    directions = 2 if stack.plain.bidirectional else 1
+    first, entering = x, [x]
+    for layer in hidden.split(directions)[:-1]:
+        merged = _merged(stack.merge, list(layer))
+        if stack.skip == "residual" and merged.shape[-1] == x.shape[-1]:
+            merged = x + merged
+        x = merged
+        entering.append(torch.cat([x, first], dim=-1) if stack.skip == "graves" else x)
+    return entering
+
+
 class _Direction(NamedTuple):
     """One direction of one layer: output (T, B, H) or (N, H), final state (B, H), every state like output."""
 

@@ -1,12 +1,29 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
+from typing import NamedTuple, cast
+
 from torch import Tensor, nn
 
 from recurra.config import RecurrentNetworkConfig
 from recurra.layers import RecurrentLayer, SequenceDropout, State, embed_with_dropout, run_with_resets
-from recurra.layers.state import join_states, split_state
-from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
+from recurra.models.next_symbol import (
+    Features,
+    NetworkState,
+    NextSymbolNetwork,
+    initialise,
+    output_layer,
+)
 from recurra.models.recurrent import build_recurrent
+
+
+class TaperedState(NamedTuple):
+    """The state of layers of one size, and of a last one of another.
+
+    Shapes: layers (L-1, B, H) and last (1, B, E), pairs of them for the LSTM.
+    """
+
+    layers: State
+    last: State
 
 
 class LanguageModelNetwork(NextSymbolNetwork):
@@ -15,11 +32,9 @@ class LanguageModelNetwork(NextSymbolNetwork):
         e_t = E[x_t];   h_t = recurrent(dropout(e_t), h_{t-1});   logits_t = W dropout(h_t) + b
 
     With `tie_weights`, W is E (Press & Wolf 2017; Inan et al. 2017); where E is of another size than the
-    layers, the last of them, `last`, has its size (Merity et al. 2018), and the state is that of all layers
-    side by side.
+    layers, the last of them, `last`, has its size (Merity et al. 2018), and the state is a TaperedState.
 
-    Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H), or with a layer of
-    another size (1, B, (L-1)*H + E).
+    Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H), or a TaperedState.
     Raises: ConfigError where tied weights cannot fit.
     Source of the penalties on activations: S. Merity et al., Regularizing and optimizing LSTM language models
     (2018).
@@ -49,25 +64,25 @@ class LanguageModelNetwork(NextSymbolNetwork):
         self.output = output_layer(width, vocabulary_size, adaptive=config.adaptive_softmax)
         initialise(self, config)
 
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> NetworkState:
         """The state before anything is read: (L, batch_size, H), zero unless it is learnt."""
         first = self.recurrent.initial_state(batch_size)
-        return first if self.last is None else join_states(first, self.last.initial_state(batch_size))
+        return first if self.last is None else TaperedState(first, self.last.initial_state(batch_size))
 
     def features(
-        self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Features, State]:
+        self, inputs: Tensor, state: NetworkState | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Features, NetworkState]:
         """What the output layer reads, (B, T, H), and the state after the last step."""
         vectors = embed_with_dropout(self.embedding, inputs, self._config.embedding_dropout)
         x = self.input_dropout(vectors)
+        after: NetworkState
         if self.last is None:
             output, after = _run(self.recurrent, x, state, lengths, resets)
         else:
-            layers, width = self.recurrent.num_layers, self.recurrent.hidden_size
-            first, last = (None, None) if state is None else split_state(state, layers, width)
+            first, last = (None, None) if state is None else cast(TaperedState, state)
             output, first = _run(self.recurrent, x, first, lengths, resets)
             output, last = _run(self.last, self.last_dropout(output), last, lengths, resets)
-            after = join_states(first, last)
+            after = TaperedState(first, last)
         return Features(self.dropout(output), output), after
 
     def penalty(self, features: Features) -> Tensor | None:
@@ -86,7 +101,11 @@ class LanguageModelNetwork(NextSymbolNetwork):
 
 
 def _run(
-    layer: RecurrentLayer, x: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
+    layer: RecurrentLayer,
+    x: Tensor,
+    state: NetworkState | None,
+    lengths: Tensor | None,
+    resets: Tensor | None,
 ) -> tuple[Tensor, State]:
     if resets is None:
         output, after = layer(x, state, lengths=lengths)

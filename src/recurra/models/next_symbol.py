@@ -1,16 +1,18 @@
 """What all networks that predict the next symbol share: from features at each step to logits and losses."""
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from recurra.config import RecurrentPart
 from recurra.errors import ConfigError
-from recurra.layers import AdaptiveSoftmaxOutput, SoftmaxOutput, State
+from recurra.layers import AdaptiveSoftmaxOutput, SoftmaxOutput
 
 _IGNORED = -100
+NetworkState = Any
+"""What a network carries from step to step: any nest of tensors, with the rows on axis 1 of each."""
 
 
 class Features(NamedTuple):
@@ -31,7 +33,7 @@ class SegmentLoss(NamedTuple):
     """
 
     total: Tensor
-    state: State
+    state: NetworkState
     penalty: Tensor | None = None
 
 
@@ -57,13 +59,13 @@ class NextSymbolNetwork(nn.Module):
         return self.embedding.weight.device
 
     @abstractmethod
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> NetworkState:
         """The state before anything is read."""
 
     @abstractmethod
     def features(
-        self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
-    ) -> tuple[Features, State]:
+        self, inputs: Tensor, state: NetworkState | None, lengths: Tensor | None, resets: Tensor | None
+    ) -> tuple[Features, NetworkState]:
         """What the output layer reads at each step, and the state after the last.
 
         Shapes: features (B, T, F), F the width that `output` takes.
@@ -79,10 +81,10 @@ class NextSymbolNetwork(nn.Module):
     def forward(
         self,
         inputs: Tensor,
-        state: State | None = None,
+        state: NetworkState | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, NetworkState]:
         """Logits of each next symbol, and the state after the last.
 
         Shapes: inputs (B, T) int64; lengths (B,), from 0 to T; resets (B, T) bool, True where the
@@ -96,10 +98,10 @@ class NextSymbolNetwork(nn.Module):
         self,
         inputs: Tensor,
         targets: Tensor,
-        state: State | None = None,
+        state: NetworkState | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, NetworkState]:
         """-log P of each target, zero in padding, and the state after the last.
 
         Shapes: inputs, targets (B, T); losses (B, T), in nats.
@@ -118,7 +120,7 @@ class NextSymbolNetwork(nn.Module):
         self,
         inputs: Tensor,
         targets: Tensor,
-        state: State | None = None,
+        state: NetworkState | None = None,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
         context: int = 0,

@@ -93,6 +93,7 @@ class Trainer:
             validated = done or self._validation_due()
             if validated:
                 self._validate()
+                place.elapsed_s = elapsed_before + time.monotonic() - started
                 place.finished = done or self._out_of_patience()
             late = now - saved >= self.config.checkpoint_every_s
             due, stop = largest_of_processes(self.fabric, late, interrupts.received)  # then all act alike

@@ -157,7 +157,10 @@ def test_map_and_detach_a_state():
     assert not detached.hidden.requires_grad
     assert torch.equal(detached.hidden, state.hidden)
     assert not detach_state(h).requires_grad
-    assert isinstance(detach_state((h, c)), LSTMState)
+    assert [part.requires_grad for part in detach_state((h, c))] == [False, False]
+    deep = detach_state([state, (h, None)])
+    assert isinstance(deep[0], LSTMState)
+    assert not deep[1][0].requires_grad
     both = map_state(torch.add, state, LSTMState(hidden=h, cell=c + 1))
     assert both.hidden.tolist() == [3.0, 3.0]
     assert both.cell.tolist() == [1.0, 1.0]

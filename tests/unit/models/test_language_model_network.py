@@ -73,7 +73,9 @@ def test_tied_weights_are_one_and_the_last_layer_has_their_size():
     assert model.output.weight is model.embedding.weight
     assert model.last is not None
     assert (model.recurrent.num_layers, model.last.hidden_size) == (2, 8)
-    assert model.initial_state(B).hidden.shape == (1, B, 2 * 12 + 8)
+    start = model.initial_state(B)
+    assert start.layers.hidden.shape == (2, B, 12)
+    assert start.last.cell.shape == (1, B, 8)
     with pytest.raises(ConfigError, match="tie_weights: a symbol's vector has 8 numbers"):
         network(tie_weights=True, adaptive_softmax=True)
 

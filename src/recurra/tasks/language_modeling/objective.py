@@ -1,12 +1,11 @@
 """What the training loop needs to know of a language model."""
 
 import math
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from recurra.data import Segment
-from recurra.layers import State
 from recurra.models import NextSymbolNetwork
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
@@ -24,8 +23,8 @@ class LanguageModelObjective(Objective):
         self._network, self._corpus, self._config = network, corpus, config
 
     def loss(
-        self, network: nn.Module, segment: Segment, state: State | None, context: int
-    ) -> tuple[Tensor, State, Tensor | None]:
+        self, network: nn.Module, segment: Segment, state: Any, context: int
+    ) -> tuple[Tensor, Any, Tensor | None]:
         """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
         own = cast(NextSymbolNetwork, network)  # or a wrapper with its methods
         found = own.total_loss(
@@ -49,6 +48,6 @@ class LanguageModelObjective(Objective):
         """The perplexity."""
         return {"perplexity": math.exp(loss)}
 
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> Any:
         """The state before anything is read."""
         return self._network.initial_state(batch_size)
