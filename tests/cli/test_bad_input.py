@@ -258,8 +258,8 @@ def words(tmp_path_factory):
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("evaluate {}/word --cache-weight 0.5", "--cache-weight: goes with --cache-size"),
-        ("evaluate {}/word --dynamic-steps 3", "--dynamic-steps: goes with --dynamic-rate"),
+        ("evaluate {}/word --cache-weight 0.5", "cache_weight: applies only with cache_size"),
+        ("evaluate {}/word --dynamic-steps 3", "dynamic_steps: applies only with dynamic_rate"),
         ("fill {}/word a___ --evaluate {}/text.txt", "--evaluate: measures on a text of its own"),
         ("fill {}/word ___ --lines 3", "--lines and --seed: go with --evaluate"),
         ("score {}/word {}/text.txt --with {}/char --tokens", "--tokens: the runs have not the same symbols"),
@@ -273,7 +273,7 @@ def words(tmp_path_factory):
         ),
         (
             "train lm --model ngram --arpa {}/word.arpa --min-count 2 --valid {}/text.txt -o {}/new",
-            "min_count: has no meaning beside arpa",
+            "min_count: applies only without arpa",
         ),
         (
             "train lm --unit subword --max-vocabulary-size 9 --data {}/text.txt -o {}/new",

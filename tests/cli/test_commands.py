@@ -195,12 +195,15 @@ def test_a_counted_model_is_only_measured_again(counted):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--model", "ngram", "--hidden-size", 3], "hidden_size: has no meaning for model 'ngram'"),
-        (["--order", 3], "order: has no meaning for model 'recurrent'"),
-        (["--model", "ngram", "--add-k", 0.5], "add_k: goes with smoothing add-k, not with kneser-ney"),
+        (
+            ["--model", "ngram", "--hidden-size", 3],
+            "hidden_size: applies only with model recurrent",
+        ),
+        (["--order", 3], "order: applies only with model ngram"),
+        (["--model", "ngram", "--add-k", 0.5], "add_k: applies only with smoothing add-k"),
         (
             ["--model", "ngram", "--smoothing", "add-k", "--cutoff", 1],
-            "cutoff: goes with smoothing kneser-ney",
+            "cutoff: applies only with smoothing kneser-ney or witten-bell",
         ),
     ],
 )

@@ -280,10 +280,14 @@ def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, 
 @pytest.mark.parametrize(
     ("task", "options", "told"),
     [
-        ("tag", {"decoder": "crf", "label_smoothing": 0.1}, "label_smoothing: goes with decoder softmax"),
+        (
+            "tag",
+            {"decoder": "crf", "label_smoothing": 0.1},
+            "applies only with decoder softmax",
+        ),
         ("tag", {"word_vectors": "pretrained"}, "vectors: goes with word_vectors pretrained"),
-        ("tag", {"tie_weights": True}, "tie_weights: has no use here"),
-        ("classify", {"character_size": 9}, "character_size: has no use here"),
+        ("tag", {"tie_weights": True}, "tie_weights: applies only to language models"),
+        ("classify", {"character_size": 9}, "character_size: applies only with characters rnn or cnn"),
         ("classify", {"pooling": "min"}, "pooling: got 'min', expected one of last, mean, max"),
     ],
 )

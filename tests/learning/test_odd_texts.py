@@ -5,7 +5,7 @@ import math
 import pytest
 
 import recurra
-from recurra.errors import DataError, Interrupted, RecurraError
+from recurra.errors import DataError, RecurraError
 
 SMALL = {"hidden_size": 8, "batch_size": 2, "segment_length": 5, "epochs": 1, "max_steps": 60}
 MODELS = {
@@ -70,14 +70,3 @@ def test_no_text_is_refused_before_anything_is_written(tmp_path, content):
 def test_a_vocabulary_of_one_learns_that_nothing_else_comes(tmp_path):
     lm = train(tmp_path, b"\n" * 200, "char", "recurrent")
     assert lm.evaluate().perplexity < 2.5
-
-
-def test_ctrl_c_while_counting_says_so_and_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("recurra.tasks.language_modeling.counting.fit_ngrams", interrupted)
-    with pytest.raises(Interrupted, match="stopped while counting; nothing is written") as told:
-        train(tmp_path, b"a cat\n" * 50, "word", "ngram")
-    assert told.value.exit_code == 130
-    assert not (tmp_path / "run").exists()

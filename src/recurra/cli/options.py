@@ -10,6 +10,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from recurra.config import Part
+from recurra.config.conditions import can_apply
 from recurra.config.part import choices
 from recurra.errors import ConfigError
 from recurra.tasks import registry
@@ -90,6 +91,7 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
         metavar="|".join(allowed) if allowed else None,
         rich_help_panel="Of several tasks" if shared else _panel(configs[0], name),
         show_default=False,
+        hidden=not any(can_apply(one, name) for one in configs),
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

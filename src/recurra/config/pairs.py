@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from recurra.config.conditions import Conditions, Unless, When
 from recurra.config.part import FilePath, Part, option
 from recurra.config.parts import Unit
 
@@ -14,6 +15,10 @@ class PairFilesPart(Part):
     """Where the two sides of a pair are."""
 
     title: ClassVar[str] = "Pairs"
+    conditions: ClassVar[Conditions] = {
+        "valid_target": When("valid"),
+        "test_target": When("test"),
+    }
 
     format: PairFormat = option(
         "auto",
@@ -53,6 +58,13 @@ class EncoderDecoderPart(Part):
     """From what was read to what is written."""
 
     title: ClassVar[str] = "Encoder and decoder"
+    conditions: ClassVar[Conditions] = {
+        "share_vectors": When("vocabulary", "joint"),
+        "coverage": When("attention", "additive"),
+        "copying": [Unless("attention", "none"), When("vocabulary", "joint")],
+        "label_smoothing": Unless("copying"),
+        "decoder_backend": Unless("attention", "none"),
+    }
 
     bidirectional: bool = option(True, "the encoder reads from both ends")
     decoder_layers: int | None = option(None, "stacked layers; if not given, as num_layers", ge=1)

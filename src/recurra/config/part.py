@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import UnionType
@@ -12,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from recurra.config.conditions import Conditions, idle
 from recurra.errors import ConfigError
 from recurra.files import is_of_hub
 
@@ -39,6 +40,8 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: ClassVar[str] = "Options"
+    # When options have a use, of this part or of those that a configuration inherits from.
+    conditions: ClassVar[Conditions] = {}
 
     @classmethod
     def default_of(cls, name: str) -> Any:
@@ -67,14 +70,10 @@ class Part(BaseModel):
         """The options that were given, not left at their defaults."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
-    def refuse(self, names: Iterable[str], why: str) -> None:
-        """Refuse options that have no use here, where they are not at their defaults.
-
-        Raises: ValueError, which `build_config` makes a ConfigError.
-        """
-        for name in names:
-            if getattr(self, name) != self.default_of(name):
-                raise ValueError(f"{name}: {why}; leave it out")
+    def changed(self) -> dict[str, Any]:
+        """The options that are not at their defaults."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if value != self.default_of(name)}
 
 
 def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:
@@ -100,26 +99,40 @@ def choices(annotation: object) -> tuple[str, ...]:
 
 
 def build_config(
-    config: type[ConfigT], toml: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
+    config: type[ConfigT],
+    toml: Sequence[Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    known: Mapping[str, Any] | None = None,
 ) -> ConfigT:
     """A configuration from defaults, TOML files over them, each over those before, and `overrides` over all.
 
+    An option that is given, be it at its default, must have a use beside the others. `known` is below all
+    else, such as the options of a run, all of which stand there; so of a file that is a run.toml.
+
     Raises: ConfigError naming every unknown key and every value that cannot be, one line each.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(known or {})
     where: dict[str, str] = {}
+    given: dict[str, str] = {}
     for file in toml:
-        read = _read_toml(file)
+        read, is_run = _read_toml(file)
         values |= read
         where |= dict.fromkeys(read, f"{file}: ")
+        given |= {} if is_run else dict.fromkeys(read, f"{file}: ")
     for name, value in (overrides or {}).items():
         values[name] = value
-        where[name] = ""
+        where[name] = given[name] = ""
     try:
-        return config(**values)
+        built = config(**values)
     except ValidationError as error:
         lines = [_fault(config, fault, where) for fault in error.errors()]
-        raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines)) from error
+    else:
+        idle_ones = {name: idle(built, name) for name in given}
+        lines = [given[name] + why for name, why in idle_ones.items() if why is not None]
+        if not lines:
+            return built
+    raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines))
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
@@ -136,11 +149,12 @@ def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> tuple[dict[str, Any], bool]:
+    """The options of a file, and whether it is the run.toml of a run, which has all of them."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        # The run.toml of a run has the options in a table.
-        return content["config"] if {"format_version", "task", "config"} <= content.keys() else content
+        is_run = {"format_version", "task", "config"} <= content.keys()
+        return content["config"] if is_run else content, is_run
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such configuration file; check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from recurra.config.conditions import Conditions, Unless, When
 from recurra.config.part import FilePath, Part, option
 
 Unit = Literal["char", "word", "subword"]
@@ -55,6 +56,10 @@ class NGramPart(Part):
     """The model that counts."""
 
     title: ClassVar[str] = "N-grams (model ngram)"
+    conditions: ClassVar[Conditions] = {
+        "add_k": When("smoothing", "add-k"),
+        "cutoff": When("smoothing", "kneser-ney", "witten-bell"),
+    }
 
     order: int = option(5, "n, the length of the longest n-grams", unit="symbols", ge=1, le=32)
     smoothing: Smoothing = option("kneser-ney", "what is given to n-grams never seen")
@@ -70,6 +75,7 @@ class StreamPart(Part):
     """How a corpus is read through time."""
 
     title: ClassVar[str] = "Streams"
+    conditions: ClassVar[Conditions] = {"at_document": When("documents", "line", "blank")}
 
     batch_size: int = option(25, "parallel streams, over all processes", ge=1)
     segment_length: int = option(100, "steps that the gradient flows back (k2)", unit="symbols", ge=1)
@@ -117,6 +123,18 @@ class CellPart(Part):
     """Which variant of the cell, and how layers are joined."""
 
     title: ClassVar[str] = "Cell"
+    conditions: ClassVar[Conditions] = {
+        "nonlinearity": When("cell", "rnn", "jordan"),
+        "reset_gate": When("cell", "gru"),
+        "peepholes": When("cell", "lstm"),
+        "relevance_gate": When("cell", "lstm"),
+        "coupled_gates": When("cell", "lstm"),
+        "output_activation": When("cell", "lstm"),
+        "forget_bias": When("cell", "lstm"),
+        "layer_norm": When("cell", "gru", "lstm"),
+        "num_layers": Unless("cell", "jordan"),
+        "skip": Unless("cell", "jordan"),
+    }
 
     nonlinearity: Nonlinearity = option("tanh", "of the cells rnn and jordan")
     reset_gate: Literal["after", "before", "none"] = option(
@@ -154,39 +172,18 @@ class RegularizationPart(Part):
     )
 
 
-_OF_CELLS = {  # options that only some cells have
-    "nonlinearity": ("rnn", "jordan"),
-    "reset_gate": ("gru",),
-    "peepholes": ("lstm",),
-    "relevance_gate": ("lstm",),
-    "coupled_gates": ("lstm",),
-    "output_activation": ("lstm",),
-    "forget_bias": ("lstm",),
-    "layer_norm": ("gru", "lstm"),
-    "num_layers": ("rnn", "gru", "lstm"),
-    "skip": ("rnn", "gru", "lstm"),
-}
-
-
 class RecurrentNetworkConfig(RecurrentPart, CellPart, RegularizationPart):
-    """All that says what a recurrent network is.
-
-    Raises: ConfigError (through `build_config`) for an option that the cell has not.
-    """
-
-    @model_validator(mode="after")
-    def _refuse_options_of_other_cells(self) -> Self:
-        for name, cells in _OF_CELLS.items():
-            alone = name == "num_layers" and self.num_layers == 1
-            if self.cell not in cells and not alone:
-                self.refuse([name], f"is of the cells {' and '.join(cells)}, not of {self.cell!r}")
-        return self
+    """All that says what a recurrent network is."""
 
 
 class OptimizerPart(Part):
     """How weights move."""
 
     title: ClassVar[str] = "Optimiser"
+    conditions: ClassVar[Conditions] = {
+        "momentum": When("optimizer", "momentum"),
+        "averaging_after": When("averaging", "non-monotone"),
+    }
 
     optimizer: Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adagrad"] = option(
         "adamw", "the update rule"
@@ -204,17 +201,16 @@ class OptimizerPart(Part):
     averaging_after: int = option(5, "see averaging", unit="validations", ge=1)
     loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the targets of an update")
 
-    @model_validator(mode="after")
-    def _check_averaging(self) -> Self:
-        if self.averaging == "none":
-            self.refuse(["averaging_after"], "goes with averaging non-monotone")
-        return self
-
 
 class SchedulePart(Part):
     """How the learning rate changes."""
 
     title: ClassVar[str] = "Schedule"
+    conditions: ClassVar[Conditions] = {
+        "min_learning_rate": Unless("schedule", "constant"),
+        "decay": When("schedule", "decay", "plateau"),
+        "decay_after": When("schedule", "decay"),
+    }
 
     schedule: Literal["cosine", "linear", "constant", "decay", "plateau"] = option(
         "cosine",
@@ -250,6 +246,7 @@ class FoldsPart(Part):
     """Cross-validation."""
 
     title: ClassVar[str] = "Cross-validation"
+    conditions: ClassVar[Conditions] = {"fold": When("folds")}
 
     folds: int | None = option(
         None,
@@ -260,8 +257,6 @@ class FoldsPart(Part):
 
     @model_validator(mode="after")
     def _check_folds(self) -> Self:
-        if self.fold is not None and self.folds is None:
-            raise ValueError("fold: goes with folds; give that too, or leave it out")
         if self.fold is not None and self.folds is not None and self.fold > self.folds:
             raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds} folds")
         if self.folds is not None and getattr(self, "test", None) is not None:

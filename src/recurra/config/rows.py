@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from recurra.config.conditions import Conditions, When
 from recurra.config.part import FilePath, Part, option
 from recurra.config.parts import RecurrentNetworkConfig
 
@@ -67,6 +68,16 @@ class RepresentationPart(Part):
     """What a word is to the network: any of these, side by side."""
 
     title: ClassVar[str] = "Words"
+    conditions: ClassVar[Conditions] = {
+        "word_size": When("word_vectors", "learnt", "pretrained"),
+        "other": When("word_vectors", "one-hot"),
+        "freeze_vectors": When("word_vectors", "pretrained"),
+        "tune_after": When("word_vectors", "pretrained"),
+        "vectors_limit": When("word_vectors", "pretrained"),
+        "trigram_size": When("trigrams"),
+        "character_size": When("characters", "rnn", "cnn"),
+        "character_hidden": When("characters", "rnn", "cnn"),
+    }
 
     word_vectors: Literal["learnt", "pretrained", "one-hot", "none"] = option(
         "learnt", "a vector for each word: learnt, from the file --vectors, or 1-of-N"

@@ -117,7 +117,7 @@ def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
     settings = run.read_settings()
     task = registry.task_of(run)
     try:
-        return task, build_config(task.config, overrides=settings["config"])
+        return task, build_config(task.config, known=settings["config"])
     except ConfigError as error:
         raise RunError(f"{run.settings}: is damaged: {error}") from error
 

@@ -192,7 +192,12 @@ def test_the_state_of_rows_is_that_of_their_sources():
     [
         (False, (), {"share_vectors": True}, "share_vectors: needs one vocabulary"),
         (False, (), {"copying": True}, "copying: needs one vocabulary"),
-        (True, (), {"attention": "none", "copying": True}, "copying: needs attention"),
+        (
+            True,
+            (),
+            {"attention": "none", "copying": True},
+            "with attention other than none",
+        ),
         (True, (5,), {"copying": True}, "copying: is of sources that are text"),
         (True, (), {"bridge": "copy"}, "bridge: copy needs an encoder of text"),
         (True, (), {"attention": "dot"}, "attention: dot needs an encoder"),

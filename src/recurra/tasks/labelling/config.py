@@ -24,8 +24,8 @@ from recurra.config import (
     default,
     option,
 )
+from recurra.config.conditions import Conditions, OnlyIn, Unless, When
 
-_OF_VECTORS = ("freeze_vectors", "tune_after")
 # Of the recurrent network, but of no use to those that label.
 _OF_LANGUAGE_MODELS = (
     *("embedding_size", "tie_weights", "adaptive_softmax", "embedding_dropout", "init_scale"),
@@ -71,6 +71,10 @@ class LabellingConfig(
     """
 
     title: ClassVar[str] = "Labelling"
+    conditions: ClassVar[Conditions] = {
+        **dict.fromkeys(_OF_RECURRENCE, When("model", "recurrent")),
+        **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
+    }
     evaluation: ClassVar[type[Part]] = LabelEvaluationPart
     prediction: ClassVar[type[Part]] = LabelPredictionPart
 
@@ -94,15 +98,6 @@ class LabellingConfig(
             raise ValueError("vectors: goes with word_vectors pretrained; give both or neither")
         if self.freeze_vectors and self.tune_after:
             raise ValueError("tune_after: does not go with freeze_vectors; leave one of them out")
-        names = list(_OF_LANGUAGE_MODELS)
-        names += [] if self.word_vectors == "pretrained" else _OF_VECTORS
-        names += [] if self.word_vectors == "one-hot" else ["other"]
-        names += [] if self.trigrams else ["trigram_size"]
-        names += ["word_size"] if self.word_vectors in ("one-hot", "none") else []
-        names += [] if self.characters != "none" else ["character_size", "character_hidden"]
-        self.refuse(names, "has no use here")
-        if getattr(self, "model", "recurrent") != "recurrent":
-            self.refuse(sorted(_OF_RECURRENCE), "is of the recurrent model")
         return self
 
 
@@ -115,6 +110,14 @@ class TagConfig(LabellingConfig):
         "Train a tagger: a label for each word, such as slots, entities, parts of speech."
     )
     example: ClassVar[str] = "recurra train tag --data atis.train.iob --test atis.dev.iob -o runs/atis"
+    conditions: ClassVar[Conditions] = {
+        "constrained": When("decoder", "crf"),
+        "label_smoothing": When("decoder", "softmax"),
+        "class_weights": Unless("decoder", "crf"),
+        "window": When("model", "window"),
+        "max_words": OnlyIn("classifiers"),
+        "second_column": OnlyIn("classifiers of pairs"),
+    }
 
     model: Literal["recurrent", "window"] = option(
         "recurrent", "a recurrent network, or a feed-forward one over a window of words"
@@ -128,25 +131,15 @@ class TagConfig(LabellingConfig):
         1.0, "what the label of a whole row weighs beside those of its words; 0 learns none", ge=0
     )
 
-    @model_validator(mode="after")
-    def _check_tag(self) -> Self:
-        if self.decoder != "softmax" and self.label_smoothing:
-            raise ValueError(f"label_smoothing: goes with decoder softmax, not with {self.decoder}")
-        if self.decoder == "crf" and self.class_weights != "none":
-            raise ValueError("class_weights: does not go with decoder crf; leave it out")
-        self.refuse(["max_words"], "is of whole texts")
-        if self.decoder != "crf":
-            self.refuse(["constrained"], "is of the decoder crf")
-        if self.model != "window":
-            self.refuse(["window"], "is of the model window")
-        self.refuse(["second_column"], "is of pairs")
-        return self
-
 
 class PooledConfig(LabellingConfig):
     """What classifiers of texts and of pairs have in common."""
 
     title: ClassVar[str] = "Classifier"
+    conditions: ClassVar[Conditions] = {
+        "pooling": When("model", "recurrent"),
+        "window": OnlyIn("taggers"),
+    }
 
     model: Literal["recurrent", "average"] = option(
         "recurrent", "a recurrent network, or the mean of the words' vectors, whatever their order"
@@ -155,13 +148,6 @@ class PooledConfig(LabellingConfig):
         "max",
         "from all steps to one vector: the last ones, their mean, largest numbers, middle, or attention",
     )
-
-    @model_validator(mode="after")
-    def _check_pooled(self) -> Self:
-        self.refuse(["window"], "is of taggers")
-        if self.model == "average":
-            self.refuse(["pooling"], "is of the recurrent model")
-        return self
 
 
 class ClassifyConfig(PooledConfig):
@@ -172,11 +158,7 @@ class ClassifyConfig(PooledConfig):
         "Train a classifier: a label for a text, or for a sequence of vectors or pictures."
     )
     example: ClassVar[str] = "recurra train classify --data reviews.csv -o runs/reviews"
-
-    @model_validator(mode="after")
-    def _check_classify(self) -> Self:
-        self.refuse(["second_column"], "is of pairs")
-        return self
+    conditions: ClassVar[Conditions] = {"second_column": OnlyIn("classifiers of pairs")}
 
 
 class PairConfig(PooledConfig):

@@ -150,7 +150,7 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
     if config.model != "recurrent":
         raise ConfigError(f"equal parameters: compares recurrent cells, not a {config.model} model.")
     for cell in EQUAL_CELLS:
-        build_config(LanguageModelConfig, overrides=config.model_dump() | {"cell": cell})
+        build_config(LanguageModelConfig, overrides=config.changed() | {"cell": cell})
     lstm = config.model_copy(update={"cell": "lstm"}).resolved()
     wanted = count_parameters(lstm, vocabulary_size)
     configs = {}

@@ -1,51 +1,58 @@
 """Every option of a language model's training."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
 from recurra.config import (
     CellPart,
-    LoopPart,
     ModelPart,
     NGramPart,
-    OptimizerPart,
     Part,
     RecurrentNetworkConfig,
     RecurrentPart,
     RegularizationPart,
     RunPart,
-    SchedulePart,
     StreamPart,
     TaskConfig,
     TextPart,
     WindowPart,
     option,
 )
+from recurra.config.conditions import Condition, Conditions, Unless, When
 
 _CHARACTER_VECTOR = 64
 
 
-# Options that a model has no use for, by the parts that hold them; some of those are for all models.
-_NETWORK = (RecurrentPart, CellPart, RegularizationPart)
-_TRAINING = (StreamPart, *_NETWORK, OptimizerPart, SchedulePart, LoopPart)
-_OF_OTHERS: dict[str, tuple[type[Part], ...]] = {
-    "recurrent": (NGramPart, WindowPart),
-    "feed-forward": (NGramPart, CellPart, RegularizationPart),
-    "ngram": (WindowPart, TaskConfig, *_TRAINING),
-}
-_FOR_ALL = {"validation_fraction", "seed", "threads", "device", "log_every", "checkpoint_every_s"}
-_SAID_BY_ARPA = ("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size", "chunk_size")
-_OF_RECURRENCE = {"cell", "num_layers", "backend"}
-_CACHE = ("cache_weight", "cache_sharpness")
-_DYNAMIC = ("dynamic_decay", "dynamic_steps")
+_ON_TOP = {"validation_fraction", "seed", "threads", "device", "log_every", "checkpoint_every_s"}
+_SAID_BY_ARPA = (
+    *("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size", "chunk_size"),
+    *("validation_fraction", "log_every", "checkpoint_every_s"),
+)
+
+
+def _of(parts: Sequence[type[Part]], *models: str) -> dict[str, Condition]:
+    """The options of some parts apply to some models, but for those that all models have."""
+    return {name: When("model", *models) for part in parts for name in part.model_fields.keys() - _ON_TOP}
+
+
+def _both(*each: Mapping[str, Condition]) -> dict[str, Sequence[Condition]]:
+    """Conditions that hold together."""
+    return {name: [one[name] for one in each if name in one] for one in each for name in one}
 
 
 class ReadingPart(Part):
     """How a text is read to be evaluated."""
 
     title: ClassVar[str] = "Language models"
+    conditions: ClassVar[Conditions] = {
+        "cache_weight": When("cache_size"),
+        "cache_sharpness": When("cache_size"),
+        "dynamic_decay": When("dynamic_rate"),
+        "dynamic_steps": When("dynamic_rate"),
+    }
 
     streams: int = option(1, "parallel streams: 1 carries the state over all the text, more are faster", ge=1)
     cache_size: int | None = option(
@@ -58,15 +65,6 @@ class ReadingPart(Part):
     )
     dynamic_decay: float = option(1e-3, "its pull back to the trained weights", ge=0)
     dynamic_steps: int = option(5, "between its steps", unit="symbols", ge=1)
-
-    @model_validator(mode="after")
-    def _check_reading(self) -> Self:
-        for needed, names in (("cache_size", _CACHE), ("dynamic_rate", _DYNAMIC)):
-            for name in names:
-                if getattr(self, needed) is None and name in self.model_fields_set:
-                    flags = [f"--{one.replace('_', '-')}" for one in (name, needed)]
-                    raise ValueError(f"{flags[0]}: goes with {flags[1]}; give that too, or leave it out")
-        return self
 
 
 class CompletionPart(Part):
@@ -101,6 +99,14 @@ class LanguageModelConfig(
         "Train a language model of characters, words or subwords: a recurrent network, or counts of n-grams."
     )
     example: ClassVar[str] = "recurra train lm --data shakespeare.txt -o runs/shakespeare"
+    conditions: ClassVar[Conditions] = _both(
+        _of((NGramPart,), "ngram"),
+        _of((WindowPart,), "feed-forward"),
+        _of((CellPart, RegularizationPart), "recurrent"),
+        {name: When("model", "recurrent") for name in ("cell", "num_layers", "backend")},
+        _of((StreamPart, RecurrentPart, TaskConfig), "recurrent", "feed-forward"),
+        {name: Unless("arpa") for name in _SAID_BY_ARPA},
+    )
     presets: ClassVar[Path | None] = Path(__file__).parent / "presets"
     evaluation: ClassVar[type[Part]] = ReadingPart
     prediction: ClassVar[type[Part]] = CompletionPart
@@ -118,25 +124,7 @@ class LanguageModelConfig(
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
             raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
-        if self.smoothing != "add-k" and self.add_k != NGramPart().add_k:
-            raise ValueError(f"add_k: goes with smoothing add-k, not with {self.smoothing}")
-        if self.cutoff and self.smoothing not in ("kneser-ney", "witten-bell"):
-            raise ValueError(
-                f"cutoff: goes with smoothing kneser-ney or witten-bell, not with {self.smoothing}"
-            )
-        if self.arpa is not None:
-            for name in _SAID_BY_ARPA:
-                if getattr(self, name) != self.default_of(name):
-                    raise ValueError(f"{name}: has no meaning beside arpa, which says it; leave it out")
-        self._refuse_options_of_others()
         return self
-
-    def _refuse_options_of_others(self) -> None:
-        """An option that the model has no use for is a mistake, if it is not at its default."""
-        names = {name for part in _OF_OTHERS[self.model] for name in part.model_fields} - _FOR_ALL
-        if self.model == "feed-forward":
-            names |= _OF_RECURRENCE
-        self.refuse(sorted(names), f"has no meaning for model {self.model!r}")
 
     @property
     def updates_within_segment(self) -> int:

@@ -25,6 +25,7 @@ from recurra.config import (
     default,
     option,
 )
+from recurra.config.conditions import Above, Conditions, OnlyIn, Unless, When
 
 _OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
 _OF_DRAWING = ("temperature", "top_k", "top_p", "seed")
@@ -35,15 +36,20 @@ _OF_LANGUAGE_MODELS = (
 )
 
 
-def _flag(name: str) -> str:
-    """An option that only the command line has, as it is written there."""
-    return "--" + name.replace("_", "-")
+_OF_TEXTS = (
+    *("target", "valid_target", "test_target", "source_column", "target_column", "max_source", "format"),
+    *("bidirectional", "copying", "share_vectors", "vocabulary"),
+)
 
 
 class PairEvaluationPart(Part):
     """What pairs are answered, how they are searched for, and what is shown."""
 
     title: ClassVar[str] = "Translators, chat-bots, captioners"
+    conditions: ClassVar[Conditions] = {
+        "beside": When("by_length"),
+        "picture": When("by_length"),
+    }
 
     target: FilePath | None = option(None, "the other side of --data, or of pictures their captions")
     skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
@@ -53,18 +59,15 @@ class PairEvaluationPart(Part):
     beside: FilePath | None = option(None, "another run, whose figures by length stand beside them")
     picture: FilePath | None = option(None, "draw BLEU by length into this PNG")
 
-    @model_validator(mode="after")
-    def _check_evaluation(self) -> Self:
-        for name in ("beside", "picture"):
-            if getattr(self, name) is not None and not self.by_length:
-                raise ValueError(f"--{name}: goes with --by-length; give that too, or leave it out")
-        return self
-
 
 class AnswersPart(SearchPart):
     """How answers are searched for or drawn, and what is written of them."""
 
     title: ClassVar[str] = "Answers"
+    conditions: ClassVar[Conditions] = {
+        **dict.fromkeys(_OF_DRAWING, When("sample")),
+        **dict.fromkeys(_OF_SEARCHES, Unless("sample")),
+    }
 
     n_best: int = option(1, "the n best, best first, no text twice", ge=1)
     prefix: str = option("", "what each answer begins with")
@@ -84,15 +87,8 @@ class AnswersPart(SearchPart):
 
     @model_validator(mode="after")
     def _check_answers(self) -> Self:
-        drawing = [name for name in _OF_DRAWING if name in self.model_fields_set]
-        if drawing and not self.sample:
-            raise ValueError(f"{_flag(drawing[0])}: goes with --sample; give that too, or leave it out")
         if self.sample and (self.n_best > 1 or self.prefix or self.phrase):
             raise ValueError("--sample: does not go with --n-best, --prefix and --phrase; leave them out")
-        if self.sample:
-            needless = [name for name in _OF_SEARCHES if name in self.model_fields_set]
-            if needless:
-                raise ValueError(f"{_flag(needless[0])}: is of a search; leave it out with --sample")
         return self
 
 
@@ -115,6 +111,13 @@ class Seq2SeqConfig(
     """
 
     title: ClassVar[str] = "Sequence to sequence"
+    conditions: ClassVar[Conditions] = {
+        **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
+        "coverage_penalty": Unless("attention", "none"),
+        "zoneout": When("attention", "none"),
+        "length_form": Unless("length_penalty", 0.0),
+        "diversity": Above("beam_groups", 1),
+    }
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
 
@@ -131,28 +134,14 @@ class Seq2SeqConfig(
     def _check_seq2seq(self) -> Self:
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
-        self.refuse(_OF_LANGUAGE_MODELS, "has no use here")
         if self.cell == "jordan":
             raise ValueError("cell: jordan feeds back its own output, and a decoder does so anyway; use rnn")
-        if self.attention != "none":
-            self.refuse(["zoneout"], "is not of decoders with attention")
-        if self.attention != "additive":
-            self.refuse(["coverage"], "is of additive attention")
         if self.attention == "none" and self.bridge == "zeros":
             raise ValueError("bridge: zeros without attention tells the decoder nothing of its source")
-        if self.attention == "none":
-            self.refuse(["copying", "coverage_penalty", "decoder_backend"], "needs attention")
-        if self.vocabulary == "separate":
-            self.refuse(["share_vectors", "copying"], "needs a joint vocabulary")
-        if self.copying:
-            self.refuse(["label_smoothing"], "does not go with copying")
         if self.scheduled_sampling and self.epochs == 1:
             raise ValueError(
                 "scheduled_sampling: rises from pass to pass, and there is one; give more epochs"
             )
-        for part in ("valid", "test"):
-            if getattr(self, f"{part}_target") is not None and getattr(self, part) is None:
-                raise ValueError(f"{part}_target: goes with {part}; name that too")
         return self
 
 
@@ -194,6 +183,8 @@ class CaptionConfig(Seq2SeqConfig):
         "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"
     )
 
+    conditions: ClassVar[Conditions] = dict.fromkeys(_OF_TEXTS, OnlyIn("sources of text"))
+
     unit: Unit = default(SymbolsPart, "unit", "word")
     captions: FilePath | None = option(
         None, "JSON lines {image, caption} or {image, captions: [...]} for the pictures of --data"
@@ -203,15 +194,10 @@ class CaptionConfig(Seq2SeqConfig):
     attention: Literal["additive", "dot", "general", "none"] = default(
         EncoderDecoderPart, "attention", "none"
     )
-    bidirectional: bool = option(False, "has no use here: pictures are not read from an end")
+    bidirectional: bool = default(EncoderDecoderPart, "bidirectional", False)
 
     @model_validator(mode="after")
     def _check_caption(self) -> Self:
-        self.refuse(["target", "valid_target", "test_target"], "is of texts; see captions")
-        self.refuse(
-            ["source_column", "target_column", "max_source", "bidirectional", "format"], "is of texts"
-        )
-        self.refuse(["copying", "share_vectors", "vocabulary"], "is of sources that are text")
         if self.bridge != "linear":
             raise ValueError(f"bridge: got {self.bridge}, expected linear: the picture starts the decoder")
         for part in ("valid", "test"):

@@ -91,7 +91,7 @@ class PairModel(Model):
         Raises: ConfigError for an unknown option or value.
         """
         own = {name: getattr(self.config, name) for name in SearchPart.model_fields}
-        checked = build_config(SearchPart, overrides=own | options)
+        checked = build_config(SearchPart, overrides=options, known=own)
         if checked.coverage_penalty and self.network.attentive is None:
             raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
         if "diversity" in options and checked.beam_groups == 1:

@@ -1,0 +1,158 @@
+"""When an option has a use: what another option must be, or never in some task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+if TYPE_CHECKING:
+    from recurra.config.part import Part
+
+
+class Condition(Protocol):
+    """Tells when an option has a use, by the value of another `option`, if of any."""
+
+    @property
+    def option(self) -> str | None:
+        """The other option."""
+        ...
+
+    def met(self, config: "Part") -> bool:
+        """Whether the option has a use in this configuration."""
+        ...
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """Whether any configuration of this class gives the option a use."""
+        ...
+
+    def __str__(self) -> str:
+        """What it applies to."""
+        ...
+
+
+Conditions = Mapping[str, Condition | Sequence[Condition]]
+"""The conditions of options by their names; of several all must be met."""
+
+
+@dataclass(frozen=True)
+class When:
+    """The option applies where another one has one of these values; without values, where it is set at all,
+    to something else than nothing, none or False."""
+
+    option: str
+    values: tuple[Any, ...] = ()
+
+    def __init__(self, option: str, *values: Any) -> None:
+        object.__setattr__(self, "option", option)
+        object.__setattr__(self, "values", values)
+
+    def met(self, config: "Part") -> bool:
+        """Whether the other option is so."""
+        value = getattr(config, self.option)
+        return value in self.values if self.values else _is_set(value)
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """Whether the other option can be so."""
+        allowed = _choices(config.model_fields[self.option].annotation)
+        if not self.values:
+            return not allowed or any(map(_is_set, allowed))
+        return not allowed or any(value in allowed for value in self.values)
+
+    def __str__(self) -> str:
+        return " ".join(("with", self.option, " or ".join(map(str, self.values)))).strip()
+
+
+@dataclass(frozen=True)
+class Unless(When):
+    """The option applies where another one has none of these values; without values, where it is not set."""
+
+    def __init__(self, option: str, *values: Any) -> None:
+        super().__init__(option, *values)
+
+    def met(self, config: "Part") -> bool:
+        """Whether the other option is not so."""
+        return not super().met(config)
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """Whether the other option can be otherwise."""
+        allowed = _choices(config.model_fields[self.option].annotation)
+        return not allowed or any(value not in self.values for value in allowed)
+
+    def __str__(self) -> str:
+        if not self.values:
+            return f"without {self.option}"
+        return f"with {self.option} other than {' or '.join(map(str, self.values))}"
+
+
+@dataclass(frozen=True)
+class Above:
+    """The option applies where another one is larger than a number."""
+
+    option: str
+    number: float
+
+    def met(self, config: "Part") -> bool:
+        """Whether it is larger."""
+        value = getattr(config, self.option)
+        return value is not None and value > self.number
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """It can be."""
+        return True
+
+    def __str__(self) -> str:
+        return f"with {self.option} above {self.number:g}"
+
+
+@dataclass(frozen=True)
+class OnlyIn:
+    """The option has no use in a task: it is that of others, which are named, and is not shown."""
+
+    others: str
+    option: None = None
+
+    def met(self, config: "Part") -> bool:
+        """Never."""
+        return False
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """Never."""
+        return False
+
+    def __str__(self) -> str:
+        return f"to {self.others}"
+
+
+def conditions_of(config: "type[Part]", name: str) -> list[Condition]:
+    """All conditions of an option: those of the part that has it, and of the configuration around it."""
+    found: list[Condition] = []
+    for part in config.__mro__:
+        own: Conditions = vars(part).get("conditions", {})
+        if name in own:
+            listed = own[name]
+            found += listed if isinstance(listed, Sequence) else [listed]
+    known = config.model_fields
+    return [each for each in dict.fromkeys(found) if each.option is None or each.option in known]
+
+
+def can_apply(config: "type[Part]", name: str) -> bool:
+    """Whether an option has a use in any configuration of a class; one that has none is not shown."""
+    return all(condition.can_be_met(config) for condition in conditions_of(config, name))
+
+
+def idle(config: "Part", name: str) -> str | None:
+    """Why an option has no use in a configuration; None where it has one."""
+    for condition in conditions_of(type(config), name):
+        if not condition.met(config):
+            return f"{name}: applies only {condition}; remove it"
+    return None
+
+
+def _is_set(value: Any) -> bool:
+    return value not in (None, False, 0, "none", ())
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal, or of a bool."""
+    if annotation is bool:
+        return (True, False)
+    return get_args(annotation) if str(annotation).startswith("typing.Literal") else ()

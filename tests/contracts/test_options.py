@@ -1,0 +1,100 @@
+"""An option that has no use beside the others is refused, in whatever way it is given: in every task."""
+
+import pytest
+
+from recurra.config import build_config, to_toml
+from recurra.config.conditions import Above, OnlyIn, Unless, When, can_apply, conditions_of, idle
+from recurra.errors import ConfigError
+from recurra.tasks import registry
+
+FREE = {"data": "text.txt"}
+
+
+def conditional():
+    """Each option with a condition: its task's configuration, or that of a verb, and the condition."""
+    for task in registry.names():
+        config = registry.config_of(task)
+        for part in (config, config.evaluation, config.prediction):
+            for name in part.model_fields:
+                for condition in conditions_of(part, name):
+                    yield pytest.param(part, name, condition, id=f"{task} {part.__name__} {name} {condition}")
+
+
+def another(part, condition, *, met: bool):
+    """A value of the other option that meets a condition, or does not."""
+    field = part.model_fields[condition.option]
+    tried = [field.default, *getattr(field.annotation, "__args__", ()), 0, 1, 2, True, False, "x", None]
+    if isinstance(condition, Above):
+        tried = [1, 5]
+    for value in tried:
+        if isinstance(value, type):
+            continue
+        some = part.model_construct(**{condition.option: value})
+        if condition.met(some) is met and fits(part, condition.option, value):
+            return value
+    raise AssertionError(f"no value of {condition.option} is found")
+
+
+def fits(part, name, value) -> bool:
+    try:
+        build_config(part, overrides={name: value})
+    except ConfigError as error:
+        return f"{name}: got" not in str(error)
+    return True
+
+
+def refusals(part, overrides, toml=(), known=None) -> list[str]:
+    try:
+        build_config(part, toml, overrides, known=known)
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
+
+
+@pytest.mark.parametrize(("part", "name", "condition"), conditional())
+def test_an_option_without_a_use_is_refused_even_at_its_default(part, name, condition, tmp_path):
+    others = {} if isinstance(condition, OnlyIn) else {condition.option: another(part, condition, met=False)}
+    free = {key: value for key, value in FREE.items() if key in part.model_fields and key != name}
+    given = free | others | {name: part.default_of(name)}
+    sentence = f"{name}: applies only "
+    lines = refusals(part, given)
+    if not isinstance(condition, OnlyIn) and any(line.startswith(f"{condition.option}: ") for line in lines):
+        return  # what would leave it without a use is refused itself
+    assert any(line.startswith(sentence) and line.endswith("; remove it.") for line in lines)
+    if part.default_of(name) is not None:
+        file = tmp_path / "options.toml"
+        file.write_text(to_toml({name: part.default_of(name)}))
+        assert any(line.startswith(f"{file}: {sentence}") for line in refusals(part, free | others, [file]))
+    # Of a run, where all options stand, it is no fault.
+    stored = free | {key: value for key, value in others.items() if value is not None}
+    assert not any(sentence in line for line in refusals(part, {}, known=given if stored else {}))
+
+
+@pytest.mark.parametrize(("part", "name", "condition"), conditional())
+def test_an_option_with_a_use_is_taken(part, name, condition):
+    if not can_apply(part, name):
+        assert isinstance(condition, OnlyIn) or any(isinstance(c, OnlyIn) for c in conditions_of(part, name))
+        return
+    met = {c.option: another(part, c, met=True) for c in conditions_of(part, name)}
+    config = part.model_construct(**(part.model_construct().model_dump() | met))
+    assert idle(config, name) is None
+
+
+def test_conditions_say_what_they_are():
+    assert str(When("cell", "gru", "lstm")) == "with cell gru or lstm"
+    assert str(When("valid")) == "with valid"
+    assert str(Unless("sample")) == "without sample"
+    assert str(Unless("cell", "jordan")) == "with cell other than jordan"
+    assert str(Above("beam_groups", 1)) == "with beam_groups above 1"
+    assert str(OnlyIn("taggers")) == "to taggers"
+
+
+def test_help_leaves_out_what_can_never_apply():
+    configs = {task: registry.config_of(task) for task in registry.names()}
+    hidden = {
+        task: [name for name in config.model_fields if not can_apply(config, name)]
+        for task, config in configs.items()
+    }
+    assert {"max_words", "second_column", "tie_weights"} <= set(hidden["tag"])
+    assert {"target", "vocabulary", "copying"} <= set(hidden["caption"])
+    assert not hidden["lm"]
