@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from recurra.cli.options import _in_order, _panel, _plain_type
+from recurra.cli.options import _in_order, _panel, plain_type
+from recurra.config.conditions import can_apply, conditions_of
 from recurra.config.part import choices
 from recurra.tasks import registry
 
@@ -60,6 +61,8 @@ class TaskOptions(_Generated):
     def _tables(self, thing: Any, level: int = 3) -> Iterator[str]:
         panel = ""
         for name in _in_order(thing):
+            if not can_apply(thing, name):
+                continue
             if _panel(thing, name) != panel:
                 panel = _panel(thing, name)
                 yield from (
@@ -71,7 +74,14 @@ class TaskOptions(_Generated):
                 )
             field = thing.model_fields[name]
             default = "" if field.default is None else f"`{_toml(field.default)}`"
-            yield f"| `{name}` | {_values(field)} | {default} | {_cell(field.description or '')} |"
+            meaning = _cell(field.description or "") + _only(thing, name)
+            yield f"| `{name}` | {_values(field)} | {default} | {meaning} |"
+
+
+def _only(thing: Any, name: str) -> str:
+    """When an option applies, if not always."""
+    conditions = [str(condition).replace("_", r"\_") for condition in conditions_of(thing, name)]
+    return f"; only {' and '.join(conditions)}" if conditions else ""
 
 
 class CommandLine(_Generated):
@@ -127,7 +137,7 @@ def _kind(parameter: Any) -> str:
 
 
 def _name(annotation: Any) -> str:
-    kind = _plain_type(annotation)
+    kind = plain_type(annotation)
     names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", Path: "path"}
     return names.get(kind, kind.__name__)
 

@@ -1,6 +1,7 @@
 """The commands as a person types them."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,9 @@ from typer.testing import CliRunner
 import recurra as rc
 from recurra.cli.main import app, main
 from recurra.config import Part
+from recurra.config.conditions import can_apply
+from recurra.config.part import choices
+from recurra.tasks import registry
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 
 
@@ -100,11 +104,32 @@ def test_a_finished_run_is_only_evaluated_again(run):
     assert (run / "model.safetensors").read_bytes() == before
 
 
-def test_every_option_is_on_the_command_line_and_in_its_help(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    told = say("train", "lm", "--help")
+@pytest.mark.parametrize("task", registry.names())
+def test_help_shows_what_matters_and_cuts_nothing(task):
+    """On two screens of 80 columns; --help-all shows each option that can have a use."""
+    config, told = registry.config_of(task), say("train", task, "--help")
+    lines = told.splitlines()
+    assert len(lines) <= (56 if config.main_options else 200)
+    assert max(map(len, lines)) <= 80
+    assert "…" not in told
+    every = say("train", task, "--help-all")
+    assert max(map(len, every.splitlines())) <= 80
+    words = set(re.findall(r"--(?:\[no-\])?([a-z-]+)", every))
+    shown = set(re.findall(r"^  --(?:\[no-\])?([a-z-]+)", told, re.MULTILINE))
+    for name, field in config.model_fields.items():
+        flag = name.replace("_", "-")
+        assert (flag in words) == can_apply(config, name), name
+        if config.main_options:
+            assert (flag in shown) == (name in config.main_options and can_apply(config, name)), name
+        for value in choices(field.annotation) if can_apply(config, name) else ():
+            assert re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", every), (name, value)
+
+
+def test_every_option_is_on_the_command_line_and_in_its_help():
+    told = " ".join(say("train", "lm", "--help-all").split())
     for name, field in LanguageModelConfig.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in told
+        flag = name.replace("_", "-")
+        assert f"--{flag} " in told or f"--[no-]{flag} " in told
         if field.default is not None:
             assert f"default: {field.default}" in told
     for part in LanguageModelConfig.__bases__:

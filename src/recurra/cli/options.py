@@ -80,7 +80,7 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
     """The option for a field that one configuration has, or several, each with a meaning of its own."""
     field = configs[0].model_fields[name]
     allowed = choices(field.annotation)
-    kind = _plain_type(field.annotation)
+    kind = plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
     meanings = {one.model_fields[name].description: _panel(one, name) for one in configs}
     shared = len(meanings) > 1
@@ -88,7 +88,7 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help="; ".join(f"{panel}: {text}" if shared else str(text) for text, panel in meanings.items())
         + ("" if shared else _default(field)),
-        metavar="|".join(allowed) if allowed else None,
+        metavar="|".join(allowed) or ("PATH" if name in configs[0].file_options() else None),
         rich_help_panel="Of several tasks" if shared else _panel(configs[0], name),
         show_default=False,
         hidden=not any(can_apply(one, name) for one in configs),
@@ -113,7 +113,7 @@ def _default(field: FieldInfo) -> str:
     return f" (default: {field.default})"
 
 
-def _plain_type(annotation: Any) -> Any:
+def plain_type(annotation: Any) -> Any:
     """The type that the command line reads: of `int | None` int, of literals str, of tuples lists."""
     if get_origin(annotation) is Literal:
         return str
@@ -122,7 +122,7 @@ def _plain_type(annotation: Any) -> Any:
     if get_origin(annotation) is Annotated:
         return get_args(annotation)[0]
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
-    return _plain_type(kinds[0]) if kinds[0] is not annotation else annotation
+    return plain_type(kinds[0]) if kinds[0] is not annotation else annotation
 
 
 def _panel(config: type[Part], name: str) -> str:

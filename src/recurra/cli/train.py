@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from recurra.cli.help import HelpAll, TaskCommand
 from recurra.cli.options import Out, Overwrite, Toml, config_options
 from recurra.config import TaskConfig
 from recurra.tasks import registry
@@ -25,9 +26,12 @@ class _Tasks(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in registry.names():
             return None
-        made = typer.Typer(add_completion=False)
-        made.command(cmd_name)(_command(cmd_name, registry.config_of(cmd_name)))
-        return typer.main.get_command(made)
+        config = registry.config_of(cmd_name)
+        made = typer.Typer(add_completion=False, rich_markup_mode=None)
+        made.command(cmd_name, cls=TaskCommand)(_command(cmd_name, config))
+        command: Any = typer.main.get_command(made)
+        command.main_options = config.main_options
+        return command
 
 
 app = typer.Typer(
@@ -69,6 +73,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         config: Toml = None,
         preset: str | None = None,
         overwrite: Overwrite = False,
+        help_all: HelpAll = False,
         *,
         options: dict[str, Any],
     ) -> None:

@@ -22,7 +22,8 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
 
     The class is also what the command line and the documentation know of the task before it is loaded:
     `title` heads its page, `summary` and `example` are its help, `evaluation` and `prediction` the options of
-    `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML files with a name. `task` says
+    `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML files with a name,
+    `main_options` are those that --help shows, all if none are named. `task` says
     where the task is, "module:Class".
     """
 
@@ -30,6 +31,7 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
     summary: ClassVar[str]
     example: ClassVar[str]
     presets: ClassVar[Path | None] = None
+    main_options: ClassVar[tuple[str, ...]] = ()
     evaluation: ClassVar[type[Part]] = Part
     prediction: ClassVar[type[Part]] = Part
 

@@ -75,6 +75,11 @@ class LabellingConfig(
         **dict.fromkeys(_OF_RECURRENCE, When("model", "recurrent")),
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
     }
+    main_options: ClassVar[tuple[str, ...]] = (
+        *("data", "valid", "test", "format", "model", "decoder", "pooling", "class_weights", "folds"),
+        *("word_vectors", "vectors", "characters", "cell", "hidden_size", "dropout", "batch_size"),
+        *("epochs", "learning_rate", "patience", "seed", "seeds", "threads"),
+    )
     evaluation: ClassVar[type[Part]] = LabelEvaluationPart
     prediction: ClassVar[type[Part]] = LabelPredictionPart
 

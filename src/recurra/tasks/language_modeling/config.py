@@ -107,6 +107,10 @@ class LanguageModelConfig(
         _of((StreamPart, RecurrentPart, TaskConfig), "recurrent", "feed-forward"),
         {name: Unless("arpa") for name in _SAID_BY_ARPA},
     )
+    main_options: ClassVar[tuple[str, ...]] = (
+        *("data", "valid", "test", "unit", "model", "order", "cell", "hidden_size", "num_layers", "dropout"),
+        *("batch_size", "segment_length", "epochs", "learning_rate", "patience", "seed", "seeds", "threads"),
+    )
     presets: ClassVar[Path | None] = Path(__file__).parent / "presets"
     evaluation: ClassVar[type[Part]] = ReadingPart
     prediction: ClassVar[type[Part]] = CompletionPart

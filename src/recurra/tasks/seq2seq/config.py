@@ -118,6 +118,11 @@ class Seq2SeqConfig(
         "length_form": Unless("length_penalty", 0.0),
         "diversity": Above("beam_groups", 1),
     }
+    main_options: ClassVar[tuple[str, ...]] = (
+        *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),
+        *("unit", "vocabulary_size", "cell", "hidden_size", "num_layers", "attention", "dropout"),
+        *("batch_size", "epochs", "learning_rate", "patience", "beam_width", "seed", "seeds", "threads"),
+    )
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
 
