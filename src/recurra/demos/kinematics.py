@@ -17,7 +17,7 @@ from rich.text import Text
 
 from recurra.data.synthetic.kinematics import write_corpus
 from recurra.metrics import LikelihoodFigures, novelty
-from recurra.models import NGramModel
+from recurra.models import NextSymbolNetwork, NGramModel
 from recurra.reports import Sample, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver
@@ -25,7 +25,7 @@ from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.task import LanguageModeling
-from recurra.training import Listener, ProgressBar, StepReport
+from recurra.training import Listener, ProgressBar, StepReport, Trainer
 
 PROBLEMS = 6000
 NGRAM_ORDER = 6
@@ -92,9 +92,11 @@ def run(
     corpora: list[LanguageModelCorpus] = []
     config = _config(problems, seed, options)
 
-    def ready(trainer: Any, corpus: LanguageModelCorpus) -> None:
+    def ready(trainer: Trainer, corpus: LanguageModelCorpus) -> None:
         corpora.append(corpus)
-        sampler.model = LanguageModel(trainer.network, corpus.symbols, config)
+        network = trainer.learner.network
+        assert isinstance(network, NextSymbolNetwork), "the demonstration trains one"
+        sampler.model = LanguageModel(network, corpus.symbols, config)
         console.print(
             f"{config.num_layers} x {config.hidden_size} {config.cell.upper()} units, "
             f"{len(corpus.training_text.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
