@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from recurra.text.word_table import WordTable
 
-Batch = TypeVar("Batch", "WordBatch", "SequenceBatch", "PairBatch")
+Batch = TypeVar("Batch", "SequenceBatch", "PairBatch")
 _POOL = 50  # batches that are sorted by length together
 
 
-@dataclass(frozen=True)
-class WordBatch:
+class WordBatch(NamedTuple):
     """Words of a batch. What belongs to the word itself is there once for each that occurs.
 
     Shapes: ids (B, T), 0 for <unk>; places (B, T), the row of each word in what follows: characters (U, C)
@@ -33,7 +32,8 @@ class WordBatch:
 
     def to(self, device: torch.device) -> "WordBatch":
         """The same on another device; lengths stay where they are."""
-        return _moved(self, device, stay=("lengths", "character_lengths"))
+        stay = ("lengths", "character_lengths")
+        return self._replace(**{n: t.to(device) for n, t in self._asdict().items() if n not in stay})
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,12 @@ class SequenceBatch:
     count: int = 1
     rows: tuple[int, ...] = ()
     fresh: bool = True
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What a network's `forward` takes: words or vectors, and lengths; of pairs those of both texts."""
+        first = (self.vectors if self.words is None else self.words, self.lengths)
+        return first if self.second is None else (*first, self.second, self.second.lengths)
 
     def to(self, device: torch.device) -> "SequenceBatch":
         """The same on another device; lengths stay where they are."""
@@ -101,6 +107,13 @@ class PairBatch:
     def to(self, device: torch.device) -> "PairBatch":
         """The same on another device; lengths stay where they are."""
         return _moved(self, device, stay=("source_lengths", "target_lengths"))
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        """What a network reads: symbols or numbers, and their lengths. Shapes: (B, S) or (B, …); (B,)."""
+        given = self.source if self.vectors is None else self.vectors
+        assert given is not None, "a pair has a source"
+        return given, self.source_lengths
 
     def steps(self, start: int, ignored: int = -100) -> tuple[Tensor, Tensor]:
         """What a decoder is fed, and what it should answer: the targets, behind `start`, and before the end.

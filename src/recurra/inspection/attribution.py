@@ -40,7 +40,7 @@ def gradient_times_input(
     Source: M. Denil et al., Extraction of salient sentences from labelled documents (2014).
     """
     with evaluating(network, gradients=True):
-        x = network.reader.vectors(batch.words, batch.vectors).detach().requires_grad_()
+        x = network.reader.vectors(batch.inputs[0]).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(_log_odds(network, x, batch, label, at).sum(), x)
     return (x.detach() * gradient).sum(2)[0]
 
@@ -52,7 +52,7 @@ def occlusion(network: Explained, batch: SequenceBatch, label: int, at: int | No
     Source: M. Zeiler & R. Fergus, Visualizing and understanding convolutional networks (2014).
     """
     with evaluating(network):
-        x = network.reader.vectors(batch.words, batch.vectors)
+        x = network.reader.vectors(batch.inputs[0])
         whole = _log_odds(network, x, batch, label, at)
         without = []
         for t in range(x.shape[1]):

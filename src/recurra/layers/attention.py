@@ -81,7 +81,7 @@ class Attention(nn.Module):
         """Return the options, as torch.nn prints them."""
         return f"{self.query_size}, {self.value_size}, {self.scoring}"
 
-    def remember(self, values: Tensor, lengths: Tensor) -> Memory:
+    def remember(self, values: Tensor, lengths: Tensor | None) -> Memory:
         """What all steps of a decoder attend to. Shapes: values (B, S, V); lengths (B,)."""
         if values.dim() != 3 or values.shape[-1] != self.value_size:
             wanted = f"(batch, steps, {self.value_size})"

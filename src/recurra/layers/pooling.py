@@ -110,5 +110,6 @@ class AttentionPooling(nn.Module):
         real = real_steps(output, lengths)
         # Minus infinity would make NaN of a row of no steps.
         weights = scores.masked_fill(~real, torch.finfo(scores.dtype).min).softmax(1).masked_fill(~real, 0.0)
-        self.weights = weights.detach()
+        if not torch.compiler.is_compiling():  # a graph keeps nothing between its calls
+            self.weights = weights.detach()
         return (weights.unsqueeze(2) * output.masked_fill(~real.unsqueeze(2), 0.0)).sum(1)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.config import EncoderConfig
-from recurra.data.batches import SequenceBatch
+from recurra.data.batches import SequenceBatch, WordBatch
 from recurra.layers import AttentionPooling, State, ends_of_state
 from recurra.layers.pooling import pool_steps
 from recurra.models.sequence_encoder import Encoded, SequenceReader
@@ -79,9 +79,15 @@ class ClassifierNetwork(nn.Module):
         """What reads the sequence."""
         return self.pooled.reader
 
-    def scores(self, batch: SequenceBatch, state: State | None = None) -> tuple[Tensor, State | None]:
-        """Logits of each label, and the state after the last step. Shapes: (B, K)."""
-        read = self.reader(batch.words, batch.vectors, batch.lengths, state)
+    def forward(
+        self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State | None]:
+        """Logits of each label, and the state after the last step.
+
+        Shapes: given: ids (B, T) or a WordBatch, or vectors (B, T, …); lengths (B,), None where all rows have
+        T steps; logits (B, K).
+        """
+        read = self.reader(given, lengths, state)
         return self.scores_of(read), read.state
 
     def scores_of(self, read: Encoded) -> Tensor:
@@ -91,7 +97,7 @@ class ClassifierNetwork(nn.Module):
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
         """The summed loss over the batch's rows, and the state after it. Shapes: the loss is a scalar."""
-        logits, after = self.scores(batch, state)
+        logits, after = self(*batch.inputs, state=state)
         return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), after)
 
 
@@ -127,17 +133,27 @@ class PairNetwork(nn.Module):
         """What reads either text."""
         return self.pooled.reader
 
-    def scores(self, batch: SequenceBatch, state: State | None = None) -> tuple[Tensor, None]:
-        """Logits of each label. Shapes: (B, K)."""
-        assert batch.second is not None, "a pair has a second text"
-        first = self.pooled.pool(self.reader(batch.words, None, batch.lengths))
-        second = self.pooled.pool(self.reader(batch.second, None, batch.second.lengths))
-        compared = torch.cat([first, second, (first - second).abs(), first * second], dim=1)
+    def forward(
+        self,
+        first: Tensor | WordBatch,
+        first_lengths: Tensor | None,
+        second: Tensor | WordBatch,
+        second_lengths: Tensor | None = None,
+        state: None = None,
+    ) -> tuple[Tensor, None]:
+        """Logits of each label; there is no state.
+
+        Shapes: texts: ids (B, T) or a WordBatch; lengths (B,), None where all rows have T steps; logits
+        (B, K).
+        """
+        u = self.pooled.pool(self.reader(first, first_lengths))
+        v = self.pooled.pool(self.reader(second, second_lengths))
+        compared = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
         return self.output(self.dropout(torch.relu(self.hidden(compared)))), None
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
         """The summed loss over the batch's rows. Shapes: the loss is a scalar."""
-        logits, _ = self.scores(batch)
+        logits, _ = self(*batch.inputs)
         return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), None)
 
 

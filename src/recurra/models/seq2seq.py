@@ -167,13 +167,24 @@ class Seq2SeqNetwork(nn.Module):
         """Where the weights are, and inputs belong."""
         return self.embedding.weight.device
 
-    def read(self, batch: PairBatch) -> tuple[ReadSource, DecoderState]:
-        """Read the sources of a batch; with what was read, the state before the first symbol."""
-        given = batch.source if batch.vectors is None else batch.vectors
-        assert given is not None, "a pair has a source"
-        source: ReadSource = self.encoder(given, batch.source_lengths)
+    def forward(self, given: Tensor, lengths: Tensor | None, inputs: Tensor) -> tuple[Tensor, DecoderState]:
+        """Logits of the symbol after each of `inputs`, which the decoder is fed, and the state after the
+        last; with copying log P in place of logits.
+
+        Shapes: given (B, S) ids, or numbers as the source has them; lengths (B,), None where all rows have
+        S steps; inputs (B, T); logits (B, T, V).
+        """
+        written = self.write(inputs, self.read(given, lengths)[1])
+        if self.copy_gate is not None:
+            return self.log_probs(written), written.state
+        logits: Tensor = self.output(written.features)
+        return logits, written.state
+
+    def read(self, given: Tensor, lengths: Tensor | None) -> tuple[ReadSource, DecoderState]:
+        """Read sources; with what was read, the state before the first symbol. Shapes: as `forward`."""
+        source: ReadSource = self.encoder(given, lengths)
         first = self.bridge(source)
-        symbols = batch.source if self.copy_gate is not None else None
+        symbols = given if self.copy_gate is not None else None
         if self.attentive is None:
             return source, DecoderState(_unread(source), symbols, first, None)
         memory = self.attentive.attention.remember(source.steps, source.lengths)
@@ -295,7 +306,7 @@ class Seq2SeqNetwork(nn.Module):
 
     def _written(self, batch: PairBatch, inputs: Tensor | None) -> tuple[Written, Tensor]:
         forced, targets = batch.steps(self.start)
-        _, state = self.read(batch)
+        _, state = self.read(*batch.inputs)
         return self.write(forced if inputs is None else inputs, state), targets
 
     def _losses(self, written: Written, targets: Tensor, reduction: str = "none") -> Tensor:
@@ -332,7 +343,7 @@ class Seq2SeqNetwork(nn.Module):
         """
         inputs, _ = batch.steps(self.start)
         inputs = inputs.clone()
-        _, state = self.read(batch)
+        _, state = self.read(*batch.inputs)
         for t in range(1, inputs.shape[1]):
             written = self.write(inputs[:, t - 1 : t], state)
             state = written.state
@@ -352,6 +363,6 @@ def _copied_from(written: Written) -> tuple[Tensor, Tensor]:
 
 def _unread(source: ReadSource) -> Memory:
     """A memory of no steps, of a decoder that attends to nothing."""
-    B = len(source.lengths)
+    B = source.steps.shape[0]
     nothing = source.steps.new_zeros(B, 0, 0)
     return Memory(nothing, nothing, torch.zeros(B, 0, dtype=torch.bool, device=nothing.device))

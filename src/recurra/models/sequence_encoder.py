@@ -17,11 +17,11 @@ from recurra.models.word_input import InputSizes, WordInput
 class Encoded(NamedTuple):
     """What an encoder made of a batch, and its state after it.
 
-    Shapes: steps (B, T, F); lengths (B,), on the CPU.
+    Shapes: steps (B, T, F); lengths (B,), on the CPU, or None where all rows have T steps.
     """
 
     steps: Tensor
-    lengths: Tensor
+    lengths: Tensor | None
     state: State | None
 
 
@@ -37,7 +37,7 @@ class RecurrentEncoder(nn.Module):
         self.recurrent = build_recurrent(config, *sizes, bidirectional=config.bidirectional)
         self.output_size = self.recurrent.output_size
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+    def forward(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State | None]:
         """Run the stack. Shapes: x (B, T, I); lengths (B,)."""
         output, after = self.recurrent(x, state, lengths=lengths)
         return output, after
@@ -57,7 +57,7 @@ class WindowEncoder(nn.Module):
         self.hidden = nn.Linear((2 * config.window + 1) * input_size, config.hidden_size)
         self.output_size = config.hidden_size
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+    def forward(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State | None]:
         """The hidden layer at each step. Shapes: x (B, T, I); lengths (B,)."""
         if x.shape[1] == 0:
             return x.new_zeros(len(x), 0, self.output_size), None
@@ -74,7 +74,7 @@ class NoEncoder(nn.Module):
         super().__init__()
         self.output_size = input_size
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+    def forward(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State | None]:
         """The same. Shapes: x (B, T, I); lengths (B,)."""
         return x, None
 
@@ -112,22 +112,25 @@ class SequenceReader(nn.Module):
         self.dropout = SequenceDropout(config.dropout, once=once)
         self.output_size = self.encoder.output_size
 
-    def vectors(self, words: WordBatch | None, vectors: Tensor | None) -> Tensor:
-        """What the encoder reads at each step. Shapes: vectors (B, T, …); result (B, T, I)."""
+    def vectors(self, given: Tensor | WordBatch) -> Tensor:
+        """What the encoder reads at each step.
+
+        Shapes: given: ids (B, T) of words, or a WordBatch; vectors (B, T, F) or pictures (B, T, C, H, W);
+        result (B, T, I).
+        """
         if self.words is not None:
-            assert words is not None, "a network of words reads words"
-            of_words: Tensor = self.words(words)
+            of_words: Tensor = self.words(given)
             return of_words
-        assert vectors is not None, "a network of vectors reads vectors"
-        return vectors if self.frames is None else self.frames(vectors)
+        assert isinstance(given, Tensor), "a network of vectors reads vectors"
+        return given if self.frames is None else self.frames(given)
 
     def forward(
-        self, words: WordBatch | None, vectors: Tensor | None, lengths: Tensor, state: State | None = None
+        self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
     ) -> Encoded:
-        """Read a batch. Shapes: vectors (B, T, …); lengths (B,)."""
-        return self.encode(self.vectors(words, vectors), lengths, state)
+        """Read a batch. Shapes: given, see `vectors`; lengths (B,), or None where all rows have T steps."""
+        return self.encode(self.vectors(given), lengths, state)
 
-    def encode(self, x: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
+    def encode(self, x: Tensor, lengths: Tensor | None, state: State | None = None) -> Encoded:
         """Read what `vectors` gave. Shapes: x (B, T, I); lengths (B,)."""
         output, after = self.encoder(self.input_dropout(x), lengths, state)
         return Encoded(self.dropout(output), lengths, after)

@@ -18,11 +18,12 @@ class ReadSource(NamedTuple):
     `ends` has a vector for each tensor of a decoder's state: what the encoder's last layer held at its ends.
     `state` is the state of all its layers, where it has layers.
 
-    Shapes: steps (B, S, V); lengths (B,), on the CPU; each of ends (B, E); state (L*D, B, H).
+    Shapes: steps (B, S, V); lengths (B,), on the CPU, or None where all rows have S steps;
+    each of ends (B, E); state (L*D, B, H).
     """
 
     steps: Tensor
-    lengths: Tensor
+    lengths: Tensor | None
     ends: tuple[Tensor, ...]
     state: State | None
 
@@ -54,7 +55,7 @@ class SymbolSource(nn.Module):
         # With skip="graves" the output is all layers', the ends are the last one's.
         self.ends_size = config.hidden_size * self.recurrent.num_directions
 
-    def forward(self, symbols: Tensor, lengths: Tensor) -> ReadSource:
+    def forward(self, symbols: Tensor, lengths: Tensor | None) -> ReadSource:
         """Read a batch. Shapes: symbols (B, S); lengths (B,)."""
         x = self.input_dropout(self.embedding(symbols))
         steps, state = self.recurrent(x, lengths=lengths)
@@ -104,8 +105,8 @@ class VectorSource(nn.Module):
         self.output_size = self.ends_size = size
         self._parts = 2 if config.cell == "lstm" else 1
 
-    def forward(self, vectors: Tensor, lengths: Tensor) -> ReadSource:
-        """Read a batch. Shapes: vectors (B, *shape); lengths (B,), not used: all pictures are as large."""
+    def forward(self, vectors: Tensor, lengths: Tensor | None) -> ReadSource:
+        """Read a batch. Shapes: vectors (B, *shape); lengths not used: all pictures are as large."""
         grid = end = None
         if self.frames is not None and self.around is not None and self.norm is not None:
             grid = torch.relu(self.around(self.frames.grid(vectors)))
@@ -119,8 +120,7 @@ class VectorSource(nn.Module):
             inner = self.inner(regions if grid is None else grid.flatten(2).transpose(1, 2))
             steps = torch.tanh(inner if self.place is None else inner + self.place)
         end = steps.mean(1) if end is None else end
-        every = torch.full((len(vectors),), steps.shape[1], dtype=torch.int64, device="cpu")
-        return ReadSource(self.dropout(steps), every, (end,) * self._parts, None)
+        return ReadSource(self.dropout(steps), None, (end,) * self._parts, None)
 
 
 class Bridge(nn.Module):

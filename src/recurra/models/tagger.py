@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.config import EncoderConfig
-from recurra.data.batches import SequenceBatch
+from recurra.data.batches import SequenceBatch, WordBatch
 from recurra.layers import ConditionalRandomField, Constraints, State
 from recurra.layers.pooling import pool_steps, real_steps
 from recurra.models.sequence_encoder import SequenceReader
@@ -20,6 +20,17 @@ class LabelLoss(NamedTuple):
     """The summed loss over a batch's targets, and the state after it. Shapes: total is a scalar."""
 
     total: Tensor
+    state: State | None
+
+
+class TagScores(NamedTuple):
+    """What a tagger says of a batch, and its state after it.
+
+    Shapes: labels (B, T, K); classes (B, classes), or None where the whole has no label.
+    """
+
+    labels: Tensor
+    classes: Tensor | None
     state: State | None
 
 
@@ -58,25 +69,26 @@ class TaggerNetwork(nn.Module):
         # No buffers: they are of the training alone, and not saved with the weights.
         self.label_weights, self.class_weights = label_weights, class_weights
 
-    def scores(
-        self, batch: SequenceBatch, state: State | None = None
-    ) -> tuple[Tensor, Tensor | None, State | None]:
+    def forward(
+        self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
+    ) -> TagScores:
         """Scores of each label at each step, of each class of the whole, and the state after the last step.
 
-        Shapes: (B, T, K); (B, classes) or None.
+        Shapes: given: ids (B, T) or a WordBatch, or vectors (B, T, F); lengths (B,), None where all rows have
+        T steps; see TagScores.
         """
-        read = self.reader(batch.words, batch.vectors, batch.lengths, state)
+        read = self.reader(given, lengths, state)
         classes = None
         if self.classes is not None:
-            classes = self.classes(pool_steps(read.steps, batch.lengths, "max"))
-        return self.output(read.steps), classes, read.state
+            classes = self.classes(pool_steps(read.steps, lengths, "max"))
+        return TagScores(self.output(read.steps), classes, read.state)
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
         """The summed loss of all labels, those of wholes times their share, and the state after it all.
 
         Shapes: batch.labels (B, T); batch.label (B,).
         """
-        emissions, classes, after = self.scores(batch, state)
+        emissions, classes, after = self(*batch.inputs, state=state)
         assert batch.labels is not None, "a tagger learns from labels"
         total = self._steps_loss(emissions, batch.labels, batch.lengths)
         if classes is not None:

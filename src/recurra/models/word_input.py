@@ -131,9 +131,18 @@ class WordInput(nn.Module):
             )
         self.output_size = width
 
-    def forward(self, batch: WordBatch) -> Tensor:
-        """The words' vectors. Shapes: result (B, T, output_size)."""
+    def forward(self, batch: WordBatch | Tensor) -> Tensor:
+        """The words' vectors, from ids alone where nothing else is seen of a word.
+
+        Shapes: ids (B, T); result (B, T, output_size).
+        Raises: ConfigError for ids where characters, trigrams or casing are seen too.
+        """
         parts = []
+        if isinstance(batch, Tensor):
+            if self.words is None or self.trigrams or self.characters or self.casing:
+                raise ConfigError("words: are seen by more than their ids; pass a WordBatch.")
+            vectors: Tensor = self.words(self._dropped(batch))
+            return vectors
         if self.words is not None:
             parts.append(self.words(self._dropped(batch.ids)))
         of_words = [part for part in self._of_each_word(batch) if part is not None]

@@ -22,7 +22,7 @@ def log_odds(network, vectors, label, at):
     batch = SequenceBatch(None, vectors, torch.tensor([4]))
     network.eval()
     with torch.no_grad():
-        scores = network.scores(batch)[0][0]
+        scores = network(*batch.inputs)[0][0]
     shares = (scores if at is None else scores[at]).softmax(0)
     return float(torch.log(shares[label] / (1 - shares[label])))
 

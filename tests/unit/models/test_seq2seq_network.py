@@ -82,7 +82,7 @@ def test_each_step_gives_what_all_at_once_give_and_sums_to_one(variant):
     inputs, targets = batch.steps(network.start)
     with torch.no_grad():
         losses = network.token_losses(batch)
-        _, state = network.read(batch)
+        _, state = network.read(*batch.inputs)
         for t in range(inputs.shape[1]):
             scores, state = network.step(inputs[:, t], state)
             every = scores.all() if isinstance(scores, OutputScores) else scores
@@ -110,7 +110,7 @@ def test_label_smoothing_is_cross_entropy_with_smoothed_targets(epsilon, seed):
     network = a_network().double().eval()
     batch = a_batch([4, 2, 3], [3, 1, 5], seed)
     inputs, targets = batch.steps(network.start)
-    _, state = network.read(batch)
+    _, state = network.read(*batch.inputs)
     logits = network.output(network.write(inputs, state).features)
     wanted = torch.nn.functional.cross_entropy(
         logits.flatten(0, 1),
@@ -131,7 +131,7 @@ def test_with_copying_a_symbol_of_the_source_becomes_likelier():
         found = []
         for bias in (20.0, 0.0, -20.0):
             network.copy_gate.bias.fill_(bias)
-            scores, _ = network.step(torch.tensor([END]), network.read(batch)[1])
+            scores, _ = network.step(torch.tensor([END]), network.read(*batch.inputs)[1])
             assert float(scores.exp().sum()) == pytest.approx(1.0, abs=1e-5)
             found.append(float(scores[0, 7].exp()))
     assert found[0] < found[1] < found[2]
@@ -176,14 +176,14 @@ def test_the_state_of_rows_is_that_of_their_sources():
     network = a_network(num_layers=2, decoder_layers=2).double().eval()
     batch = a_batch([5, 3, 4], [2, 2, 2])
     with torch.no_grad():
-        _, state = network.read(batch)
+        _, state = network.read(*batch.inputs)
         spread = network.rows(state, torch.tensor([[0, 0], [1, 1], [2, 2]]))
         assert len(spread.memory.real) == 3
         kept = network.rows(spread, torch.tensor([[1, 0], [5, 5]]))
         scores, _ = network.step(torch.tensor([3, 4, 3, 4]), kept)
         for place, (source, symbol) in enumerate([(0, 3), (0, 4), (2, 3), (2, 4)]):
             alone = row(batch, source)
-            wanted, _ = network.step(torch.tensor([symbol]), network.read(alone)[1])
+            wanted, _ = network.step(torch.tensor([symbol]), network.read(*alone.inputs)[1])
             assert torch.allclose(scores.all()[place], wanted.all()[0])
 
 
@@ -214,7 +214,7 @@ def test_what_is_unattended_is_the_coverage_penalty_s_formula(attention):
     network = a_network(attention=attention).eval()
     batch = a_batch([4, 2], [5, 5])
     with torch.no_grad():
-        _, state = network.read(batch)
+        _, state = network.read(*batch.inputs)
         state = network.rows(state, torch.tensor([[0, 0, 0], [1, 1, 1]]))
         written = network.write(torch.randint(1, SYMBOLS, (6, 3)), state)
         found = network.unattended(written.state)

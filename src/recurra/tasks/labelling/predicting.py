@@ -88,9 +88,9 @@ def _predict(
     network: LabellingNetwork, batch: SequenceBatch, symbols: Symbols, n_best: int, carried: _Carried
 ) -> list[Prediction]:
     if isinstance(network, TaggerNetwork):
-        emissions, classes, carried.state = network.scores(batch, carried.state)
+        emissions, classes, carried.state = network(*batch.inputs, state=carried.state)
         return _tagged(network, batch, symbols, emissions, classes, n_best)
-    logits, carried.state = network.scores(batch, carried.state)
+    logits, carried.state = network(*batch.inputs, state=carried.state)
     return [Prediction(label=label, probabilities=shares) for label, shares in _classes(logits, symbols)]
 
 

@@ -250,7 +250,7 @@ class PairModel(Model):
             ids = torch.tensor([list(written)], dtype=torch.int64)
             batch = replace(batch, target=ids, target_lengths=torch.tensor([ids.shape[1]]))
         batch = batch.to(self.network.device)
-        _, state = self.network.read(batch)
+        _, state = self.network.read(*batch.inputs)
         weights = self.network.write(batch.steps(self.network.start)[0], state).weights
         assert weights is not None, "it has attention"
         tokenizer = self.symbols.source

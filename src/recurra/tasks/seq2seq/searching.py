@@ -206,7 +206,7 @@ def _read(
         together = _together(len(pairs.sources[order[0]]), rows * network.output.out_features)
         chosen, order = order[:together], order[together:]
         with torch.no_grad():
-            _, state = network.read(pairs.sources_of(chosen).to(network.device))
+            _, state = network.read(*pairs.sources_of(chosen).to(network.device).inputs)
         yield chosen, state
 
 

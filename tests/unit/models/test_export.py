@@ -1,0 +1,124 @@
+"""`forward` of every network takes and gives tensors: torch.export makes a graph of it, hooks see it."""
+
+import pytest
+import torch
+from torch import nn
+
+from recurra.config import EncoderConfig, RecurrentNetworkConfig, RecurrentPart, WindowPart
+from recurra.data.batches import PairBatch, SequenceBatch
+from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.feed_forward import WindowNetwork
+from recurra.models.language_model import LanguageModelNetwork
+from recurra.models.seq2seq import Seq2SeqNetwork, SourceKind
+from recurra.models.source import EncoderDecoderConfig
+from recurra.models.tagger import TaggerNetwork
+from recurra.models.word_input import InputSizes
+
+B, T, V = 2, 5, 11
+IDS = torch.randint(1, V, (B, T), generator=torch.Generator().manual_seed(1))
+SMALL = {"hidden_size": 6, "num_layers": 1, "dropout": 0.0, "input_dropout": 0.0}
+SIZES = InputSizes(V, 1, 1)
+
+
+def language_model(cell: str) -> tuple[nn.Module, tuple[object, ...]]:
+    return LanguageModelNetwork(V, RecurrentNetworkConfig(**SMALL, cell=cell)), (IDS,)
+
+
+def tapered() -> tuple[nn.Module, tuple[object, ...]]:
+    options = SMALL | {"num_layers": 2, "embedding_size": 4, "tie_weights": True}
+    return LanguageModelNetwork(V, RecurrentNetworkConfig(**options)), (IDS,)
+
+
+def encoder(**options: object) -> EncoderConfig:
+    return EncoderConfig(**SMALL | {"word_size": 4} | options)
+
+
+NETWORKS = {
+    **{
+        f"language model, {cell}": (lambda cell=cell: language_model(cell)) for cell in ("lstm", "gru", "rnn")
+    },
+    "language model, jordan": lambda: language_model("jordan"),
+    "language model, tapered": tapered,
+    "language model, window": lambda: (WindowNetwork(V, RecurrentPart(**SMALL), WindowPart()), (IDS,)),
+    "tagger": lambda: (TaggerNetwork(encoder(), 3, num_classes=2, sizes=SIZES), (IDS,)),
+    "tagger of a window": lambda: (TaggerNetwork(encoder(), 3, kind="window", sizes=SIZES), (IDS,)),
+    "tagger of vectors": lambda: (TaggerNetwork(encoder(), 3, vector_shape=(4,)), (torch.randn(B, T, 4),)),
+    **{
+        f"classifier, {pooling}": (
+            lambda pooling=pooling: (ClassifierNetwork(encoder(), 3, pooling=pooling, sizes=SIZES), (IDS,))
+        )
+        for pooling in ("last", "mean", "max", "centre", "attention")
+    },
+    "pair": lambda: (PairNetwork(encoder(), 2, sizes=SIZES), (IDS, None, IDS.flip(1))),
+}
+
+
+def same(got: object, expected: object) -> None:
+    torch.testing.assert_close(
+        torch.utils._pytree.tree_leaves(got), torch.utils._pytree.tree_leaves(expected), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_network_is_exported(name):
+    torch.manual_seed(1)
+    network, inputs = NETWORKS[name]()
+    network.eval()
+    with torch.no_grad():
+        exported = torch.export.export(network, inputs).module()
+        others = tuple(None if x is None else x.flip(0) for x in inputs)
+        for given in (inputs, others):
+            same(exported(*given), network(*given))
+
+
+@pytest.mark.parametrize("attention", ["general", "additive", "none"])
+def test_an_encoder_decoder_is_exported(attention):
+    torch.manual_seed(1)
+    config = EncoderDecoderConfig(**SMALL, cell="gru", attention=attention)
+    network = Seq2SeqNetwork(config, SourceKind(V, True), V, 0).eval()
+    inputs = (IDS, None, IDS[:, :3])
+    with torch.no_grad():
+        exported = torch.export.export(network, inputs).module()
+        others = (IDS.flip(0), None, IDS[:, 1:4])
+        for given in (inputs, others):
+            same(exported(*given)[0], network(*given)[0])
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (1, 8, 8)], ids=["one vector", "regions", "pixels"])
+def test_a_captioner_is_exported(shape):
+    torch.manual_seed(1)
+    attention = "none" if shape == (5,) else "general"
+    config = EncoderDecoderConfig(**SMALL, cell="lstm", attention=attention, bidirectional=False)
+    network = Seq2SeqNetwork(config, SourceKind(vector_shape=shape), V, 0).eval()
+    inputs = (torch.rand(B, *shape), None, IDS[:, :3])
+    with torch.no_grad():
+        exported = torch.export.export(network, inputs).module()
+        others = (torch.rand(B, *shape), None, IDS[:, 1:4])
+        for given in (inputs, others):
+            same(exported(*given)[0], network(*given)[0])
+
+
+def test_forward_is_what_losses_are_made_of():
+    """Hooks on the network see training too."""
+    torch.manual_seed(1)
+    lengths = torch.tensor([5, 3])
+    labels = torch.ones(B, T, dtype=torch.int64).masked_fill(torch.arange(T) >= lengths.unsqueeze(1), -1)
+    tagger = TaggerNetwork(encoder(), 3, vector_shape=(4,))
+    batch = SequenceBatch(None, torch.randn(B, T, 4), lengths, labels=labels)
+    seen = []
+    tagger.register_forward_hook(lambda *given: seen.append(given[-1]))
+    total = tagger.total_loss(batch).total
+    expected = torch.nn.functional.cross_entropy(
+        seen[0].labels.flatten(0, 1), labels.flatten(), ignore_index=-1, reduction="sum"
+    )
+    torch.testing.assert_close(total, expected)
+
+
+def test_logits_of_an_encoder_decoder_are_those_that_its_losses_have():
+    torch.manual_seed(1)
+    network = Seq2SeqNetwork(EncoderDecoderConfig(**SMALL, cell="gru"), SourceKind(V, True), V, 0)
+    batch = PairBatch(IDS, torch.tensor([5, 4]), IDS[:, :3], torch.tensor([3, 2]), end=0)
+    inputs, targets = batch.steps(network.start)
+    logits, _ = network(*batch.inputs, inputs)
+    losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    torch.testing.assert_close(losses.view_as(targets), network.token_losses(batch))
