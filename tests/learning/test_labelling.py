@@ -215,7 +215,7 @@ def test_the_commands(tagger, tmp_path):
     assert say("predict", run, "--reject-below", 1.0, typed="leave from boston\n") == "?\n"
     told = say("evaluate", run, "--mistakes", 3)
     assert "F1 100.00%" in told
-    assert "wanted, and taken for" in told
+    assert "gold \\ predicted" in told
     assert json.loads(say("evaluate", run, "--json"))["f1"] == 1.0
     assert "report" in say("report", run)
     assert "Tagger" in (run / "report.html").read_text()

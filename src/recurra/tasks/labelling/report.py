@@ -38,18 +38,22 @@ def page_of(model: "Labeller") -> Page:
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
-    """What the record of a part says of each label, what is taken for what, and of its probabilities."""
+    """What the record of a part says of each label, the confusion matrix, and of its probabilities."""
     found = []
     for title, labels in record["by_label"].items():
         rows = [
             [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{hits['wanted']:,}"]
             for name, hits in labels.items()
         ]
-        found.append(Table(f"{title}, {part}", ["", "precision", "recall", "F1", "wanted"], rows))
+        found.append(Table(f"{title}, {part}", ["", "precision", "recall", "F1", "support"], rows))
     if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
-        found.append(Table(f"wanted, and taken for, {part}", ["", *names], rows))
+        found.append(
+            Table(
+                f"Confusion matrix, {part}: rows are gold labels, columns predicted ones", ["", *names], rows
+            )
+        )
     bins = [
         [f"{i / 10:.1f} to {(i + 1) / 10:.1f}", f"{count:,}", f"{said:.2%}", f"{right:.2%}"]
         for i, (count, said, right) in enumerate(record["bins"])
@@ -61,10 +65,10 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
 
 
 def table_lines(figures: LabelFigures) -> list[str]:
-    """The hits of each label, and for a few labels what is taken for what."""
+    """The hits of each label, and for a few labels the confusion matrix."""
     lines = []
     for title, table in figures.tables().items():
-        rows = [["precision", "recall", "F1", "wanted", "found"]]
+        rows = [["precision", "recall", "F1", "support", "predicted"]]
         rows += [
             [
                 f"{hits.precision:.2%}",
@@ -79,7 +83,7 @@ def table_lines(figures: LabelFigures) -> list[str]:
     of_rows = figures.classes or figures.tags
     if of_rows is not None and 1 < len(of_rows.labels) <= _WIDEST_CONFUSION:
         counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
-        lines += ["", *_aligned(["wanted, and taken for", *of_rows.labels], counts)]
+        lines += ["", *_aligned(["gold \\ predicted", *of_rows.labels], counts)]
     error = figures.reliability.error
     lines += [
         "",

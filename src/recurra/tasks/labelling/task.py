@@ -183,7 +183,9 @@ class Labelling(RowTask):
             counts.append(f"{len(symbols.classes):,} labels of rows")
         yield ", ".join(counts)
         yield from rows_told(corpus.skipped, "left out")
-        yield from rows_told(corpus.unseen, "can only be missed")
+        yield from rows_told(
+            corpus.unseen, "with a label absent from the training data, which can never be predicted"
+        )
 
     def next_commands(self, config: Part, run: Path) -> Sequence[str]:
         """Evaluating with the worst mistakes, predicting."""
