@@ -24,8 +24,8 @@ from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import TagConfig
 from recurra.tasks.labelling.facade import Tagger
-from recurra.tasks.labelling.symbols import Symbols
 from recurra.text import Vocabulary
+from recurra.text.label_symbols import Symbols
 from recurra.text.word_encoder import WordEncoder
 
 VOCABULARY, SIZE, HIDDEN, LABELS, BATCH = 5_000, 100, 100, 20, 32

@@ -1,7 +1,6 @@
 """Several trainings as one: a model for each fold of cross-validation, or for each of several seeds."""
 
 import re
-import statistics
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from recurra.config import TaskConfig
 from recurra.errors import Interrupted, RunError
 from recurra.files import write_text
+from recurra.metrics.spread import Spread
 from recurra.plain import json_text
 from recurra.runs import RunFolder
 from recurra.tasks import driver
@@ -19,23 +19,6 @@ from recurra.training import Listener, Trainer
 
 SUMMARY = "summary.json"
 OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # as TaskConfig.parts names folders
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure of several runs: their mean and standard deviation (over n - 1; 0 for one run)."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean."""
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from recurra.data.vector_files import WordVectors, read_vectors
 from recurra.errors import ConfigError, DataError
 from recurra.files import sha256_of
 from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
-from recurra.tasks.labelling.symbols import Symbols
 from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
+from recurra.text.label_symbols import Symbols
 from recurra.text.word_encoder import WordEncoder, WordForms
 
 _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {

@@ -21,9 +21,9 @@ from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
 from recurra.tasks.labelling.report import page_of, table_lines
-from recurra.tasks.labelling.symbols import Symbols
 from recurra.tasks.model import Answer as ModelAnswer
 from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.text.label_symbols import Symbols
 from recurra.text.words import Word, placed, words_of
 
 _AT_ONCE = 64  # lines that are predicted together

@@ -13,7 +13,7 @@ from recurra.errors import ConfigError
 from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.corpus import texts_of
-from recurra.tasks.labelling.symbols import Symbols
+from recurra.text.label_symbols import Symbols
 from recurra.text.word_table import WordTable
 
 

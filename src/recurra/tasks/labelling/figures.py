@@ -8,7 +8,7 @@ from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
-from recurra.tasks.labelling.symbols import Symbols
+from recurra.text.label_symbols import Symbols
 
 
 @dataclass(frozen=True)

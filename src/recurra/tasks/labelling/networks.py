@@ -14,8 +14,8 @@ from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.predicting import LabellingNetwork
-from recurra.tasks.labelling.symbols import Symbols
 from recurra.text import bio_rules
+from recurra.text.label_symbols import Symbols
 
 
 def build_network(

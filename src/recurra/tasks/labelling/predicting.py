@@ -14,7 +14,7 @@ from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.evaluating import evaluating
 from recurra.models.tagger import TaggerNetwork
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.symbols import Symbols
+from recurra.text.label_symbols import Symbols
 
 LabellingNetwork = TaggerNetwork | ClassifierNetwork | PairNetwork
 _BATCH = 64

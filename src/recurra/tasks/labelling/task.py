@@ -27,9 +27,9 @@ from recurra.tasks.labelling.figures import LabelFigures, measure_rows
 from recurra.tasks.labelling.networks import build_network, vectors_of
 from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
-from recurra.tasks.labelling.symbols import Symbols, load_symbols, save_symbols
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
 from recurra.tasks.task import Known, Setup
+from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training.rows import RowFeed
 
 
