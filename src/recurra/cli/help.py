@@ -28,7 +28,7 @@ HelpAll = Annotated[
 
 
 class TaskCommand(TyperCommand):
-    """A command whose help shows the options named in `main`; all of them if none are named."""
+    """A command whose help shows `main_options`, or all options if none are named."""
 
     main_options: Sequence[str] = ()
     shows_all = False

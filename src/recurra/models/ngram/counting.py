@@ -101,13 +101,13 @@ def count_ngrams(
 
     Shapes: ids (N,), N >= 1; starts (S,), rising.
     """
-    counter = Counter(Contexts(ids, starts, start_id, order), vocabulary_size)
+    counter = GramCounter(Contexts(ids, starts, start_id, order), vocabulary_size)
     for low in range(0, len(ids), chunk):
         counter.add(low, min(low + chunk, len(ids)))
     return counter.total()
 
 
-class Counter:
+class GramCounter:
     """Counts the k-grams of a text, chunk after chunk.
 
     `parts` are the counts of stretches of the text, each at least twice as large as the next, so that each

@@ -12,7 +12,7 @@ from torch import Tensor
 from recurra.data import TextSource
 from recurra.errors import ConfigError, RunError
 from recurra.models import NGramModel, NGramNetwork, read_arpa
-from recurra.models.ngram.counting import Contexts, Counter, GramCounts
+from recurra.models.ngram.counting import Contexts, GramCounter, GramCounts
 from recurra.models.ngram.smoothing import smoothed
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus, encode
@@ -67,7 +67,7 @@ class CountingLearner(NGramLearner):
             starts = np.flatnonzero(ids[:-1] == corpus.symbols.end_id) + 1
         contexts = Contexts(ids, starts, self._start_id, config.order)
         self._length = len(ids)
-        self._counter = Counter(contexts, corpus.symbols.vocabulary_size)
+        self._counter = GramCounter(contexts, corpus.symbols.vocabulary_size)
 
     def __len__(self) -> int:
         """How many chunks the text has."""
@@ -76,7 +76,8 @@ class CountingLearner(NGramLearner):
     def sentences(self, steps: int) -> Iterable[str]:
         """The size of the work."""
         config = self._config
-        yield f"{config.order}-grams of {self._length:,} {config.unit}s in {steps:,} steps; Ctrl-C saves"
+        updates = "1 step" if steps == 1 else f"{steps:,} steps"
+        yield f"{config.order}-grams of {self._length:,} {config.unit}s in {updates}; Ctrl-C saves"
 
     def update(self, moment: Moment) -> Update:
         """Count a chunk."""
