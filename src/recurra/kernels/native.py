@@ -23,11 +23,11 @@ from recurra.kernels.extension import (
     unavailable,
 )
 from recurra.kernels.operators import recurrence
-from recurra.kernels.packed import PackedWeights
+from recurra.kernels.packed import KeptPack
 from recurra.kernels.reference import Zoneout
 
 __all__ = [
-    "PackedWeights",
+    "KeptPack",
     "Watch",
     "available",
     "extension",
@@ -78,15 +78,14 @@ def scan(
     reverse: bool = False,
     zoneout: Zoneout | None = None,
     every_cell: bool = False,
-    user: object = None,
-    kept: tuple[PackedWeights, int] | None = None,
+    kept: KeptPack | None = None,
 ) -> tuple[Any, ...]:
     """Run one layer in one direction in the kernels; return the hidden state at each step and the final one.
 
     With `every_cell`, a third value: the cell after each step. With `batch_sizes` x is the data of a
-    PackedSequence, rows sorted by length, the longest first. The `backend_used` of `user` becomes
-    "reference" if a backward pass has to go that way: for second derivatives, and for batches of gradients.
-    `kept`: where packed weights are kept between calls without gradients, and the place of this layer's.
+    PackedSequence, rows sorted by length, the longest first. `kept` is where packed weights are kept
+    between calls without gradients. The backward pass is the kernels' too, but for second derivatives and for
+    batches of gradients, which the reference computes.
     Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, falling; output
     (T, B, H), or (T, B, P) with a projection, or packed (N, H); every cell (T, B, H) or (N, H).
     Raises: ShapeError where shapes, dtypes or devices do not fit.
@@ -96,7 +95,7 @@ def scan(
     training = (torch.is_grad_enabled() or torch._C._is_tracing()) and any(
         tensor is not None and tensor.requires_grad for tensor in inputs[:-2]
     )
-    y, hT, cT, c_steps, _ = recurrence(inputs, training, user, kept)
+    y, hT, cT, c_steps, _ = recurrence(inputs, training, kept)
     final = hT if cT is None else LSTMState(hT, cT)
     return (y, final, c_steps) if every_cell and cT is not None else (y, final)
 

@@ -7,8 +7,7 @@ gradient is asked for.
 """
 
 from collections.abc import Sequence
-from typing import Any
-from weakref import ref
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,10 +21,11 @@ from recurra.kernels.calls import (
     Outputs,
     Sizes,
     backward,
+    described,
     forward,
     saved_floats,
 )
-from recurra.kernels.packed import PackedWeights
+from recurra.kernels.packed import KeptPack
 
 _KINDS = {Tensor: "Tensor", Tensor | None: "Tensor?", list[int]: "int[]"}
 _INPUTS = ", ".join(f"{_KINDS[kind]} {name}" for name, kind in Inputs.__annotations__.items())
@@ -37,16 +37,16 @@ _LIBRARY.define(
 )
 _GIVEN = len(Inputs._fields)
 _TENSORS = _GIVEN - 1
+# What a call packs: all that it reads but its data, and what is drawn or set anew for each call.
+_PACKED = slice(Inputs._fields.index("weight_ih"), Inputs._fields.index("shift_cell") + 1)
+_EQUATION = -2  # the options before reverse and every_cell
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
-def recurrence(
-    inputs: Inputs, training: bool, user: object = None, kept: tuple[PackedWeights, int] | None = None
-) -> Outputs:
+def recurrence(inputs: Inputs, training: bool, kept: KeptPack | None = None) -> Outputs:
     """Run a call; with `training` its results can be differentiated.
 
-    `user` is whoever's `backend_used` is to say "reference" once a backward pass has had to go that way;
-    `kept` is where weights packed before may lie, and the place of these.
+    `kept` is where weights packed before may lie, for calls without gradients.
     Shapes: those of Inputs and Outputs; `saved` is None.
     Raises: ShapeError, one sentence, where something does not fit.
     """
@@ -57,12 +57,22 @@ def recurrence(
             y, hT, cT if is_lstm else None, c_steps if is_lstm and inputs.every_cell else None, None
         )
     if not training:
-        return forward(inputs, training, None if kept is None else kept[0].of(kept[1], inputs))
+        return forward(inputs, training, None if kept is None else _packed(kept, inputs))
     # Only what is there: each further argument of a Function costs a microsecond, even None.
     present = [place for place, tensor in enumerate(inputs[:_TENSORS]) if tensor is not None]
-    reporting = None if user is None else ref(user)
     tensors = [inputs[place] for place in present]
-    return Outputs._make((*_Recurrence.apply(present, inputs.options, reporting, *tensors), None))
+    return Outputs._make((*_Recurrence.apply(present, inputs.options, *tensors), None))
+
+
+def _packed(kept: KeptPack, inputs: Inputs) -> Any:
+    def pack() -> Any:
+        call, copies = described(inputs)
+        packed = call.pack()
+        del copies  # they had to stay until here
+        return packed
+
+    weights = cast("tuple[Tensor | None, ...]", inputs[_PACKED])
+    return kept.of(weights, (*inputs.options[:_EQUATION],), pack)
 
 
 def _is_watched(inputs: Inputs) -> bool:
@@ -87,10 +97,10 @@ class _Recurrence(torch.autograd.Function):
     """The operators' forward and backward with nothing in between, over the tensors that are there."""
 
     @staticmethod
-    def forward(ctx: Any, present: list[int], options: list[int], user: Any, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, present: list[int], options: list[int], *tensors: Tensor) -> Any:
         """Compute y, hT, cT and c_steps."""
         *outputs, saved = forward(_placed(present, tensors, options), True)
-        ctx.present, ctx.options, ctx.user = present, options, user
+        ctx.present, ctx.options = present, options
         ctx.save_for_backward(*tensors, outputs[0], saved)
         ctx.set_materialize_grads(False)
         return tuple(outputs)
@@ -101,11 +111,11 @@ class _Recurrence(torch.autograd.Function):
         *tensors, y, saved = ctx.saved_tensors
         inputs = _placed(ctx.present, tensors, ctx.options)
         wanted = [False] * _TENSORS
-        for place, want in zip(ctx.present, ctx.needs_input_grad[3:], strict=True):
+        for place, want in zip(ctx.present, ctx.needs_input_grad[2:], strict=True):
             wanted[place] = want
-        found = _differentiate(inputs, y, saved, gradients, wanted[: len(DIFFERENTIABLE)], ctx.user)
+        found = _differentiate(inputs, y, saved, gradients, wanted[: len(DIFFERENTIABLE)])
         found += [None] * (_TENSORS - len(found))
-        return (None, None, None, *[found[place] for place in ctx.present])
+        return (None, None, *[found[place] for place in ctx.present])
 
 
 def _placed(present: list[int], tensors: Sequence[Tensor], options: list[int]) -> Inputs:
@@ -126,7 +136,7 @@ def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, 
 def _differentiate_operator(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
     *tensors, y, saved = ctx.saved_tensors
     wanted = list(ctx.needs_input_grad[: len(DIFFERENTIABLE)])
-    found = _differentiate(Inputs._make((*tensors, ctx.options)), y, saved, gradients, wanted, None)
+    found = _differentiate(Inputs._make((*tensors, ctx.options)), y, saved, gradients, wanted)
     return (*found, *[None] * (_GIVEN + 1 - len(found)))
 
 
@@ -136,12 +146,9 @@ def _differentiate(
     saved: Tensor | None,
     gradients: Sequence[Tensor | None],
     wanted: list[bool],
-    user: Any,
 ) -> list[Tensor | None]:
     arriving = _there(gradients)
     if _needs_plain_operations(arriving):
-        if user is not None and user() is not None:
-            user().backend_used = "reference"
         return second_order.differentiate(arriving, inputs, wanted)
     if not _is_watched(inputs) and _PLAIN.issuperset(map(type, arriving)):
         return backward(arriving, inputs, y, _or_none(saved), wanted)

@@ -1,18 +1,13 @@
 """Weights packed for the native kernels, kept from call to call."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from recurra.kernels.calls import Inputs, described
 from recurra.kernels.extension import instruction_set
-
-_EQUATION = -2  # the options before reverse and every_cell
-# What a layer packs: all that its call reads but its data, and what is set anew for each of them.
-_WEIGHTS = slice(Inputs._fields.index("weight_ih"), Inputs._fields.index("shift_cell") + 1)
 
 _optimizer_steps = 0
 
@@ -24,10 +19,6 @@ def _count_step(*_: Any) -> None:
 
 # Fused optimisers change weights in place without telling their version counters.
 register_optimizer_step_post_hook(_count_step)
-
-
-def _weights_of(inputs: Inputs) -> tuple[Tensor | None, ...]:
-    return cast("tuple[Tensor | None, ...]", inputs[_WEIGHTS])
 
 
 class _Mark(NamedTuple):
@@ -53,31 +44,15 @@ class _Mark(NamedTuple):
         )
 
 
-class _Kept(NamedTuple):
-    """Packed weights, and what they were packed from: the equation's numbers, the weights, when and how."""
-
-    packed: Any
-    options: list[int]
-    marks: tuple[_Mark | None, ...]
-    optimizer_steps: int
-    instruction_set: str | None
-
-    def holds(self, inputs: Inputs) -> bool:
-        """Tell whether a call has the weights and the equation that were packed."""
-        if self.optimizer_steps != _optimizer_steps or self.options != inputs.options[:_EQUATION]:
-            return False
-        for tensor, mark in zip(_weights_of(inputs), self.marks, strict=True):
-            if tensor is not None and mark is not None:
-                if not mark.holds(tensor):
-                    return False
-            elif tensor is not None or mark is not None:
-                return False
-        return self.instruction_set == instruction_set()
-
-
 class KeptPack:
-    """What was packed from some weights, for as long as they stay what they are; PackedWeights tells what is
-    seen and what is not. A copy, pickled or deep, begins empty."""
+    """What the kernels packed from some weights, for as long as the weights stay what they are.
+
+    Seen are steps of torch's optimisers, `load_state_dict`, and all operations in place that torch counts.
+    Not seen is what is written past torch's counters: through `weight.data` (as `vector_to_parameters` does)
+    or an array that shares its memory, by another process, by a collective of torch.distributed. Weights
+    that are computed anew for each call, as parametrizations do, are packed anew, too.
+    A copy, pickled or deep, begins empty.
+    """
 
     def __init__(self) -> None:
         # What it was packed from and for, and what was packed: replaced together, once it is whole.
@@ -104,38 +79,3 @@ class KeptPack:
 
     def __reduce__(self) -> tuple[type["KeptPack"], tuple[()]]:
         return KeptPack, ()
-
-
-class PackedWeights:
-    """The packed weights of a layer's directions, each for as long as its weights stay what they are.
-
-    Seen are steps of torch's optimisers, `load_state_dict`, and all operations in place that torch counts.
-    Not seen is what is written past torch's counters: through `weight.data` (as `vector_to_parameters` does)
-    or an array that shares its memory, by another process, by a collective of torch.distributed. Weights
-    that are computed anew for each call, as parametrizations do, are packed anew, too.
-    A copy, pickled or deep, begins empty.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}
-
-    def of(self, place: int, inputs: Inputs) -> Any:
-        """Return the packed weights of the layer and direction at `place`; None where they cannot be kept.
-
-        Shapes: those of Inputs.
-        """
-        kept = self._kept.get(place)
-        if kept is None or not kept.holds(inputs):
-            weights = _weights_of(inputs)
-            if any(tensor is not None and tensor.is_inference() for tensor in weights):
-                return None  # nobody counts how often they are changed
-            steps = _optimizer_steps
-            marks = tuple(None if each is None else _Mark.of(each) for each in weights)
-            call, copies = described(inputs)
-            kept = _Kept(call.pack(), inputs.options[:_EQUATION], marks, steps, instruction_set())
-            del copies  # they had to stay until here
-            self._kept[place] = kept
-        return kept.packed
-
-    def __reduce__(self) -> tuple[type["PackedWeights"], tuple[()]]:
-        return PackedWeights, ()

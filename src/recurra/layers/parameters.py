@@ -47,7 +47,7 @@ class LayerStack(Streaming):
     """
 
     takes_projection = False  # whether proj_size may be named
-    _packed: native.PackedWeights | None = None
+    _packed: list[native.KeptPack] | None = None
 
     def __init__(
         self,
@@ -267,14 +267,15 @@ class LayerStack(Streaming):
 
     @keep_packed.setter
     def keep_packed(self, keep: bool) -> None:
-        self._packed = native.PackedWeights() if keep else None
+        places = range(self.num_layers * self.num_directions)
+        self._packed = [native.KeptPack() for _ in places] if keep else None
 
     def stack(self) -> Stack:
         """Return what the stack is and how it runs in this call."""
         plain = StackOptions(self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
         zoneout = (self.zoneout, self.zoneout) if isinstance(self.zoneout, int | float) else self.zoneout
         kept, dropout = None if self.training else self._packed, self.variational_dropout
-        return Stack(self.equation, plain, self.skip, self.merge, dropout, zoneout, self, kept)
+        return Stack(self.equation, plain, self.skip, self.merge, dropout, zoneout, kept)
 
     def _state_shapes(self, batch_size: int) -> list[tuple[int, ...]]:
         widths = self.equation.state_widths(self.hidden_size, self.proj_size)

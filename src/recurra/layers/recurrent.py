@@ -53,7 +53,8 @@ class RecurrentLayer(LayerStack):
     - `keep_packed`, to be set: weights rearranged for the native kernels once, for many short calls without
       gradients.
     - `backend`: "auto", "native", "torch" (its fused functions) or "reference" (one step = the cell's
-      equation; also for double backward). `backend_used` says which one the last call took.
+      equation; also for double backward). `backend_used` says which one the last call took. Gradients of
+      gradients and batches of gradients are always the reference's.
 
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I) for one row, or a PackedSequence;
     lengths (B,); hx (L*D, B, H), or (L*D, H) for one row; output like the input, its last axis `output_size`.

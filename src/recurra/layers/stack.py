@@ -31,8 +31,8 @@ Weights = Sequence[Sequence[Any]]  # [layer][direction] -> the equation's weight
 class Stack(NamedTuple):
     """What a stack of layers is and how it runs in this call.
 
-    `zoneout` is the probability for the hidden state and for the cell; `user` the layer whose `backend_used`
-    tells of a backward pass that had to go another way; `kept` keeps packed weights between calls.
+    `zoneout` is the probability for the hidden state and for the cell; `kept` keeps the packed weights of
+    each layer and direction between calls.
     """
 
     equation: Equation[Any, Any]
@@ -41,8 +41,7 @@ class Stack(NamedTuple):
     merge: str = "concat"
     variational_dropout: float = 0.0
     zoneout: tuple[float, float] = (0.0, 0.0)
-    user: object = None
-    kept: native.PackedWeights | None = None
+    kept: Sequence[native.KeptPack] | None = None
 
     def is_torchs(self, input_size: int, layer_size: int) -> bool:
         """Tell whether torch.nn could have this stack, so that one call of torch's functions does it."""
@@ -243,8 +242,8 @@ def _scan_direction(
     every_cell = every_state and not isinstance(start, Tensor)
     given = (stack.equation, x, start, weights, batch_sizes, reverse, _zoneout(stack, x, start), every_cell)
     if backend == "native":
-        kept = None if stack.kept is None else (stack.kept, place)
-        output, final, *cells = native.scan(*given, stack.user, kept)
+        kept = None if stack.kept is None else stack.kept[place]
+        output, final, *cells = native.scan(*given, kept)
     else:
         output, final, *cells = reference.scan_batch(*given)
     return _Direction(output, final, state_from([output, *cells]) if every_state else output)

@@ -59,9 +59,10 @@ def test_packs_once(layer: RecurrentLayer) -> None:
     x = torch.randn(2, 3, 5)
     with torch.no_grad():
         layer(x)
-        first = {place: kept.packed for place, kept in layer._packed._kept.items()}
+        first = [kept._held[2] for kept in layer._packed]
         layer(x)
-        second = {place: kept.packed for place, kept in layer._packed._kept.items()}
+        second = [kept._held[2] for kept in layer._packed]
+    assert None not in first
     assert first == second
     assert len(first) == layer.num_layers * layer.num_directions
 
@@ -140,7 +141,7 @@ def test_copies_begin_empty_and_agree(layer: RecurrentLayer) -> None:
         expected = _flat(layer(x))
         for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             assert twin.keep_packed
-            assert not twin._packed._kept
+            assert all(kept._held[2] is None for kept in twin._packed)
             assert torch.equal(_flat(twin(x)), expected)
 
 
@@ -177,4 +178,4 @@ def test_a_call_of_another_layer_is_refused() -> None:
             layer(torch.zeros(1, 1, 3))
         call = native.extension().Recurrence()
         with pytest.raises(ValueError, match="not of the layer"):
-            layers[0]._packed._kept[0].packed.forward(call)
+            layers[0]._packed[0]._held[2].forward(call)
