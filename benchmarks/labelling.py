@@ -30,7 +30,13 @@ from recurra.text.word_encoder import WordEncoder
 
 VOCABULARY, SIZE, HIDDEN, LABELS, BATCH = 5_000, 100, 100, 20, 32
 SHORTEST, LONGEST, SENTENCE = 5, 40, 12
-OPTIONS = {"hidden_size": HIDDEN, "word_size": SIZE, "num_layers": 1, "dropout": 0.0, "input_dropout": 0.0}
+OPTIONS = {
+    "hidden_size": HIDDEN,
+    "embedding_size": SIZE,
+    "num_layers": 1,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+}
 
 
 class PlainTagger(nn.Module):

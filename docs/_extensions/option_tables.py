@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from recurra.cli.options import _in_order, _panel, plain_type
 from recurra.config.conditions import can_apply, conditions_of
-from recurra.config.part import choices
+from recurra.config.part import choices, unit_of
 from recurra.tasks import registry
 
 
@@ -73,7 +73,7 @@ class TaskOptions(_Generated):
                     "|---|---|---|---|",
                 )
             field = thing.model_fields[name]
-            default = "" if field.default is None else f"`{_toml(field.default)}`"
+            default = "" if field.default is None else f"`{_toml(field.default)}` {unit_of(field)}".strip()
             meaning = _cell(field.description or "") + _only(thing, name)
             yield f"| `{name}` | {_values(field)} | {default} | {meaning} |"
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app, main
+from recurra.cli.options import default_text
+from recurra.cli.verbs import VERBS
 from recurra.config import Part
 from recurra.config.conditions import can_apply
 from recurra.config.part import choices
@@ -79,10 +81,10 @@ def test_score_ranks_the_likely_line_first(run, tmp_path):
 
 
 def test_complete(run):
-    told = say("complete", run, "the cat", "-k", 2).splitlines()
+    told = say("complete", run, "the cat", "--n-best", 2).splitlines()
     assert len(told) == 2
     assert told[0].endswith("  sat")
-    records = json.loads(say("complete", run, "the cat", "-k", 2, "--json"))
+    records = json.loads(say("complete", run, "the cat", "--n-best", 2, "--json"))
     assert records[0]["ending"] == "sat"
     assert 0.5 < records[0]["probability"] <= 1
 
@@ -125,13 +127,30 @@ def test_help_shows_what_matters_and_cuts_nothing(task):
             assert re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", every), (name, value)
 
 
+LONG_HELP = {"predict": 46, "translate": 56, "caption": 57, "beam-errors": 51}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_command_is_small_and_plain(verb):
+    """One sentence on what it does, which stands in `recurra --help` too; 80 columns, one screen or two."""
+    told = say(verb, "--help")
+    lines = told.splitlines()
+    assert len(lines) <= LONG_HELP.get(verb, 38)
+    assert max(map(len, lines)) <= 80
+    summary = told.split("\n\n")[1]
+    assert summary.strip().endswith(".")
+    assert f"{verb} {' '.join(summary.split())}" in " ".join(say("--help").split())
+    for flag, meaning in re.findall(r"^  (--?[a-z][^\n]*?)  +(\S.*)$", told, re.MULTILINE):
+        assert meaning[0].isupper(), (flag, meaning)
+
+
 def test_every_option_is_on_the_command_line_and_in_its_help():
     told = " ".join(say("train", "lm", "--help-all").split())
     for name, field in LanguageModelConfig.model_fields.items():
         flag = name.replace("_", "-")
         assert f"--{flag} " in told or f"--[no-]{flag} " in told
-        if field.default is not None:
-            assert f"default: {field.default}" in told
+        if field.default is not None and not isinstance(field.default, bool):
+            assert f"default: {default_text(field)}" in told
     for part in LanguageModelConfig.__bases__:
         assert issubclass(part, Part)
         assert part.title in told
@@ -205,7 +224,7 @@ def test_a_counted_model_has_all_the_verbs(counted):
         "score", counted, "--rank", typed="mat the on sat cat the\nthe cat sat on the mat\n"
     ).splitlines()
     assert told[0].endswith("the cat sat on the mat")
-    assert say("complete", counted, "the cat s" if "word" not in str(told) else "the cat", "-k", 2)
+    assert say("complete", counted, "the cat s" if "word" not in str(told) else "the cat", "--n-best", 2)
     page = (counted / "report.html").read_text()
     assert "Learning curves" not in page
     assert "kneser-ney" in page
@@ -252,7 +271,7 @@ def test_a_feed_forward_model_trains_and_resumes(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 40)
     line = [
-        "train", "lm", "--model", "feed-forward", "--window", 3, "--data", text, "--unit", "word",
+        "train", "lm", "--model", "feed-forward", "--context-size", 3, "--data", text, "--unit", "word",
         "--dropout", 0, "--hidden-size", 24, "--embedding-size", 8, "--batch-size", 4,
         "--segment-length", 10, "--epochs", 12, "--learning-rate", 0.02, "--direct",
     ]  # fmt: skip
@@ -261,7 +280,7 @@ def test_a_feed_forward_model_trains_and_resumes(tmp_path):
     assert say("sample", tmp_path / "run", "--prime", "the cat", "--length", 5, "--seed", 1).startswith(
         "the cat "
     )
-    assert say("complete", tmp_path / "run", "the cat", "-k", 1).endswith("  sat\n")
+    assert say("complete", tmp_path / "run", "the cat", "--n-best", 1).endswith("  sat\n")
     again = say("train", "--resume", tmp_path / "run")
     assert [row for row in told.splitlines() if row.startswith("validation")] == [
         row for row in again.splitlines() if row.startswith("validation")

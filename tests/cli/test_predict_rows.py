@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     ]
     (folder / "r.csv").write_text("id,review,mood\n" + "".join(rows))
     columns = {"text_column": "review", "label_column": "mood"}
-    rc.Classifier.train(folder / "r.csv", out=folder / "texts", word_size=4, **columns, **SMALL)
+    rc.Classifier.train(folder / "r.csv", out=folder / "texts", embedding_size=4, **columns, **SMALL)
     for label, value in (("dark", 20), ("light", 220)):
         for clip in range(4):
             (folder / "clips" / label / f"c {clip}").mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_second_texts_are_of_pairs(folder, tmp_path):
     assert len(say("predict", folder / "texts", tmp_path / "some.jsonl")) == 2
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("text\ttext2\tlabel\n" + "a b\ta b\tsame\na b\tc d\tother\n" * 4)
-    rc.PairClassifier.train(pairs, out=tmp_path / "pairs", word_size=4, **SMALL)
+    rc.PairClassifier.train(pairs, out=tmp_path / "pairs", embedding_size=4, **SMALL)
     told = refusal("predict", tmp_path / "pairs", tmp_path / "some.jsonl", "--text-column", "review")
     assert "some.jsonl:2: has no second text; see --second-column" in told
     one = json.loads(say("predict", tmp_path / "pairs", pairs, "--json")[0])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from recurra.cli.main import main
+from recurra.cli.options import plain_type
 from recurra.config import build_config, to_toml
 from recurra.config.conditions import Above, OnlyIn, Unless, When, can_apply, conditions_of, idle
 from recurra.errors import ConfigError
@@ -98,3 +100,81 @@ def test_help_leaves_out_what_can_never_apply():
     assert {"max_words", "second_column", "tie_weights"} <= set(hidden["tag"])
     assert {"target", "vocabulary", "copying"} <= set(hidden["caption"])
     assert not hidden["lm"]
+
+
+def renamed():
+    """Each option that had another name: the configuration that has it, the old name and the present one."""
+    for task in registry.names():
+        config = registry.config_of(task)
+        for part in (config, config.evaluation, config.prediction):
+            for old, new in part.renamed_options().items():
+                yield pytest.param(part, old, new, id=f"{task} {part.__name__} {old}")
+
+
+@pytest.mark.parametrize(("part", "old", "new"), renamed())
+def test_an_old_name_is_answered_with_the_present_one(part, old, new, tmp_path):
+    value = part.default_of(new)
+    free = {key: value for key, value in FREE.items() if key in part.model_fields}
+    told = f"{old}: is now called {new}; use that name."
+    assert told in refusals(part, free | {old: 1 if value is None else value})
+    file = tmp_path / "options.toml"
+    file.write_text(to_toml({old: 1 if value is None else value}))
+    assert f"{file}: {told}" in refusals(part, free, [file])
+
+
+@pytest.mark.parametrize(("part", "old", "new"), renamed())
+def test_a_run_of_an_older_version_is_read_by_the_old_name(part, old, new, tmp_path):
+    default = part.default_of(new)
+    changed = {bool: not default, int: (default or 0) + 1}.get(type(default), default)
+    if default is None or isinstance(default, str):
+        changed = "file"
+    free = {key: value for key, value in FREE.items() if key in part.model_fields}
+    assert getattr(build_config(part, known=free | {old: changed}), new) == changed
+    stored = {"format_version": 2, "task": "x", "config": {old: changed}}
+    file = tmp_path / "run.toml"
+    file.write_text(to_toml(stored))
+    assert getattr(build_config(part, [file], free), new) == changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("train", "tag", "--word-size", "3"), "--word-size: is now called --embedding-size; use that name."),
+        (("train", "lm", "--window=3"), "--window: is now called --context-size; use that name."),
+        (("train", "pair", "--no-other"), "--no-other: is now called --one-hot-unknown; use that name."),
+        (("complete", "run", "text", "-k", "3"), "-k: is now called --n-best; use that name."),
+        (("beam-errors", "run", "--alphas", "1"), "--alphas: is now called --length-penalties; use that"),
+        (("evaluate", "run", "--beside", "x"), "--beside: is now called --compare-with; use that name."),
+        (("translate", "run", "--attention", "x"), "--attention: is now called --attention-pictures; use"),
+    ],
+)
+def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["recurra", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_present_flag_is_never_taken_for_an_old_one():
+    """`attention` was renamed for predictions only, `window` for language models only."""
+    assert "attention" in registry.config_of("translate").model_fields
+    assert "window" in registry.config_of("tag").model_fields
+    for task in registry.names():
+        config = registry.config_of(task)
+        assert not config.renamed_options().keys() & config.model_fields.keys()
+
+
+def test_one_name_is_one_thing():
+    """An option has one kind of value and one meaning in all tasks, but for what each calls its rows."""
+    told = {}
+    for config in map(registry.config_of, registry.names()):
+        for name, field in config.model_fields.items():
+            if can_apply(config, name):
+                told.setdefault(name, set()).add((plain_type(field.annotation), field.description))
+    several = {name for name, meanings in told.items() if len(meanings) > 1}
+    assert all(len({kind for kind, _ in told[name]}) == 1 for name in several)
+    assert several == {
+        *("model", "format", "batch_size", "validation_fraction", "min_count", "max_vocabulary_size"),
+        *("embedding_size", "bidirectional", "label_smoothing"),
+    }

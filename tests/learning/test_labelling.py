@@ -27,7 +27,7 @@ from recurra.training import Listener
 CITIES = ["boston", "denver", "dallas", "taipei", "new york"]
 OPTIONS = {
     "hidden_size": 24,
-    "word_size": 24,
+    "embedding_size": 24,
     "epochs": 12,
     "learning_rate": 0.01,
     "dropout": 0.1,
@@ -161,7 +161,7 @@ def test_vectors_with_a_label_a_step_and_one_of_all(tmp_path):
     labels = np.where(steps[..., 0].cumsum(axis=1) > 0, "up", "down")
     path = tmp_path / "walks.npz"
     np.savez(path, vectors=steps, labels=labels)
-    options = {name: value for name, value in OPTIONS.items() if name != "word_size"}
+    options = {name: value for name, value in OPTIONS.items() if name != "embedding_size"}
     options |= {"epochs": 40, "input_dropout": 0.0}
     tagger = rc.Tagger.train(path, out=tmp_path / "tags", **options)
     assert tagger.evaluate().tags.accuracy > 0.75
@@ -177,14 +177,14 @@ def test_vectors_with_a_label_a_step_and_one_of_all(tmp_path):
         {"characters": "cnn", "word_vectors": "none"},
         {"trigrams": True, "word_vectors": "none"},
         {"word_vectors": "one-hot"},
-        {"word_vectors": "one-hot", "other": False, "casing": True},
+        {"word_vectors": "one-hot", "one_hot_unknown": False, "casing": True},
         {"characters": "cnn", "trigrams": True, "casing": True, "word_dropout": 0.1},
     ],
 )
 def test_every_representation_of_words_learns(tmp_path, given):
     options = OPTIONS | {"input_dropout": 0.0, "epochs": 25} | given
     if given.get("word_vectors") in ("none", "one-hot"):
-        options.pop("word_size")
+        options.pop("embedding_size")
     tagger = rc.Tagger.train(flights(tmp_path / "flights.iob"), out=tmp_path / "run", **options)
     assert tagger.evaluate().entities.overall.f1 == 1.0
     assert rc.load(tmp_path / "run").predict("arrive in boston") == tagger.predict("arrive in boston")
@@ -287,7 +287,11 @@ def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, 
         ),
         ("tag", {"word_vectors": "pretrained"}, "vectors: goes with word_vectors pretrained"),
         ("tag", {"tie_weights": True}, "tie_weights: applies only to language models"),
-        ("classify", {"character_size": 9}, "character_size: applies only with characters rnn or cnn"),
+        (
+            "classify",
+            {"character_embedding_size": 9},
+            "character_embedding_size: applies only with characters rnn or cnn",
+        ),
         ("classify", {"pooling": "min"}, "pooling: got 'min', expected one of last, mean, max"),
     ],
 )
@@ -322,8 +326,8 @@ def test_options_of_words_are_refused_for_rows_of_numbers(tmp_path):
     path = tmp_path / "steps.npz"
     numbers = np.zeros((6, 4, 3), dtype=np.float32)
     np.savez(path, vectors=numbers, labels=np.zeros(24, dtype=np.int64))
-    with pytest.raises(ConfigError, match="word_size: is of words, and the rows are of numbers"):
-        rc.Tagger.train(path, out=tmp_path / "run", word_size=7)
+    with pytest.raises(ConfigError, match="embedding_size: is of words, and the rows are of numbers"):
+        rc.Tagger.train(path, out=tmp_path / "run", embedding_size=7)
 
 
 def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
@@ -331,8 +335,8 @@ def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
     vectors.write_text("boston 1 2 3\noslo 3 2 1\n")
     path = flights(tmp_path / "flights.iob", 10)
     files = {"word_vectors": "pretrained", "vectors": str(vectors)}
-    with pytest.raises(ConfigError, match="word_size: got 7, and the file's vectors have 3 numbers"):
-        rc.Tagger.train(path, out=tmp_path / "run", word_size=7, **files)
+    with pytest.raises(ConfigError, match="embedding_size: got 7, expected 3, the size of the vectors"):
+        rc.Tagger.train(path, out=tmp_path / "run", embedding_size=7, **files)
 
 
 def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_path):
@@ -364,11 +368,13 @@ def test_vectors_of_a_file_are_frozen_or_tuned(tmp_path, given):
     known = ["boston", "arrive", "oslo"]
     numbers = np.random.default_rng(0).normal(size=(3, 8))
     vectors.write_text("".join(f"{w} {' '.join(map(str, v))}\n" for w, v in zip(known, numbers, strict=True)))
-    options = {name: value for name, value in OPTIONS.items() if name != "word_size"} | {"epochs": 3} | given
+    options = (
+        {name: value for name, value in OPTIONS.items() if name != "embedding_size"} | {"epochs": 3} | given
+    )
     tagger = rc.Tagger.train(
         path, out=tmp_path / "run", word_vectors="pretrained", vectors=str(vectors), **options
     )
-    assert tagger.config.word_size == 8
+    assert tagger.config.embedding_size == 8
     assert "oslo" in tagger.symbols.words.words
     embedding = tagger.network.reader.words.words.weight
     found = embedding[[tagger.symbols.words.words.ids[word] for word in known]].detach()
@@ -548,14 +554,16 @@ def test_vectors_are_predicted_from_files(tmp_path):
     vectors = rng.normal(size=(60, 4, 2))
     np.savez(path, vectors=vectors, labels=np.where(vectors[:, :, 0].sum(1) > 0, "a", "b"))
     np.savez(new, vectors=vectors[:3])
-    rc.Classifier.train(path, out=tmp_path / "run", **{k: v for k, v in OPTIONS.items() if k != "word_size"})
+    rc.Classifier.train(
+        path, out=tmp_path / "run", **{k: v for k, v in OPTIONS.items() if k != "embedding_size"}
+    )
     told = say("predict", tmp_path / "run", new).split()
     assert len(told) == 3
     assert set(told) <= {"a", "b"}
     first = json.loads(say("predict", tmp_path / "run", new, "--json").splitlines()[0])
     assert first["label"] == told[0] == max(first["probabilities"], key=first["probabilities"].get)
     np.savez(path, vectors=vectors, labels=np.where(vectors[:, :, 0] > 0, "a", "b"))
-    options = {k: v for k, v in OPTIONS.items() if k != "word_size"} | {"decoder": "crf"}
+    options = {k: v for k, v in OPTIONS.items() if k != "embedding_size"} | {"decoder": "crf"}
     rc.Tagger.train(path, out=tmp_path / "tags", **options)
     told = say("predict", tmp_path / "tags", new).splitlines()
     one = json.loads(say("predict", tmp_path / "tags", new, "--json", "--n-best", 2).splitlines()[0])
@@ -614,7 +622,7 @@ def test_steps_of_another_kind_are_refused_by_their_place(tmp_path):
     numbers, other = tmp_path / "x.npz", tmp_path / "other.npz"
     np.savez(numbers, vectors=np.random.default_rng(0).integers(0, 2, (40, 5, 3)), labels=list("ab" * 20))
     np.savez(other, vectors=np.zeros((2, 5, 4)), labels=list("ab"))
-    options = {name: value for name, value in OPTIONS.items() if name != "word_size"} | {"epochs": 1}
+    options = {name: value for name, value in OPTIONS.items() if name != "embedding_size"} | {"epochs": 1}
     run = rc.Classifier.train(numbers, out=tmp_path / "run", **options)
     told = r"other\.npz:1: has numbers of shape \(4,\) at each step, expected numbers of shape \(3,\)"
     with pytest.raises(DataError, match=told):

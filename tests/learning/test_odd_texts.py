@@ -10,7 +10,7 @@ from recurra.errors import DataError, RecurraError
 SMALL = {"hidden_size": 8, "batch_size": 2, "segment_length": 5, "epochs": 1, "max_steps": 60}
 MODELS = {
     "recurrent": SMALL,
-    "feed-forward": {"model": "feed-forward", "window": 2, **SMALL},
+    "feed-forward": {"model": "feed-forward", "context_size": 2, **SMALL},
     "ngram": {"model": "ngram", "order": 3},
 }
 TEXTS = {

@@ -125,12 +125,12 @@ class TestReverse:
     def test_drawn_answers_hang_on_the_seed_and_their_place_alone(self, folder):
         model = rc.Translator.load(folder / "run")
         pairs = [Pair((word,)) for word in ("abc", "", "fed")]
-        drawn = model.sampled(pairs, count=3, warmth=2.0, seed=5)
-        assert drawn == model.sampled(pairs, count=3, warmth=2.0, seed=5)
-        assert drawn != model.sampled(pairs, count=3, warmth=2.0, seed=6)
-        assert drawn[0] == model.sampled(pairs[:1], count=3, warmth=2.0, seed=5)[0]
+        drawn = model.sampled(pairs, count=3, temperature=2.0, seed=5)
+        assert drawn == model.sampled(pairs, count=3, temperature=2.0, seed=5)
+        assert drawn != model.sampled(pairs, count=3, temperature=2.0, seed=6)
+        assert drawn[0] == model.sampled(pairs[:1], count=3, temperature=2.0, seed=5)[0]
         assert [one.text for one in drawn[1]] == ["", "", ""]
-        cold = model.sampled(pairs, warmth=0.0)
+        cold = model.sampled(pairs, temperature=0.0)
         assert cold[0][0].text == model.searching(beam_width=1).translate("abc")
 
     def test_lines_of_a_file_and_lines_one_by_one_are_drawn_alike(self, folder):
@@ -156,11 +156,11 @@ class TestReverse:
 
     def test_evaluation_by_length_beside_itself_with_a_picture(self, folder):
         shutil.copytree(folder / "run", folder / "other", dirs_exist_ok=True)
-        beside = ("--beside", folder / "other", "--picture", folder / "p.png", "--beam-width", 2)
+        beside = ("--compare-with", folder / "other", "--picture", folder / "p.png", "--beam-width", 2)
         found = say("evaluate", folder / "run", "--by-length", "--json", *beside)
         figures = json.loads(found[0])
         assert figures["bleu_signature"].startswith("nrefs:1|case:mixed|")
-        assert figures["beside"]["exact"] == figures["exact"]
+        assert figures["compared_with"]["exact"] == figures["exact"]
         assert list(figures["by_length"]) == [str(folder / "run"), str(folder / "other")]
         table = say("evaluate", folder / "run", "--by-length", *beside[:2])
         assert any(line.split()[:3] == ["1", "to", "5"] for line in table)
@@ -169,8 +169,8 @@ class TestReverse:
             say("evaluate", folder / "run", "--data", folder / "reverse.tsv")
         )
 
-    def test_the_beam_doctor_finds_nobody_at_fault_and_says_so(self, folder):
-        asked = ("--widths", "1,3", "--alphas", "0", "--rows", 40)
+    def test_beam_errors_finds_no_error_where_there_is_none(self, folder):
+        asked = ("--beam-widths", "1,3", "--length-penalties", "0", "--rows", 40)
         found = json.loads(say("beam-errors", folder / "run", "--json", *asked)[0])
         assert found["right"] + found["beam"] + found["model"] == 40
         assert found["right"] >= 36
@@ -179,7 +179,7 @@ class TestReverse:
         assert "right to the letter" in text
 
     def test_pictures_of_the_attention(self, folder):
-        say("translate", folder / "run", folder / "in.txt", "--attention", folder / "maps")
+        say("translate", folder / "run", folder / "in.txt", "--attention-pictures", folder / "maps")
         assert sorted(file.name for file in (folder / "maps").iterdir()) == ["1.png", "4.png", "5.png"]
 
     def test_the_report_shows_answers_and_where_it_looked(self, folder):
@@ -241,7 +241,7 @@ def test_words_and_subwords_come_back_as_text(tmp_path):
     for unit in ("word", "subword"):
         options = SMALL | {
             "unit": unit,
-            "vocabulary_size": 300,
+            "max_vocabulary_size": 300,
             "epochs": 12,
             "batch_size": 16,
             "hidden_size": 64,
@@ -372,7 +372,12 @@ class TestCaptions:
         ("translate", {}, DataError, "has no other side; name it with --target"),
         ("translate", {"target": "short"}, DataError, r"has 3 lines, and .*short 2;"),
         ("translate", {"target": "empty_lines"}, DataError, "has no pair with both sides"),
-        ("translate", {"target": "data", "max_target": 1, "unit": "word"}, DataError, "raise --max-source"),
+        (
+            "translate",
+            {"target": "data", "max_target_length": 1, "unit": "word"},
+            DataError,
+            "raise --max-source-length",
+        ),
         ("translate", {"target": "data", "cell": "jordan"}, ConfigError, "jordan feeds back its own output"),
         (
             "translate",
@@ -410,7 +415,12 @@ class TestCaptions:
             ConfigError,
             "to language models",
         ),
-        ("translate", {"target": "data", "vocabulary_size": 10, "unit": "subword"}, None, "expected >= 256"),
+        (
+            "translate",
+            {"target": "data", "max_vocabulary_size": 10, "unit": "subword"},
+            None,
+            "expected >= 256",
+        ),
         (
             "translate",
             {"target": "data", "copying": True, "label_smoothing": 0.1},

@@ -78,7 +78,7 @@ LM = Kind(
     SMALL | {"segment_length": 12},
     uses={"sample": ["--prime", "the c", "--length", 20, "--seed", 3], "score": []},
 )
-TAG = Kind("tag", tagged, SMALL | {"word_size": 5}, "go to oslo\nstay\n")
+TAG = Kind("tag", tagged, SMALL | {"embedding_size": 5}, "go to oslo\nstay\n")
 KINDS = {
     "lm": LM,
     "tag": TAG,

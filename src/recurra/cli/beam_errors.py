@@ -5,46 +5,56 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recurra.cli.help import formerly
 from recurra.cli.options import config_options
-from recurra.config import SearchPart
+from recurra.config import RunSearchPart
 from recurra.plain import json_line
 
 if TYPE_CHECKING:
-    from recurra.tasks.seq2seq.beam_doctor import Diagnosis, Tried
+    from recurra.metrics.beam_errors import FaultShares
+    from recurra.tasks.seq2seq.beam_errors import Diagnosis, Tried
 
 
-@config_options(SearchPart)
+@formerly(widths="--beam-widths", alphas="--length-penalties")
+@config_options(RunSearchPart)
 def beam_errors(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained translator, chat-bot or captioner.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a translator's, chat-bot's or captioner's run.")],
     data: Annotated[
-        Path | None, typer.Option(help="Sources; without it, the pairs held out in training.")
+        Path | None, typer.Option(help="Sources (if not given, the pairs held out in training).")
     ] = None,
-    target: Annotated[Path | None, typer.Option(help="The right answers, or captions, of --data.")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Look at the first so many pairs.")] = 500,
-    widths: Annotated[str, typer.Option(help="Widths to try, with commas between.")] = "1,2,5,10",
-    alphas: Annotated[str, typer.Option(help="Length penalties to try.")] = "0,0.6,1",
-    shown: Annotated[int, typer.Option(min=0, help="Answers to show in the table.")] = 10,
+    target: Annotated[
+        Path | None, typer.Option(help="Target side of --data; for pictures, their captions.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Number of pairs to examine.")] = 500,
+    beam_widths: Annotated[str, typer.Option(help="Beam widths to try, separated by commas.")] = "1,2,5,10",
+    length_penalties: Annotated[
+        str, typer.Option(help="Length penalties to try, separated by commas.")
+    ] = "0,0.6,1",
+    shown: Annotated[int, typer.Option(min=0, help="Number of outputs to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     *,
     options: dict[str, Any],
 ) -> None:
-    """Was it the beam or the model? Whose fault each wrong answer is, what other beams give, what to change.
+    """Tell search errors from model errors in the outputs of a translator.
+
+    A wrong output is a search error if the model prefers the reference, and a model error otherwise. Other
+    beam widths and length penalties are tried on the same pairs.
 
     recurra beam-errors runs/en-de --data val.en --target val.de
     """
     from recurra.tasks.model import load
-    from recurra.tasks.seq2seq import beam_doctor
+    from recurra.tasks.seq2seq import beam_errors as errors
     from recurra.tasks.seq2seq.facade import PairModel
 
-    every_width = _numbers("widths", widths, int, 1)
-    every_alpha = _numbers("alphas", alphas, float, 0.0)
+    every_width = _numbers("--beam-widths", beam_widths, int, 1)
+    every_alpha = _numbers("--length-penalties", length_penalties, float, 0.0)
     model = load(run, PairModel).searching(**options)
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
             model.searching(beam_groups=1, **{name: value})  # refuses what cannot be before any work is done
     pairs = model.pairs_of(data, target)[:rows]
-    diagnoses = beam_doctor.diagnose(model, pairs)
-    shares = beam_doctor.shares_of(diagnoses)
+    diagnoses = errors.diagnose(model, pairs)
+    shares = errors.shares_of(diagnoses)
     width, alpha = model.config.beam_width, model.config.length_penalty
     if not as_json:
         _show_table(diagnoses, shown)
@@ -55,25 +65,27 @@ def beam_errors(
         )
         typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'beam at fault':>15}")
     tried: list[Tried] = []
-    for one in beam_doctor.sweep(model, pairs, sorted({*every_width, width}), sorted({*every_alpha, alpha})):
+    for one in errors.sweep(model, pairs, sorted({*every_width, width}), sorted({*every_alpha, alpha})):
         tried.append(one)
         if not as_json:
             typer.echo(
                 f"{one.width:>6}{one.alpha:>7g}{one.bleu:>8.2f}{one.seconds:>9.1f}{one.beam_share:>15.1%}"
             )
-    told = beam_doctor.advice(shares, tried, width, alpha)
-    if as_json:
-        found = {
-            "right": shares.none,
-            "beam": shares.beam,
-            "model": shares.model,
-            "tried": [vars(one) for one in tried],
-            "advice": told,
-            "answers": [one.to_dict() for one in diagnoses],
-        }
-        typer.echo(json_line(found))
-    else:
-        typer.echo(f"\n{told}")
+    told = errors.advice(shares, tried, width, alpha)
+    typer.echo(json_line(_plain(diagnoses, shares, tried, told)) if as_json else f"\n{told}")
+
+
+def _plain(
+    diagnoses: list["Diagnosis"], shares: "FaultShares", tried: list["Tried"], advice: str
+) -> dict[str, Any]:
+    return {
+        "right": shares.none,
+        "beam": shares.beam,
+        "model": shares.model,
+        "tried": [vars(one) for one in tried],
+        "advice": advice,
+        "answers": [one.to_dict() for one in diagnoses],
+    }
 
 
 def _show_table(diagnoses: list["Diagnosis"], shown: int) -> None:
@@ -94,5 +106,5 @@ def _numbers(name: str, text: str, kind: Any, least: float) -> list[Any]:
     except ValueError:
         found = []
     if not found or min(found) < least:
-        raise ConfigError(f"--{name}: got {text!r}, expected numbers >= {least:g} with commas between.")
+        raise ConfigError(f"{name}: got {text!r}, expected numbers >= {least:g} separated by commas.")
     return found

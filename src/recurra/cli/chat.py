@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recurra.cli.options import config_options
-from recurra.config import SearchPart
+from recurra.config import RunSearchPart
 
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.facade import Conversation
 
-_HELP = "/reset forgets what was said, /why shows what the last answer was made from, /quit ends"
+_HELP = "/reset forgets the conversation, /why shows what the last answer was based on, /quit ends"
 
 
-@config_options(SearchPart)
+@config_options(RunSearchPart)
 def chat(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained chat-bot.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a chat-bot's run.")],
     *,
     options: dict[str, Any],
 ) -> None:
-    """Talk with a chat-bot, which remembers the last turns: a line in, an answer out.
+    """Talk with a chat-bot, one line at a time.
 
-    /reset forgets what was said, /why shows what the last answer was made from, /quit ends. Options of the
-    search that are not given are as in the run's training.
+    /reset forgets the conversation, /why shows what the last answer was based on, /quit ends.
     """
     from recurra.data.inputs import Input
     from recurra.tasks.model import load

@@ -11,45 +11,41 @@ from recurra.plain import json_line
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.comparison import Comparison, Mixture
 
-_TRAINING = "To train vanilla, GRU and LSTM first"
+_TRAINING = "Training a vanilla RNN, a GRU and an LSTM first"
 
 
 def compare(
-    runs: Annotated[list[Path] | None, typer.Argument(help="Folders of trained runs.")] = None,
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders of the runs.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Text to compare on; without it, what the first run held out."),
+        typer.Option(help="Text to compare on (if not given, the held-out data of the first run)."),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--page", help="Write the table and the learning curves as HTML there.")
+        Path | None, typer.Option("--page", help="Write the table and the learning curves to this HTML file.")
     ] = None,
     equal_parameters: Annotated[
         bool,
         typer.Option(
             "--equal-parameters",
-            help="First train a vanilla network, a GRU and an LSTM of one size on --train-data.",
+            help="First train a vanilla RNN, a GRU and an LSTM with equal numbers of parameters.",
             rich_help_panel=_TRAINING,
         ),
     ] = False,
-    train_data: Annotated[
-        Path | None, typer.Option(help="Text to train them on.", rich_help_panel=_TRAINING)
-    ] = None,
-    valid: Annotated[
-        Path | None, typer.Option(help="Text to validate them on.", rich_help_panel=_TRAINING)
-    ] = None,
+    train_data: Annotated[Path | None, typer.Option(help="Training data.", rich_help_panel=_TRAINING)] = None,
+    valid: Annotated[Path | None, typer.Option(help="Validation data.", rich_help_panel=_TRAINING)] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder to write the three runs to.", rich_help_panel=_TRAINING),
+        typer.Option("--out", "-o", help="Folder for the three runs.", rich_help_panel=_TRAINING),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Their options, by name.", rich_help_panel=_TRAINING)
+        str | None, typer.Option(help="Named set of options.", rich_help_panel=_TRAINING)
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Their options, a TOML file.", rich_help_panel=_TRAINING)
+        Path | None, typer.Option(help="TOML file of options.", rich_help_panel=_TRAINING)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Language models side by side: one text, one treatment of unknown symbols, and their mixture.
+    """Compare language models on one text, with unknown symbols treated alike, and interpolate them.
 
     recurra compare runs/kneser-ney runs/lstm --data held-out.txt
 

@@ -5,24 +5,28 @@ from typing import Annotated
 
 import typer
 
+from recurra.cli.help import formerly
 from recurra.plain import json_line
 
 
+@formerly(k="--n-best")
 def complete(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
-    text: Annotated[str, typer.Argument(help="What was typed so far.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many endings.")] = 5,
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    text: Annotated[str, typer.Argument(help="Text to complete.")],
+    n_best: Annotated[int, typer.Option(min=1, help="Number of completions.")] = 5,
     length: Annotated[
         int | None,
-        typer.Option(min=1, help="At most so many words (default 1), or symbols of a word's rest (24)."),
+        typer.Option(
+            min=1, help="Maximum number of words (default: 1), or of symbols that complete a word (24)."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """The k likeliest next words, or endings of the word begun, with their probabilities."""
+    """Complete a text with the most probable words, or endings of an unfinished word."""
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 
-    found = load(run, LanguageModel).complete(text, k=k, length=length)
+    found = load(run, LanguageModel).complete(text, k=n_best, length=length)
     if as_json:
         typer.echo(json_line([{"ending": e, "probability": p} for e, p in found]))
         return

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from recurra.cli.help import Command, Group
+
 _WHAT = {
     "kinematics": "problems",
     "flights": "sentences",
@@ -16,7 +18,13 @@ _WHAT = {
     "pictures": "pictures",
 }
 
-app = typer.Typer(help="Data to train on.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Create synthetic data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    cls=Group,
+)
 
 
 @app.callback()
@@ -24,27 +32,24 @@ def _data() -> None:
     pass
 
 
-@app.command("make")
+@app.command("make", cls=Command)
 def make(
     name: Annotated[
         Literal["kinematics", "flights", "reviews", "names", "dialogues", "shapes", "dates", "pictures"],
         typer.Argument(
-            help="kinematics: physics problems with answers; flights: sentences with slots; reviews: of "
-            "restaurants, with negations; names: sentences about people and companies; dialogues: turns "
-            "with slots, by conversation (.jsonl); "
-            "shapes: clips of moving shapes (.npz); dates: as people write them, and in ISO 8601 (.tsv); "
-            "pictures: of two shapes, their vectors (.npz), and beside them pixels and captions."
+            help="kinematics: physics problems with solutions; flights: sentences with slots; reviews: "
+            "restaurant reviews with negations; names: sentences about people and companies; dialogues: "
+            "turns with slots (.jsonl); shapes: clips of moving shapes (.npz); dates: written dates and "
+            "ISO 8601 (.tsv); pictures: images of two shapes, their features (.npz) and captions."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     count: Annotated[
         int,
-        typer.Option(
-            min=1, help="How many problems, sentences, reviews, dialogues, clips, dates or pictures."
-        ),
+        typer.Option(min=1, help="Number of examples."),
     ] = 5000,
-    seed: Annotated[int, typer.Option(min=0, help="One seed, one file.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that exists.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same file.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a synthetic corpus to a file."""
     from importlib import import_module

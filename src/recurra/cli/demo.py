@@ -10,18 +10,19 @@ def demo(
     name: Annotated[
         Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate"],
         typer.Argument(
-            help="kinematics: learning to write physics problems; dogs: the smallest example; slots and "
-            "sentiment: what a network without memory cannot tell; names: what one without vectors of words "
-            "cannot; translate: dates as people write them to ISO 8601, with a picture of the attention."
+            help="kinematics: a language model learns to write physics problems; dogs: the smallest example; "
+            "slots, sentiment: tasks that need memory; names: a task that needs word vectors; translate: "
+            "written dates to ISO 8601, with a picture of the attention."
         ),
     ] = "kinematics",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for what is trained (runs/demo, runs/slots …).")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the runs (if not given, runs/demo or runs/NAME)."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the data, the weights and the samples.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of data, weights and samples.")] = 1,
 ) -> None:
-    """Watch a recurrent network learn; needs no data."""
+    """Watch a recurrent network learn; no data needed."""
     if name == "dogs":
         from recurra.demos import dogs
 

@@ -9,11 +9,11 @@ from recurra.plain import json_line
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Versions, processors, native part, GPU and optional packages of this installation, and what it lacks.
+    """Show the versions and the hardware of this installation, and what it lacks.
 
-    Each line of what is missing says what it is for and what to type.
+    For each missing part it prints the purpose and the command to install it.
     """
     facts, missing = installation()
     if as_json:

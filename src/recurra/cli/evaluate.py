@@ -1,31 +1,37 @@
 """`recurra evaluate RUN`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from recurra.cli.help import HelpAll
 from recurra.cli.options import Command, check_options, config_options, options_of_tasks
 from recurra.config import build_config
+
+_MAIN = ("target", "format", "streams", "mistakes", "beam_width", "length_penalty", "by_length", "picture")
 
 
 def command() -> Command:
     """`evaluate` with the options of all tasks."""
-    return config_options(*options_of_tasks("evaluation"))(evaluate)
+    made: Any = config_options(*options_of_tasks("evaluation"))(evaluate)
+    made.main_options = _MAIN
+    return cast("Command", made)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     data: Annotated[
-        Path | None, typer.Option(help="File to evaluate on; without it, the held-out part.")
+        Path | None, typer.Option(help="File to evaluate on (if not given, the held-out data).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+    help_all: HelpAll = False,
     *,
     options: dict[str, Any],
 ) -> None:
-    """How well a run's model does: its figures on a file, or on the held-out part.
+    """Evaluate a model on a file, or on the data that its training held out.
 
-    Files are read as those that were trained on, unless the options of reading say otherwise.
+    Files are read like the training data unless options say otherwise.
     """
     from recurra.data.examples import rows_told
     from recurra.plain import json_line

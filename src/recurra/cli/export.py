@@ -7,14 +7,14 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     kind: Annotated[
         Literal["arpa"],
-        typer.Option("--format", help="arpa: a model of n-grams, as KenLM and SRILM read it."),
+        typer.Option("--format", help="Format; arpa: an n-gram model, as KenLM and SRILM read it."),
     ] = "arpa",
 ) -> None:
-    """Write a trained model in a format that other programs read."""
+    """Export a model to a format that other programs read."""
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 

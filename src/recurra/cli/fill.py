@@ -5,34 +5,39 @@ from typing import Annotated
 
 import typer
 
+from recurra.cli.help import formerly
 from recurra.plain import json_line
 
 
+@formerly(k="--n-best")
 def fill(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained language model.")],
-    text: Annotated[str, typer.Argument(help="A line with ___ where words are missing.")] = "",
+    run: Annotated[Path, typer.Argument(help="Folder of a language model.")],
+    text: Annotated[str, typer.Argument(help="Sentence with ___ in place of each missing word.")] = "",
     backward: Annotated[
         Path | None,
-        typer.Option(help="Run of a model trained with --direction backward, to look from the right too."),
+        typer.Option(help="Run of a model trained with --direction backward, to use the right context too."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many ways.")] = 5,
-    proposals: Annotated[int, typer.Option(min=1, help="Words to try for each gap.")] = 50,
+    n_best: Annotated[int, typer.Option(min=1, help="Number of completed sentences.")] = 5,
+    proposals: Annotated[int, typer.Option(min=1, help="Number of candidate words per gap.")] = 50,
     evaluate: Annotated[
         Path | None,
         typer.Option(
-            help="Take a word out of each line of this text and look for it.", rich_help_panel="Measuring it"
+            help="Remove a word from each line of this text and predict it.", rich_help_panel="Evaluation"
         ),
     ] = None,
     lines: Annotated[
         int | None,
-        typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel="Measuring it"),
+        typer.Option(min=1, help="Number of lines of the text to use.", rich_help_panel="Evaluation"),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Which words (default 1).", rich_help_panel="Measuring it")
+        int | None,
+        typer.Option(
+            min=0, help="Random seed of the removed words (default: 1).", rich_help_panel="Evaluation"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fill the gaps of a sentence, with probabilities.
+    """Fill the gaps of a sentence with the most probable words.
 
     recurra fill runs/forward "the cat ___ on the mat" --backward runs/backward
     """
@@ -52,7 +57,7 @@ def fill(
         figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
         typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
         return
-    found = filler.fill(text, k=k)
+    found = filler.fill(text, k=n_best)
     if as_json:
         rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
         typer.echo(json_line(rows))

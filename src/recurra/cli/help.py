@@ -1,15 +1,18 @@
-"""Help of commands with many options: the main ones, and with --help-all every one, group by group."""
+"""Help of every command in two columns of 80, where nothing is cut; and what old names of options answer."""
 
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+from recurra.errors import ConfigError
 
 _WIDTH = 80
 _INDENT = 26  # where meanings begin
-_OF_EVERY_TASK = ("preset", "config", "overwrite", "help_all", "help")
+_OF_EVERY_COMMAND = ("preset", "config", "overwrite", "as_json", "help_all", "help")
 _KINDS = {"int": "INT", "float": "FLOAT", "str": "TEXT", "Path": "PATH", "list": "TEXT"}
 
 
@@ -27,51 +30,173 @@ HelpAll = Annotated[
 ]
 
 
-class TaskCommand(TyperCommand):
-    """A command whose help shows `main_options`, or all options if none are named."""
+def formerly(**flags: str) -> Callable[[Any], Any]:
+    """Name flags of a command that have another name now; given, they are answered with the present name.
+
+    An underscore stands for a hyphen: `formerly(widths="beam-widths")`.
+    """
+
+    def decorate(command: Any) -> Any:
+        command.renamed = getattr(command, "renamed", {}) | {flag_of(old): new for old, new in flags.items()}
+        return command
+
+    return decorate
+
+
+def flag_of(name: str) -> str:
+    """The flag of an option: --beam-width of beam_width, -k of k."""
+    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
+
+
+class Command(TyperCommand):
+    """A command whose help shows `main_options`, or all options if none are named.
+
+    `renamed` are flags that have another name now, `limits` those of numbers, by the names of their options.
+    """
 
     main_options: Sequence[str] = ()
+    renamed: Mapping[str, str] = {}
+    limits: Mapping[str, str] = {}
     shows_all = False
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; one with a name of the past is answered with its present one.
+
+        Raises: ConfigError.
+        """
+        before_files = args[: args.index("--")] if "--" in args else args
+        for flag in (argument.split("=")[0] for argument in before_files):
+            present = self.renamed.get(flag) or self.renamed.get(flag.replace("--no-", "--", 1))
+            if present is not None:
+                raise ConfigError(f"{flag}: is now called {present}; use that name.")
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        """Write the command with its arguments in capital letters."""
+        arguments = [p for p in self.params if p.param_type_name == "argument"]
+        pieces = [_named_argument(p) if p.required else f"[{_named_argument(p)}]" for p in arguments]
+        formatter.write_usage(ctx.command_path, " ".join(["[OPTIONS]", *pieces]))
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options in two columns; a name or a choice is never cut."""
-        groups: dict[str, list[Any]] = {}
-        shown = [p for p in self.get_params(ctx) if not getattr(p, "hidden", False)]
-        if self.main_options and not self.shows_all:
-            order = ("out", *self.main_options, *_OF_EVERY_TASK)
-            shown = sorted((p for p in shown if p.name in order), key=lambda p: order.index(p.name))
-        for parameter in shown:
-            title = getattr(parameter, "rich_help_panel", None) or "Options"
-            groups.setdefault(title if self.shows_all else "Options", []).append(parameter)
+        """Write arguments and options in two columns; a name or a choice is never cut."""
+        every = [p for p in self.get_params(ctx) if not getattr(p, "hidden", False)]
+        arguments = [p for p in every if p.param_type_name == "argument"]
+        options = [p for p in every if p.param_type_name == "option"]
+        short = bool(self.main_options) and not self.shows_all
+        if short:
+            order = ("out", "data", *self.main_options, *_OF_EVERY_COMMAND)
+            options = sorted((p for p in options if p.name in order), key=lambda p: order.index(p.name))
+        groups: dict[str, list[Any]] = {"Arguments": arguments, "Options": []}
+        for option in options:
+            title = getattr(option, "rich_help_panel", None) or "Options"
+            groups.setdefault("Options" if short else title, []).append(option)
         for title, parameters in groups.items():
-            formatter.write(f"\n{title}:\n")
+            formatter.write(f"\n{title}:\n" if parameters else "")
             for parameter in parameters:
-                formatter.write("\n".join(_lines(parameter)) + "\n")
-        if not self.shows_all and self.main_options:
+                limits = "" if short else self.limits.get(parameter.name, "")
+                formatter.write("\n".join(_lines(parameter, limits)) + "\n")
+        if short:
             formatter.write("\nThese are the main options; --help-all shows every option.\n")
 
 
-def _lines(parameter: Any) -> Iterator[str]:
-    """An option and its meaning, wrapped between words."""
+class Group(TyperGroup):
+    """Commands under a name, each with the first sentence of its help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options and the commands in two columns."""
+        formatter.write("\nOptions:\n")
+        for option in self.get_params(ctx):
+            formatter.write("\n".join(_lines(option)) + "\n")
+        formatter.write("\nCommands:\n")
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            told = (command.help or "").split("\n\n")[0]
+            formatter.write("\n".join(_columns(name, " ".join(told.split()), indent=15)) + "\n")
+
+
+def command_from(name: str, function: Any) -> Any:
+    """A command of the command line from a function; it may have `main_options` and `renamed`."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, cls=Command)(function)
+    command: Any = typer.main.get_command(app)
+    command.main_options = getattr(function, "main_options", ())
+    command.renamed = getattr(function, "renamed", {})
+    command.limits = getattr(function, "limits", {})
+    return command
+
+
+def _named_argument(parameter: Any) -> str:
+    return f"{parameter.name.upper()}{'...' if parameter.nargs == -1 else ''}"
+
+
+def _lines(parameter: Any, limits: str = "") -> Iterator[str]:
+    """An argument or an option, and its meaning."""
+    if parameter.param_type_name == "argument":
+        yield from _columns(_named_argument(parameter), _meaning(parameter, limits))
+        return
     names = ", ".join(sorted(parameter.opts, key=len))
     if parameter.secondary_opts:
         names = f"--[no-]{parameter.opts[0][2:]}"
-    metavar = parameter.metavar or ""
-    choices = metavar.split("|") if "|" in metavar else []
-    meaning = parameter.help or ""
-    if choices:
-        meaning = f"{', '.join(choices)}: {meaning}"
+    elif _choices(parameter):
+        names += " NAME"
     elif not parameter.is_flag:
         annotation = getattr(parameter.type_descriptor, "annotation", str)
-        names += f" {metavar or _kind(annotation)}"
-    meaning += " (required)" if parameter.required else ""
-    told = textwrap.wrap(meaning, _WIDTH - _INDENT, break_long_words=False, break_on_hyphens=False) or [""]
+        names += f" {parameter.metavar or _kind(annotation)}"
+    yield from _columns(names, _meaning(parameter, limits))
+
+
+def _choices(parameter: Any) -> list[str]:
+    from recurra.cli.options import plain_choices
+
+    metavar = parameter.metavar or ""
+    descriptor = getattr(parameter, "type_descriptor", None)
+    return (
+        metavar.split("|") if "|" in metavar else list(plain_choices(getattr(descriptor, "annotation", None)))
+    )
+
+
+def _meaning(parameter: Any, limits: str) -> str:
+    """The help of a parameter with its choices, its default and its limits."""
+    meaning, _, default = (parameter.help or "").removesuffix(".").removesuffix(")").partition(" (default: ")
+    if not default:
+        meaning = (parameter.help or "").removesuffix(".")
+        given = parameter.default
+        if given not in (None, "", "-", ()) and given is not False and not callable(given):
+            default = "on" if given is True else str(given)
+    choices = _choices(parameter)
+    named = all(re.search(rf"(?<![\w-]){re.escape(choice)}(?![\w-])", meaning) for choice in choices)
+    told = ["required"] if parameter.required and parameter.param_type_name == "option" else []
+    told += [f"one of {', '.join(choices)}"] if choices and not named else []
+    told += [f"default: {default}"] if default else []
+    info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
+    told.append(limits or limits_text({"ge": getattr(info, "min", None), "le": getattr(info, "max", None)}))
+    told = [each for each in told if each]
+    return meaning + (f" ({'; '.join(told)})" if told else "")
+
+
+def limits_text(limits: Mapping[str, Any]) -> str:
+    """Limits of a number as a person reads them: ">= 1", "0 <= x < 1"."""
+    there = {name: _number(limit) for name, limit in limits.items() if limit is not None}
+    lower = [f"{there[name]} {sign}" for name, sign in (("ge", "<="), ("gt", "<")) if name in there]
+    upper = [f"{sign} {there[name]}" for name, sign in (("le", "<="), ("lt", "<")) if name in there]
+    if lower and not upper:
+        return f">{'=' if 'ge' in there else ''} {there.get('ge', there.get('gt'))}"
+    return f"{lower[0]} x {upper[0]}" if lower else "".join(upper)
+
+
+def _number(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def _columns(names: str, meaning: str, indent: int = _INDENT) -> Iterator[str]:
+    """Names, and beside them a meaning that is wrapped between words."""
+    told = textwrap.wrap(meaning, _WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [""]
     first = f"  {names}"
-    if len(first) + 2 > _INDENT:
+    if len(first) + 2 > indent:
         yield first
         first = ""
-    yield f"{first:<{_INDENT}}{told[0]}".rstrip()
-    yield from (" " * _INDENT + line for line in told[1:])
+    yield f"{first:<{indent}}{told[0]}".rstrip()
+    yield from (" " * indent + line for line in told[1:])
 
 
 def _kind(annotation: Any) -> str:

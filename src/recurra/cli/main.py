@@ -6,13 +6,13 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from recurra.cli.help import Group
 from recurra.cli.verbs import VERBS, command_of
 from recurra.errors import Interrupted, RecurraError, memory_fault
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """The verbs in their order; Ctrl-C is answered in words, where typer would end without any."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -37,6 +37,7 @@ app = typer.Typer(
     help="Recurrent sequence models: from a raw file to a trained, evaluated, understood one.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -9,18 +9,20 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from recurra.cli.help import flag_of, limits_text
 from recurra.config import Part
 from recurra.config.conditions import can_apply
-from recurra.config.part import choices
+from recurra.config.part import choices, unit_of
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
 # Of which verb a task's configuration names the options.
 Of = Literal["evaluation", "prediction"]
 Command = Callable[..., Any]
+_LIMITS = ("ge", "gt", "le", "lt")
 # What every training takes beside its configuration.
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
-Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line wins.")]
+Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line overrides it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")]
 
 
@@ -47,6 +49,13 @@ def config_options(*configs: type[Part], without: str = "") -> Callable[[Command
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__doc__ = command.__doc__
+        past = {old: new for config in configs for old, new in config.renamed_options().items()}
+        run.limits = {  # type: ignore[attr-defined]
+            name: _limits(next(one for one in configs if name in one.model_fields), name) for name in names
+        }
+        run.renamed = {  # type: ignore[attr-defined]
+            flag_of(old): flag_of(new) for old, new in past.items() if old not in names
+        }
         return run
 
     return decorate
@@ -86,10 +95,11 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
     shared = len(meanings) > 1
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help="; ".join(f"{panel}: {text}" if shared else str(text) for text, panel in meanings.items())
-        + ("" if shared else _default(field)),
+        help="; ".join(f"{panel}: {_in_a_row(text)}" for text, panel in meanings.items())
+        if shared
+        else _meaning(configs[0], name),
         metavar="|".join(allowed) or ("PATH" if name in configs[0].file_options() else None),
-        rich_help_panel="Of several tasks" if shared else _panel(configs[0], name),
+        rich_help_panel="Options of several tasks" if shared else _panel(configs[0], name),
         show_default=False,
         hidden=not any(can_apply(one, name) for one in configs),
     )
@@ -106,11 +116,43 @@ def _in_order(config: type[Part]) -> list[str]:
     return [name for part in in_order for name in inspect.get_annotations(part) if own.get(name) is part]
 
 
-def _default(field: FieldInfo) -> str:
-    """The default as a person reads it; brackets are escaped, since rich would take them for markup."""
-    if field.default in (None, (), ""):
-        return ""
-    return f" (default: {field.default})"
+def _meaning(config: type[Part], name: str) -> str:
+    """The help of an option with its default."""
+    field = config.model_fields[name]
+    text = field.description or ""
+    if name in config.as_trained:
+        return f"{text.split(' (if not given')[0]} (default: as in training)"
+    is_told = field.default not in (None, (), "") and field.default is not False
+    return f"{text} (default: {default_text(field)})" if is_told else text
+
+
+def _in_a_row(text: str | None) -> str:
+    return f"{text[:1].lower()}{text[1:]}" if text else ""
+
+
+def _limits(config: type[Part], name: str) -> str:
+    """The limits of an option, as a person reads them."""
+    each_one = config.model_fields[name].metadata
+    return limits_text(
+        {limit: getattr(one, limit) for one in each_one for limit in _LIMITS if hasattr(one, limit)}
+    )
+
+
+def default_text(field: FieldInfo) -> str:
+    """A default with its unit: on, 0.5, 1 epoch, 100 symbols."""
+    value, unit = field.default, unit_of(field)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if not unit:
+        return str(value)
+    number = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{number} {unit.removesuffix('s') if value == 1 else unit}"
+
+
+def plain_choices(annotation: Any) -> tuple[str, ...]:
+    """The values that a Literal allows, also where it is annotated."""
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return choices(inner)
 
 
 def plain_type(annotation: Any) -> Any:

@@ -2,33 +2,42 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from recurra.cli.help import HelpAll
 from recurra.cli.options import Command, check_options, config_options, options_of_tasks
 from recurra.config import build_config
 from recurra.tasks import registry
 
-Run = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Run = Annotated[Path, typer.Argument(help="Folder of the run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+_MAIN = (
+    *("n_best", "reject_below", "format", "turns", "length", "beam_width", "prefix", "phrase"),
+    *("sample", "temperature", "top_k", "top_p", "seed"),
+)
 
 
 def command() -> Command:
     """`predict` with the options of all tasks."""
-    return config_options(*options_of_tasks("prediction"))(predict)
+    made: Any = config_options(*options_of_tasks("prediction"))(predict)
+    made.main_options = _MAIN
+    return cast("Command", made)
 
 
 def predict(
     run: Run,
     file: Annotated[
-        str, typer.Argument(help="Text, a line for each input, - for standard input; or a file or folder.")
+        str, typer.Argument(help="Text with one input per line, - for standard input; or a table or folder.")
     ] = "-",
     as_json: AsJson = False,
+    help_all: HelpAll = False,
     *,
     options: dict[str, Any],
 ) -> None:
-    """What a run's model answers: a line for each line as it comes, or for each row of a table or folder.
+    """Predict: one output line for each input line, or for each row of a table or folder.
 
     echo 'i want to fly to boston' | recurra predict runs/atis
     """

@@ -10,35 +10,48 @@ import typer
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
 
+_Tune = Annotated[
+    Path | None,
+    typer.Option(
+        help="Generate a complete tune and write it to this file in ABC notation.", rich_help_panel="Music"
+    ),
+]
+_Midi = Annotated[
+    Path | None, typer.Option(help="Write the tune to this MIDI file as well.", rich_help_panel="Music")
+]
+
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
-    prime: Annotated[str, typer.Option(help="Text to go on from.")] = "",
-    length: Annotated[int | None, typer.Option(min=1, help="Symbols to draw (default: 500).")] = None,
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    prime: Annotated[str, typer.Option(help="Text to continue.")] = "",
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Number of symbols to generate (default: 500).")
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0.0, help="Below 1 bolder, above 1 more varied, 0 always the likeliest.")
+        float,
+        typer.Option(min=0.0, help="Sampling temperature; below 1 sharper, above 1 more varied, 0 greedy."),
     ] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k likeliest symbols only.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Sample from the k most probable symbols only.")
+    ] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Draw from the fewest symbols that hold this probability.")
+        float | None,
+        typer.Option(help="Sample from the smallest set of symbols with this total probability."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="One seed, one text.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Random seed; the same seed gives the same text.")
+    ] = None,
     unknown: Annotated[
-        Literal["redraw", "keep"], typer.Option(help="What to do where <unk> is drawn.")
+        Literal["redraw", "keep"], typer.Option(help="Draw again where <unk> is drawn, or keep it.")
     ] = "redraw",
-    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the first end of a line.")] = False,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the first line end.")] = False,
     novelty: Annotated[
-        bool, typer.Option("--novelty", help="Tell how much of it stands in the training text.")
+        bool, typer.Option("--novelty", help="Report how much of the text is copied from the training data.")
     ] = False,
-    tune: Annotated[
-        Path | None,
-        typer.Option(help="Write a whole tune in ABC notation there.", rich_help_panel="Music"),
-    ] = None,
-    midi: Annotated[
-        Path | None, typer.Option(help="Write the tune as MIDI too.", rich_help_panel="Music")
-    ] = None,
+    tune: _Tune = None,
+    midi: _Midi = None,
 ) -> None:
-    """Let a language model write, shown as it is drawn."""
+    """Generate text with a language model."""
     from recurra.errors import ConfigError
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load

@@ -10,22 +10,26 @@ from recurra.plain import json_line
 
 
 def score(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
-    file: Annotated[str, typer.Argument(help="Text with a candidate a line, - for standard input.")] = "-",
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    file: Annotated[str, typer.Argument(help="Text with one sentence per line, - for standard input.")] = "-",
     others: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="Another run to score with, the two as one; may be given several times."),
+        typer.Option("--with", help="Another run to interpolate with; may be given several times."),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Weights of all runs, such as 0.6,0.4; without it all alike.")
+        str | None,
+        typer.Option(help="Interpolation weights of all runs, 0.6,0.4 for example (if not given, equal)."),
     ] = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="Show log P of each symbol too, where all runs share them.")
+        bool,
+        typer.Option(
+            "--tokens", help="Print the log-probability of each symbol; all runs must have the same symbols."
+        ),
     ] = False,
-    rank: Annotated[bool, typer.Option("--rank", help="Order the lines, the likeliest first.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    rank: Annotated[bool, typer.Option("--rank", help="Sort the lines, most probable first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """log P (nats) and perplexity of each line, each scored on its own, its end included.
+    """Print the log-probability (in nats) and the perplexity of each line, its end included.
 
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """

@@ -11,47 +11,54 @@ if TYPE_CHECKING:
     from recurra.metrics import SpellingFigures
     from recurra.tasks.language_modeling.spelling import SpellingCorrector
 
-_MEASURE = "Measuring it"
+_MEASURE = "Evaluation"
 _EvaluateWords = Annotated[
-    Path | None, typer.Option(help="Misspellings to try, each alone.", rich_help_panel=_MEASURE)
+    Path | None, typer.Option(help="File of misspellings to correct one by one.", rich_help_panel=_MEASURE)
 ]
 _EvaluateText = Annotated[
     Path | None,
-    typer.Option(help="Right text to put misspellings into and correct.", rich_help_panel=_MEASURE),
+    typer.Option(
+        help="Correct text in which misspellings are inserted and corrected.", rich_help_panel=_MEASURE
+    ),
 ]
-_Misspellings = Annotated[Path | None, typer.Option(help="Those to put in.", rich_help_panel=_MEASURE)]
+_Misspellings = Annotated[
+    Path | None, typer.Option(help="File of misspellings to insert.", rich_help_panel=_MEASURE)
+]
 _OneIn = Annotated[
     int | None,
-    typer.Option(min=1, help="One word in so many is misspelt (default: 12).", rich_help_panel=_MEASURE),
+    typer.Option(min=1, help="Misspell one word in this many (default: 12).", rich_help_panel=_MEASURE),
 ]
 _Lines = Annotated[
-    int | None, typer.Option(min=1, help="Only the first lines of the text.", rich_help_panel=_MEASURE)
+    int | None, typer.Option(min=1, help="Number of lines of the text to use.", rich_help_panel=_MEASURE)
 ]
 _Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="Which words, which errors (default: 1).", rich_help_panel=_MEASURE),
+    typer.Option(min=0, help="Random seed of words and errors (default: 1).", rich_help_panel=_MEASURE),
 ]
 
 
 def spell(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained language model.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a language model.")],
     file: Annotated[str, typer.Argument(help="Text to correct, - for standard input.")] = "-",
     words: Annotated[
         Path | None,
-        typer.Option(help="Text whose words are the right ones; without it, what the run was trained on."),
+        typer.Option(help="Text with the correct words (if not given, the training data of the run)."),
     ] = None,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Misspellings to learn the likely errors from: lines `right: typed typed …`."),
+        typer.Option(help="Misspellings to estimate error probabilities from, lines `right: typed typed …`."),
     ] = None,
     context: Annotated[
-        bool, typer.Option("--context/--no-context", help="Let the model judge each word where it stands.")
+        bool,
+        typer.Option(
+            "--context/--no-context", help="Use the language model to judge each word in its context."
+        ),
     ] = True,
     caution: Annotated[
-        float, typer.Option(min=0.0, help="What it costs to change a word that is one, in nats.")
+        float, typer.Option(min=0.0, help="Cost, in nats, of changing a word that is in the dictionary.")
     ] = 2.0,
-    max_edits: Annotated[int, typer.Option(min=1, max=4, help="Errors in a word at most.")] = 2,
-    explain: Annotated[bool, typer.Option("--explain", help="Tell each change.")] = False,
+    max_edits: Annotated[int, typer.Option(min=1, max=4, help="Maximum number of errors per word.")] = 2,
+    explain: Annotated[bool, typer.Option("--explain", help="Print each change.")] = False,
     evaluate_words: _EvaluateWords = None,
     evaluate_text: _EvaluateText = None,
     misspellings: _Misspellings = None,

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from recurra.cli.help import HelpAll, TaskCommand
+from recurra.cli.help import Group, HelpAll, command_from
 from recurra.cli.options import Out, Overwrite, Toml, config_options
 from recurra.config import TaskConfig
 from recurra.tasks import registry
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from recurra.training import Trainer
 
 
-class _Tasks(TyperGroup):
+class _Tasks(Group):
     """The tasks of the registry, each made into a command by its configuration."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -27,27 +26,24 @@ class _Tasks(TyperGroup):
         if cmd_name not in registry.names():
             return None
         config = registry.config_of(cmd_name)
-        made = typer.Typer(add_completion=False, rich_markup_mode=None)
-        made.command(cmd_name, cls=TaskCommand)(_command(cmd_name, config))
-        command: Any = typer.main.get_command(made)
-        command.main_options = config.main_options
-        return command
+        return command_from(cmd_name, _command(cmd_name, config))
 
 
 app = typer.Typer(
     cls=_Tasks,
-    help="Train a model on your data; Ctrl-C saves, --resume goes on.",
+    help="Train a model on your data. Ctrl-C saves a checkpoint; --resume RUN continues.",
     invoke_without_command=True,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 
 @app.callback()
 def train(
     context: typer.Context,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")] = None,
 ) -> None:
-    """Train a model of some task, or go on with a run that was stopped."""
+    """Train a model on your data, or continue an interrupted run."""
     if context.invoked_subcommand is not None:
         if resume is not None:
             raise typer.BadParameter("goes on as the run was asked; name no task", param_hint="--resume")
@@ -64,7 +60,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         str | None,
         typer.Option(
             metavar="|".join(config.preset_names()),
-            help="Options with a name; a TOML file and the command line win over them.",
+            help="Named set of options; --config and the command line override it.",
         ),
     ]
 
@@ -81,7 +77,9 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
 
     command.__doc__ = f"{config.summary}\n\n{config.example}"
     command.__annotations__["preset"] = presets
-    return config_options(config, without="" if config.preset_names() else "preset")(command)
+    made: Any = config_options(config, without="" if config.preset_names() else "preset")(command)
+    made.main_options = config.main_options
+    return made
 
 
 def _train(

@@ -4,18 +4,16 @@ from recurra.cli.predict import predict_only
 
 translate = predict_only(
     "translate",
-    "Text, a line for each line; - for standard input.",
-    """Translate line by line: a line out for each line in, an empty one for an empty one.
-    Options of the search that are not given are as in the run's training.
+    "Text with one sentence per line, - for standard input.",
+    """Translate a text line by line.
 
     echo 'A dog runs through the snow.' | recurra translate runs/en-de
     """,
 )
 caption = predict_only(
     "caption",
-    "An .npy or .npz of the numbers of pictures, or a folder of image files.",
-    """Say what pictures show: a line for each, with its name, or its number from 0.
-    Options of the search that are not given are as in the run's training.
+    "Feature vectors of images (.npy, .npz), or a folder of image files.",
+    """Describe images: one line each, with its name, or its number from 0.
 
     recurra caption runs/captions new.npz
     """,

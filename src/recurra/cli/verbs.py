@@ -5,6 +5,8 @@ from typing import Any
 
 import typer
 
+from recurra.cli.help import command_from
+
 # Module and attribute: a typer application, a function that is a command, or `command`, which makes one from
 # the tasks of the registry.
 VERBS = {
@@ -36,9 +38,7 @@ def command_of(verb: str) -> Any:
     if name == "command":
         found = found()
     if not isinstance(found, typer.Typer):
-        app = typer.Typer(add_completion=False)
-        app.command(verb)(found)
-        found = app
+        return command_from(verb, found)
     command = typer.main.get_command(found)
     command.name = verb
     return command

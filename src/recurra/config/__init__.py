@@ -4,12 +4,14 @@ from recurra.config.pairs import (
     EncoderDecoderPart,
     PairBatchPart,
     PairFilesPart,
+    RunSearchPart,
     SearchPart,
     SymbolsPart,
 )
 from recurra.config.part import FilePath, Part, build_config, default, option, to_toml, without_none
 from recurra.config.parts import (
     CellPart,
+    ContextPart,
     FoldsPart,
     LoopPart,
     ModelPart,
@@ -24,7 +26,6 @@ from recurra.config.parts import (
     StreamPart,
     TextPart,
     Unit,
-    WindowPart,
 )
 from recurra.config.rows import (
     BaselinePart,
@@ -43,6 +44,7 @@ __all__ = [
     "BaselinePart",
     "BatchPart",
     "CellPart",
+    "ContextPart",
     "EncoderConfig",
     "EncoderDecoderPart",
     "FilePath",
@@ -64,6 +66,7 @@ __all__ = [
     "RepresentationPart",
     "RowsPart",
     "RunPart",
+    "RunSearchPart",
     "SchedulePart",
     "SearchPart",
     "Smoothing",
@@ -72,7 +75,6 @@ __all__ = [
     "TaskConfig",
     "TextPart",
     "Unit",
-    "WindowPart",
     "build_config",
     "default",
     "option",

@@ -1,5 +1,6 @@
 """The parts of tasks from sequence to sequence: how pairs are read, symbols made, the decoder built."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -19,23 +20,27 @@ class PairFilesPart(Part):
         "valid_target": When("valid"),
         "test_target": When("test"),
     }
+    renamed: ClassVar[Mapping[str, str]] = {
+        "max_source": "max_source_length",
+        "max_target": "max_target_length",
+    }
 
     format: PairFormat = option(
         "auto",
-        "what the files are: a file for each side, line by line; tables or JSON lines with a column for each "
-        "side; dialogues; captions",
+        "Format of the files: parallel (one file per side), csv, tsv or jsonl (one column per side), "
+        "dialogues, captions; auto infers it",
     )
-    target: FilePath | None = option(None, "the other side of --data, in step with it line by line")
-    valid_target: FilePath | None = option(None, "the other side of --valid")
-    test_target: FilePath | None = option(None, "the other side of --test")
-    source_column: str | None = option(None, "in tables, where what is read stands (source)")
-    target_column: str | None = option(None, "in tables, where what is to be written stands (target)")
-    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
-    max_source: int = option(
-        200, "pairs with longer sources are left out of training", unit="symbols", ge=1, le=100_000
+    target: FilePath | None = option(None, "Target side of --data, aligned with it line by line")
+    valid_target: FilePath | None = option(None, "Target side of --valid")
+    test_target: FilePath | None = option(None, "Target side of --test")
+    source_column: str | None = option(None, "Tables: column of the source (source)")
+    target_column: str | None = option(None, "Tables: column of the target (target)")
+    skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
+    max_source_length: int = option(
+        200, "Skip training pairs with longer sources", unit="symbols", ge=1, le=100_000
     )
-    max_target: int = option(
-        200, "pairs with longer targets are left out of training", unit="symbols", ge=1, le=100_000
+    max_target_length: int = option(
+        200, "Skip training pairs with longer targets", unit="symbols", ge=1, le=100_000
     )
 
 
@@ -43,15 +48,18 @@ class SymbolsPart(Part):
     """What both sides are cut into."""
 
     title: ClassVar[str] = "Symbols"
+    renamed: ClassVar[Mapping[str, str]] = {"vocabulary_size": "max_vocabulary_size"}
 
-    unit: Unit = option("subword", "what a symbol is")
+    unit: Unit = option("subword", "Unit of the text: one symbol is a character, a word or a subword")
     vocabulary: Literal["joint", "separate"] = option(
-        "joint", "learn the symbols of both sides together, or of each side by itself"
+        "joint", "Joint vocabulary of both sides, or a separate one for each"
     )
-    vocabulary_size: int = option(
-        8000, "symbols at most, of each vocabulary; subwords need the 256 bytes", unit="symbols", ge=4
+    max_vocabulary_size: int = option(
+        8000, "Maximum size of each vocabulary; subwords need at least the 256 bytes", unit="symbols", ge=4
     )
-    min_count: int = option(1, "symbols seen less often are <unk>, or cut into smaller subwords", ge=1)
+    min_count: int = option(
+        1, "Replace symbols that occur less often with <unk>, or split them into smaller subwords", ge=1
+    )
 
 
 class EncoderDecoderPart(Part):
@@ -66,29 +74,35 @@ class EncoderDecoderPart(Part):
         "decoder_backend": Unless("attention", "none"),
     }
 
-    bidirectional: bool = option(True, "the encoder reads from both ends")
-    decoder_layers: int | None = option(None, "stacked layers; if not given, as num_layers", ge=1)
+    bidirectional: bool = option(True, "Use a bidirectional encoder")
+    decoder_layers: int | None = option(None, "Number of decoder layers (if not given: num_layers)", ge=1)
     bridge: Literal["linear", "copy", "zeros"] = option(
         "linear",
-        "how the decoder begins: a map of the encoder's last states, those states, or nothing of them",
+        "Initial state of the decoder: a linear map of the encoder's final states, a copy of them, or zeros",
     )
     attention: Literal["additive", "dot", "general", "none"] = option(
-        "general", "how well a source's step fits the decoder's state: Bahdanau's or Luong's scores"
+        "general", "Attention score: additive (Bahdanau), dot or general (Luong), or none"
     )
     share_vectors: bool = option(
-        False, "a symbol has the same vector on both sides; with tie_weights the output layer has it too"
+        False, "Share the embeddings of source and target; with tie_weights also with the output layer"
     )
-    coverage: bool = option(False, "additive attention sees how much of each step was attended to before")
-    copying: bool = option(False, "a symbol may be copied from the source; needs a joint vocabulary")
+    coverage: bool = option(
+        False, "Additive attention reads how much each source step was attended to before"
+    )
+    copying: bool = option(
+        False, "Copy mechanism: the decoder may copy symbols from the source; needs a joint vocabulary"
+    )
     scheduled_sampling: float = option(
         0.0,
-        "chance that the decoder is fed its own symbol, not the right one; rises to this pass by pass",
+        "Scheduled sampling: probability of feeding the decoder its own prediction, reached epoch by epoch",
         ge=0,
         le=1,
     )
-    label_smoothing: float = option(0.0, "share of a target that goes to all symbols alike", ge=0, lt=1)
+    label_smoothing: float = option(
+        0.0, "Label smoothing: share of the target spread over all symbols", ge=0, lt=1
+    )
     decoder_backend: Literal["auto", "native", "reference"] = option(
-        "auto", "what computes the decoder's layer that attends"
+        "auto", "Backend that computes the decoder layer with attention"
     )
 
 
@@ -97,28 +111,38 @@ class SearchPart(Part):
 
     title: ClassVar[str] = "Search"
 
-    beam_width: int = option(5, "hypotheses that go on at each step; 1 is greedy", ge=1, le=1000)
+    beam_width: int = option(5, "Beam width; 1 is greedy search", ge=1, le=1000)
     length_penalty: float = option(
-        1.0, "alpha: log-probabilities are divided by length to this power; 0 leaves them", ge=0, le=10
+        1.0,
+        "Length penalty alpha: log-probabilities are divided by length^alpha; 0 turns it off",
+        ge=0,
+        le=10,
     )
     length_form: Literal["power", "google"] = option(
-        "power", "T^alpha, or ((5 + T)/6)^alpha as in Google's system"
+        "power",
+        "Form of the length penalty: T^alpha (power), or ((5 + T)/6)^alpha as in Google's system (google)",
     )
     beam_groups: int = option(
-        1, "diverse beams: cut the beam into so many groups that avoid each other's symbols", ge=1, le=1000
+        1, "Diverse beam search: number of groups that the beam is divided into", ge=1, le=1000
     )
-    diversity: float = option(0.5, "diverse beams: nats off a symbol that another group took", ge=0)
-    coverage_penalty: float = option(0.0, "beta: what it costs to leave source steps unattended", ge=0)
-    min_length: int = option(0, "symbols of an answer at least", unit="symbols", ge=0)
+    diversity: float = option(
+        0.5, "Diverse beam search: penalty, in nats, for a symbol that another group has chosen", ge=0
+    )
+    coverage_penalty: float = option(
+        0.0, "Coverage penalty beta for source steps that were not attended to", ge=0
+    )
+    min_length: int = option(0, "Minimum length of the output", unit="symbols", ge=0)
     max_length: int | None = option(
         None,
-        "symbols of an answer at most, its end among them; if not given, 10 and one and a half times those "
-        "of the source, of pictures 100",
+        "Maximum length of the output, its end included (if not given: 1.5 times the "
+        "source length + 10; for pictures 100)",
         unit="symbols",
         ge=1,
         le=100_000,
     )
-    block_ngrams: int = option(0, "no n symbols stand twice in an answer; 0 allows it", unit="symbols", ge=0)
+    block_ngrams: int = option(
+        0, "Never repeat an n-gram of this order within an output; 0 allows repetition", unit="symbols", ge=0
+    )
 
     @model_validator(mode="after")
     def _check_search(self) -> Self:
@@ -131,17 +155,31 @@ class SearchPart(Part):
         return self
 
 
+class RunSearchPart(SearchPart):
+    """The search of a trained model: what is not given is as in its training."""
+
+    as_trained: ClassVar[tuple[str, ...]] = tuple(SearchPart.model_fields)
+
+    @model_validator(mode="after")
+    def _check_search(self) -> Self:
+        return self  # it is checked together with what is not given
+
+
 class PairBatchPart(Part):
     """Which pairs are held out, and how the others go into batches."""
 
     title: ClassVar[str] = "Batches"
 
-    batch_size: int = option(64, "pairs of a batch, over all processes", ge=1)
-    validation_fraction: float = option(0.1, "held out where no --valid is given", gt=0, lt=1)
-    split_seed: int = option(1, "of what is held out", ge=0, le=2**32 - 1)
+    batch_size: int = option(64, "Number of pairs per batch, over all processes", ge=1)
+    validation_fraction: float = option(
+        0.1, "Fraction held out for validation if --valid is not given", gt=0, lt=1
+    )
+    split_seed: int = option(
+        1, "Random seed of the split into training and validation data", ge=0, le=2**32 - 1
+    )
     validation_rows: int = option(
-        500, "of the held-out pairs so many are decoded at each validation; 0 decodes none", ge=0
+        500, "Number of validation pairs to decode at each validation; 0 decodes none", ge=0
     )
     keep_best: Literal["score", "loss"] = option(
-        "score", "which weights are the best: by what is decoded (BLEU), or by the loss"
+        "score", "Criterion for the best checkpoint: score of the decoded outputs (BLEU), or loss"
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recurra.config.conditions import Conditions, idle
@@ -42,6 +43,19 @@ class Part(BaseModel):
     title: ClassVar[str] = "Options"
     # When options have a use, of this part or of those that a configuration inherits from.
     conditions: ClassVar[Conditions] = {}
+    # The present names of options by those that they had; runs of older versions have the old ones.
+    renamed: ClassVar[Mapping[str, str]] = {}
+    # The options that are as a run was trained with where they are not given, whatever their default.
+    as_trained: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def renamed_options(cls) -> dict[str, str]:
+        """The options that had another name, of all parts: the present names by the old ones."""
+        found: dict[str, str] = {}
+        for part in reversed(cls.__mro__):
+            found |= vars(part).get("renamed", {})
+        fields = cls.model_fields
+        return {old: new for old, new in found.items() if new in fields and old not in fields}
 
     @classmethod
     def default_of(cls, name: str) -> Any:
@@ -78,8 +92,13 @@ class Part(BaseModel):
 
 def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:
     """One option: its default, what it does, its unit, and limits such as `ge=1`."""
-    description = f"{text} (in {unit})" if unit else text
-    return Field(default=default, description=description, **limits)
+    return Field(default=default, description=text, json_schema_extra={"unit": unit or ""}, **limits)
+
+
+def unit_of(field: FieldInfo) -> str:
+    """The unit of an option's number; empty where it has none."""
+    extra = field.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
 
 
 def default(part: type[Part], name: str, value: Any) -> Any:
@@ -112,11 +131,12 @@ def build_config(
 
     Raises: ConfigError naming every unknown key and every value that cannot be, one line each.
     """
-    values: dict[str, Any] = dict(known or {})
+    values = _renamed(config, known or {})
     where: dict[str, str] = {}
     given: dict[str, str] = {}
     for file in toml:
         read, is_run = _read_toml(file)
+        read = _renamed(config, read) if is_run else read
         values |= read
         where |= dict.fromkeys(read, f"{file}: ")
         given |= {} if is_run else dict.fromkeys(read, f"{file}: ")
@@ -149,6 +169,12 @@ def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _renamed(config: type[Part], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a run, by the names that they have today."""
+    names = config.renamed_options()
+    return {names.get(name, name): value for name, value in values.items()}
+
+
 def _read_toml(path: Path) -> tuple[dict[str, Any], bool]:
     """The options of a file, and whether it is the run.toml of a run, which has all of them."""
     try:
@@ -167,6 +193,8 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
     """One line: where, which option, what was got, what is expected."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     place = where.get(name, "")
+    if fault["type"] == "extra_forbidden" and name in config.renamed_options():
+        return f"{place}{name}: is now called {config.renamed_options()[name]}; use that name"
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."

@@ -1,5 +1,6 @@
 """The parts that tasks compose: text, streams, the recurrent network, optimiser, schedule, loop, run."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -22,15 +23,20 @@ class TextPart(Part):
 
     title: ClassVar[str] = "Text"
 
-    unit: Unit = option("char", "what a symbol is")
-    min_count: int = option(1, "symbols seen less often become <unk>", ge=1)
+    unit: Unit = option("char", "Unit of the text: one symbol is a character, a word or a subword")
+    min_count: int = option(1, "Replace symbols that occur less often with <unk>", ge=1)
     max_vocabulary_size: int | None = option(
-        None, "keep the most frequent symbols; for subwords, the size to learn (8000 if not given)", ge=2
+        None,
+        "Maximum vocabulary size; the most frequent symbols are kept (subwords: the number to learn, "
+        "8000 if not given)",
+        ge=2,
     )
     direction: Literal["forward", "backward"] = option(
-        "forward", "backward: read each line from its end to its beginning"
+        "forward", "Reading direction; backward reads each line from its end"
     )
-    documents: Documents = option("none", "where a document ends: nowhere, at each line, at blank lines")
+    documents: Documents = option(
+        "none", "Document boundaries: none, line ends (line), or blank lines (blank)"
+    )
 
 
 class ModelPart(Part):
@@ -39,17 +45,20 @@ class ModelPart(Part):
     title: ClassVar[str] = "Model"
 
     model: ModelName = option(
-        "recurrent", "a recurrent network, a feed-forward one over a window, or counts of n-grams"
+        "recurrent", "Recurrent network, feed-forward network over a fixed context, or n-gram counts"
     )
 
 
-class WindowPart(Part):
-    """The feed-forward model's window."""
+class ContextPart(Part):
+    """The context of the feed-forward model."""
 
-    title: ClassVar[str] = "Window (model feed-forward)"
+    title: ClassVar[str] = "Context (model feed-forward)"
+    renamed: ClassVar[Mapping[str, str]] = {"window": "context_size"}
 
-    window: int = option(4, "how far the model looks back", unit="symbols", ge=1, le=1000)
-    direct: bool = option(False, "connect the symbols' vectors with the output, beside the hidden layer")
+    context_size: int = option(
+        4, "Number of previous symbols that the model reads", unit="symbols", ge=1, le=1000
+    )
+    direct: bool = option(False, "Connect the embeddings directly to the output layer as well")
 
 
 class NGramPart(Part):
@@ -61,13 +70,16 @@ class NGramPart(Part):
         "cutoff": When("smoothing", "kneser-ney", "witten-bell"),
     }
 
-    order: int = option(5, "n, the length of the longest n-grams", unit="symbols", ge=1, le=32)
-    smoothing: Smoothing = option("kneser-ney", "what is given to n-grams never seen")
-    add_k: float = option(1.0, "what smoothing add-k adds to each count", gt=0)
-    arpa: FilePath | None = option(None, "an ARPA file to take the n-grams from, in place of counting --data")
-    cutoff: int = option(0, "leave out n-grams of 3 symbols and more that were seen at most so often", ge=0)
+    order: int = option(5, "Order n of the model: n-grams have at most n symbols", ge=1, le=32)
+    smoothing: Smoothing = option("kneser-ney", "Smoothing method for unseen n-grams")
+    add_k: float = option(1.0, "Constant that add-k smoothing adds to each count", gt=0)
+    arpa: FilePath | None = option(None, "Read the n-grams from this ARPA file instead of counting --data")
+    cutoff: int = option(0, "Drop n-grams of order 3 and above that occur at most this often", ge=0)
     chunk_size: int = option(
-        4_194_304, "count so much of the text in one step; more needs more memory", unit="symbols", ge=1
+        4_194_304,
+        "Number of symbols to count in one step; larger chunks need more memory",
+        unit="symbols",
+        ge=1,
     )
 
 
@@ -77,21 +89,27 @@ class StreamPart(Part):
     title: ClassVar[str] = "Streams"
     conditions: ClassVar[Conditions] = {"at_document": When("documents", "line", "blank")}
 
-    batch_size: int = option(25, "parallel streams, over all processes", ge=1)
-    segment_length: int = option(100, "steps that the gradient flows back (k2)", unit="symbols", ge=1)
+    batch_size: int = option(25, "Number of parallel streams, over all processes", ge=1)
+    segment_length: int = option(
+        100, "Number of steps of backpropagation through time (k2)", unit="symbols", ge=1
+    )
     update_every: int | None = option(
         None,
-        "steps between updates (k1), a divisor of segment_length; if not given, segment_length",
+        "Number of steps between updates (k1), a divisor of segment_length (if not given: segment_length)",
         unit="symbols",
         ge=1,
     )
     at_document: AtDocument = option(
-        "reset", "where a document begins: carry the state on, cut the segment there, or reset the state"
+        "reset", "At a document boundary: carry the state over, cut the segment, or reset the state"
     )
     shift_segments: bool = option(
-        False, "the first segment of each pass has a random length, so that gradients are cut elsewhere"
+        False,
+        "Give the first segment of each epoch a random length, so that gradients are truncated at "
+        "other steps",
     )
-    validation_fraction: float = option(0.1, "held out from the end where no --valid is given", gt=0, lt=1)
+    validation_fraction: float = option(
+        0.1, "Fraction of the text, at its end, held out for validation if --valid is not given", gt=0, lt=1
+    )
 
 
 class RecurrentPart(Part):
@@ -99,24 +117,26 @@ class RecurrentPart(Part):
 
     title: ClassVar[str] = "Network"
 
-    cell: CellName = option("lstm", "the recurrent cell")
-    hidden_size: int = option(256, "units a layer", ge=1)
-    num_layers: int = option(2, "stacked layers", ge=1)
+    cell: CellName = option("lstm", "Recurrent cell")
+    hidden_size: int = option(256, "Number of hidden units per layer", ge=1)
+    num_layers: int = option(2, "Number of stacked recurrent layers", ge=1)
     embedding_size: int | None = option(
-        None, "size of a symbol's vector; if not given, at most 64 for characters, else hidden_size", ge=1
+        None, "Size of the embeddings (if not given: hidden_size, for characters at most 64)", ge=1
     )
-    dropout: float = option(0.2, "between layers and before the output", ge=0, lt=1)
-    input_dropout: float = option(0.0, "on the symbols' vectors", ge=0, lt=1)
+    dropout: float = option(0.2, "Dropout probability between layers and before the output layer", ge=0, lt=1)
+    input_dropout: float = option(0.0, "Dropout probability on the embeddings", ge=0, lt=1)
     tie_weights: bool = option(
-        False, "the output layer uses the symbols' vectors; the last layer then has embedding_size units"
+        False,
+        "Share the weights of the embedding and the output layer; the last layer then has "
+        "embedding_size units",
     )
     adaptive_softmax: bool = option(
-        False, "rare symbols share small output layers: faster for vocabularies of many thousands"
+        False, "Use the adaptive softmax, which is faster for vocabularies of many thousands"
     )
     init_scale: float | None = option(
-        None, "weights start uniform in [-s, s]; if not given, as torch.nn starts them", gt=0
+        None, "Initialise weights uniformly in [-s, s] (if not given, as torch.nn does)", gt=0
     )
-    backend: Backend = option("auto", "what computes the recurrence")
+    backend: Backend = option("auto", "Backend that computes the recurrence")
 
 
 class CellPart(Part):
@@ -136,20 +156,25 @@ class CellPart(Part):
         "skip": Unless("cell", "jordan"),
     }
 
-    nonlinearity: Nonlinearity = option("tanh", "of the cells rnn and jordan")
+    nonlinearity: Nonlinearity = option("tanh", "Nonlinearity of the cells rnn and jordan")
     reset_gate: Literal["after", "before", "none"] = option(
-        "after", "of the gru cell: applied after the recurrent product, before it, or left out"
+        "after", "GRU: apply the reset gate after or before the recurrent product, or leave it out (none)"
     )
     peepholes: Literal["none", "current", "previous"] = option(
-        "none", "of the lstm cell: the output gate sees the memory of this step, or of the one before"
+        "none", "LSTM: peephole connections, with the current or the previous cell state at the output gate"
     )
-    relevance_gate: bool = option(False, "of the lstm cell: a gate on the state inside the candidate")
-    coupled_gates: bool = option(False, "of the lstm cell: the input gate is 1 - forget gate")
-    output_activation: Literal["tanh", "identity"] = option("tanh", "of the lstm cell: on its memory")
-    forget_bias: float | None = option(None, "of the lstm cell: what the forget gates' bias starts from")
-    layer_norm: bool = option(False, "of the cells gru and lstm: normalise the sums of the gates")
-    skip: Literal["none", "residual", "graves"] = option("none", "connections that pass layers by")
-    learn_initial_state: bool = option(False, "learn the state that a text begins with, instead of zeros")
+    relevance_gate: bool = option(False, "LSTM: relevance gate on the hidden state in the candidate")
+    coupled_gates: bool = option(False, "LSTM: input gate = 1 - forget gate")
+    output_activation: Literal["tanh", "identity"] = option(
+        "tanh", "LSTM: activation of the cell state at the output"
+    )
+    forget_bias: float | None = option(None, "LSTM: initial bias of the forget gate")
+    layer_norm: bool = option(False, "GRU and LSTM: layer normalisation of the gates")
+    skip: Literal["none", "residual", "graves"] = option(
+        "none",
+        "Skip connections: residual, or Graves's (the input to every layer, every layer to the output)",
+    )
+    learn_initial_state: bool = option(False, "Learn the initial state instead of starting from zeros")
 
 
 class RegularizationPart(Part):
@@ -157,18 +182,27 @@ class RegularizationPart(Part):
 
     title: ClassVar[str] = "Regularisation"
 
-    layer_dropout: float | None = option(None, "between layers; if not given, as dropout", ge=0, lt=1)
-    dropout_mask: Literal["step", "segment"] = option(
-        "step", "draw what is dropped at each step, or once for all steps of a segment (variational)"
+    layer_dropout: float | None = option(
+        None, "Dropout probability between layers (if not given: dropout)", ge=0, lt=1
     )
-    embedding_dropout: float = option(0.0, "leave out all of a symbol's vectors in a segment", ge=0, lt=1)
-    weight_drop: float = option(0.0, "on the recurrent weights, drawn once a segment", ge=0, lt=1)
-    zoneout: float = option(0.0, "chance that a number of the state stays as it was", ge=0, lt=1)
+    dropout_mask: Literal["step", "segment"] = option(
+        "step", "Draw dropout masks at each step, or once per segment (variational dropout)"
+    )
+    embedding_dropout: float = option(
+        0.0, "Probability of dropping every embedding of a symbol within a segment", ge=0, lt=1
+    )
+    weight_drop: float = option(
+        0.0, "Probability of dropping a recurrent weight, drawn once per segment (DropConnect)", ge=0, lt=1
+    )
+    zoneout: float = option(0.0, "Probability that a unit of the state keeps its previous value", ge=0, lt=1)
     activation_regularization: float = option(
-        0.0, "times the mean square of the outputs (after dropout), added to the mean loss", ge=0
+        0.0, "Weight of activation regularisation (AR): the mean square of the outputs after dropout", ge=0
     )
     temporal_activation_regularization: float = option(
-        0.0, "times the mean square of the outputs' changes from step to step, added to the mean loss", ge=0
+        0.0,
+        "Weight of temporal activation regularisation (TAR): the mean square of the outputs' changes "
+        "per step",
+        ge=0,
     )
 
 
@@ -186,20 +220,22 @@ class OptimizerPart(Part):
     }
 
     optimizer: Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adagrad"] = option(
-        "adamw", "the update rule"
+        "adamw", "Optimiser"
     )
-    learning_rate: float = option(0.003, "its peak", gt=0)
-    momentum: float = option(0.9, "of optimizer momentum", ge=0, lt=1)
-    weight_decay: float = option(0.0, "pull of the weights to zero", ge=0)
-    clip_norm: float = option(1.0, "scale the gradient down to this global L2 norm; 0 turns it off", ge=0)
-    clip_value: float | None = option(None, "cut each gradient element into [-v, v]", gt=0)
+    learning_rate: float = option(0.003, "Peak learning rate", gt=0)
+    momentum: float = option(0.9, "Momentum of the optimiser momentum", ge=0, lt=1)
+    weight_decay: float = option(0.0, "Weight decay", ge=0)
+    clip_norm: float = option(1.0, "Maximum global L2 norm of the gradient; 0 turns clipping off", ge=0)
+    clip_value: float | None = option(None, "Clip each element of the gradient to [-v, v]", gt=0)
     averaging: Literal["none", "non-monotone"] = option(
         "none",
-        "non-monotone: once a validation is no better than the best of those `averaging_after` and more "
-        "before it, validate and keep the mean of the weights from there on",
+        "Weight averaging; non-monotone starts once a validation is no better than the best of those "
+        "at least `averaging_after` before it, and keeps the average from then on",
     )
-    averaging_after: int = option(5, "see averaging", unit="validations", ge=1)
-    loss_reduction: Literal["mean", "sum"] = option("mean", "of the loss over the targets of an update")
+    averaging_after: int = option(5, "Window of the non-monotone criterion", unit="validations", ge=1)
+    loss_reduction: Literal["mean", "sum"] = option(
+        "mean", "Reduction of the loss over the targets of an update"
+    )
 
 
 class SchedulePart(Part):
@@ -214,13 +250,16 @@ class SchedulePart(Part):
 
     schedule: Literal["cosine", "linear", "constant", "decay", "plateau"] = option(
         "cosine",
-        "cosine or linear to min_learning_rate; decay: times `decay` each epoch after `decay_after`; "
-        "plateau: times `decay` after each validation without improvement",
+        "Learning rate schedule: cosine or linear to min_learning_rate; decay: times `decay` each "
+        "epoch after `decay_after`; plateau: times `decay` after each validation without improvement;"
+        " or constant",
     )
-    warmup_steps: int = option(100, "the rate rises linearly over these", unit="steps", ge=0)
-    min_learning_rate: float = option(0.0, "where it ends", ge=0)
-    decay: float = option(0.5, "factor of the schedules decay and plateau", gt=0, lt=1)
-    decay_after: int = option(4, "epochs at the full rate before schedule decay sets in", unit="epochs", ge=0)
+    warmup_steps: int = option(100, "Number of updates of linear warm-up", unit="updates", ge=0)
+    min_learning_rate: float = option(0.0, "Lowest learning rate, at the end of training", ge=0)
+    decay: float = option(0.5, "Factor of the schedules decay and plateau", gt=0, lt=1)
+    decay_after: int = option(
+        4, "Number of epochs at the full rate before the schedule decay begins", unit="epochs", ge=0
+    )
 
 
 class LoopPart(Part):
@@ -228,18 +267,22 @@ class LoopPart(Part):
 
     title: ClassVar[str] = "Training"
 
-    epochs: int = option(7, "passes over the training text", unit="epochs", ge=1)
-    max_steps: int | None = option(None, "stop after this many updates", unit="steps", ge=1)
-    validate_every: int | None = option(None, "validate this often; else each epoch", unit="steps", ge=1)
-    patience: int | None = option(None, "stop after this many validations without improvement", ge=1)
-    log_every: int = option(20, "write metrics.jsonl this often", unit="steps", ge=1)
-    checkpoint_every_s: float = option(30.0, "save to go on from at least this often", unit="s", gt=0)
-    seed: int = option(1, "of weights, dropout and everything else that is random", ge=0, le=2**32 - 1)
-    precision: Literal["32", "bf16-mixed"] = option(
-        "32", "bf16-mixed computes products in bfloat16: about twice as fast where the processor has it"
+    epochs: int = option(7, "Number of passes over the training data", unit="epochs", ge=1)
+    max_steps: int | None = option(None, "Maximum number of updates", ge=1)
+    validate_every: int | None = option(
+        None, "Number of updates between validations (if not given, once per epoch)", unit="updates", ge=1
     )
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "auto takes a GPU where there is one")
-    threads: int | None = option(None, "CPU threads; if not given, torch's own choice", ge=1)
+    patience: int | None = option(None, "Stop after this many validations without improvement", ge=1)
+    log_every: int = option(20, "Number of updates between records of metrics.jsonl", unit="updates", ge=1)
+    checkpoint_every_s: float = option(30.0, "Maximum time between checkpoints", unit="seconds", gt=0)
+    seed: int = option(1, "Random seed", ge=0, le=2**32 - 1)
+    precision: Literal["32", "bf16-mixed"] = option(
+        "32",
+        "Precision; bf16-mixed computes products in bfloat16, about twice as fast where the processor"
+        " supports it",
+    )
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; auto uses a GPU if there is one")
+    threads: int | None = option(None, "Number of CPU threads (if not given, torch decides)", ge=1)
 
 
 class FoldsPart(Part):
@@ -250,10 +293,10 @@ class FoldsPart(Part):
 
     folds: int | None = option(
         None,
-        "cut the rows into so many parts, and test on each a model of the others (cross-validation)",
+        "Number of folds for cross-validation",
         ge=2,
     )
-    fold: int | None = option(None, "test on this part alone, from 1", ge=1)
+    fold: int | None = option(None, "Train and test on this fold only, counted from 1", ge=1)
 
     @model_validator(mode="after")
     def _check_folds(self) -> Self:
@@ -269,6 +312,6 @@ class RunPart(Part):
 
     title: ClassVar[str] = "Files"
 
-    data: FilePath | None = option(None, "text to train on: UTF-8, plain or .gz")
-    valid: FilePath | None = option(None, "text to validate on")
-    test: FilePath | None = option(None, "text to evaluate at the end")
+    data: FilePath | None = option(None, "Training data; text is UTF-8, plain or .gz")
+    valid: FilePath | None = option(None, "Validation data")
+    test: FilePath | None = option(None, "Test data, evaluated after training")

@@ -1,9 +1,10 @@
 """The parts of tasks that label: how rows are read, words represented, sequences labelled."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from recurra.config.conditions import Conditions, When
-from recurra.config.part import FilePath, Part, option
+from recurra.config.part import FilePath, Part, default, option
 from recurra.config.parts import RecurrentNetworkConfig
 
 Format = Literal[
@@ -17,30 +18,31 @@ class RowsPart(Part):
 
     title: ClassVar[str] = "Reading"
 
-    format: Format = option("auto", "what the files are; auto tells by name and first lines")
+    format: Format = option("auto", "Format of the files; auto infers it from the name and the first lines")
     text_column: str | None = option(
-        None, "where the words are: a column's name in tables (text), its number from 1 in conll (1)"
+        None, "Column of the text or the words: a name in tables (text), a number from 1 in conll (1)"
     )
-    second_column: str | None = option(None, "where the second text of a pair is (text2)")
-    label_column: str | None = option(None, "where the label of a whole row is (label)")
+    second_column: str | None = option(None, "Column of the second text of a pair (text2)")
+    label_column: str | None = option(None, "Column of the row's label (label)")
     tags_column: str | None = option(
-        None, "where the labels of words are: a name in tables (labels), a number in conll (the last)"
+        None, "Column of the word labels: a name in tables (labels), a number in conll (the last)"
     )
     vectors_column: str | None = option(
         None,
-        "in tables, a .npy file of a vector a step, or a folder of frame images, beside the table (vectors)",
+        "Tables: column of paths, relative to the table, of .npy files with one vector per step or of"
+        " folders of frame images (vectors)",
     )
     conversation_column: str | None = option(
         None,
-        "what tells conversations apart, whose turns follow one another; without it every row is its own",
+        "Column that identifies the conversation of a turn; without it each row stands alone",
     )
     quoted: bool | None = option(
-        None, 'whether "…" holds a field together in tables; if not given, in csv and not in tsv'
+        None, 'Whether "…" quotes fields in tables (if not given: in csv, not in tsv)'
     )
     split: Literal["blanks", "punctuation", "characters"] = option(
-        "blanks", "what a text is cut into words by: blanks, punctuation too, or every character is a word"
+        "blanks", "How text is split into words: at blanks, at punctuation too, or into characters"
     )
-    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
+    skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
 
 
 class GoldPart(Part):
@@ -49,10 +51,12 @@ class GoldPart(Part):
     title: ClassVar[str] = "Reading"
 
     scheme: Scheme = option(
-        "auto", "how labels of words mark spans; iob1 becomes bio; classes: they do not, as parts of speech"
+        "auto",
+        "Tagging scheme; iob1 is converted to bio; classes: labels do not mark spans (parts of "
+        "speech, for example)",
     )
     tree_labels: Literal["fine", "binary"] = option(
-        "fine", "of sentiment trees: five classes, or two without the neutral ones"
+        "fine", "Sentiment trees: five classes (fine), or two without the neutral one (binary)"
     )
 
 
@@ -61,7 +65,7 @@ class ReaderPart(RowsPart, GoldPart):
 
     title: ClassVar[str] = "Reading"
 
-    phrases: bool = option(False, "of sentiment trees: train on every phrase, not on whole sentences alone")
+    phrases: bool = option(False, "Sentiment trees: train on every phrase instead of whole sentences only")
 
 
 class RepresentationPart(Part):
@@ -69,44 +73,58 @@ class RepresentationPart(Part):
 
     title: ClassVar[str] = "Words"
     conditions: ClassVar[Conditions] = {
-        "word_size": When("word_vectors", "learnt", "pretrained"),
-        "other": When("word_vectors", "one-hot"),
+        "embedding_size": When("word_vectors", "learnt", "pretrained"),
+        "one_hot_unknown": When("word_vectors", "one-hot"),
         "freeze_vectors": When("word_vectors", "pretrained"),
         "tune_after": When("word_vectors", "pretrained"),
         "vectors_limit": When("word_vectors", "pretrained"),
-        "trigram_size": When("trigrams"),
-        "character_size": When("characters", "rnn", "cnn"),
-        "character_hidden": When("characters", "rnn", "cnn"),
+        "trigram_embedding_size": When("trigrams"),
+        "character_embedding_size": When("characters", "rnn", "cnn"),
+        "character_hidden_size": When("characters", "rnn", "cnn"),
+    }
+    renamed: ClassVar[Mapping[str, str]] = {
+        "word_size": "embedding_size",
+        "other": "one_hot_unknown",
+        "trigram_size": "trigram_embedding_size",
+        "character_size": "character_embedding_size",
+        "character_hidden": "character_hidden_size",
     }
 
     word_vectors: Literal["learnt", "pretrained", "one-hot", "none"] = option(
-        "learnt", "a vector for each word: learnt, from the file --vectors, or 1-of-N"
+        "learnt", "Word vectors: learnt, pretrained (from --vectors), one-hot or none"
     )
-    word_size: int = option(100, "numbers in a learnt word vector", ge=1)
-    other: bool = option(
-        True, "1-of-N: words without a place of their own share one, else they are all zeros"
+    embedding_size: int = option(100, "Size of a learnt word vector", ge=1)
+    one_hot_unknown: bool = option(
+        True, "One-hot: unknown words share one position; otherwise they are all zeros"
     )
-    min_count: int = option(1, "words seen less often are <unk>", ge=1)
-    max_vocabulary_size: int | None = option(None, "keep the most frequent words", ge=2)
-    lowercase: bool = option(False, "look words up in lower case")
-    digits: bool = option(False, "look words up with every digit as 0")
-    vectors: FilePath | None = option(None, "word vectors in the formats of GloVe or word2vec")
-    freeze_vectors: bool = option(False, "pretrained vectors stay as they are")
-    tune_after: int = option(0, "or are tuned only after this many passes", unit="epochs", ge=0)
+    min_count: int = option(1, "Replace words that occur less often with <unk>", ge=1)
+    max_vocabulary_size: int | None = option(
+        None, "Maximum vocabulary size; the most frequent words are kept", ge=2
+    )
+    lowercase: bool = option(False, "Look words up in lower case")
+    digits: bool = option(False, "Look words up with every digit replaced by 0")
+    vectors: FilePath | None = option(None, "File of pretrained word vectors, in GloVe or word2vec format")
+    freeze_vectors: bool = option(False, "Do not train the pretrained vectors")
+    tune_after: int = option(
+        0, "Number of epochs before the pretrained vectors are trained too", unit="epochs", ge=0
+    )
     vectors_limit: int = option(
         100_000,
-        "keep so many words of the file beside those of the texts, so that new words have vectors",
+        "Number of words to keep from the file beside those of the data, so that new words have vectors",
         ge=0,
     )
-    trigrams: bool = option(False, "word hashing: the sum of a vector for each letter trigram")
-    trigram_size: int = option(100, "numbers in it", ge=1)
+    trigrams: bool = option(False, "Word hashing: the sum of embeddings of the word's letter trigrams")
+    trigram_embedding_size: int = option(100, "Size of a trigram's embedding", ge=1)
     characters: Literal["none", "rnn", "cnn"] = option(
-        "none", "a vector composed from a word's characters by a recurrent network or a convolution"
+        "none",
+        "Word vector composed from characters: none, by a recurrent network (rnn) or by a convolution (cnn)",
     )
-    character_size: int = option(25, "numbers in a character's vector", ge=1)
-    character_hidden: int = option(25, "units for each direction, or filters", ge=1)
-    casing: bool = option(False, "how a word is written: lower case, title, upper, numeric …")
-    word_dropout: float = option(0.0, "in training a word is <unk> with this probability", ge=0, lt=1)
+    character_embedding_size: int = option(25, "Size of a character's embedding", ge=1)
+    character_hidden_size: int = option(
+        25, "Number of hidden units per direction (rnn) or of filters (cnn)", ge=1
+    )
+    casing: bool = option(False, "Feature for the casing of a word: lower, title, upper, numeric, …")
+    word_dropout: float = option(0.0, "Probability of replacing a word with <unk> in training", ge=0, lt=1)
 
 
 class BaselinePart(Part):
@@ -114,7 +132,7 @@ class BaselinePart(Part):
 
     title: ClassVar[str] = "Baselines (models window and average)"
 
-    window: int = option(1, "words on either side that the window holds", ge=0, le=20)
+    window: int = option(1, "Number of words on either side in the window", ge=0, le=20)
 
 
 class HeadPart(Part):
@@ -122,15 +140,19 @@ class HeadPart(Part):
 
     title: ClassVar[str] = "Labels"
 
-    bidirectional: bool = option(True, "read from both ends")
-    label_smoothing: float = option(0.0, "share of a target that goes to all labels alike", ge=0, lt=1)
+    bidirectional: bool = option(True, "Read the sequence in both directions")
+    label_smoothing: float = option(
+        0.0, "Label smoothing: share of the target spread over all labels", ge=0, lt=1
+    )
     class_weights: Literal["none", "balanced"] = option(
-        "none", "balanced: a label weighs in inverse proportion to how often it occurs"
+        "none", "Class weights of the loss; balanced: inversely proportional to class frequencies"
     )
 
 
 class EncoderConfig(RecurrentNetworkConfig, RepresentationPart, BaselinePart, HeadPart):
     """All that says what reads a sequence."""
+
+    embedding_size: int = default(RepresentationPart, "embedding_size", 100)
 
 
 class BatchPart(Part):
@@ -138,11 +160,13 @@ class BatchPart(Part):
 
     title: ClassVar[str] = "Batches"
 
-    batch_size: int = option(32, "sequences of a batch, over all processes", ge=1)
+    batch_size: int = option(32, "Number of sequences per batch, over all processes", ge=1)
     validation_fraction: float = option(
-        0.1, "held out where no --valid is given, of each label as large a share", gt=0, lt=1
+        0.1, "Fraction held out for validation, stratified by label, if --valid is not given", gt=0, lt=1
     )
-    split_seed: int = option(1, "of what is held out", ge=0, le=2**32 - 1)
+    split_seed: int = option(
+        1, "Random seed of the split into training and validation data", ge=0, le=2**32 - 1
+    )
 
 
 class LongRowsPart(Part):
@@ -152,9 +176,9 @@ class LongRowsPart(Part):
 
     max_words: int | None = option(
         None,
-        "of a longer text the first and the last words, half of them each; not for labels of words",
+        "Truncate longer texts to their first and last words, half of this number each",
         ge=2,
     )
     turns_together: int = option(
-        16, "of conversations: back-propagate through so many turns, over which the state goes on", ge=1
+        16, "Conversations: number of turns to backpropagate through; the state is carried on", ge=1
     )

@@ -14,7 +14,9 @@ class RepeatPart(Part):
 
     title: ClassVar[str] = "Repeats"
 
-    seeds: int = option(1, "train so many models, from seed on, and give mean and deviation", ge=1)
+    seeds: int = option(
+        1, "Train this many models, with seeds from --seed on, and report mean and standard deviation", ge=1
+    )
 
 
 class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):

@@ -11,10 +11,10 @@ import torch
 
 from recurra.decoding.frontier import Frontier
 from recurra.decoding.search_terms import (
-    Asked,
     BeamOptions,
     Hypothesis,
     LengthPenalty,
+    OutputConstraints,
     SearchedModel,
     StateT,
 )
@@ -59,7 +59,7 @@ def beam_search(
     if phrases is not None and options.groups > 1:
         raise ConfigError("phrases: do not go with diverse beams; set groups=1.")
     longest = [options.max_length] * sentences if max_lengths is None else list(max_lengths)
-    frontier = Frontier(model, options, Asked(longest, prefixes, phrases), device)
+    frontier = Frontier(model, options, OutputConstraints(longest, prefixes, phrases), device)
     while frontier.going_on:
         state = frontier.step(state)
     return [frontier.best(sentence) for sentence in range(sentences)]
@@ -79,7 +79,7 @@ def stream_search(
     Together they are what `beam_search` finds.
     """
     options = options or BeamOptions()
-    frontier = Frontier(model, options, Asked([max_length or options.max_length]), device)
+    frontier = Frontier(model, options, OutputConstraints([max_length or options.max_length]), device)
     told = 0
     while frontier.going_on:
         state = frontier.step(state)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.decoding.constraints import Candidate, choose_with_phrases, has_phrases
-from recurra.decoding.search_terms import Asked, BeamOptions, Hypothesis, SearchedModel, StateT
+from recurra.decoding.search_terms import BeamOptions, Hypothesis, OutputConstraints, SearchedModel, StateT
 from recurra.errors import ConfigError, RunError
 from recurra.kernels.best_symbols import best_symbols
 from recurra.layers.output import OutputScores
@@ -32,7 +32,7 @@ class Frontier(Generic[StateT]):
         self,
         model: SearchedModel[StateT],
         options: BeamOptions,
-        asked: Asked,
+        asked: OutputConstraints,
         device: torch.device | None,
     ) -> None:
         if options.coverage_penalty and model.unattended is None:

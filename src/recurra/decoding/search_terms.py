@@ -119,7 +119,7 @@ class SearchedModel(Generic[StateT]):
 
 
 @dataclass(frozen=True)
-class Asked:
+class OutputConstraints:
     """What is asked of each sentence: how long it may be, how it begins, what it must have in it."""
 
     longest: Sequence[int]

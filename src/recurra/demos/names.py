@@ -81,9 +81,9 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
         console.print(f"  nearest to {word}: {', '.join(_nearest(vectors, word))}")
     of_file = {"word_vectors": "pretrained", "vectors": str(out / "vectors.txt"), "freeze_vectors": True}
     trainings = [
-        Training("1-of-N", "one-hot", {"word_vectors": "one-hot", "other": False}),
+        Training("1-of-N", "one-hot", {"word_vectors": "one-hot", "one_hot_unknown": False}),
         Training("1-of-N with other", "other", {"word_vectors": "one-hot"}),
-        Training("learnt from labels", "learnt", {"word_size": 8}),
+        Training("learnt from labels", "learnt", {"embedding_size": 8}),
         Training("vectors of plain text", "vectors", of_file),
     ]
     rows, contenders = train_each(console, Tagger, trainings, data, test, seed=seed, **_OPTIONS)

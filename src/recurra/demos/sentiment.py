@@ -28,7 +28,7 @@ _FAMOUS = "completely lacking in good taste , good service , and good ambience"
 _OPTIONS: dict[str, Any] = {
     "format": "label-text",
     "hidden_size": 32,
-    "word_size": 32,
+    "embedding_size": 32,
     "epochs": 6,
     "learning_rate": 0.005,
     "dropout": 0.2,

@@ -28,12 +28,12 @@ _SENTENCES, _TEST_SENTENCES = 2000, 500
 _CITIES = ("destination", "departure")
 _OPTIONS: dict[str, Any] = {
     "hidden_size": 48,
-    "word_size": 32,
+    "embedding_size": 32,
     "epochs": 10,
     "learning_rate": 0.01,
     "dropout": 0.2,
     "input_dropout": 0.1,
-    "class_share": 0.0,
+    "sentence_loss_weight": 0.0,
 }
 
 

@@ -27,7 +27,7 @@ _LIBRARY.define(
 )
 
 
-class Inputs(NamedTuple):
+class OutputLayerInputs(NamedTuple):
     """What all three operators take, as native/output_layer.h describes it.
 
     Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,) int64, each 0..V-1 or ignore_index.
@@ -66,7 +66,7 @@ def reason(hidden: Tensor, weight: Tensor) -> str | None:
     return None
 
 
-def _checked(inputs: Inputs) -> Inputs:
+def _checked(inputs: OutputLayerInputs) -> OutputLayerInputs:
     """The same, contiguous, once every shape and dtype fits.
 
     Raises: ShapeError, one sentence.
@@ -88,7 +88,7 @@ def _checked(inputs: Inputs) -> Inputs:
             raise shape_error(
                 name, got, f"{dtype} of shape {shape}", "see recurra.layers.linear_cross_entropy"
             )
-    return Inputs(
+    return OutputLayerInputs(
         inputs.hidden.contiguous(),
         inputs.weight.contiguous(),
         None if inputs.bias is None else inputs.bias.contiguous(),
@@ -97,7 +97,7 @@ def _checked(inputs: Inputs) -> Inputs:
     )
 
 
-def _call(inputs: Inputs) -> Any:
+def _call(inputs: OutputLayerInputs) -> Any:
     """A native call with sizes and inputs set; the caller keeps the tensors alive while it runs."""
     call = extension().OutputLayer()
     (call.N, call.H), call.V = inputs.hidden.shape, inputs.weight.shape[0]
@@ -109,23 +109,25 @@ def _call(inputs: Inputs) -> Any:
     return call
 
 
-def _room_for_gradients(call: Any, inputs: Inputs, wanted: list[bool]) -> list[Tensor]:
+def _room_for_gradients(call: Any, inputs: OutputLayerInputs, wanted: list[bool]) -> list[Tensor]:
     gradients = []
-    for name, tensor, want in zip(Inputs._fields, inputs.differentiable(), wanted, strict=False):
+    for name, tensor, want in zip(OutputLayerInputs._fields, inputs.differentiable(), wanted, strict=False):
         gradients.append(inputs.hidden.new_empty(tensor.shape if want and tensor is not None else (0,)))
         if gradients[-1].numel():
             setattr(call, f"d{name}", gradients[-1].data_ptr())
     return gradients
 
 
-def _check_targets(call: Any, inputs: Inputs) -> None:
+def _check_targets(call: Any, inputs: OutputLayerInputs) -> None:
     if call.bad_token >= 0:
         got = f"{int(inputs.targets[call.bad_token])} at token {call.bad_token}"
         wanted = f"0..{call.V - 1} or ignore_index {inputs.ignore_index}"
         raise shape_error("targets", got, wanted, "make the vocabulary larger or mend the targets")
 
 
-def _run_forward(inputs: Inputs, mean: bool, wanted: list[bool]) -> tuple[Tensor, Tensor, list[Tensor], int]:
+def _run_forward(
+    inputs: OutputLayerInputs, mean: bool, wanted: list[bool]
+) -> tuple[Tensor, Tensor, list[Tensor], int]:
     call = _call(inputs)
     call.mean = mean
     losses, normalisers = inputs.hidden.new_empty(call.N), inputs.hidden.new_empty(2, call.N)
@@ -137,19 +139,19 @@ def _run_forward(inputs: Inputs, mean: bool, wanted: list[bool]) -> tuple[Tensor
 
 
 def _losses(*given: Any) -> tuple[Tensor, Tensor]:
-    return _run_forward(_checked(Inputs(*given)), False, [False] * 3)[:2]
+    return _run_forward(_checked(OutputLayerInputs(*given)), False, [False] * 3)[:2]
 
 
 def _total(*given: Any) -> tuple[Tensor, ...]:
     *first, mean, wanted = given
-    losses, normalisers, gradients, counted = _run_forward(_checked(Inputs(*first)), mean, wanted)
+    losses, normalisers, gradients, counted = _run_forward(_checked(OutputLayerInputs(*first)), mean, wanted)
     total = losses.sum()
     return (total / counted if mean else total, normalisers, *gradients)
 
 
 def _backward(*given: Any) -> list[Tensor]:
     *first, dlosses, normalisers, wanted = given
-    inputs = _checked(Inputs(*first))
+    inputs = _checked(OutputLayerInputs(*first))
     call = _call(inputs)
     dlosses, normalisers = dlosses.contiguous(), normalisers.contiguous()
     for name, tensor, shape in (("dlosses", dlosses, (call.N,)), ("normalisers", normalisers, (2, call.N))):
@@ -163,7 +165,7 @@ def _backward(*given: Any) -> list[Tensor]:
     return gradients
 
 
-def _gradient_shapes(inputs: Inputs, wanted: list[bool]) -> list[Tensor]:
+def _gradient_shapes(inputs: OutputLayerInputs, wanted: list[bool]) -> list[Tensor]:
     return [
         inputs.hidden.new_empty(tensor.shape if want and tensor is not None else (0,))
         for tensor, want in zip(inputs.differentiable(), wanted, strict=True)
@@ -177,12 +179,12 @@ def _losses_shapes(*given: Any) -> tuple[Tensor, Tensor]:
 
 def _total_shapes(*given: Any) -> tuple[Tensor, ...]:
     hidden = given[0]
-    gradients = _gradient_shapes(Inputs(*given[:5]), given[6])
+    gradients = _gradient_shapes(OutputLayerInputs(*given[:5]), given[6])
     return (hidden.new_empty(()), hidden.new_empty(2, hidden.shape[0]), *gradients)
 
 
 def _backward_shapes(*given: Any) -> list[Tensor]:
-    return _gradient_shapes(Inputs(*given[:5]), given[7])
+    return _gradient_shapes(OutputLayerInputs(*given[:5]), given[7])
 
 
 def _keep_for_losses(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -206,7 +208,7 @@ def _is_batch(gradient: Tensor) -> bool:
     return bool(torch._C._functorch.is_legacy_batchedtensor(gradient))
 
 
-def _wanted(ctx: Any, inputs: Inputs) -> list[bool]:
+def _wanted(ctx: Any, inputs: OutputLayerInputs) -> list[bool]:
     needed = zip(inputs.differentiable(), ctx.needs_input_grad, strict=False)
     return [tensor is not None and bool(need) for tensor, need in needed]
 
@@ -215,7 +217,7 @@ def _differentiate_losses(ctx: Any, dlosses: Tensor | None, _: Any) -> tuple[Any
     if dlosses is None:
         return (None,) * 5
     *tensors, normalisers = ctx.saved_tensors
-    inputs = Inputs._make((*tensors, ctx.ignore_index))
+    inputs = OutputLayerInputs._make((*tensors, ctx.ignore_index))
     return _gradients_by_token(inputs, dlosses, normalisers, _wanted(ctx, inputs))
 
 
@@ -223,7 +225,7 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
     if dtotal is None:
         return (None,) * 7
     *tensors, normalisers = ctx.saved_tensors
-    inputs, gradients = Inputs._make((*tensors, ctx.ignore_index)), ctx.gradients
+    inputs, gradients = OutputLayerInputs._make((*tensors, ctx.ignore_index)), ctx.gradients
     wanted = _wanted(ctx, inputs)
     compiling = torch.compiler.is_compiling() or type(dtotal) is not Tensor  # traced: no numbers yet
     ready = gradients is not None and all(
@@ -246,7 +248,7 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
 
 
 def _gradients_by_token(
-    inputs: Inputs, dlosses: Tensor, normalisers: Tensor, wanted: list[bool]
+    inputs: OutputLayerInputs, dlosses: Tensor, normalisers: Tensor, wanted: list[bool]
 ) -> tuple[Any, ...]:
     again = torch.is_grad_enabled() and not torch.compiler.is_compiling()
     if again or _is_batch(dlosses):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from recurra.cells import shape_error
 from recurra.errors import ConfigError
-from recurra.layers.chain import NEVER, Chain, LogPartition, Scores, best_sequences, n_best_sequences
+from recurra.layers.crf_recursion import NEVER, Chain, LogPartition, Scores, best_sequences, n_best_sequences
+from recurra.layers.crf_small import decode_small
 from recurra.layers.lengths import checked_lengths
-from recurra.layers.small_chain import decode_small
 
 
 class Constraints(NamedTuple):

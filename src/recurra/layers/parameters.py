@@ -23,7 +23,7 @@ from recurra.kernels import native, torch_fused
 from recurra.kernels.torch_fused import StackOptions
 from recurra.layers.options import DEFAULTS, LayerOptions, option_faults
 from recurra.layers.stack import Stack, flat, output_size
-from recurra.layers.streaming import Streaming
+from recurra.layers.stateful import Stateful
 
 Device = torch.device | str | int | None
 
@@ -39,7 +39,7 @@ _DEFAULTS: dict[str, object] = {
 }
 
 
-class LayerStack(Streaming):
+class LayerStack(Stateful):
     """The parameters of a stack of one cell, under torch.nn's names, and the options of RecurrentLayer.
 
     Shapes: for a layer that W numbers enter, weight_ih (G*H, W), weight_hh (G*H, H), biases (G*H,) and what

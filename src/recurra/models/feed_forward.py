@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from recurra.config import RecurrentPart, WindowPart
+from recurra.config import ContextPart, RecurrentPart
 from recurra.errors import ConfigError
 from recurra.layers import State
 from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
@@ -24,16 +24,16 @@ class WindowNetwork(NextSymbolNetwork):
     Source: Y. Bengio et al., A neural probabilistic language model (JMLR 3, 2003).
     """
 
-    def __init__(self, vocabulary_size: int, network: RecurrentPart, window: WindowPart) -> None:
+    def __init__(self, vocabulary_size: int, network: RecurrentPart, context: ContextPart) -> None:
         super().__init__()
         size = network.embedding_size or network.hidden_size
-        if network.tie_weights and (window.direct or size != network.hidden_size):
+        if network.tie_weights and (context.direct or size != network.hidden_size):
             raise ConfigError(
-                f"tie_weights: got embedding_size {size}, direct {window.direct}, expected hidden_size "
+                f"tie_weights: got embedding_size {size}, direct {context.direct}, expected hidden_size "
                 f"{network.hidden_size} and no direct connections."
             )
-        self.window, self.direct = window.window, window.direct
-        joined = self.window * size
+        self.context_size, self.direct = context.context_size, context.direct
+        joined = self.context_size * size
         self.embedding = nn.Embedding(vocabulary_size, size)
         self.input_dropout = nn.Dropout(network.input_dropout)
         self.hidden = nn.Linear(joined, network.hidden_size)
@@ -44,7 +44,7 @@ class WindowNetwork(NextSymbolNetwork):
 
     def initial_state(self, batch_size: int) -> Tensor:
         """The state before anything is read: (1, batch_size, W)."""
-        return no_symbols(batch_size, self.window, self.device)
+        return no_symbols(batch_size, self.context_size, self.device)
 
     def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None

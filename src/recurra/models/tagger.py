@@ -52,7 +52,7 @@ class TaggerNetwork(nn.Module):
         kind: str = "recurrent",
         decoder: str = "softmax",
         num_classes: int = 0,
-        class_share: float = 1.0,
+        sentence_loss_weight: float = 1.0,
         sizes: InputSizes | None = None,
         vector_shape: tuple[int, ...] = (),
         constraints: Constraints | None = None,
@@ -60,7 +60,7 @@ class TaggerNetwork(nn.Module):
         class_weights: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.decoder, self.class_share = decoder, class_share
+        self.decoder, self.sentence_loss_weight = decoder, sentence_loss_weight
         self.smoothing = config.label_smoothing
         self.reader = SequenceReader(config, kind, sizes, vector_shape)
         self.output = nn.Linear(self.reader.output_size, 1 if decoder == "sigmoid" else num_labels)
@@ -95,7 +95,7 @@ class TaggerNetwork(nn.Module):
             assert batch.label is not None, "a tagger with classes learns from labels of the whole"
             weights = None if self.class_weights is None else self.class_weights.to(classes.device)
             loss = F.cross_entropy(classes, batch.label, weights, reduction="sum", ignore_index=ABSENT)
-            total = total + self.class_share * loss
+            total = total + self.sentence_loss_weight * loss
         return LabelLoss(total, after)
 
     def _steps_loss(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:

@@ -81,14 +81,14 @@ class OneOfN(nn.Module):
     Shapes: ids (B, T), 0 for an unknown word; result (B, T, N).
     """
 
-    def __init__(self, words: int, *, other: bool) -> None:
+    def __init__(self, words: int, *, with_unknown: bool) -> None:
         super().__init__()
-        self.other, self.output_size = other, words
+        self.with_unknown, self.output_size = with_unknown, words
 
     def forward(self, ids: Tensor) -> Tensor:
         """The vectors. Shapes: ids (B, T); result (B, T, N)."""
         vectors = F.one_hot(ids, self.output_size).float()
-        return vectors if self.other else vectors * (ids > 0).unsqueeze(2)
+        return vectors if self.with_unknown else vectors * (ids > 0).unsqueeze(2)
 
 
 class WordInput(nn.Module):
@@ -107,19 +107,21 @@ class WordInput(nn.Module):
         self.words: nn.Embedding | OneOfN | None = None
         width = 0
         if config.word_vectors == "one-hot":
-            self.words = OneOfN(sizes.words, other=config.other)
+            self.words = OneOfN(sizes.words, with_unknown=config.one_hot_unknown)
             width += sizes.words
         elif config.word_vectors != "none":
-            self.words = _embedding(sizes.words, config.word_size)
+            self.words = _embedding(sizes.words, config.embedding_size)
             width += self.words.embedding_dim
         self.trigrams: nn.Embedding | None = None
         if config.trigrams:
-            self.trigrams = _embedding(sizes.trigrams, config.trigram_size)
-            width += config.trigram_size
+            self.trigrams = _embedding(sizes.trigrams, config.trigram_embedding_size)
+            width += config.trigram_embedding_size
         self.characters: CharacterRNN | CharacterCNN | None = None
         if config.characters != "none":
             kind = CharacterRNN if config.characters == "rnn" else CharacterCNN
-            self.characters = kind(sizes.characters, config.character_size, config.character_hidden)
+            self.characters = kind(
+                sizes.characters, config.character_embedding_size, config.character_hidden_size
+            )
             width += self.characters.output_size
         self.casing: nn.Embedding | None = None
         if config.casing:

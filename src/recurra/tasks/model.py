@@ -26,8 +26,8 @@ def ignored(sentence: str) -> None:
     """Tell nobody."""
 
 
-class Answer(Protocol):
-    """What a model answers to one input."""
+class InputPrediction(Protocol):
+    """What a model predicts for one input."""
 
     def line(self) -> str:
         """For people and pipes: a line, or several where several answers were asked for."""
@@ -182,7 +182,7 @@ class Model:
         *,
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
-    ) -> Iterator[Answer]:
+    ) -> Iterator[InputPrediction]:
         """What `recurra predict` answers, an answer for each input; `options` is of the configuration's
         `prediction`. `tell` is handed sentences about input that is left out.
 

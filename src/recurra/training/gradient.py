@@ -26,7 +26,7 @@ from recurra.training.averaging import WeightAverage, stopped_improving
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.devices import of_every_process, sum_over_processes
 from recurra.training.learner import Learner, Moment, Update
-from recurra.training.objective import Feed, Objective, Segment
+from recurra.training.objective import Feed, Objective, TrainingBatch
 from recurra.training.optimizers import (
     build_optimizer,
     optimizer_tensors,
@@ -113,7 +113,7 @@ class GradientLearner(Learner):
         self._in_pass = moment.index + 1 < len(self.feed)
         return done
 
-    def _segments(self, moment: Moment) -> tuple[Segment, int]:
+    def _segments(self, moment: Moment) -> tuple[TrainingBatch, int]:
         """The last segments joined, and how many of their steps have no loss any more."""
         index = moment.index
         if index == 0:  # a pass begins

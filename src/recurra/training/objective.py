@@ -11,7 +11,7 @@ from recurra.layers import State
 from recurra.training.learner import Moment
 
 
-class Segment(Protocol):
+class TrainingBatch(Protocol):
     """What one update is made from. `count` is the number of its targets over all processes."""
 
     @property
@@ -19,7 +19,7 @@ class Segment(Protocol):
         """Its targets over all processes."""
         ...
 
-    def to(self, device: torch.device) -> "Segment":
+    def to(self, device: torch.device) -> "TrainingBatch":
         """The same on another device."""
         ...
 
@@ -36,7 +36,7 @@ class Feed(Protocol):
         """Rows of a batch that are this process's own."""
         ...
 
-    def window(self, first: int, last: int, epoch: int) -> tuple[Segment, int]:
+    def window(self, first: int, last: int, epoch: int) -> tuple[TrainingBatch, int]:
         """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
         ...
 

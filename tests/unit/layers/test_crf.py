@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recurra.errors import ShapeError
 from recurra.layers import ConditionalRandomField, Constraints
-from recurra.layers.small_chain import decode_small
+from recurra.layers.crf_small import decode_small
 
 
 def score(crf: ConditionalRandomField, emissions: torch.Tensor, path: tuple[int, ...]) -> float:
@@ -169,7 +169,7 @@ def test_near_and_far_scores_give_the_same(monkeypatch):
     crf, far = a_field(4, some_constraints(4)), []
     emissions = torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True)
     for near in (80.0, 0.0):
-        monkeypatch.setattr("recurra.layers.chain._NEAR", near)
+        monkeypatch.setattr("recurra.layers.crf_recursion._NEAR", near)
         loss = crf.losses(emissions, torch.zeros(3, 5).long(), [5, 0, 3]).sum()
         far.append(torch.autograd.grad(loss, [emissions, *crf.parameters()]))
     torch.testing.assert_close(*far)

@@ -5,7 +5,7 @@ import sacrebleu
 
 from recurra.metrics.beam_errors import FaultShares
 from recurra.metrics.translation import bleu_by_length, count_texts, distinct
-from recurra.tasks.seq2seq.beam_doctor import Tried, advice
+from recurra.tasks.seq2seq.beam_errors import Tried, advice
 
 FOUND = ["the cat sat on the mat .", "a dog runs in the park", "hello"]
 RIGHT = [["the cat sat on a mat .", "a cat was on the mat"], ["a dog runs in the park"], ["hello there"]]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recurra.config import EncoderConfig, RecurrentNetworkConfig, RecurrentPart, WindowPart
+from recurra.config import ContextPart, EncoderConfig, RecurrentNetworkConfig, RecurrentPart
 from recurra.data.batches import PairBatch, SequenceBatch
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.feed_forward import WindowNetwork
@@ -30,7 +30,7 @@ def tapered() -> tuple[nn.Module, tuple[object, ...]]:
 
 
 def encoder(**options: object) -> EncoderConfig:
-    return EncoderConfig(**SMALL | {"word_size": 4} | options)
+    return EncoderConfig(**SMALL | {"embedding_size": 4} | options)
 
 
 NETWORKS = {
@@ -39,7 +39,7 @@ NETWORKS = {
     },
     "language model, jordan": lambda: language_model("jordan"),
     "language model, tapered": tapered,
-    "language model, window": lambda: (WindowNetwork(V, RecurrentPart(**SMALL), WindowPart()), (IDS,)),
+    "language model, window": lambda: (WindowNetwork(V, RecurrentPart(**SMALL), ContextPart()), (IDS,)),
     "tagger": lambda: (TaggerNetwork(encoder(), 3, num_classes=2, sizes=SIZES), (IDS,)),
     "tagger of a window": lambda: (TaggerNetwork(encoder(), 3, kind="window", sizes=SIZES), (IDS,)),
     "tagger of vectors": lambda: (TaggerNetwork(encoder(), 3, vector_shape=(4,)), (torch.randn(B, T, 4),)),

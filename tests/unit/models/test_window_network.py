@@ -14,15 +14,16 @@ from recurra.tasks.language_modeling.config import LanguageModelConfig
 def made(**options):
     torch.manual_seed(0)
     config = LanguageModelConfig(
-        model="feed-forward", **{"hidden_size": 5, "embedding_size": 3, "window": 3, "dropout": 0.0} | options
+        model="feed-forward",
+        **{"hidden_size": 5, "embedding_size": 3, "context_size": 3, "dropout": 0.0} | options,
     )
     return WindowNetwork(7, config, config).double()
 
 
 def by_hand(network, context):
     """Logits after some symbols, the newest last."""
-    vectors = [torch.zeros(3, dtype=torch.float64)] * (network.window - len(context))
-    vectors += [network.embedding.weight[symbol] for symbol in context[-network.window :]]
+    vectors = [torch.zeros(3, dtype=torch.float64)] * (network.context_size - len(context))
+    vectors += [network.embedding.weight[symbol] for symbol in context[-network.context_size :]]
     x = torch.cat(vectors)
     hidden = torch.tanh(network.hidden.weight @ x + network.hidden.bias)
     logits = network.output.weight[:, :5] @ hidden + network.output.bias
@@ -45,7 +46,7 @@ def test_the_equation(direct):
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 5), st.integers(1, 7), st.integers(0, 100))
 def test_pieces_give_what_the_whole_gives(window, piece, seed):
-    network = made(window=window)
+    network = made(context_size=window)
     random = torch.Generator().manual_seed(seed)
     inputs = torch.randint(0, 7, (2, 9), generator=random)
     resets = torch.rand(2, 9, generator=random) < 0.2

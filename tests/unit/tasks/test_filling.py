@@ -166,9 +166,9 @@ def test_the_command_fills_and_measures(forward, backward, tmp_path):
 
     line = "the ___ sat on the mat"
     want = GapFiller(forward, backward, proposals=9).fill(line, k=2)
-    told = say(line, "-k", 2, "--proposals", 9).splitlines()
+    told = say(line, "--n-best", 2, "--proposals", 9).splitlines()
     assert told == [f"{one.probability:.4f}\t{one.text}" for one in want]
-    assert json.loads(say(line, "-k", 2, "--proposals", 9, "--json")) == [
+    assert json.loads(say(line, "--n-best", 2, "--proposals", 9, "--json")) == [
         {"words": list(one.words), "text": one.text, "probability": one.probability} for one in want
     ]
     held_out = tmp_path / "held-out.txt"

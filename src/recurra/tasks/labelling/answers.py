@@ -34,7 +34,7 @@ class Entity:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LabelledText:
     """What a model says of one text: labels of words, entities, a label of the whole, where it has them.
 
     `place`: file and line of a text that was a row of a file.
@@ -102,7 +102,7 @@ class RowAnswer:
 class Judged:
     """An answer that is rejected where its probability is below a bound."""
 
-    answer: Answer | RowAnswer
+    answer: LabelledText | RowAnswer
     below: float
 
     @property
@@ -124,7 +124,7 @@ def _line(labels: Sequence[str] | None, label: str | None) -> str:
     return "\t".join([*parts, *([] if label is None else [label])])
 
 
-def _of_whole(said: Answer | Prediction) -> dict[str, Any]:
+def _of_whole(said: LabelledText | Prediction) -> dict[str, Any]:
     """The label of the whole and the n best sequences of labels, as plain values."""
     found: dict[str, Any] = {}
     if said.probabilities is not None:  # empty for a text of nothing, of which nothing is said
@@ -146,10 +146,10 @@ def _rounded(probability: float) -> float:
     return round(probability, 6)
 
 
-def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> Answer:
+def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> LabelledText:
     """A prediction with the places of its words."""
     if said.labels is None:
-        return Answer(text, label=said.label, probabilities=said.probabilities)
+        return LabelledText(text, label=said.label, probabilities=said.probabilities)
     labelled = tuple(
         LabelledWord(*word, label, probability)
         for word, label, probability in zip(words, said.labels, said.label_probabilities, strict=True)
@@ -167,4 +167,4 @@ def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -
             for kind, first, last in spans_of(said.labels)
         )
     whole = (said.label, said.probabilities, said.paths)
-    return Answer(text, labelled, entities, *whole, spans=spans, labelled=True)
+    return LabelledText(text, labelled, entities, *whole, spans=spans, labelled=True)

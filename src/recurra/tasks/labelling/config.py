@@ -1,5 +1,6 @@
 """Every option of training a tagger, a classifier or a classifier of pairs."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -28,12 +29,12 @@ from recurra.config.conditions import Conditions, OnlyIn, Unless, When
 
 # Of the recurrent network, but of no use to those that label.
 _OF_LANGUAGE_MODELS = (
-    *("embedding_size", "tie_weights", "adaptive_softmax", "embedding_dropout", "init_scale"),
+    *("tie_weights", "adaptive_softmax", "embedding_dropout", "init_scale"),
     *("activation_regularization", "temporal_activation_regularization"),
 )
 _OF_RECURRENCE = {"bidirectional"}.union(
     *(part.model_fields for part in (RecurrentPart, CellPart, RegularizationPart))
-) - {"hidden_size", "dropout", "input_dropout", "dropout_mask"}
+) - {"hidden_size", "embedding_size", "dropout", "input_dropout", "dropout_mask"}
 
 
 class LabelEvaluationPart(RowsPart, GoldPart):
@@ -41,7 +42,7 @@ class LabelEvaluationPart(RowsPart, GoldPart):
 
     title: ClassVar[str] = "Taggers and classifiers"
 
-    mistakes: int = option(0, "show so many of the worst mistakes", ge=0)
+    mistakes: int = option(0, "Number of worst mistakes to show", ge=0)
 
 
 class LabelPredictionPart(RowsPart):
@@ -49,10 +50,10 @@ class LabelPredictionPart(RowsPart):
 
     title: ClassVar[str] = "Taggers and classifiers"
 
-    n_best: int = option(0, "of a tagger with a CRF: the n likeliest sequences of labels (with --json)", ge=0)
-    reject_below: float = option(0.0, "answer ? where the probability is below this", ge=0, le=1)
+    n_best: int = option(0, "Taggers with a CRF: number of most probable label sequences (with --json)", ge=0)
+    reject_below: float = option(0.0, "Output ? where the probability is below this threshold", ge=0, le=1)
     turns: bool = option(
-        False, "lines are turns of a conversation, whose state goes on; a blank line ends it"
+        False, "Lines are turns of a conversation, whose state is carried on; a blank line ends it"
     )
 
 
@@ -111,9 +112,7 @@ class TagConfig(LabellingConfig):
 
     title: ClassVar[str] = "Tagger"
     task: ClassVar[str] = "recurra.tasks.labelling.task:Tagging"
-    summary: ClassVar[str] = (
-        "Train a tagger: a label for each word, such as slots, entities, parts of speech."
-    )
+    summary: ClassVar[str] = "Train a tagger, which labels each word: slots, entities, parts of speech."
     example: ClassVar[str] = "recurra train tag --data atis.train.iob --test atis.dev.iob -o runs/atis"
     conditions: ClassVar[Conditions] = {
         "constrained": When("decoder", "crf"),
@@ -123,17 +122,21 @@ class TagConfig(LabellingConfig):
         "max_words": OnlyIn("classifiers"),
         "second_column": OnlyIn("classifiers of pairs"),
     }
+    renamed: ClassVar[Mapping[str, str]] = {"class_share": "sentence_loss_weight"}
 
     model: Literal["recurrent", "window"] = option(
-        "recurrent", "a recurrent network, or a feed-forward one over a window of words"
+        "recurrent", "Recurrent network, or feed-forward network over a window of words"
     )
     decoder: Literal["softmax", "crf", "sigmoid"] = option(
         "softmax",
-        "each label by itself, all together with a conditional random field, or a yes or no for each",
+        "Decode labels independently (softmax), jointly by a conditional random field (crf), or each "
+        "as yes or no (sigmoid)",
     )
-    constrained: bool = option(True, "crf: rule out what BIO does, an I- after another type or after O")
-    class_share: float = option(
-        1.0, "what the label of a whole row weighs beside those of its words; 0 learns none", ge=0
+    constrained: bool = option(
+        True, "CRF: forbid transitions that the BIO scheme does not allow, such as O to I-"
+    )
+    sentence_loss_weight: float = option(
+        1.0, "Weight of the sentence label's loss relative to the word labels'; 0 does not learn it", ge=0
     )
 
 
@@ -147,11 +150,11 @@ class PooledConfig(LabellingConfig):
     }
 
     model: Literal["recurrent", "average"] = option(
-        "recurrent", "a recurrent network, or the mean of the words' vectors, whatever their order"
+        "recurrent", "Recurrent network, or the average of the word vectors regardless of order"
     )
     pooling: Literal["last", "mean", "max", "centre", "attention"] = option(
         "max",
-        "from all steps to one vector: the last ones, their mean, largest numbers, middle, or attention",
+        "Pooling of the states over time; centre is the state at the middle step",
     )
 
 
@@ -159,9 +162,7 @@ class ClassifyConfig(PooledConfig):
     """The options of `recurra train classify`."""
 
     task: ClassVar[str] = "recurra.tasks.labelling.task:Classification"
-    summary: ClassVar[str] = (
-        "Train a classifier: a label for a text, or for a sequence of vectors or pictures."
-    )
+    summary: ClassVar[str] = "Train a classifier of texts, or of sequences of vectors or images."
     example: ClassVar[str] = "recurra train classify --data reviews.csv -o runs/reviews"
     conditions: ClassVar[Conditions] = {"second_column": OnlyIn("classifiers of pairs")}
 
@@ -171,5 +172,5 @@ class PairConfig(PooledConfig):
 
     title: ClassVar[str] = "Classifier of pairs"
     task: ClassVar[str] = "recurra.tasks.labelling.task:PairClassification"
-    summary: ClassVar[str] = "Train a classifier of two texts: whether one says what the other says, say."
+    summary: ClassVar[str] = "Train a classifier of text pairs, such as paraphrases."
     example: ClassVar[str] = "recurra train pair --data paraphrases.tsv -o runs/pairs"

@@ -146,7 +146,9 @@ def count_symbols(
         tags = Counter(tag for row in train for tag in row.labels or ())
         labels = Vocabulary(_frequent_first(tags))
         spans = config.scheme != "classes" and mark_spans(labels.symbols)
-    if task != "tag" or (isinstance(config, TagConfig) and config.class_share and train[0].label is not None):
+    if task != "tag" or (
+        isinstance(config, TagConfig) and config.sentence_loss_weight and train[0].label is not None
+    ):
         classes = Vocabulary(_frequent_first(Counter(row.label for row in train if row.label is not None)))
     words = None
     if not shape:

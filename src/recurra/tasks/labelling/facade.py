@@ -13,7 +13,7 @@ from recurra.data.examples import BadRows, Example, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of_name, read_unlabelled
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.labelling.answers import Answer, Judged, RowAnswer, answer
+from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
 from recurra.tasks.labelling.corpus import check_steps, read_rows
 from recurra.tasks.labelling.feeds import EncodedRows
@@ -21,8 +21,7 @@ from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
 from recurra.tasks.labelling.report import page_of, table_lines
-from recurra.tasks.model import Answer as ModelAnswer
-from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
 from recurra.text.label_symbols import Symbols
 from recurra.text.words import Word, placed, words_of
 
@@ -83,7 +82,7 @@ class Labeller(Model):
         *,
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
-    ) -> Iterator[ModelAnswer]:
+    ) -> Iterator[InputPrediction]:
         """Labels of each line of text, or of each row of a file or folder of any format."""
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
@@ -101,7 +100,7 @@ class Labeller(Model):
                     "--turns: is for lines of text; rows of a file tell their conversation themselves."
                 )
             bad.skip = model.config.skip_bad
-            said: Iterator[Answer | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
+            said: Iterator[LabelledText | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
         else:
             if needless := given.keys() - {"split"}:
                 raise ConfigError(
@@ -135,7 +134,7 @@ class Labeller(Model):
 
     def predict_file(
         self, data: str | Path, bad: BadRows | None = None, *, n_best: int = 0
-    ) -> Iterator[Answer | RowAnswer]:
+    ) -> Iterator[LabelledText | RowAnswer]:
         """What the model says of the rows of a file or folder, whether they have labels or not.
 
         Rows that cannot be read go to `bad`.
@@ -172,7 +171,7 @@ class Labeller(Model):
         """Where the weights are."""
         return next(self.network.parameters()).device
 
-    def predict(self, text: Any, *, n_best: int = 0) -> Answer:
+    def predict(self, text: Any, *, n_best: int = 0) -> LabelledText:
         """What the model says of one text (of a pair: a tuple of two), with places in the text.
 
         A list is taken for the words of one text, which blanks then separate. Of several texts
@@ -180,7 +179,7 @@ class Labeller(Model):
         """
         return next(self.predict_stream([text], n_best=n_best))
 
-    def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[Answer]:
+    def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[LabelledText]:
         """What the model says of the turns of conversations, one after the other as they come.
 
         The state is carried from turn to turn; an empty text ends a conversation, and is answered by nothing.
@@ -201,7 +200,9 @@ class Labeller(Model):
             said = self.predict_rows(turns, n_best=n_best)[-1]
             yield answer(text, words, said, spans=self.symbols.spans)
 
-    def predict_stream(self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1) -> Iterator[Answer]:
+    def predict_stream(
+        self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1
+    ) -> Iterator[LabelledText]:
         """What the model says of texts, one after the other as they come, `at_once` of them together."""
         texts = iter(texts)
         while some := list(islice(texts, at_once)):

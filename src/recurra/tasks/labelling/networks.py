@@ -60,7 +60,7 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
             kind=config.model,
             decoder=config.decoder,
             num_classes=num_classes,
-            class_share=config.class_share,
+            sentence_loss_weight=config.sentence_loss_weight,
             sizes=sizes,
             vector_shape=symbols.vector_shape,
             constraints=_constraints(symbols) if config.constrained and symbols.spans else None,

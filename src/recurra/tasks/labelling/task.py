@@ -36,7 +36,7 @@ from recurra.training.rows import RowFeed
 class Labelling(RowTask):
     """What the tasks that label have in common."""
 
-    settled = ("word_size",)
+    settled = ("embedding_size",)
 
     def read_rows(self, config: LabellingConfig, part: str, bad: BadRows) -> list[Example] | None:
         """The rows of a file that have the labels that the task needs."""
@@ -108,12 +108,12 @@ class Labelling(RowTask):
         """The size of the words' vectors, which a file of vectors decides."""
         if corpus.vectors is None:
             return config
-        if config.word_size not in (corpus.vectors.size, config.default_of("word_size")):
+        if config.embedding_size not in (corpus.vectors.size, config.default_of("embedding_size")):
             raise ConfigError(
-                f"word_size: got {config.word_size}, and the file's vectors have {corpus.vectors.size} "
-                "numbers; leave it out."
+                f"embedding_size: got {config.embedding_size}, expected {corpus.vectors.size}, the size of "
+                "the vectors in the file; remove the option."
             )
-        return config.model_copy(update={"word_size": corpus.vectors.size})
+        return config.model_copy(update={"embedding_size": corpus.vectors.size})
 
     def build(
         self, config: LabellingConfig, symbols: Symbols, corpus: LabelledCorpus | None = None

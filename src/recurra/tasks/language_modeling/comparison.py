@@ -230,7 +230,7 @@ def _kind(model: LanguageModel) -> str:
         smoothing = config.smoothing if config.arpa is None else "from ARPA"
         return f"{model.network.model.order}-gram, {smoothing}, {config.unit}s"
     if config.model == "feed-forward":
-        return f"feed-forward {config.window} x {config.hidden_size}, {config.unit}s"
+        return f"feed-forward {config.context_size} x {config.hidden_size}, {config.unit}s"
     return f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}, {config.unit}s"
 
 

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from recurra.config import (
     CellPart,
+    ContextPart,
     ModelPart,
     NGramPart,
     Part,
@@ -18,7 +19,6 @@ from recurra.config import (
     StreamPart,
     TaskConfig,
     TextPart,
-    WindowPart,
     option,
 )
 from recurra.config.conditions import Condition, Conditions, Unless, When
@@ -54,17 +54,17 @@ class ReadingPart(Part):
         "dynamic_steps": When("dynamic_rate"),
     }
 
-    streams: int = option(1, "parallel streams: 1 carries the state over all the text, more are faster", ge=1)
-    cache_size: int | None = option(
-        None, "neural cache: remember so many symbols, and their states", unit="symbols", ge=1
+    streams: int = option(
+        1, "Number of parallel streams; 1 carries the state through the whole text, more are faster", ge=1
     )
-    cache_weight: float = option(0.1, "share of the cache in the mixture", gt=0, lt=1)
-    cache_sharpness: float = option(0.3, "how much the likeness of states counts in the cache", ge=0)
-    dynamic_rate: float | None = option(
-        None, "dynamic evaluation: learn from what was read at this rate (1e-4, say)", gt=0
+    cache_size: int | None = option(None, "Neural cache: number of symbols to remember", unit="symbols", ge=1)
+    cache_weight: float = option(0.1, "Neural cache: weight in the mixture", gt=0, lt=1)
+    cache_sharpness: float = option(0.3, "Neural cache: sharpness (theta) of the similarity of states", ge=0)
+    dynamic_rate: float | None = option(None, "Dynamic evaluation: learning rate, 1e-4 for example", gt=0)
+    dynamic_decay: float = option(1e-3, "Dynamic evaluation: decay towards the trained weights", ge=0)
+    dynamic_steps: int = option(
+        5, "Dynamic evaluation: number of symbols between updates", unit="symbols", ge=1
     )
-    dynamic_decay: float = option(1e-3, "its pull back to the trained weights", ge=0)
-    dynamic_steps: int = option(5, "between its steps", unit="symbols", ge=1)
 
 
 class CompletionPart(Part):
@@ -72,9 +72,9 @@ class CompletionPart(Part):
 
     title: ClassVar[str] = "Language models"
 
-    n_best: int = option(1, "the n likeliest ways to go on, the likeliest first", ge=1)
+    n_best: int = option(1, "Number of most probable continuations", ge=1)
     length: int | None = option(
-        None, "at most so many words (1 if not given), or symbols of the rest of a word (24)", ge=1
+        None, "Maximum number of words (1 if not given), or of symbols that complete a word (24)", ge=1
     )
 
 
@@ -84,7 +84,7 @@ class LanguageModelConfig(
     TextPart,
     StreamPart,
     RecurrentNetworkConfig,
-    WindowPart,
+    ContextPart,
     NGramPart,
     TaskConfig,
 ):
@@ -95,13 +95,11 @@ class LanguageModelConfig(
 
     title: ClassVar[str] = "Language model"
     task: ClassVar[str] = "recurra.tasks.language_modeling.task:LanguageModeling"
-    summary: ClassVar[str] = (
-        "Train a language model of characters, words or subwords: a recurrent network, or counts of n-grams."
-    )
+    summary: ClassVar[str] = "Train a language model: a recurrent or feed-forward network, or n-gram counts."
     example: ClassVar[str] = "recurra train lm --data shakespeare.txt -o runs/shakespeare"
     conditions: ClassVar[Conditions] = _both(
         _of((NGramPart,), "ngram"),
-        _of((WindowPart,), "feed-forward"),
+        _of((ContextPart,), "feed-forward"),
         _of((CellPart, RegularizationPart), "recurrent"),
         {name: When("model", "recurrent") for name in ("cell", "num_layers", "backend")},
         _of((StreamPart, RecurrentPart, TaskConfig), "recurrent", "feed-forward"),

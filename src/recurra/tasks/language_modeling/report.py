@@ -21,10 +21,10 @@ def page_of(model: "LanguageModel") -> Page:
     unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
     samples = []
-    for warmth in (0.7, 1.0):
+    for temperature in (0.7, 1.0):
         if not model.reads_backward:
-            text = model.sample(length=length, temperature=warmth, seed=1)
-            samples.append(Sample(f"temperature {warmth}, seed 1", text, _novelty(model, text)))
+            text = model.sample(length=length, temperature=temperature, seed=1)
+            samples.append(Sample(f"temperature {temperature}, seed 1", text, _novelty(model, text)))
     figures = {}
     for record in model.run.read_metrics():
         if record["kind"] == "final":

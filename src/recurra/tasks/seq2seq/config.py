@@ -1,5 +1,6 @@
 """Every option of training a translator, a chat-bot or a captioner."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -17,6 +18,7 @@ from recurra.config import (
     RecurrentPart,
     RegularizationPart,
     RunPart,
+    RunSearchPart,
     SchedulePart,
     SearchPart,
     SymbolsPart,
@@ -37,7 +39,15 @@ _OF_LANGUAGE_MODELS = (
 
 
 _OF_TEXTS = (
-    *("target", "valid_target", "test_target", "source_column", "target_column", "max_source", "format"),
+    *(
+        "target",
+        "valid_target",
+        "test_target",
+        "source_column",
+        "target_column",
+        "max_source_length",
+        "format",
+    ),
     *("bidirectional", "copying", "share_vectors", "vocabulary"),
 )
 
@@ -47,43 +57,42 @@ class PairEvaluationPart(Part):
 
     title: ClassVar[str] = "Translators, chat-bots, captioners"
     conditions: ClassVar[Conditions] = {
-        "beside": When("by_length"),
+        "compare_with": When("by_length"),
         "picture": When("by_length"),
     }
+    renamed: ClassVar[Mapping[str, str]] = {"beside": "compare_with"}
+    as_trained: ClassVar[tuple[str, ...]] = ("beam_width", "length_penalty")
 
-    target: FilePath | None = option(None, "the other side of --data, or of pictures their captions")
-    skip_bad: bool = option(False, "leave out rows that cannot be read, and count them")
-    beam_width: int = option(5, "hypotheses of the search; if not given, the run's own", ge=1, le=1000)
-    length_penalty: float = option(1.0, "alpha of the search; if not given, the run's own", ge=0, le=10)
-    by_length: bool = option(False, "BLEU by the words of a source")
-    beside: FilePath | None = option(None, "another run, whose figures by length stand beside them")
-    picture: FilePath | None = option(None, "draw BLEU by length into this PNG")
+    target: FilePath | None = option(None, "Target side of --data; for pictures, their captions")
+    skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
+    beam_width: int = option(5, "Beam width of the search", ge=1, le=1000)
+    length_penalty: float = option(1.0, "Length penalty alpha of the search", ge=0, le=10)
+    by_length: bool = option(False, "Report BLEU by source length as well")
+    compare_with: FilePath | None = option(None, "Another run to compare with by length")
+    picture: FilePath | None = option(None, "Draw BLEU by source length into this PNG file")
 
 
-class AnswersPart(SearchPart):
+class AnswersPart(RunSearchPart):
     """How answers are searched for or drawn, and what is written of them."""
 
-    title: ClassVar[str] = "Answers"
+    title: ClassVar[str] = "Translators, chat-bots, captioners"
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(_OF_DRAWING, When("sample")),
         **dict.fromkeys(_OF_SEARCHES, Unless("sample")),
     }
+    renamed: ClassVar[Mapping[str, str]] = {"attention": "attention_pictures"}
 
-    n_best: int = option(1, "the n best, best first, no text twice", ge=1)
-    prefix: str = option("", "what each answer begins with")
-    phrase: tuple[str, ...] = option((), "what each answer has in it; may be given again")
-    sample: int = option(0, "draw so many in place of searching", ge=0)
-    temperature: float = option(1.0, "of drawing: below 1 bolder, above 1 more varied")
-    top_k: int | None = option(None, "draw from the k likeliest symbols only", ge=1)
-    top_p: float | None = option(None, "draw from the fewest symbols that hold this share")
-    seed: int = option(0, "of drawing: one seed, the same texts", ge=0)
-    attention: FilePath | None = option(
-        None, "write a picture of the attention of each answer into this folder"
+    n_best: int = option(1, "Number of best outputs to print, without duplicates", ge=1)
+    prefix: str = option("", "Text that each output begins with")
+    phrase: tuple[str, ...] = option((), "Phrase that each output contains; may be given several times")
+    sample: int = option(0, "Sample this many outputs instead of searching", ge=0)
+    temperature: float = option(1.0, "Sampling temperature; below 1 sharper, above 1 more varied")
+    top_k: int | None = option(None, "Sample from the k most probable symbols only", ge=1)
+    top_p: float | None = option(None, "Sample from the smallest set of symbols with this total probability")
+    seed: int = option(0, "Random seed of sampling", ge=0)
+    attention_pictures: FilePath | None = option(
+        None, "Write a picture of the attention of each output to this folder"
     )
-
-    @model_validator(mode="after")
-    def _check_search(self) -> Self:
-        return self  # what is not given is the run's own: PairModel.searching checks them together
 
     @model_validator(mode="after")
     def _check_answers(self) -> Self:
@@ -120,7 +129,7 @@ class Seq2SeqConfig(
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),
-        *("unit", "vocabulary_size", "cell", "hidden_size", "num_layers", "attention", "dropout"),
+        *("unit", "max_vocabulary_size", "cell", "hidden_size", "num_layers", "attention", "dropout"),
         *("batch_size", "epochs", "learning_rate", "patience", "beam_width", "seed", "seeds", "threads"),
     )
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
@@ -155,7 +164,7 @@ class TranslateConfig(Seq2SeqConfig):
 
     title: ClassVar[str] = "Translator"
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Translation"
-    summary: ClassVar[str] = "Train a translator: from any text to another, line by line."
+    summary: ClassVar[str] = "Train a translator from one text to another, line by line."
     example: ClassVar[str] = "recurra train translate --data train.en --target train.de -o runs/en-de"
 
 
@@ -164,15 +173,13 @@ class ChatConfig(Seq2SeqConfig):
 
     title: ClassVar[str] = "Chat-bot"
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Chat"
-    summary: ClassVar[str] = "Train a chat-bot: from what was said last to an answer."
+    summary: ClassVar[str] = "Train a chat-bot that answers the previous turns."
     example: ClassVar[str] = "recurra train chat --data dialogues.jsonl -o runs/chat"
 
-    memory_turns: int = option(
-        3, "what was said before an answer: so many turns are read", unit="turns", ge=1, le=100
-    )
+    memory_turns: int = option(3, "Number of previous turns that the model reads", unit="turns", ge=1, le=100)
     keep_best: Literal["score", "loss"] = default(PairBatchPart, "keep_best", "loss")
-    max_source: int = default(PairFilesPart, "max_source", 100)
-    max_target: int = default(PairFilesPart, "max_target", 50)
+    max_source_length: int = default(PairFilesPart, "max_source_length", 100)
+    max_target_length: int = default(PairFilesPart, "max_target_length", 50)
     max_length: int | None = default(SearchPart, "max_length", 50)
     block_ngrams: int = default(SearchPart, "block_ngrams", 3)
     epochs: int = default(LoopPart, "epochs", 4)
@@ -183,7 +190,7 @@ class CaptionConfig(Seq2SeqConfig):
 
     title: ClassVar[str] = "Captioner"
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Captioning"
-    summary: ClassVar[str] = "Train a captioner: from a picture, or the numbers of one, to a sentence."
+    summary: ClassVar[str] = "Train a captioner that describes an image, or its features, in a sentence."
     example: ClassVar[str] = (
         "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"
     )
@@ -192,10 +199,10 @@ class CaptionConfig(Seq2SeqConfig):
 
     unit: Unit = default(SymbolsPart, "unit", "word")
     captions: FilePath | None = option(
-        None, "JSON lines {image, caption} or {image, captions: [...]} for the pictures of --data"
+        None, "Captions of --data: JSON lines {image, caption} or {image, captions: [...]}"
     )
-    valid_captions: FilePath | None = option(None, "the captions of --valid")
-    test_captions: FilePath | None = option(None, "the captions of --test")
+    valid_captions: FilePath | None = option(None, "Captions of --valid")
+    test_captions: FilePath | None = option(None, "Captions of --test")
     attention: Literal["additive", "dot", "general", "none"] = default(
         EncoderDecoderPart, "attention", "none"
     )

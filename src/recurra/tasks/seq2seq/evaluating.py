@@ -30,14 +30,14 @@ def evaluation_of(model: "PairModel", data: Path | None, options: PairEvaluation
     series = {_name_of(model): lengths}
     found: dict[str, Any] = figures.to_dict()
     lines = [figures.sentence()]
-    if options.beside is not None:
-        other = load(options.beside, type(model))
+    if options.compare_with is not None:
+        other = load(options.compare_with, type(model))
         if _name_of(other) in series:
-            raise ConfigError(f"--beside: {options.beside} is the run itself; name another.")
+            raise ConfigError(f"--compare-with: {options.compare_with} is the run itself; name another.")
         alike = {name: getattr(model.config, name) for name in ("beam_width", "length_penalty")}
         others, lengths = _figures_of(other.searching(**alike, beam_groups=1), pairs, by_length=True)
         series[_name_of(other)] = lengths
-        found["beside"] = others.to_dict()
+        found["compared_with"] = others.to_dict()
         lines.append(f"{_name_of(other)}: {others.sentence()}")
     lines.append(f"BLEU signature: {figures.texts.bleu_signature}")
     lines.append(f"chrF signature: {figures.texts.chrf_signature}")

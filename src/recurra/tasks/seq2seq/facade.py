@@ -11,9 +11,9 @@ from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.data.readers.pictures import Pictures, read_pictures
 from recurra.tasks.seq2seq.config import ChatConfig
-from recurra.tasks.seq2seq.pair_model import Answer, AttentionMap, PairModel
+from recurra.tasks.seq2seq.pair_model import AttentionMap, GeneratedText, PairModel
 
-__all__ = ["Answer", "AttentionMap", "Captioner", "ChatBot", "Conversation", "PairModel", "Translator"]
+__all__ = ["AttentionMap", "Captioner", "ChatBot", "Conversation", "GeneratedText", "PairModel", "Translator"]
 
 
 class Translator(PairModel):
@@ -33,7 +33,7 @@ class Translator(PairModel):
 
     def translations(
         self, text: str, n_best: int = 1, *, prefix: str = "", phrases: Sequence[str] = ()
-    ) -> list[Answer]:
+    ) -> list[GeneratedText]:
         """The `n_best` best translations of a text, best first."""
         return self.answers([Pair((text,))], n_best=n_best, prefix=prefix, phrases=phrases)[0]
 

@@ -13,7 +13,7 @@ from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
-from recurra.decoding import Hypothesis, LogitsTransform, chain, temperature, top_k, top_p
+from recurra.decoding import Hypothesis, LogitsTransform, chain, transforms
 from recurra.errors import ConfigError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.model import Evaluation, Model, Page, ignored
@@ -22,16 +22,16 @@ from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files
 from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
-from recurra.tasks.seq2seq.predicting import Answers, answers_to
+from recurra.tasks.seq2seq.predicting import GeneratedTexts, answers_to
 from recurra.tasks.seq2seq.report import page_of
-from recurra.tasks.seq2seq.searching import Asked, sample, search, stream
+from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
 from recurra.tasks.seq2seq.symbols import PairSymbols
 
 _MOST_TRIES = 3  # for so many different texts as are asked for, more is searched for at most so often
 
 
 @dataclass(frozen=True)
-class Answer:
+class GeneratedText:
     """A text that was found: log P of it, what it was ranked by, and whether it came to an end."""
 
     text: str
@@ -44,7 +44,7 @@ class Answer:
         return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
 
 
-_NOTHING = Answer("", 0.0, 0.0)  # to an empty source
+_NOTHING = GeneratedText("", 0.0, 0.0)  # to an empty source
 
 
 def _is_said(pair: Pair) -> bool:
@@ -150,7 +150,7 @@ class PairModel(Model):
         *,
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
-    ) -> Iterator[Answers]:
+    ) -> Iterator[GeneratedTexts]:
         """An answer to each line of text, or to each picture of a file."""
         return answers_to(self, self.asked(source), options, one_by_one=source.is_stream)
 
@@ -168,7 +168,7 @@ class PairModel(Model):
 
     def answers(
         self, pairs: Sequence[Pair], *, n_best: int = 1, prefix: str = "", phrases: Sequence[str] = ()
-    ) -> list[list[Answer]]:
+    ) -> list[list[GeneratedText]]:
         """The `n_best` best answers to the source of each pair, best first, no text twice; of an empty source
         the empty text.
 
@@ -176,7 +176,7 @@ class PairModel(Model):
 
         Raises: ConfigError for fewer than one.
         """
-        found: list[list[Answer]] = [[_NOTHING] for _ in pairs]
+        found: list[list[GeneratedText]] = [[_NOTHING] for _ in pairs]
         wanted = [i for i, pair in enumerate(pairs) if _is_said(pair)]
         ids = tuple(tuple(self._within(phrase)) for phrase in phrases)
         beginning = tuple(self._beginning(prefix))
@@ -188,7 +188,7 @@ class PairModel(Model):
         asked = n_best
         for attempt in range(_MOST_TRIES):
             encoded = EncodedPairs([pairs[i] for i in wanted], self.symbols)
-            how = Asked(asked, beginning, ids)
+            how = SearchRequest(asked, beginning, ids)
             for i, hypotheses in zip(wanted, search(self.network, encoded, self.config, how), strict=True):
                 found[i] = self._different(hypotheses)[:n_best]
             asked *= 2  # of hypotheses that are written alike one alone counts
@@ -202,24 +202,25 @@ class PairModel(Model):
         pairs: Sequence[Pair],
         *,
         count: int = 1,
-        warmth: float = 1.0,
-        k: int | None = None,
-        p: float | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
         seed: int = 0,
         first: int = 0,
-    ) -> list[list[Answer]]:
-        """`count` answers to the source of each pair that are drawn: `warmth` is the temperature, `k` and `p`
-        keep the likeliest symbols alone. What is drawn hangs on the seed and on the pair's place, counted
-        from `first`.
+    ) -> list[list[GeneratedText]]:
+        """Draw `count` answers to the source of each pair.
+
+        `top_k` and `top_p` truncate the distribution, after the temperature. The draw depends on the seed and
+        on the pair's index, counted from `first`.
 
         Raises: ConfigError for values that cannot be.
         """
-        transforms: list[LogitsTransform] = [temperature(warmth)]
-        transforms += [] if k is None else [top_k(k)]
-        transforms += [] if p is None else [top_p(p)]
+        drawing: list[LogitsTransform] = [transforms.temperature(temperature)]
+        drawing += [] if top_k is None else [transforms.top_k(top_k)]
+        drawing += [] if top_p is None else [transforms.top_p(top_p)]
         encoded = EncodedPairs(pairs, self.symbols)
         drawn = sample(
-            self.network, encoded, self.config, chain(transforms), seed=seed, count=count, first=first
+            self.network, encoded, self.config, chain(drawing), seed=seed, count=count, first=first
         )
         return [
             [self._answer(one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
@@ -261,13 +262,13 @@ class PairModel(Model):
         target = tuple(self.symbols.target.decode([i]) for i in batch.target[0].tolist())
         return AttentionMap(source, (*target, ""), weights[0].float().cpu().numpy())
 
-    def _answer(self, hypothesis: Hypothesis) -> Answer:
+    def _answer(self, hypothesis: Hypothesis) -> GeneratedText:
         text = self.symbols.target.decode(hypothesis.symbols).strip()
-        return Answer(text, hypothesis.log_prob, hypothesis.score, hypothesis.ended)
+        return GeneratedText(text, hypothesis.log_prob, hypothesis.score, hypothesis.ended)
 
-    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[Answer]:
+    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[GeneratedText]:
         """The answers, each text once: subwords may be put together to one in several ways."""
-        found: dict[str, Answer] = {}
+        found: dict[str, GeneratedText] = {}
         for one in map(self._answer, hypotheses):
             found.setdefault(one.text, one)
         return list(found.values())

@@ -13,17 +13,17 @@ from recurra.reports.drawing import heat_map, write_png
 from recurra.tasks.seq2seq.config import AnswersPart
 
 if TYPE_CHECKING:
-    from recurra.tasks.seq2seq.pair_model import Answer, PairModel
+    from recurra.tasks.seq2seq.pair_model import GeneratedText, PairModel
 
 _AT_ONCE = 256  # sources of a file that are searched before any answer is written
 
 
 @dataclass(frozen=True)
-class Answers:
+class GeneratedTexts:
     """What is answered to one source, best first, or as drawn; `named`: its name is shown beside."""
 
     source: str
-    answers: "Sequence[Answer]"
+    answers: "Sequence[GeneratedText]"
     number: int
     several: bool
     named: bool
@@ -43,37 +43,39 @@ class Answers:
 
 def answers_to(
     model: "PairModel", pairs: Iterator[Pair], options: AnswersPart, *, one_by_one: bool
-) -> Iterator[Answers]:
+) -> Iterator[GeneratedTexts]:
     """Answer pair after pair, in order; `one_by_one` as they come, else many are searched together.
 
     Raises: ConfigError for options that the model has no use for.
     """
     given = options.given()
     model = model.searching(**{name: given[name] for name in SearchPart.model_fields if name in given})
-    if options.attention is not None and model.network.attentive is None:
-        raise ConfigError("--attention: the model has none; leave it out.")
+    if options.attention_pictures is not None and model.network.attentive is None:
+        raise ConfigError("--attention-pictures: the model has none; leave it out.")
     named, number = model.symbols.source is None, 0
     several = max(options.n_best, options.sample) > 1
     while some := list(islice(pairs, 1 if one_by_one else _AT_ONCE)):
         for pair, answers in zip(some, _found(model, some, options, number), strict=True):
             number += 1
-            yield Answers(pair.source[0], answers, number, several, named)
-            if options.attention is not None and (pair.vectors is not None or pair.source[0].strip()):
+            yield GeneratedTexts(pair.source[0], answers, number, several, named)
+            if options.attention_pictures is not None and (
+                pair.vectors is not None or pair.source[0].strip()
+            ):
                 found = model.attention(replace(pair, targets=(answers[0].text,)))
-                path = Path(options.attention) / f"{number}.png"
+                path = Path(options.attention_pictures) / f"{number}.png"
                 write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)
 
 
 def _found(
     model: "PairModel", pairs: Sequence[Pair], options: AnswersPart, first: int
-) -> "list[list[Answer]]":
+) -> "list[list[GeneratedText]]":
     if options.sample:
         return model.sampled(
             pairs,
             count=options.sample,
-            warmth=options.temperature,
-            k=options.top_k,
-            p=options.top_p,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
             seed=options.seed,
             first=first,
         )

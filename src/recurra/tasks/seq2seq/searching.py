@@ -29,7 +29,7 @@ _OF_PICTURES = 100  # symbols of a caption at most
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchRequest:
     """What is asked of a search beside its options; prefix and phrases, as ids, are those of all sources."""
 
     n_best: int = 1
@@ -74,10 +74,10 @@ def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[Dec
 
 
 def search(
-    network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart, asked: Asked | None = None
+    network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart, asked: SearchRequest | None = None
 ) -> list[list[Hypothesis]]:
     """The best answers to the source of each pair, in order; sources of like length go together."""
-    asked = asked or Asked()
+    asked = asked or SearchRequest()
     options = beam_options(part, asked.n_best)
     model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}

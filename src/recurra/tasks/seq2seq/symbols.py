@@ -84,15 +84,16 @@ def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
     Raises: VocabularyError for a size that cannot be.
     """
     vectors = train[0].vectors
-    if config.unit == "subword" and config.vocabulary_size < _BYTES:
+    if config.unit == "subword" and config.max_vocabulary_size < _BYTES:
         raise VocabularyError(
-            f"vocabulary_size: got {config.vocabulary_size}, expected >= {_BYTES}, the bytes, for subwords."
+            f"max_vocabulary_size: got {config.max_vocabulary_size}, expected >= {_BYTES} for subwords, "
+            "which begin with the 256 bytes."
         )
 
     def learn(*sides: Iterable[str]) -> Tokenizer:
         lines = (f"{one_line(text)}\n" for side in sides for text in side)
         return build_tokenizer(
-            config.unit, lines, min_count=config.min_count, max_size=config.vocabulary_size
+            config.unit, lines, min_count=config.min_count, max_size=config.max_vocabulary_size
         )
 
     sources = [turn for pair in train for turn in pair.source]

@@ -99,11 +99,12 @@ class SequenceToSequence(RowTask):
         processes: int,
     ) -> Setup:
         """Batches of pairs near in length."""
-        pairs = EncodedPairs(corpus.train, corpus.symbols, (config.max_source, config.max_target))
+        limits = (config.max_source_length, config.max_target_length)
+        pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
             raise DataError(
-                f"{config.data}: all {pairs.too_long:,} pairs are longer than {config.max_source} and "
-                f"{config.max_target} {config.unit}s; raise --max-source or --max-target."
+                f"{config.data}: all {pairs.too_long:,} pairs are longer than {limits[0]} and {limits[1]} "
+                f"{config.unit}s; raise --max-source-length or --max-target-length."
             )
         corpus.too_long = pairs.too_long
         feed = RowFeed(pairs, config.batch_size, config.seed, rank=rank, processes=processes)
@@ -142,7 +143,8 @@ class SequenceToSequence(RowTask):
         if corpus.empty:
             yield f"{corpus.empty:,} pairs with an empty side left out"
         if corpus.too_long:
-            yield f"{corpus.too_long:,} pairs left out as too long; see --max-source, --max-target"
+            limits = "--max-source-length, --max-target-length"
+            yield f"{corpus.too_long:,} pairs left out as too long; see {limits}"
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Evaluating, and the task's own verb."""

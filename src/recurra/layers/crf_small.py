@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.layers.chain import SCALED, Scores
+from recurra.layers.crf_recursion import SCALED, Scores
 
 _Array = NDArray[np.float64]
 _LEAST = 1e-290

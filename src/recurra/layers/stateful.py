@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from recurra.cells import LSTMState, State, map_state, shape_error
 
 
-class Streaming(nn.Module):
+class Stateful(nn.Module):
     """Keeps the last state of a layer between calls, detached: neither a parameter nor in the state_dict.
 
     It moves and converts with the module, and is copied and pickled with it.
