@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,6 +100,21 @@ def test_training_ends_with_figures_and_commands_to_go_on_with(trained):
     assert "validation: " in trained.said
     assert f"report: {trained.run / 'report.html'}" in trained.said
     assert "go on with:  recurra " in trained.said
+
+
+def test_the_report_begins_with_what_was_changed_and_says_nothing_twice(trained):
+    page = (trained.run / "report.html").read_text()
+    first, rest = page.split("<details>")
+    changed, config = re.findall(r"<tr><td>(\w+)</td>", first), registry.config_of(trained.case.task)
+    assert set(changed) >= {"data"} | {
+        name for name, value in trained.case.all_options.items() if value != config.default_of(name)
+    }
+    folded = re.findall(r"<tr><td>(\w+)</td>", rest.split("<h3>")[0])
+    assert not set(changed) & set(folded)
+    assert set(changed) | set(folded) == set(RunFolder.open(trained.run).read_settings()["config"])
+    titles = re.findall(r"<(?:h1|h2|dt)>(.+?)</(?:h1|h2|dt)>", page)
+    assert len(set(titles)) == len(titles) > 3
+    assert all(title[0].isupper() for title in titles)
 
 
 def test_python_trains_to_the_same(trained, tmp_path):

@@ -228,7 +228,15 @@ def test_a_command_trains_and_says_how_to_go_on(tmp_path):
     told = say("train", "tag", "--data", path, "--test", test, "-o", run, "--epochs", 2, "--threads", 1)
     assert "test: F1" in told
     assert f"recurra predict {run} FILE" in told
-    assert "test: F1" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "<dt>Test F1</dt>" in page
+    assert (
+        "<h2>Worst mistakes in the validation data: wrong predictions of the highest probability</h2>" in page
+    )
+    (run / "report.html").unlink()
+    path.unlink()  # without its data a report is written without mistakes
+    say("report", run)
+    assert "Worst mistakes" not in (run / "report.html").read_text()
 
 
 def test_verbs_of_other_tasks_are_refused(tagger):

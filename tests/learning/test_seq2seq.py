@@ -182,10 +182,10 @@ class TestReverse:
         say("translate", folder / "run", folder / "in.txt", "--attention-pictures", folder / "maps")
         assert sorted(file.name for file in (folder / "maps").iterdir()) == ["1.png", "4.png", "5.png"]
 
-    def test_the_report_shows_answers_and_where_it_looked(self, folder):
+    def test_the_report_shows_outputs_and_attention(self, folder):
         say("report", folder / "run")
         page = (folder / "run" / "report.html").read_text()
-        assert "Where it looked" in page
+        assert "Attention: " in page
         assert "chrF" in page
 
     @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_entity_figures_are_those_of_conlleval(pairs):
     figures = EntityFigures.count(gold, guess)
     right, found, wanted, right_words = conlleval(gold, guess)
     assert figures.accuracy == right_words / sum(map(len, gold))
-    sums = (figures.overall.right, figures.overall.found, figures.overall.wanted)
+    sums = (figures.overall.correct, figures.overall.predicted, figures.overall.support)
     assert sums == (right.total(), found.total(), wanted.total())
     assert figures.by_type.keys() == (+found + +wanted).keys()
     for kind, hits in figures.by_type.items():
-        assert (hits.right, hits.found, hits.wanted) == (right[kind], found[kind], wanted[kind])
+        assert (hits.correct, hits.predicted, hits.support) == (right[kind], found[kind], wanted[kind])
         precision = right[kind] / found[kind] if found[kind] else 0.0
         recall = right[kind] / wanted[kind] if wanted[kind] else 0.0
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0

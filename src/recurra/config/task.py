@@ -67,6 +67,15 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         """The same with what depends on other options filled in."""
         return self
 
+    def chosen(self) -> list[str]:
+        """The options that are not at their defaults, without those that `resolved` filled in."""
+        found = []
+        for name, value in self.changed().items():
+            back = self.model_copy(update={name: self.default_of(name)}).resolved()
+            if getattr(back, name) != value:
+                found.append(name)
+        return found
+
     def parts(self) -> dict[str, Self]:
         """The configuration of each training that is asked for, by the name of its folder; for one alone the
         name is empty."""

@@ -94,5 +94,5 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
 def _of_cities(figures: EntityFigures) -> float:
     """F1 of both kinds of city together."""
     hits = [figures.by_type[name] for name in _CITIES]
-    found = sum(one.found + one.wanted for one in hits)
-    return 2 * sum(one.right for one in hits) / found if found else 0.0
+    found = sum(one.predicted + one.support for one in hits)
+    return 2 * sum(one.correct for one in hits) / found if found else 0.0

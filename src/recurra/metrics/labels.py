@@ -1,4 +1,4 @@
-"""Figures of labels: precision, recall and F1 of entities and of classes, and what is taken for what."""
+"""Metrics of labels: precision, recall and F1 of entities and of classes, and the confusion matrix."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,30 +10,30 @@ from recurra.text.spans import spans_of
 
 @dataclass(frozen=True)
 class Hits:
-    """How many were wanted, how many found, and how many of those were right.
+    """Counts of one label: correct predictions, all predictions, and its support (gold labels).
 
-    precision = right / found;   recall = right / wanted;   F1 = 2·right / (found + wanted)
+    precision = correct / predicted;   recall = correct / support;   F1 = 2·correct / (predicted + support)
     """
 
-    right: int
-    found: int
-    wanted: int
+    correct: int
+    predicted: int
+    support: int
 
     @property
     def precision(self) -> float:
-        """Share of the found that is right; 0 where nothing was found."""
-        return self.right / self.found if self.found else 0.0
+        """Share of the predictions that is correct; 0 where there is none."""
+        return self.correct / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of the wanted that was found; 0 where nothing was wanted."""
-        return self.right / self.wanted if self.wanted else 0.0
+        """Share of the gold labels that was predicted; 0 where there is none."""
+        return self.correct / self.support if self.support else 0.0
 
     @property
     def f1(self) -> float:
         """The harmonic mean of precision and recall."""
-        both = self.found + self.wanted
-        return 2 * self.right / both if both else 0.0
+        both = self.predicted + self.support
+        return 2 * self.correct / both if both else 0.0
 
     def to_dict(self) -> dict[str, float]:
         """As plain values, for JSON."""
@@ -41,68 +41,68 @@ class Hits:
             "precision": self.precision,
             "recall": self.recall,
             "f1": self.f1,
-            "found": self.found,
-            "wanted": self.wanted,
+            "predicted": self.predicted,
+            "support": self.support,
         }
 
 
-def _hits(right: Counter[str], found: Counter[str], wanted: Counter[str]) -> dict[str, Hits]:
-    names = sorted(found.keys() | wanted.keys())
-    return {name: Hits(right[name], found[name], wanted[name]) for name in names}
+def _hits(correct: Counter[str], predicted: Counter[str], gold: Counter[str]) -> dict[str, Hits]:
+    names = sorted(predicted.keys() | gold.keys())
+    return {name: Hits(correct[name], predicted[name], gold[name]) for name in names}
 
 
 @dataclass(frozen=True)
 class EntityFigures:
-    """Entities that were found whole, with their type, as conlleval counts them; and labels word by word."""
+    """Entities predicted with the right boundaries and type, as conlleval counts them; and word accuracy."""
 
     by_type: Mapping[str, Hits]
     words: int
-    right_words: int
+    correct_words: int
 
     @classmethod
-    def count(cls, wanted: Iterable[Sequence[str]], found: Iterable[Sequence[str]]) -> "EntityFigures":
-        """From the labels of sentences, wanted and found.
+    def count(cls, gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) -> "EntityFigures":
+        """From the gold and the predicted labels of sentences.
 
         Source: E. Tjong Kim Sang's conlleval (2000).
         """
-        right: Counter[str] = Counter()
-        in_found: Counter[str] = Counter()
-        in_wanted: Counter[str] = Counter()
-        words = right_words = 0
-        for gold, guess in zip(wanted, found, strict=True):
-            gold_spans, guess_spans = set(spans_of(gold)), set(spans_of(guess))
-            in_wanted.update(span.type for span in gold_spans)
-            in_found.update(span.type for span in guess_spans)
-            right.update(span.type for span in gold_spans & guess_spans)
-            words += len(gold)
-            right_words += sum(a == b for a, b in zip(gold, guess, strict=True))
-        return cls(_hits(right, in_found, in_wanted), words, right_words)
+        correct: Counter[str] = Counter()
+        in_predicted: Counter[str] = Counter()
+        in_gold: Counter[str] = Counter()
+        words = correct_words = 0
+        for right, guess in zip(gold, predicted, strict=True):
+            gold_spans, guess_spans = set(spans_of(right)), set(spans_of(guess))
+            in_gold.update(span.type for span in gold_spans)
+            in_predicted.update(span.type for span in guess_spans)
+            correct.update(span.type for span in gold_spans & guess_spans)
+            words += len(right)
+            correct_words += sum(a == b for a, b in zip(right, guess, strict=True))
+        return cls(_hits(correct, in_predicted, in_gold), words, correct_words)
 
     @property
     def overall(self) -> Hits:
-        """All types together (the micro mean)."""
+        """All types together (the micro average)."""
         return Hits(
-            sum(hits.right for hits in self.by_type.values()),
-            sum(hits.found for hits in self.by_type.values()),
-            sum(hits.wanted for hits in self.by_type.values()),
+            sum(hits.correct for hits in self.by_type.values()),
+            sum(hits.predicted for hits in self.by_type.values()),
+            sum(hits.support for hits in self.by_type.values()),
         )
 
     @property
     def accuracy(self) -> float:
         """Share of the words with the right label."""
-        return self.right_words / self.words if self.words else 0.0
+        return self.correct_words / self.words if self.words else 0.0
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Single labels, wanted and found: of sentences, or of words that have classes."""
+    """Gold and predicted classes: of sentences, or of words."""
 
-    confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (wanted, found)
+    confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (gold, predicted)
 
     @classmethod
-    def count(cls, wanted: Iterable[str], found: Iterable[str]) -> "ClassFigures":
-        """From labels, wanted and found."""
-        return cls(dict(Counter(zip(wanted, found, strict=True))))
+    def count(cls, gold: Iterable[str], predicted: Iterable[str]) -> "ClassFigures":
+        """From gold and predicted labels."""
+        return cls(dict(Counter(zip(gold, predicted, strict=True))))
 
     @property
     def total(self) -> int:
@@ -111,35 +111,35 @@ class ClassFigures:
 
     @property
     def labels(self) -> list[str]:
-        """All labels, wanted or found, sorted."""
+        """All labels, gold or predicted, sorted."""
         return sorted({label for pair in self.confusion for label in pair})
 
     @property
     def accuracy(self) -> float:
-        """Share of right labels."""
-        right = sum(count for (wanted, found), count in self.confusion.items() if wanted == found)
-        return right / self.total if self.total else 0.0
+        """Share of correct predictions."""
+        correct = sum(count for (gold, predicted), count in self.confusion.items() if gold == predicted)
+        return correct / self.total if self.total else 0.0
 
     @property
     def majority(self) -> float:
-        """Share of the most frequent label: the accuracy of always saying it."""
-        wanted: Counter[str] = Counter()
+        """The majority baseline: the accuracy of always predicting the most frequent label."""
+        gold: Counter[str] = Counter()
         for (label, _), count in self.confusion.items():
-            wanted[label] += count
-        return max(wanted.values()) / self.total if self.total else 0.0
+            gold[label] += count
+        return max(gold.values()) / self.total if self.total else 0.0
 
     @property
     def by_label(self) -> dict[str, Hits]:
-        """Each label's hits."""
-        right: Counter[str] = Counter()
-        in_found: Counter[str] = Counter()
-        in_wanted: Counter[str] = Counter()
-        for (wanted, found), count in self.confusion.items():
-            in_wanted[wanted] += count
-            in_found[found] += count
-            if wanted == found:
-                right[wanted] += count
-        return _hits(right, in_found, in_wanted)
+        """The counts of each label."""
+        correct: Counter[str] = Counter()
+        in_predicted: Counter[str] = Counter()
+        in_gold: Counter[str] = Counter()
+        for (gold, predicted), count in self.confusion.items():
+            in_gold[gold] += count
+            in_predicted[predicted] += count
+            if gold == predicted:
+                correct[gold] += count
+        return _hits(correct, in_predicted, in_gold)
 
     @property
     def macro_f1(self) -> float:
@@ -148,7 +148,7 @@ class ClassFigures:
         return sum(hits.f1 for hits in by_label.values()) / len(by_label) if by_label else 0.0
 
     def table(self) -> list[list[int]]:
-        """The confusion matrix: rows wanted, columns found, both in the order of `labels`."""
+        """The confusion matrix: rows gold, columns predicted, both in the order of `labels`."""
         return [[self.confusion.get((row, column), 0) for column in self.labels] for row in self.labels]
 
 

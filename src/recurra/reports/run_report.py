@@ -1,10 +1,10 @@
-"""report.html: curves, figures, samples and configuration of a run in one file without any fetches."""
+"""report.html: curves, metrics, samples and configuration of a run in one self-contained file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from recurra.errors import RunError
@@ -15,7 +15,7 @@ from recurra.runs import RunFolder
 
 @dataclass(frozen=True)
 class Sample:
-    """A piece of text that the model wrote: when, with what, and what is to be said of it."""
+    """A text that the model generated: its title, the text, a note on it."""
 
     title: str
     text: str
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page: its title, the heads of its columns, its rows."""
+    """A table of a page: its title, the names of its columns, its rows."""
 
     title: str
     columns: Sequence[str]
@@ -41,8 +41,12 @@ def write_report(
     samples: Sequence[Sample] = (),
     tables: Sequence[Table] = (),
     pictures: Mapping[str, str] | None = None,
+    changed: Sequence[str] = (),
 ) -> Path:
-    """Write the run's page; returns its path. `pictures` are SVG of ours, by their titles.
+    """Write the run's page; returns its path.
+
+    `pictures` are SVG of ours, by their titles; `changed` the names of the options that are not at their
+    defaults, which stand first.
 
     Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot be
     written.
@@ -51,10 +55,9 @@ def write_report(
     records = run.read_metrics()
     if not any(record["kind"] in ("training", "validation") for record in records):
         raise RunError(f"{run.metrics.path}: has nothing to draw yet; train the run for some more steps.")
-    # A model that was counted, not trained, has its last figures and no curve.
+    # A model of counts has its last metrics and no curve.
     counted = not any(record["kind"] == "training" and "loss" in record for record in records)
-    environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
-    page = environment.get_template("run.html").render(
+    page = _template("run.html").render(
         title=title,
         # Drawn by us from numbers alone.
         curve="" if counted else Markup(learning_curve(records, unit=unit, loss_unit=loss_unit)),
@@ -62,7 +65,8 @@ def write_report(
         samples=samples,
         tables=tables,
         pictures={title: Markup(svg) for title, svg in (pictures or {}).items()},
-        config=settings["config"],
+        changed={name: settings["config"].get(name) for name in changed},
+        others={name: value for name, value in settings["config"].items() if name not in changed},
         versions=settings.get("versions", {}),
         run=run.path.name,
     )
@@ -86,8 +90,18 @@ def write_comparison(
 
     Raises: StorageError if it cannot be written.
     """
-    environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
-    page = environment.get_template("comparison.html").render(
+    page = _template("comparison.html").render(
         title=title, subtitle=subtitle, columns=columns, rows=rows, notes=notes, curves=Markup(curves)
     )
     write_text(path, page)
+
+
+def _template(name: str) -> Template:
+    environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
+    environment.filters["sentence_case"] = _sentence_case
+    return environment.get_template(name)
+
+
+def _sentence_case(title: str) -> str:
+    """The title with a capital at its beginning."""
+    return title[:1].upper() + title[1:]

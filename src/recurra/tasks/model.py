@@ -194,7 +194,7 @@ class Model:
         """What report.html holds beside curves and configuration: the figures of the last records."""
         assert self.run is not None, "a page is of a run"
         figures = {
-            f"{PARTS[record['kind']]}: {name.replace('_', ' ')}": f"{value:,.4g}"
+            f"{PARTS[record['kind']]} {name.replace('_', ' ')}": f"{value:,.4g}"
             for record in self.run.read_metrics()
             if record["kind"] in PARTS
             for name, value in record.items()
@@ -215,7 +215,13 @@ class Model:
             page = self.page()
             page = replace(page, figures=page.figures | unmeasured)
             unit = registry.get(self.task).loss_unit
-            return write_report(self.run, title=self.config.title, loss_unit=unit, **vars(page))
+            return write_report(
+                self.run,
+                title=self.config.title,
+                loss_unit=unit,
+                changed=self.config.chosen(),
+                **vars(page),
+            )
 
     def save(self, out: str | Path) -> None:
         """Copy what is needed to load, evaluate and report the model into another folder.

@@ -68,7 +68,8 @@ class Labeller(Model):
         rows = model.rows_of(data, bad)
         said = model.predict_rows(rows)
         figures = count_figures(rows, said, self.symbols)
-        lines = [figures.sentence(), *table_lines(figures), *worst_mistakes(rows, said, mistakes)]
+        worst = [mistake.line() for mistake in worst_mistakes(rows, said, mistakes)]
+        lines = [figures.sentence(), *table_lines(figures), *worst]
         return Evaluation(figures.to_dict(), lines, bad.sentences)
 
     def page(self) -> Page:

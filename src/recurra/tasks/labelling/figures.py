@@ -13,10 +13,9 @@ from recurra.text.label_symbols import Symbols
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """Entities found whole, or labels of words that are classes; labels of rows; rows with all of it right.
+    """Metrics of entities, or of word classes; of sentence labels; and the sentence accuracy.
 
-    `reliability` tells whether the model is right as often as it says: of rows, or of words in a tagger
-    without labels of rows.
+    `reliability` is the calibration: of sentence labels, or of word labels in a tagger without them.
     """
 
     rows: int
@@ -46,15 +45,15 @@ class LabelFigures:
             parts.append(f"F1 {hits.f1:.2%} (precision {hits.precision:.2%}, recall {hits.recall:.2%})")
         elif self.tags is not None:
             parts.append(
-                f"{self.tags.accuracy:.2%} of words right (most frequent label {self.tags.majority:.2%})"
+                f"word accuracy {self.tags.accuracy:.2%} (majority baseline {self.tags.majority:.2%})"
             )
         if self.classes is not None:
             accuracy = f"accuracy {self.classes.accuracy:.2%}"
             if parts:
-                accuracy = f"labels of rows: {accuracy}"
-            parts.append(accuracy + f" (most frequent label {self.classes.majority:.2%})")
+                accuracy = f"sentence label {accuracy}"
+            parts.append(accuracy + f" (majority baseline {self.classes.majority:.2%})")
         if self.words:
-            parts.append(f"{self.exact / max(1, self.rows):.2%} of rows right throughout")
+            parts.append(f"sentence accuracy {self.exact / max(1, self.rows):.2%}")
             parts.append(f"{self.rows:,} rows, {self.words:,} words")
         else:
             parts.append(f"{self.rows:,} rows")
@@ -66,7 +65,7 @@ class LabelFigures:
         if self.entities is not None:
             found["entities"] = dict(self.entities.by_type)
         elif self.tags is not None:
-            found["labels of words"] = self.tags.by_label
+            found["word labels"] = self.tags.by_label
         if self.classes is not None:
             found["labels"] = self.classes.by_label
         return found

@@ -1,71 +1,95 @@
-"""The figures of a tagger or classifier as tables: on the page of its run, and on a terminal."""
+"""The metrics of a tagger or classifier as tables: in the report of its run, and on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from recurra.errors import ConfigError, DataError
 from recurra.reports import Table, reliability_diagram
 from recurra.tasks.labelling.figures import LabelFigures
+from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.labelling.facade import Labeller
 
+CONFUSION = "gold \\ predicted"
 _WIDEST_CONFUSION = 12  # labels: a wider table is wider than the page
+_WORST = 15  # mistakes on the page
+_ROWS = 2_000  # validation rows among which the worst mistakes are looked for
 _SHARES = {
     "f1": "F1",
-    "tag_accuracy": "words right",
+    "tag_accuracy": "word accuracy",
     "accuracy": "accuracy",
-    "exact": "rows right throughout",
+    "macro_f1": "macro F1",
+    "exact": "sentence accuracy",
+    "calibration_error": "calibration error",
 }
 
 
 def page_of(model: "Labeller") -> Page:
-    """What the run's metrics say of its end."""
+    """The metrics of the last records, each label's, the calibration, and the worst mistakes."""
     assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
     tables: list[Table] = []
     pictures: dict[str, str] = {}
+    tags = model.symbols.labels is not None
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
         if part is not None:
-            figures |= {
-                f"{part}: {name}": f"{record[key]:.2%}" for key, name in _SHARES.items() if key in record
-            }
+            shown = {key: name for key, name in _SHARES.items() if key in record and (tags or key != "exact")}
+            figures |= {f"{part} {name}": f"{record[key]:.2%}" for key, name in shown.items()}
             tables += _tables(part, record)
-            pictures[f"is it right as often as it says? {part}"] = reliability_diagram(record["bins"])
-    unit = "word" if model.symbols.labels is not None else "row"
-    return Page(unit, figures, tables=tables, pictures=pictures)
+            pictures[f"Calibration, {part} data"] = reliability_diagram(record["bins"])
+    tables += _mistakes(model)
+    return Page("word" if tags else "row", figures, tables=tables, pictures=pictures)
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
-    """What the record of a part says of each label, the confusion matrix, and of its probabilities."""
+    """What the record of a part says of each label, and the confusion matrix."""
     found = []
     for title, labels in record["by_label"].items():
         rows = [
-            [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{hits['wanted']:,}"]
+            # Runs of older versions call the support what was wanted.
+            [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{_support(hits):,}"]
             for name, hits in labels.items()
         ]
-        found.append(Table(f"{title}, {part}", ["", "precision", "recall", "F1", "support"], rows))
+        columns = ["label", "precision", "recall", "F1", "support"]
+        found.append(Table(f"{title.capitalize()}, {part} data", columns, rows))
     if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
-        found.append(
-            Table(
-                f"Confusion matrix, {part}: rows are gold labels, columns predicted ones", ["", *names], rows
-            )
-        )
-    bins = [
-        [f"{i / 10:.1f} to {(i + 1) / 10:.1f}", f"{count:,}", f"{said:.2%}", f"{right:.2%}"]
-        for i, (count, said, right) in enumerate(record["bins"])
-        if count
-    ]
-    columns = ["probability", "how many", "said on the mean", "were right"]
-    found.append(Table(f"probabilities, {part} (error {record['calibration_error']:.2%})", columns, bins))
+        found.append(Table(f"Confusion matrix, {part} data", [CONFUSION, *names], rows))
     return found
 
 
+def _support(hits: Mapping[str, Any]) -> int:
+    return int(hits["support"] if "support" in hits else hits["wanted"])
+
+
+def _mistakes(model: "Labeller") -> list[Table]:
+    """The worst mistakes among the first validation rows; none where their file is gone."""
+    try:
+        rows = model.rows_of(None)[:_ROWS]
+    except (ConfigError, DataError):
+        return []
+    found = worst_mistakes(rows, model.predict_rows(rows), _WORST)
+    columns = ["place", "gold", "predicted", "probability", "text"]
+    shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
+    return (
+        [
+            Table(
+                "Worst mistakes in the validation data: wrong predictions of the highest probability",
+                columns,
+                shown,
+            )
+        ]
+        if shown
+        else []
+    )
+
+
 def table_lines(figures: LabelFigures) -> list[str]:
-    """The hits of each label, and for a few labels the confusion matrix."""
+    """The metrics of each label, and for a few labels the confusion matrix."""
     lines = []
     for title, table in figures.tables().items():
         rows = [["precision", "recall", "F1", "support", "predicted"]]
@@ -74,8 +98,8 @@ def table_lines(figures: LabelFigures) -> list[str]:
                 f"{hits.precision:.2%}",
                 f"{hits.recall:.2%}",
                 f"{hits.f1:.2%}",
-                f"{hits.wanted:,}",
-                f"{hits.found:,}",
+                f"{hits.support:,}",
+                f"{hits.predicted:,}",
             ]
             for hits in table.values()
         ]
@@ -83,11 +107,11 @@ def table_lines(figures: LabelFigures) -> list[str]:
     of_rows = figures.classes or figures.tags
     if of_rows is not None and 1 < len(of_rows.labels) <= _WIDEST_CONFUSION:
         counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
-        lines += ["", *_aligned(["gold \\ predicted", *of_rows.labels], counts)]
+        lines += ["", *_aligned([CONFUSION, *of_rows.labels], counts)]
     error = figures.reliability.error
     lines += [
         "",
-        f"calibration error {error:.2%}: how far the probabilities are from the share that is right",
+        f"calibration error {error:.2%}: mean difference between predicted probability and accuracy",
     ]
     return lines
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from recurra.errors import RecurraError
 from recurra.metrics import perplexity_text
 from recurra.reports import Sample
-from recurra.tasks.model import Page
+from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -16,7 +16,7 @@ _LONGEST_SEARCHED = 200_000_000  # characters of a training text: about ten seco
 
 
 def page_of(model: "LanguageModel") -> Page:
-    """The figures of the validation, and texts that the model writes."""
+    """The metrics of the validation, and samples."""
     assert model.run is not None, "a page is of a run"
     unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
@@ -27,13 +27,14 @@ def page_of(model: "LanguageModel") -> Page:
             samples.append(Sample(f"temperature {temperature}, seed 1", text, _novelty(model, text)))
     figures = {}
     for record in model.run.read_metrics():
-        if record["kind"] == "final":
-            figures = {
-                f"validation, nats per {unit}": f"{record.get('loss', math.inf):.4f}",
-                f"perplexity per {unit}": perplexity_text(record.get("perplexity", math.inf)),
-                "bits per character": f"{record.get('bits_per_character', math.inf):.3f}",
-                f"{unit}s": f"{record['symbols']:,}",
-                "share of <unk>": f"{record['unknown_rate']:.2%}",
+        part = PARTS.get(record["kind"])
+        if part is not None:
+            figures |= {
+                f"{part} loss, nats per {unit}": f"{record.get('loss', math.inf):.4f}",
+                f"{part} perplexity per {unit}": perplexity_text(record.get("perplexity", math.inf)),
+                f"{part} bits per character": f"{record.get('bits_per_character', math.inf):.3f}",
+                f"{part} {unit}s": f"{record['symbols']:,}",
+                f"{part} rate of <unk>": f"{record['unknown_rate']:.2%}",
             }
     return Page(unit, figures, samples)
 

@@ -12,25 +12,25 @@ from recurra.tasks.model import PARTS, Page
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import PairModel
 
-_SHOWN = 12  # held-out pairs with what was found for them
+_SHOWN = 12  # held-out pairs with their outputs
 _MAPS = 3
 
 
 def page_of(model: "PairModel") -> Page:
-    """The figures, what is answered to some held-out sources, and where the decoder looked."""
+    """The metrics, the outputs for some held-out sources, and their attention."""
     assert model.run is not None, "a page is of a run"
     figures: dict[str, str] = {}
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
         if part is not None and "bleu" in record:
             figures |= {
-                f"{part}: BLEU": f"{record['bleu']:.2f}",
-                f"{part}: chrF": f"{record['chrf']:.2f}",
-                f"{part}: right to the letter": f"{record['exact']:.2%}",
-                f"{part}: perplexity": f"{record['perplexity']:,.3f}",
-                f"{part}: different words": f"{record['distinct_1']:.2%}",
-                f"{part}: different pairs of words": f"{record['distinct_2']:.2%}",
-                f"{part}: BLEU signature": record["bleu_signature"],
+                f"{part} BLEU": f"{record['bleu']:.2f}",
+                f"{part} chrF": f"{record['chrf']:.2f}",
+                f"{part} exact match": f"{record['exact']:.2%}",
+                f"{part} perplexity": f"{record['perplexity']:,.3f}",
+                f"{part} distinct words": f"{record['distinct_1']:.2%}",
+                f"{part} distinct word pairs": f"{record['distinct_2']:.2%}",
+                f"{part} BLEU signature": record["bleu_signature"],
             }
     pairs = _held_out(model)
     answers = [found[0].text for found in model.answers(pairs)]
@@ -38,12 +38,12 @@ def page_of(model: "PairModel") -> Page:
         [" / ".join(pair.source), answer, " / ".join(pair.targets)]
         for pair, answer in zip(pairs, answers, strict=True)
     ]
-    tables = [Table("Of the held-out pairs", ["read", "written", "right"], rows)] if rows else []
+    tables = [Table("Outputs for held-out sources", ["source", "output", "reference"], rows)] if rows else []
     pictures = {}
     if model.network.attentive is not None:
         for pair, answer in list(zip(pairs, answers, strict=True))[:_MAPS]:
             found = model.attention(replace(pair, targets=(answer,)))
-            title = f"Where it looked: {answer}"
+            title = f"Attention: {answer}"
             pictures[title] = as_svg(heat_map, found.weights, columns=found.source, rows=found.target)
     return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures)
 
