@@ -1,4 +1,4 @@
-"""Strict JSON of plain values: what every command prints and every file holds that others read."""
+"""Plain values as strict JSON, which every command prints and every file holds, and as text."""
 
 import json
 import math
@@ -8,6 +8,11 @@ from numbers import Integral, Real
 from typing import Any
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with a noun that adds an s for the plural: 1 step, 2,000 steps."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def finite(value: Any) -> Any:

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from recurra.config import TaskConfig
+from recurra.plain import counted
 from recurra.runs import RunFolder
 from recurra.training import GradientLearner, Learner, Objective, Outcome, TrainingConfig
 from recurra.training.objective import Feed
@@ -171,13 +172,13 @@ class Task(ABC):
         """How a training ended, for people."""
         early = ", stopped early" if outcome.stopped_early else ""
         return (
-            f"trained {outcome.steps:,} steps, {self.amount(outcome)} in {outcome.elapsed_s:,.0f} s{early}; "
-            f"best weights of step {outcome.best_step:,}"
+            f"trained {counted(outcome.steps, 'step')}, {self.amount(outcome)} in "
+            f"{outcome.elapsed_s:,.0f} s{early}; best weights of step {outcome.best_step:,}"
         )
 
     def amount(self, outcome: Outcome) -> str:
         """How much was trained on, beside the steps."""
-        return f"{outcome.epochs:,} epochs"
+        return counted(outcome.epochs, "epoch")
 
     def shown(self, name: str, value: float) -> str:
         """One of the figures that count, for people."""

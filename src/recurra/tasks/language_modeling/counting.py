@@ -14,6 +14,7 @@ from recurra.errors import ConfigError, RunError
 from recurra.models import NGramModel, NGramNetwork, read_arpa
 from recurra.models.ngram.counting import Contexts, GramCounter, GramCounts
 from recurra.models.ngram.smoothing import smoothed
+from recurra.plain import counted
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus, encode
 from recurra.tasks.language_modeling.evaluation import evaluate_text
@@ -76,7 +77,7 @@ class CountingLearner(NGramLearner):
     def sentences(self, steps: int) -> Iterable[str]:
         """The size of the work."""
         config = self._config
-        updates = "1 step" if steps == 1 else f"{steps:,} steps"
+        updates = counted(steps, "step")
         yield f"{config.order}-grams of {self._length:,} {config.unit}s in {updates}; Ctrl-C saves"
 
     def update(self, moment: Moment) -> Update:

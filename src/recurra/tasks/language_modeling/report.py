@@ -25,7 +25,7 @@ def page_of(model: "LanguageModel") -> Page:
         if not model.reads_backward:
             text = model.sample(length=length, temperature=temperature, seed=1)
             samples.append(Sample(f"temperature {temperature}, seed 1", text, _novelty(model, text)))
-    figures = {}
+    figures: dict[str, str] = {}
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
         if part is not None:
