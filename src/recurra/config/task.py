@@ -68,13 +68,13 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         return self
 
     def chosen(self) -> list[str]:
-        """The options that are not at their defaults, without those that `resolved` filled in."""
+        """The options that differ from their defaults, files first; not those that `resolved` filled in."""
         found = []
         for name, value in self.changed().items():
             back = self.model_copy(update={name: self.default_of(name)}).resolved()
             if getattr(back, name) != value:
                 found.append(name)
-        return found
+        return sorted(found, key=lambda name: name not in self.file_options())
 
     def parts(self) -> dict[str, Self]:
         """The configuration of each training that is asked for, by the name of its folder; for one alone the

@@ -53,8 +53,10 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
             [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{_support(hits):,}"]
             for name, hits in labels.items()
         ]
-        columns = ["label", "precision", "recall", "F1", "support"]
-        found.append(Table(f"{title.capitalize()}, {part} data", columns, rows))
+        columns = ["Label", "Precision", "Recall", "F1", "Support"]
+        of_rows = title == "labels" and len(record["by_label"]) > 1
+        name = "Sentence labels" if of_rows else title.capitalize()
+        found.append(Table(f"{name}, {part} data", columns, rows))
     if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
@@ -73,7 +75,7 @@ def _mistakes(model: "Labeller") -> list[Table]:
     except (ConfigError, DataError):
         return []
     found = worst_mistakes(rows, model.predict_rows(rows), _WORST)
-    columns = ["place", "gold", "predicted", "probability", "text"]
+    columns = ["Place", "Gold", "Predicted", "Probability", "Text"]
     shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
     return (
         [

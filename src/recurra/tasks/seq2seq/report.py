@@ -38,7 +38,7 @@ def page_of(model: "PairModel") -> Page:
         [" / ".join(pair.source), answer, " / ".join(pair.targets)]
         for pair, answer in zip(pairs, answers, strict=True)
     ]
-    tables = [Table("Outputs for held-out sources", ["source", "output", "reference"], rows)] if rows else []
+    tables = [Table("Outputs for held-out sources", ["Source", "Output", "Reference"], rows)] if rows else []
     pictures = {}
     if model.network.attentive is not None:
         for pair, answer in list(zip(pairs, answers, strict=True))[:_MAPS]:
