@@ -181,5 +181,6 @@ class PairBatchPart(Part):
         500, "Number of validation pairs to decode at each validation; 0 decodes none", ge=0
     )
     keep_best: Literal["score", "loss"] = option(
-        "score", "Criterion for the best checkpoint: score of the decoded outputs (BLEU), or loss"
+        "score",
+        "Criterion for the best checkpoint: score of the decoded outputs (BLEU plus exact match), or loss",
     )
