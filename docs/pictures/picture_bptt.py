@@ -62,6 +62,6 @@ def _step(axes: Axes, x: float, number: int) -> None:
 
 def _legend(axes: Axes) -> None:
     arrow(axes, (1.2, 0.3), (2.1, 0.3), colour=BLUE)
-    label(axes, (2.25, 0.3), "state, carried over the border", fontsize=10, align="left")
+    label(axes, (2.25, 0.3), "state, carried across the boundary", fontsize=10, align="left")
     arrow(axes, (7.75, 0.3), (6.85, 0.3), colour=RED, dashed=True)
-    label(axes, (7.9, 0.3), r"gradient $\delta_t$, cut at the border", fontsize=10, align="left")
+    label(axes, (7.9, 0.3), r"gradient $\delta_t$, cut at the boundary", fontsize=10, align="left")

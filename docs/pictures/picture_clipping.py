@@ -13,9 +13,9 @@ def draw() -> Figure:
     figure = Figure(figsize=(9.0, 3.9))
     left = figure.add_axes((0.02, 0.02, 0.47, 0.86))
     right = figure.add_axes((0.51, 0.02, 0.47, 0.86))
-    _panel(left, "by norm: the direction stays")
+    _panel(left, "by norm: the direction is kept")
     left.add_patch(Circle((0, 0), 1, facecolor="#f2f6fb", edgecolor=BLUE, linewidth=1.3))
-    _panel(right, "by value: each element is cut")
+    _panel(right, "by value: each element is clipped")
     right.add_patch(Rectangle((-1, -1), 2, 2, facecolor="#f2f6fb", edgecolor=BLUE, linewidth=1.3))
     for x, y in GRADIENTS:
         norm = (x * x + y * y) ** 0.5

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 ROWS = (
-    ("carry", (4, 8), "as if it were one text"),
-    ("cut", (4, 6), "a segment ends: the state goes\non, no gradient crosses"),
+    ("carry", (4, 8), "treated as one text"),
+    ("cut", (4, 6), "segment ends; state carried on,\nno gradient crosses"),
     ("reset", (4, 8), "state set to zero,\nno gradient crosses"),
 )
 STEPS = 10  # in segments of 4

@@ -38,7 +38,7 @@ def draw() -> Figure:
     box(axes, (13.4, middle - 0.1), (4.9, 1.75), face=PALE_AMBER, edge=AMBER)
     label(axes, (13.4, middle + 0.3), r"$r, z = \sigma(\cdot);\quad n = \tanh(\cdot)$", fontsize=13)
     label(axes, (13.4, middle - 0.45), r"$h_t = (1-z) * n + z * h_{t-1}$", fontsize=13)
-    text = "while the sums are in the nearest cache:\nthe gates of 7 rows and 16 units, complete"
+    text = "while the sums are in the first-level cache:\nall gates of 7 rows and 16 units"
     label(axes, (13.4, middle - 1.6), text, fontsize=9.5, colour=SOFT)
     return figure
 
@@ -64,7 +64,7 @@ def _left_matrix(axes: Axes) -> None:
         )
     )
     label(axes, (LEFT + 4.5 * COLUMN, TOP + 0.2), "$k$", fontsize=11, colour=GREEN)
-    text = "$h_{t-1}$ of 20 rows, where it lies:\nnumbers are read one by one and spread"
+    text = "$h_{t-1}$ of 20 rows, read in place:\neach number is broadcast to a vector"
     label(axes, (LEFT + width / 2, 0.25), text, fontsize=9.5, colour=SOFT)
 
 

@@ -15,7 +15,7 @@ def draw() -> Figure:
     """Draw the distribution itself and five changes of it, computed by recurra.decoding."""
     logits = torch.tensor([PROBABILITIES]).log()
     panels = (
-        ("as the model has it", logits),
+        ("the model's distribution", logits),
         ("temperature 0.5", temperature(0.5)(logits)),
         ("temperature 2", temperature(2.0)(logits)),
         ("top-k, k = 3", top_k(3)(logits)),

@@ -46,7 +46,7 @@ def draw() -> Figure:
     )
     label(axes, (10.2, 3.3), "direct", fontsize=10.5, colour=SOFT)
     label(axes, (11.9, 4.6), "P(the | the cat sat on)", fontsize=11, colour=INK)
-    label(axes, (11.9, 1.6), "one matrix $E$\nfor all places", fontsize=10.5, colour=SOFT)
+    label(axes, (11.9, 1.6), "one matrix $E$\nfor all positions", fontsize=10.5, colour=SOFT)
     return figure
 
 
