@@ -38,7 +38,7 @@ LAYERS: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module] | None]] = 
     "rnn": (RNN, nn.RNN),
     "gru": (GRU, nn.GRU),
     "lstm": (LSTM, nn.LSTM),
-    "lstm both ways": (partial(LSTM, bidirectional=True), partial(nn.LSTM, bidirectional=True)),
+    "lstm bidirectional": (partial(LSTM, bidirectional=True), partial(nn.LSTM, bidirectional=True)),
     "lstm 2 layers": (partial(LSTM, num_layers=2), partial(nn.LSTM, num_layers=2)),
     "lstm lengths": (LSTM, None),
     "lstm peepholes": (partial(LSTM, peepholes=True), None),

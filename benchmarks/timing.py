@@ -254,7 +254,7 @@ class Run:
             "python": platform.python_version(),
             "load_average_before": round(self._load, 2),
             "load_average_after": round(os.getloadavg()[0], 2),
-            "seconds_a_row": self.options.seconds,
+            "seconds_per_row": self.options.seconds,
             "minutes": round((time.perf_counter() - self._started) / 60, 1),
             "date": time.strftime("%Y-%m-%d"),
             **self.facts,

@@ -1,9 +1,9 @@
-"""Write the figures of benchmarks/results into the tables of a page.
+"""Write the figures from benchmarks/results into the tables of a page.
 
-    python docs/tables.py [PAGE …]          docs/benchmarks.md if none is named
+    python docs/tables.py [PAGE …]          (default: docs/benchmarks.md)
 
-What stands between a comment `<!-- table: NAME … -->` and the next `<!-- end -->` is written anew: NAME is a
-function of this file, what follows are its arguments.
+The text between a comment `<!-- table: NAME … -->` and the next `<!-- end -->` is replaced. NAME is a
+function of this file; the words after it are its arguments.
 """
 
 import json
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 def main() -> None:
-    """Bring every page that is named up to date."""
+    """Update the tables of each given page."""
     for page in map(Path, sys.argv[1:] or [HERE / "benchmarks.md"]):
         text = page.read_text(encoding="utf-8")
         page.write_text(_PLACE.sub(_written_anew, text), encoding="utf-8")
@@ -33,7 +33,7 @@ def _written_anew(match: re.Match[str]) -> str:
 
 
 def layers(threads: str, kind: str) -> str:
-    """Ratios and percents of the peak by layer and shape, of one pass ("forward" or "both")."""
+    """Ratios and percentages of the peak by layer and shape, for one pass ("forward" or "both")."""
     wanted = {"forward": "forward", "both": "forward + backward"}[kind]
     rows = [row for row in _rows("layers") if row["threads"] == int(threads) and row["pass"] == wanted]
     shapes = _unique(tuple(row["shape"]) for row in rows)
@@ -41,7 +41,7 @@ def layers(threads: str, kind: str) -> str:
     table = [[name, _peer_of(rows, name)] for name in _unique(row["layer"] for row in rows)]
     for line in table:
         line += [found.get((line[0], shape), "") for shape in shapes]
-    return _table(["layer", "beside", *(",".join(map(str, shape)) for shape in shapes)], table, text=2)
+    return _table(["layer", "peer", *(",".join(map(str, shape)) for shape in shapes)], table, text=2)
 
 
 def _layer_cell(row: Row) -> str:
@@ -60,7 +60,7 @@ def _peer_of(rows: Iterable[Row], name: str) -> str:
 
 
 def torchrecurrent() -> str:
-    """Ratios beside torchrecurrent, for the cells that it has."""
+    """Ratios to torchrecurrent, for the cells that it has."""
     rows = [row for row in _rows("layers") if "torchrecurrent" in row["peers"]]
     shapes = _unique(tuple(row["shape"]) for row in rows)
     found = {
@@ -79,7 +79,7 @@ def torchrecurrent() -> str:
 
 
 def output_layer() -> str:
-    """The fused output layer beside linear and cross_entropy."""
+    """Time and memory of the fused output layer, compared with linear and cross_entropy."""
     table = [
         [
             ",".join(map(str, row["shape"])),
@@ -99,7 +99,7 @@ def output_layer() -> str:
 
 
 def language_model() -> str:
-    """Words a second, the parts of a segment and memory."""
+    """Words per second, time per part of a segment, and memory."""
     rows = _rows("language_model")
     parts = list(rows[0]["parts_ms"]) if rows else []
     table = [
@@ -115,12 +115,12 @@ def language_model() -> str:
         ]
         for row in rows
     ]
-    columns = ["cell", "threads", "model", "words/s", "ratio", "ms a segment", *parts, "memory, MiB"]
+    columns = ["cell", "threads", "model", "words/s", "ratio", "ms per segment", *parts, "memory, MiB"]
     return _table(columns, table, text=3)
 
 
 def streaming() -> str:
-    """Microseconds a step."""
+    """Microseconds per step."""
     peers = ("torch cells", "torch layer", "ONNX Runtime")
     table = [
         [
@@ -136,7 +136,7 @@ def streaming() -> str:
 
 
 def uses() -> str:
-    """Counting, sampling and scoring, things a second."""
+    """Counting, sampling and scoring: units per second."""
     table = []
     for row in _rows("uses"):
         rates = [row["count"] / one["ms"] * 1e3 for one in (row["recurra"], row["peer_timing"])]
@@ -150,21 +150,21 @@ def uses() -> str:
                 _times(row["ratio"]),
             ]
         )
-    return _table(["use", "unit", "recurra a second", "peer", "peer a second", "ratio"], table, text=2)
+    return _table(["use", "unit", "recurra per second", "peer", "peer per second", "ratio"], table, text=2)
 
 
 def labelling() -> str:
-    """Sentences a second of a tagger in training, and how long one answer takes."""
+    """Training throughput of a tagger in sentences per second, and the time to label one sentence."""
     return _tasks("labelling", "sentences_per_s", "sentences/s")
 
 
 def translation() -> str:
-    """Symbols a second of an encoder-decoder in training, sentences a second in a beam."""
-    return _tasks("translation", "per_s", "a second")
+    """Training of an encoder-decoder in symbols per second; beam search in sentences per second."""
+    return _tasks("translation", "per_s", "per second")
 
 
 def _tasks(name: str, rate: str, column: str) -> str:
-    """Rows of tasks by model and threads, with a rate, the time of a call and the ratio to ours."""
+    """One row per task, number of threads and model: throughput, time per call, ratio to recurra's."""
     table = [
         [
             row["task"],
@@ -180,7 +180,7 @@ def _tasks(name: str, rate: str, column: str) -> str:
 
 
 def busy(name: str) -> str:
-    """Milliseconds of a training step on one and on several threads, alone and beside others."""
+    """Milliseconds per training step on one and on several threads, on an idle and on a busy machine."""
     table = []
     for row in _rows(name):
         cells = [row["layer"], ",".join(map(str, row["shape"])), row["company"]]
@@ -188,13 +188,13 @@ def busy(name: str) -> str:
             own = row.get(who, {"ms": {}, "several_to_one": None})
             cells += [", ".join(f"{ms:.2f}" for ms in own["ms"].values()), _times(own["several_to_one"])]
         table.append(cells)
-    columns = ["layer", "B,T,I,H", "company"]
+    columns = ["layer", "B,T,I,H", "machine"]
     columns += [part for who in ("recurra", "torch.nn") for part in (f"{who} ms", "several / one")]
     return _table(columns, table, text=3)
 
 
 def machine(name: str) -> str:
-    """What a benchmark ran on, in one sentence."""
+    """One sentence that describes the machine of a benchmark."""
     told = [(fact, value) for fact, value in _results(name).get("machine", {}).items() if value != {}]
     return (
         "Measured on: " + ", ".join(f"{fact.replace('_', ' ')} {_fact(value)}" for fact, value in told) + "."
@@ -227,7 +227,7 @@ def _times(ratio: float | None) -> str:
 
 
 def _table(columns: list[str], rows: list[list[str]], text: int) -> str:
-    """A table of Markdown, its first `text` columns set to the left."""
+    """A Markdown table with its first `text` columns left-aligned."""
     if not rows:
         return "Not measured yet."
     rules = ["---"] * text + ["---:"] * (len(columns) - text)

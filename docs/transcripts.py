@@ -1,12 +1,12 @@
-"""Run the commands that the pages show, and write what they print back into the pages.
+"""Run the commands in the documentation pages and write their output back into the pages.
 
     python docs/transcripts.py docs/guides/language-model.md …
 
-All `console` blocks of a page are run in order by bash, in a folder that holds only `examples`; lines that
-begin with `$ ` are commands. A comment on the line before a block changes what becomes of it:
+bash runs all `console` blocks of a page in order, in a folder that contains only `examples`. Lines that begin
+with `$ ` are commands. A comment on the line before a block changes how it is handled:
 
-    <!-- figure: NAME -->   not run: a long run, whose figures were put in by hand
-    <!-- shown -->          not run: it needs another machine, a signal, or ends what runs
+    <!-- figure: NAME -->   not run: takes long; its figures were copied by hand
+    <!-- shown -->          not run: needs another machine or a signal, or ends a running process
     <!-- tail N -->         only the last N lines of the output are kept
 """
 
@@ -23,7 +23,7 @@ _HOME = "/home/you"
 
 
 def main() -> None:
-    """Bring every page that is named up to date."""
+    """Update the command output of each given page."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     for name in sys.argv[1:]:
@@ -63,7 +63,7 @@ def _brought_up_to_date(match: re.Match[str], folder: str, environment: dict[str
 
 
 def _commands(body: str) -> list[str]:
-    """The commands of a block; one that ends in a backslash, or has a `<<E`, goes on in the next lines."""
+    """The commands of a block; one that ends in a backslash or in `<<E` continues on the next lines."""
     commands: list[str] = []
     ends_with: str | None = None
     for line in body.splitlines():

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw themselves: no script and no font is fetched."""
+"""Render formulas as MathML, which browsers display without scripts or fonts from elsewhere."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Take the place of the renderer that needs MathJax."""
+    """Replace the math renderer, which needs MathJax, with this one."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}

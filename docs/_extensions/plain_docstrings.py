@@ -1,8 +1,8 @@
-"""The package's docstrings, which are plain text, as reStructuredText.
+"""Convert the package's plain-text docstrings to reStructuredText.
 
-Paragraphs stay paragraphs with nothing special in them, `names` become code, what is indented is a formula or
-an example and keeps its lines, `- ` begins an item, and "Shapes:", "Source:", "Call:" and "Raises:" begin a
-paragraph of their own.
+Paragraphs stay paragraphs, with special characters escaped. `names` become code. Indented text is a formula
+or an example and keeps its lines. `- ` begins a list item. "Shapes:", "Source:", "Call:", "Raises:" and
+"Gate order" begin a new paragraph.
 """
 
 import re
@@ -17,7 +17,7 @@ _ITEM = re.compile(r"^[-*] ")
 
 
 def _escaped(text: str) -> str:
-    """Plain text with `code` kept as code, and no other character that means something."""
+    """Escape all markup in plain text, except `code` and *emphasis*."""
     return "".join(
         f"``{part[1:-1]}``"
         if part.startswith("`")
@@ -29,7 +29,7 @@ def _escaped(text: str) -> str:
 
 
 def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
-    """Groups of lines that belong together: plain, indented, an item, or after a marker."""
+    """Split lines into groups: a plain paragraph, an indented block, a list item, or a marked paragraph."""
     group: list[str] = []
     for line in [*lines, ""]:
         indented = line.startswith("    ")
@@ -67,6 +67,6 @@ def _process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Turn every docstring as autodoc reads it."""
+    """Convert every docstring when autodoc reads it."""
     app.connect("autodoc-process-docstring", _process)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
