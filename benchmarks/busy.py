@@ -1,16 +1,16 @@
-"""Speed of recurrent layers on a machine that others use too: one thread and several, alone and in company.
+"""Speed of recurrent layers on one and on several threads, on an idle and on a busy machine.
 
     python benchmarks/busy.py [--layers lstm gru …] [--recurra-first] [--json FILE]
 
-Each row is a training step of one layer, forward + backward, on each number of threads; "busy" is beside one
-process a core that does nothing but compute. "Several / one" says how many times longer several threads take
-than one: at most 1.5 is wanted of recurra, however busy the machine. Means, not medians: a call either meets
-the others' slices of time or does not, and the mean is what a training waits for. recurra and torch.nn take
-turns of part of a second, not calls: torch's threads spin for milliseconds after a call, and that would count
-against whoever comes next.
+Each row is a training step of one layer, forward + backward, on each number of threads. In the "busy" rows,
+one process per core computes all the time. "Several / one" is the time on several threads divided by the time
+on one; the target for recurra is at most 1.5 under any load. The times are means, not medians: a call either
+loses time slices to the other processes or does not, and training time depends on the mean. recurra and
+torch.nn alternate after a part of a second, not after each call: torch's threads spin for milliseconds after
+a call, which would slow down the next one.
 
-torch is loaded before recurra, as in a program that was there first, unless --recurra-first is given: then
-`import recurra` has told torch's threads to sleep where they wait.
+torch is imported before recurra, unless --recurra-first is given. With it, `import recurra` makes torch's
+threads sleep during long waits.
 """
 
 import subprocess
@@ -45,12 +45,12 @@ LAYERS: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module] | None]] = 
     "lstm layer_norm": (partial(LSTM, layer_norm=True), None),
     "jordan": (lambda inputs, units: JordanRNN(inputs, units, units), None),
 }
-SETTLE = 0.5  # seconds until the others run, or have gone
+SETTLE = 0.5  # seconds for the other processes to start or end
 
 
 @contextmanager
 def company(busy: bool) -> Iterator[None]:
-    """Let one process a core compute meanwhile."""
+    """Run one computing process per core if `busy`."""
     count = (os.cpu_count() or 1) if busy else 0
     others = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
     try:
@@ -63,7 +63,7 @@ def company(busy: bool) -> Iterator[None]:
 
 
 def training_steps(name: str, shape: tuple[int, ...]) -> dict[str, Callable[[], tuple[Tensor, ...]]]:
-    """Recurra's training step and torch.nn's with the same weights, where it has the layer."""
+    """Training steps of recurra and, if it has the layer, of torch.nn with the same weights."""
     B, T, *sizes = shape
     make, theirs = LAYERS[name]
     layers = {"recurra": make(*sizes)}
@@ -81,7 +81,7 @@ def training_steps(name: str, shape: tuple[int, ...]) -> dict[str, Callable[[], 
 
 
 def measure(run: Run, name: str, shape: tuple[int, ...], busy: bool) -> dict[int, dict[str, Timing]]:
-    """Time both on each number of threads, by turns."""
+    """Time both on each number of threads, alternating."""
     calls = training_steps(name, shape)
     torch.set_num_threads(1)
     for who, call in calls.items():
@@ -125,7 +125,9 @@ def row_of(name: str, shape: tuple[int, ...], busy: bool, timings: dict[int, dic
 def main() -> None:
     arguments = parser(__doc__, seconds=3.0)
     arguments.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS), metavar="NAME")
-    arguments.add_argument("--shapes", nargs="+", metavar="B,T,I,H", help="(default: those of the table)")
+    arguments.add_argument(
+        "--shapes", nargs="+", metavar="B,T,I,H", help="(default: those in the documentation)"
+    )
     arguments.add_argument("--recurra-first", action="store_true", help="import recurra before torch")
     arguments.set_defaults(fewest=2)
     options = arguments.parse_args()
@@ -149,11 +151,11 @@ def main() -> None:
         return line
 
     threads = ", ".join(map(str, options.threads))
-    columns = ["layer|", "B,T,I,H|", "company|"]
+    columns = ["layer|", "B,T,I,H|", "machine|"]
     columns += [
         f"{who} {part}" for who in ("recurra", "torch.nn") for part in (f"ms on {threads}", "several / one")
     ]
-    run.finish("training steps beside others, means", columns, cells)
+    run.finish("training steps on an idle and a busy machine, means", columns, cells)
 
 
 if __name__ == "__main__":

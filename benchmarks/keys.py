@@ -1,4 +1,4 @@
-"""How long `complete` takes for a key, on one core: the text typed letter by letter.
+"""Time of `complete` per typed character, on one core.
 
 python benchmarks/keys.py RUN [--text FILE] [--keys 300]
 """
@@ -14,14 +14,16 @@ import recurra
 
 
 def main() -> None:
-    """Type the first letters of a text, and print what the keys took."""
+    """Call `complete` after each character of a text, and print the times."""
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("run", type=Path)
-    arguments.add_argument("--text", type=Path, help="(default: what the run held out)")
-    arguments.add_argument("--keys", type=int, default=300)
-    arguments.add_argument("-k", type=int, default=5, help="endings asked for (default: %(default)s)")
+    arguments.add_argument("--text", type=Path, help="text to type (default: the run's validation set)")
+    arguments.add_argument(
+        "--keys", type=int, default=300, help="number of characters to type (default: %(default)s)"
+    )
+    arguments.add_argument("-k", type=int, default=5, help="endings per call (default: %(default)s)")
     options = arguments.parse_args()
     torch.set_num_threads(1)
     model = recurra.LanguageModel.load(options.run)
@@ -39,7 +41,7 @@ def main() -> None:
         f"{len(times)} keys, {options.k} endings each, one core: median {median(times):.2f} ms, "
         f"95 % below {slow:.2f} ms, longest {max(times):.2f} ms"
     )
-    print(f"after {saved / len(times):.0%} of the keys the right ending is among the {options.k}")
+    print(f"after {saved / len(times):.0%} of the keys, one of the {options.k} endings is correct")
 
 
 if __name__ == "__main__":

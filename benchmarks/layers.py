@@ -1,13 +1,13 @@
-"""Speed of recurra's recurrent layers, beside torch.nn's, torchrecurrent's and loops in Python.
+"""Speed of recurra's recurrent layers, compared with torch.nn, torchrecurrent and Python loops.
 
     python benchmarks/layers.py [--layers gru lstm …] [--shapes 32,64,256,256 …] [--json FILE]
 
-Forward runs without gradients; forward + backward asks for those of the input and of all weights. All share
-the same weights, and each peer is held against recurra's results before it is timed. Only the products'
-operations are counted: 2 T B for each number of the weight matrices, backward as twice forward. The peak is
-that of multiply-adds from registers on as many cores, the largest seen in the run. "At best" is the share of
-it in the fastest tenth of the calls: what others who use the machine at the same time leave of it varies. The
-numbers of threads take turns, so that they compare with each other as the peers do.
+"Forward" runs without gradients; "forward + backward" computes those of the input and of all weights. All
+have the same weights, and the results of each peer are compared with recurra's before it is timed. Only the
+operations of the matrix products are counted: 2 T B per entry of the weight matrices, and twice that for
+backward. The peak is the largest rate of multiply-adds from registers, on as many cores, seen in the run. "At
+best" is the percentage of it in the fastest tenth of the calls; on a shared machine it differs from that of
+the median. The numbers of threads alternate, so that they can be compared as the peers can.
 """
 
 import warnings
@@ -39,13 +39,13 @@ Forward = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer to measure: how it is made, and who else has it. A projection has H/2 numbers."""
+    """A layer to measure: how to build it, and its peers. A projection has size H/2."""
 
     make: Callable[[int, int], RecurrentLayer]
     torch_nn: Callable[[int, int], nn.Module] | None = None
     torchrecurrent: str | None = None
     loop: loops.Loop | None = None
-    kinked: bool = False  # a sum that rounds to the other side of a kink changes gradients far back
+    kinked: bool = False  # rounding across a kink of the activation changes gradients at earlier steps
 
 
 def _rnn(nonlinearity: str) -> Layer:
@@ -88,7 +88,7 @@ LAYERS: dict[str, Layer] = {
 
 
 def peers_of(name: str, layer: RecurrentLayer, wanted: list[str]) -> dict[str, Forward]:
-    """What else computes the same with the same weights."""
+    """The peers that compute the same function, with the same weights."""
     kind, sizes = LAYERS[name], (layer.input_size, layer.hidden_size)
     found: dict[str, Forward] = {}
     if "torch.nn" in wanted and kind.torch_nn is not None:
@@ -121,7 +121,7 @@ def peers_of(name: str, layer: RecurrentLayer, wanted: list[str]) -> dict[str, F
 def calls_of(
     forwards: dict[str, Forward], x: Tensor, weights: list[Tensor], backward: bool
 ) -> dict[str, Call]:
-    """A call without arguments for each, which returns the output, or all gradients."""
+    """One function without arguments per peer, which returns the output or all gradients."""
     if not backward:
         return {name: torch.no_grad()(lambda run=run: [run(x)]) for name, run in forwards.items()}
     x = x.clone().requires_grad_()
@@ -135,7 +135,7 @@ def calls_of(
 
 
 def operations(layer: RecurrentLayer, T: int, B: int) -> float:
-    """Of the products of one forward pass: every number of a matrix meets every row of every step."""
+    """Floating-point operations of the products in one forward pass: 2 T B per matrix entry."""
     return 2.0 * T * B * sum(weight.numel() for weight in layer.parameters() if weight.dim() == 2)
 
 
@@ -189,7 +189,9 @@ def row_of(
 def main() -> None:
     arguments = parser(__doc__, seconds=1.0)
     arguments.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS), metavar="NAME")
-    arguments.add_argument("--shapes", nargs="+", metavar="B,T,I,H", help="(default: those of the table)")
+    arguments.add_argument(
+        "--shapes", nargs="+", metavar="B,T,I,H", help="(default: those in the documentation)"
+    )
     arguments.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS[:-1]), metavar="NAME")
     options = arguments.parse_args()
     shapes = [tuple(map(int, shape.split(","))) for shape in options.shapes or []] or SHAPES

@@ -1,11 +1,10 @@
-"""The cells that torch.nn has not, as a user of torch writes them: a loop over time in Python.
+"""Cells that torch.nn does not have, written as a Python loop over time, as a user of torch would.
 
-Each is written to be fast, not as the cell's equation stands: the input product of all steps is one call
-ahead of the loop, biases are joined where the equation allows, and a step is one product with what follows
-element by element. All start from zeros.
+Each is written for speed: one call computes the input products of all steps before the loop, biases are added
+up where the equation allows it, and a step is one product followed by element-wise operations. The initial
+state is zero.
 
-Shapes: x (T, B, I); the weights those of recurra's layer, which they share; result (T, B, H), or (T, B, P)
-with a projection.
+Shapes: x (T, B, I); weights shared with recurra's layer; result (T, B, H), or (T, B, P) with a projection.
 """
 
 from collections.abc import Callable
@@ -56,7 +55,7 @@ def jordan(x: Tensor, weights: JordanWeights) -> Tensor:
 
 
 def gru_before(x: Tensor, weights: GRUWeights) -> Tensor:
-    """The reset gate ahead of the product: n = tanh(W_n x + U_n (r*h) + b_n)."""
+    """Reset gate applied before the product: n = tanh(W_n x + U_n (r*h) + b_n)."""
     H = weights.weight_hh.shape[1]
     sums = F.linear(x, weights.weight_ih, weights.bias_ih + weights.bias_hh)
     of_gates, of_candidate = sums.split([2 * H, H], dim=-1)
@@ -85,7 +84,7 @@ def gru_none(x: Tensor, weights: GRUWeights) -> Tensor:
 
 
 def lstm(peepholes: bool | str = False, coupled_gates: bool = False, output_activation: str = "tanh") -> Loop:
-    """c' = f*c + i*g; h' = o*tanh(c'), with one of the three options at a time."""
+    """c' = f*c + i*g; h' = o*tanh(c'), with at most one of the three options."""
 
     def run(x: Tensor, weights: LSTMWeights) -> Tensor:
         H = weights.weight_hh.shape[1]
@@ -117,7 +116,7 @@ def lstm(peepholes: bool | str = False, coupled_gates: bool = False, output_acti
 
 
 def lstm_relevance(x: Tensor, weights: LSTMWeights) -> Tensor:
-    """A gate r on the state inside the candidate: g = W_g x + U_g (r*h) + b_g."""
+    """Relevance gate r on the hidden state inside the candidate: g = tanh(W_g x + U_g (r*h) + b_g)."""
     H = weights.weight_hh.shape[1]
     sums = F.linear(x, weights.weight_ih, weights.bias_ih + weights.bias_hh)
     i_f, g, o_r = sums.split([2 * H, H, 2 * H], dim=-1)

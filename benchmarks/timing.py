@@ -1,4 +1,4 @@
-"""What all benchmarks share: medians of interleaved calls, facts about the machine, a table, a JSON file."""
+"""Shared code of the benchmarks: medians of interleaved calls, facts about the machine, tables, JSON."""
 
 import argparse
 import json
@@ -23,13 +23,13 @@ Row = dict[str, Any]
 
 FEWEST_CALLS = 5
 BUSY = 0.5  # load average
-MOST_TIME_OF_A_PEER = 3  # times what the first of them has taken
-TURNS = 4  # of each number of threads
+MOST_TIME_OF_A_PEER = 3  # relative to the time of the first call
+TURNS = 4  # for each number of threads
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one call took."""
+    """Statistics of the time of one call."""
 
     median_ms: float
     percentile_10_ms: float
@@ -38,7 +38,7 @@ class Timing:
     mean_ms: float
 
     def as_json(self, per: int = 1) -> dict[str, float]:
-        """The figures for one of `per` equal things that a call does."""
+        """The figures per unit of work, where a call does `per` equal units."""
         return {
             "ms": _rounded(self.median_ms / per),
             "p10_ms": _rounded(self.percentile_10_ms / per),
@@ -48,10 +48,10 @@ class Timing:
 
 
 class Interleaved:
-    """Call one after the other, again and again, so that whatever else the machine does falls on all of them.
+    """Time several functions in turn, in rounds, so that other load on the machine affects all alike.
 
-    The first is called in every round. A slow peer sits out while it has had three times the time of the
-    first; each is called `fewest` times at least.
+    The first function runs in every round. A slow peer is skipped while its total time exceeds three times
+    that of the first, but each function is called at least `fewest` times.
     """
 
     def __init__(self, calls: Mapping[str, Call], fewest: int = FEWEST_CALLS) -> None:
@@ -61,9 +61,9 @@ class Interleaved:
         self._first = next(iter(calls))
 
     def go_on(self, seconds: float, last: bool = True) -> None:
-        """Go on for so long; in the last turn until each was called often enough.
+        """Continue for `seconds`; in the last turn, until each function has been called often enough.
 
-        The first call of each does not count.
+        The first call of each function is a warm-up and is not counted.
         """
         if not any(self._times.values()):
             for call in self._calls.values():
@@ -84,7 +84,7 @@ class Interleaved:
         return enough and self._spent[name] > MOST_TIME_OF_A_PEER * self._spent[self._first]
 
     def timings(self) -> dict[str, Timing]:
-        """What was found."""
+        """The statistics by name."""
         return {
             name: Timing(median(own), *_percentiles(own), len(own), fmean(own))
             for name, own in self._times.items()
@@ -92,22 +92,22 @@ class Interleaved:
 
 
 def interleaved(calls: Mapping[str, Call], seconds: float, fewest: int = FEWEST_CALLS) -> dict[str, Timing]:
-    """Time calls in one turn."""
+    """Time the functions in a single turn."""
     turn = Interleaved(calls, fewest)
     turn.go_on(seconds)
     return turn.timings()
 
 
 class Peak:
-    """The fastest multiply-adds that the cores in use have shown in this run, by number of threads."""
+    """The highest rate of multiply-adds measured on the cores in use in this run, by number of threads."""
 
     def __init__(self) -> None:
         self.flops: dict[int, float] = {}
 
     def measure(self, threads: int, seconds: float = 0.04) -> None:
-        """Let so many threads multiply and add from registers at once; keep the sum if it is the largest.
+        """Run multiply-adds from registers on all threads at once; keep the total rate if it is the largest.
 
-        Of several short measurements the outer ones do not count: there a thread may have been alone.
+        The first and the last of the short measurements are dropped: a thread may have run alone then.
         """
         if not native.available():
             return
@@ -126,7 +126,7 @@ class Peak:
         self.flops[threads] = max(self.flops.get(threads, 0.0), sum(rates))
 
     def percent(self, flops: float, ms: float, threads: int) -> float | None:
-        """So many operations in so many milliseconds, as a part of the peak."""
+        """The rate of `flops` operations in `ms` milliseconds, as a percentage of the peak."""
         if threads not in self.flops:
             return None
         return round(100 * flops / (ms * 1e-3) / self.flops[threads], 1)
@@ -139,7 +139,7 @@ class Peak:
 def agree(
     name: str, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor], allowed: float = 1e-4
 ) -> None:
-    """Raise a ValueError unless a peer computes the same: |a - b| <= allowed · |b| for each tensor."""
+    """Raise a ValueError unless a peer's results match: |a - b| <= allowed · |b| for each tensor."""
     for number, (a, b) in enumerate(zip(got, wanted, strict=True)):
         error = (a - b).norm() / b.norm().clamp_min(1e-12)
         if a.shape != b.shape or not error <= allowed:
@@ -147,12 +147,12 @@ def agree(
 
 
 def parser(doc: str | None, seconds: float, threads: Sequence[int] = (1, 2)) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes."""
+    """A parser with the options that every benchmark has."""
     arguments = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     arguments.add_argument(
-        "--seconds", type=float, default=seconds, help="time for each row (default: %(default)s)"
+        "--seconds", type=float, default=seconds, help="time per row (default: %(default)s)"
     )
     if len(threads) > 1:
         shown = " ".join(map(str, threads))
@@ -164,14 +164,14 @@ def parser(doc: str | None, seconds: float, threads: Sequence[int] = (1, 2)) -> 
         type=int,
         default=FEWEST_CALLS,
         metavar="N",
-        help="calls of each, however long they take (default: %(default)s)",
+        help="minimum number of calls per function (default: %(default)s)",
     )
-    arguments.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    arguments.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     return arguments
 
 
 class Run:
-    """One run of a benchmark: the machine before and after it, its rows, its table and its file."""
+    """One run of a benchmark: its rows, table and file, and the load of the machine before and after."""
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.name, self.options = name, options
@@ -184,11 +184,11 @@ class Run:
         torch.manual_seed(0)
 
     def interleaved(self, calls: Mapping[str, Call], part: float = 1.0) -> dict[str, Timing]:
-        """Time calls for a row's seconds, or that part of them."""
+        """Time the functions for the seconds of a row, or for a part of them."""
         return interleaved(calls, self.options.seconds * part, self.options.fewest)
 
     def by_threads(self, calls: Mapping[str, Call]) -> dict[int, dict[str, Timing]]:
-        """Time calls for a row's seconds with each number of threads, by turns, so that they compare."""
+        """Time the functions with each number of threads, alternating between these numbers."""
         found = {threads: Interleaved(calls, self.options.fewest) for threads in self.options.threads}
         for turn in range(TURNS):
             for threads, own in found.items():
@@ -198,7 +198,7 @@ class Run:
         return {threads: own.timings() for threads, own in found.items()}
 
     def add_percents(self) -> None:
-        """Add to each row, and to each of its peers, what it reached; for rows that have `gflop`."""
+        """Add the percentages of the peak to each row and its peers; the rows need `gflop`."""
         for row in self.rows:
             ms, threads, flops = row["recurra"]["ms"], row["threads"], row["gflop"] * 1e9
             row["gflops"] = round(row["gflop"] / ms * 1e3, 1)
@@ -208,16 +208,16 @@ class Run:
                 peer["percent_of_peak"] = self.peak.percent(flops, peer["ms"], threads)
 
     def status(self, text: str) -> None:
-        """Say on a terminal what is measured now."""
+        """On a terminal, print what is being measured."""
         if self._console.is_terminal:
             self._console.print(text, style="dim", end="\r", overflow="crop")
 
     def finish(
         self, title: str, columns: Sequence[str], cells: Callable[[dict[str, Any]], list[str]]
     ) -> None:
-        """Print all rows as one table, then the machine; write the JSON file that was asked for.
+        """Print all rows as one table, then the machine; write the JSON file if requested.
 
-        A column whose name ends in `|` is text, the others are figures.
+        Columns with names that end in `|` are text; the others are figures.
         """
         table = Table(title=title)
         for column in columns:
@@ -233,18 +233,16 @@ class Run:
         console.print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items()))
         if self._load > BUSY:
             console.print(
-                f"The machine was busy before the run began: load average {self._load:.2f}. Figures of"
+                f"The machine was busy before the run began: load average {self._load:.2f}. Figures for"
             )
-            console.print(
-                "several threads do not hold then; a thread that waits for another waits for all of them."
-            )
+            console.print("several threads are then unreliable, because threads wait for each other.")
         if self.options.json:
             self.options.json.parent.mkdir(parents=True, exist_ok=True)
             found = {"benchmark": self.name, "machine": machine, "rows": self.rows}
             self.options.json.write_text(_text_of(found), encoding="utf-8")
 
     def machine(self) -> dict[str, Any]:
-        """What the figures were measured on, and in what company."""
+        """The machine that the figures were measured on, and its load."""
         return {
             "processor": processor(),
             "cores": os.cpu_count(),
@@ -262,14 +260,14 @@ class Run:
 
 
 def memory_mib(highest: bool = False) -> float:
-    """What this process holds in memory, or the most that it has held; only where there is /proc."""
+    """The resident memory of this process in MiB, or its highest value so far; needs /proc."""
     field = "VmHWM:" if highest else "VmRSS:"
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def processor() -> str:
-    """The processor's name."""
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -279,18 +277,18 @@ def processor() -> str:
 
 
 def _percentiles(times: list[float]) -> tuple[float, float]:
-    """The 10th and the 95th."""
+    """The 10th and the 95th percentile."""
     parts = quantiles(times, n=20, method="inclusive") if len(times) > 1 else times
     return parts[min(1, len(parts) - 1)], parts[-1]
 
 
 def _rounded(value: float) -> float:
-    """Four significant digits."""
+    """Round to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def _text_of(found: dict[str, Any]) -> str:
-    """JSON with one row a line, so that two runs can be compared by eye and by diff."""
+    """JSON with one row per line, so that two runs can be compared with diff."""
     head = {name: value for name, value in found.items() if name != "rows"}
     rows = ",\n".join(f"    {json.dumps(row)}" for row in found["rows"])
     return json.dumps(head, indent=2)[:-2] + f',\n  "rows": [\n{rows}\n  ]\n}}\n'
