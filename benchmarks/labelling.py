@@ -1,12 +1,11 @@
-"""A tagger in training and at work: recurra's beside the same one written plainly on torch.nn, in one run.
+"""Training and inference speed of a tagger: recurra compared with the same model in plain torch.nn.
 
     python benchmarks/labelling.py [--threads 1 2] [--json FILE]
 
-Words of 100 numbers, a bidirectional LSTM of 100 units a direction, with softmax and with a CRF over 20
-labels, 32 sentences of 5 to 40 words a batch, Adam. The plain one packs sequences and runs its CRF as a
-loop of logsumexp over (batch, labels, labels). Both start from equal weights; their losses are compared
-before they are timed.
-Then the answer to one sentence of 12 words, from text to labels.
+Embeddings of size 100, a bidirectional LSTM with 100 units per direction, softmax or a CRF over 20 labels,
+batches of 32 sentences of 5 to 40 words, Adam. The plain model packs sequences and computes its CRF as a loop
+of logsumexp over (batch, labels, labels). Both start from equal weights; their losses are compared before
+they are timed. Then the time to label one sentence of 12 words, from text to labels, is measured.
 """
 
 import argparse
@@ -40,7 +39,7 @@ OPTIONS = {
 
 
 class PlainTagger(nn.Module):
-    """The same on torch.nn."""
+    """The same model in torch.nn."""
 
     def __init__(self, crf: bool) -> None:
         super().__init__()
@@ -78,7 +77,7 @@ class PlainTagger(nn.Module):
 
 
 class Training:
-    """A model on its way: each call is one batch."""
+    """A model in training: each call trains on one batch."""
 
     def __init__(self, network: Any, batches: list[Any]) -> None:
         self.network, self.batches, self.at = network, batches, 0
@@ -98,7 +97,7 @@ class Training:
 
 
 def make_batches(count: int) -> tuple[list[SequenceBatch], list[tuple[Tensor, Tensor, Tensor]]]:
-    """The same batches for either model."""
+    """The same batches in the form of each model."""
     ours, plain = [], []
     for _ in range(count):
         lengths = torch.randint(SHORTEST, LONGEST + 1, (BATCH,))
@@ -114,7 +113,7 @@ def make_batches(count: int) -> tuple[list[SequenceBatch], list[tuple[Tensor, Te
 
 
 def build(crf: bool) -> tuple[TaggerNetwork, PlainTagger]:
-    """Both models with equal weights."""
+    """Both models, with equal weights."""
     torch.manual_seed(0)
     config = build_config(EncoderConfig, overrides=OPTIONS)
     sizes = InputSizes(VOCABULARY, 1, 1)
@@ -127,7 +126,7 @@ def build(crf: bool) -> tuple[TaggerNetwork, PlainTagger]:
 
 
 def measure_training(run: Run, decoder: str, threads: int) -> None:
-    """Add the rows of one decoder."""
+    """Add the training rows of one decoder."""
     torch.set_num_threads(threads)
     ours, plain = build(decoder == "crf")
     batches = make_batches(20)
@@ -147,7 +146,7 @@ def measure_training(run: Run, decoder: str, threads: int) -> None:
 
 
 def measure_answers(run: Run, decoder: str) -> None:
-    """Add the rows of one sentence from text to labels, on one thread."""
+    """Add the rows for one sentence, from text to labels, on one thread."""
     torch.set_num_threads(1)
     words = [f"word{i}" for i in range(VOCABULARY - 1)]
     encoder = WordEncoder.count([words])
@@ -164,7 +163,7 @@ def measure_answers(run: Run, decoder: str) -> None:
 
     plain.eval()
     calls: dict[str, Call] = {"recurra": lambda: tagger.predict(text)}
-    if decoder == "softmax":  # the plain one has no Viterbi
+    if decoder == "softmax":  # the plain model has no Viterbi decoder
         calls["torch.nn"] = answer_plainly
     whole = run.interleaved(calls)
     for model, timing in whole.items():
@@ -188,7 +187,7 @@ def main() -> None:
         head = [row["task"], str(row["threads"]), row["model"], f"{row['sentences_per_s']:,}"]
         return [*head, f"{row['ratio']:.2f}", f"{row['ms']:.2f}"]
 
-    columns = ["task|", "threads", "model|", "sentences/s", "time, recurra 1", "ms"]
+    columns = ["task|", "threads", "model|", "sentences/s", "ratio", "ms"]
     return run.finish("bidirectional LSTM tagger, medians", columns, cells)
 
 

@@ -1,12 +1,12 @@
-"""A word language model in training: recurra's network beside an equal one of torch.nn, in one process.
+"""Training speed of a word language model: recurra's network compared with the same model in torch.nn.
 
     python benchmarks/language_model.py [--cells lstm gru] [--threads 1 2] [--json FILE]
 
-Two layers of 200 units, 20 streams, segments of 35 words, a vocabulary of 10,000, no dropout: the words of
-the Penn Treebank in $RECURRA_DATA/ptb where it is to be had, else random ones. Both models start from equal
-weights and are trained by the same loop, one segment each in turn: forward, mean loss, backward, clipping by
-norm, SGD. Then the parts of a segment are timed one by one, forward and backward. Memory is what 10 segments
-take beyond the model as built, gradients included, each model in a process of its own.
+Two layers of 200 units, 20 streams, segments of 35 words, a vocabulary of 10,000, no dropout. The data is the
+Penn Treebank in $RECURRA_DATA/ptb if it exists, else random words. Both models start from equal weights and
+are trained by the same loop, alternating after each segment: forward, mean loss, backward, clipping by norm,
+SGD. Then the parts of a segment are timed separately, forward and backward. Memory is what 10 segments need
+in addition to the model itself, gradients included; each model runs in a separate process.
 """
 
 import argparse
@@ -35,7 +35,7 @@ MODELS = ("recurra", "torch.nn")
 
 
 class TorchNetwork(nn.Module):
-    """The same model on torch.nn, its parameters under the same names."""
+    """The same model in torch.nn, with the same parameter names."""
 
     def __init__(self, cell: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class TorchNetwork(nn.Module):
 
 
 class RecurraNetwork(LanguageModelNetwork):
-    """recurra's own; the loss is the sum over the segment's words divided by their number, as it trains."""
+    """recurra's network; the loss is the sum over the segment, divided by its length, as in training."""
 
     def __init__(self, cell: str) -> None:
         super().__init__(V, RecurrentNetworkConfig(cell=cell, hidden_size=H, num_layers=LAYERS, dropout=0.0))
@@ -66,7 +66,7 @@ def build(model: str, cell: str) -> Any:
 
 
 def corpus() -> tuple[Tensor, str]:
-    """Ids of words, and where they are from."""
+    """Word ids and the name of their source."""
     root = Path(os.environ.get("RECURRA_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     try:
         text = (root / "ptb" / "ptb.train.txt").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def corpus() -> tuple[Tensor, str]:
 
 
 def segments(ids: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets, (STREAMS, STEPS) each, again and again."""
+    """Inputs and targets, (STREAMS, STEPS) each, repeated endlessly."""
     length = (len(ids) - 1) // STREAMS
     inputs = ids[: length * STREAMS].view(STREAMS, length)
     targets = ids[1 : length * STREAMS + 1].view(STREAMS, length)
@@ -89,7 +89,7 @@ def segments(ids: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 class Training:
-    """A model on its way: each call is one segment."""
+    """A model in training: each call trains on one segment."""
 
     def __init__(self, network: Any, ids: Tensor) -> None:
         self.network, self.segments, self.state = network, segments(ids), None
@@ -111,7 +111,7 @@ class Training:
 
 
 def parts_of(training: Training) -> dict[str, Call]:
-    """The parts of a segment, forward and backward, each from tensors that are there."""
+    """The parts of a segment, forward and backward; their input tensors are created beforehand."""
     network = training.network
     inputs, targets = next(training.segments)
     embedded, hidden = (torch.randn(STREAMS, STEPS, H, requires_grad=True) for _ in range(2))
@@ -136,7 +136,7 @@ def parts_of(training: Training) -> dict[str, Call]:
 
 
 def measure(run: Run, cell: str, threads: int, ids: Tensor) -> None:
-    """Add one row."""
+    """Add the rows of one cell and number of threads."""
     torch.set_num_threads(threads)
     trainings = {model: Training(build(model, cell), ids) for model in MODELS}
     ours, theirs = trainings["recurra"].network, trainings["torch.nn"].network
@@ -163,13 +163,13 @@ def measure(run: Run, cell: str, threads: int, ids: Tensor) -> None:
 
 
 def memory_of(model: str, cell: str, threads: int) -> float:
-    """Ask a process of its own."""
+    """Measure memory in a separate process, in MiB."""
     command = [sys.executable, __file__, "--memory", model, "--cells", cell, "--threads", str(threads)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def print_memory(model: str, cell: str, threads: int) -> None:
-    """Print the most memory that some segments take beyond the model as built, in MiB."""
+    """Print the peak memory of some segments in addition to that of the model, in MiB."""
     torch.set_num_threads(threads)
     training = Training(build(model, cell), torch.randint(V, (STREAMS * STEPS * 4 + 1,)))
     before = memory_mib()
@@ -197,7 +197,7 @@ def main() -> None:
         head = [row["cell"], str(row["threads"]), row["model"], f"{row['tokens_per_s']:,}"]
         return [*head, f"{row['ratio']:.2f}", f"{row['ms']:.1f}", *parts, f"{row['memory_mib']:.0f}"]
 
-    columns = ["cell|", "threads", "model|", "words/s", "time, recurra 1", "ms a segment"]
+    columns = ["cell|", "threads", "model|", "words/s", "ratio", "ms per segment"]
     columns += [f"{part} ms" for part in run.rows[0]["parts_ms"]]
     return run.finish("word language model, 2 x 200, medians", [*columns, "memory MiB"], cells)
 

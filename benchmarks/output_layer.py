@@ -1,11 +1,11 @@
-"""Speed and memory of the output layer beside torch's F.linear and F.cross_entropy, forward and backward.
+"""Speed and memory of the output layer, compared with F.linear and F.cross_entropy, forward and backward.
 
     python benchmarks/output_layer.py [--seconds 3.0] [--threads 1 2] [--json FILE]
 
-Beside the medians and their ratio (above 1: recurra is faster) stands what recurra reaches of the processor's
-multiply-adds, three matrix products counted. "sum" makes gradients along with the loss; "none" weighs tokens
-one by one and computes the logits again. Temporaries are a process's peak less what it held with all inputs
-and gradients made.
+The columns are medians, their ratio (above 1: recurra is faster) and the percentage of the processor's peak
+that recurra reaches, counting three matrix products. With "sum", gradients are computed together with the
+loss; with "none", each token's loss has its own weight, and the logits are computed again. MiB is the peak
+memory of a process minus its memory with all inputs and gradients allocated.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def problem(N: int, H: int, V: int) -> tuple[list[Tensor], Tensor]:
 def training_step(
     name: str, inputs: list[Tensor], targets: Tensor, reduction: str, weights: Tensor | None
 ) -> Callable[[], None]:
-    """A call that makes all gradients and drops them; with "none" the tokens' losses have weights."""
+    """A function that computes and discards all gradients; with "none", each token's loss has a weight."""
     weights = weights if reduction == "none" else None
 
     def call() -> None:
@@ -61,12 +61,12 @@ def gradients(
 
 
 def print_temporaries(name: str, reduction: str, N: int, H: int, V: int) -> None:
-    """What one call holds beyond inputs, the loss and gradients, in MiB; in a process of its own."""
+    """Print the memory of one call beyond inputs, loss and gradients, in MiB; needs a separate process."""
     inputs, targets = problem(N, H, V)
     weights = torch.rand(N)
     training_step(name, *problem(9, 8, 40), reduction, torch.rand(9))()
     for each in inputs:
-        each.grad = torch.zeros_like(each)  # as pages that are there already
+        each.grad = torch.zeros_like(each)  # allocates the pages
         each.grad.fill_(1.0)
     held = memory_mib()
     for each in inputs:
@@ -83,7 +83,7 @@ def temporaries_mib(name: str, reduction: str, shape: tuple[int, int, int], thre
 
 
 def measure(run: Run, threads: int) -> None:
-    """Add the rows of one number of threads."""
+    """Add the rows for one number of threads."""
     torch.set_num_threads(threads)
     for shape in SHAPES:
         inputs, targets = problem(*shape)

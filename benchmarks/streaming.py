@@ -1,11 +1,11 @@
-"""Time of one step of a stream: recurra.StreamingStep beside torch's cells and layers, and ONNX Runtime.
+"""Time per streaming step: StreamingStep compared with torch's cells and layers, and ONNX Runtime.
 
     python benchmarks/streaming.py [--layers gru lstm rnn] [--hidden-sizes 64 128 256 512] [--json FILE]
 
-One row, one step a call, on one thread; the state goes on from step to step, and inputs are as wide as the
-state. torch runs in inference mode: its cells one above the other, and its layer with one step in time. ONNX
-Runtime runs one graph with a node a layer, in one thread, its inputs and outputs bound once. recurra and
-ONNX Runtime take and give numpy arrays, torch takes and gives tensors.
+One row, one step per call, on one thread. The state is carried from step to step, and the input size equals
+the hidden size. torch runs in inference mode, with stacked cells and with its layer called on sequences of
+length 1. ONNX Runtime runs one graph with one node per layer, with inputs and outputs bound once. recurra and
+ONNX Runtime take and return numpy arrays; torch takes and returns tensors.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from recurra.layers import GRU, LSTM, RNN, RecurrentLayer, StreamingStep
 
 HIDDEN_SIZES = (64, 128, 256, 512)
 NUM_LAYERS = (1, 2)
-STEPS = 32  # of one timed call
+STEPS = 32  # per timed call
 OPSET = 14
 
 KINDS: dict[str, tuple[type[RecurrentLayer], type[nn.RNNBase], type[nn.RNNCellBase]]] = {
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[type[RecurrentLayer], type[nn.RNNBase], type[nn.RNNCellBa
     "rnn": (RNN, nn.RNN, nn.RNNCell),
 }
 
-Stream = Callable[[], Tensor]  # takes all steps of the input; returns the last output
+Stream = Callable[[], Tensor]  # runs all steps of the input and returns the last output
 
 
 def ours(layer: RecurrentLayer, xs: Tensor) -> Stream:
@@ -49,7 +49,7 @@ def ours(layer: RecurrentLayer, xs: Tensor) -> Stream:
 
 
 def torch_cells(layer: RecurrentLayer, xs: Tensor, kind: type[nn.RNNCellBase]) -> Stream:
-    """Cells one above the other, (1, I) at a time."""
+    """Stacked torch cells, called on (1, I)."""
     cells = []
     for number in range(layer.num_layers):
         cell = kind(layer.input_size if number == 0 else layer.hidden_size, layer.hidden_size)
@@ -72,7 +72,7 @@ def torch_cells(layer: RecurrentLayer, xs: Tensor, kind: type[nn.RNNCellBase]) -
 
 
 def torch_layer(layer: RecurrentLayer, xs: Tensor, kind: type[nn.RNNBase]) -> Stream:
-    """torch's layer, (1, 1, I) at a time."""
+    """torch's layer, called on (1, 1, I)."""
     theirs = kind(layer.input_size, layer.hidden_size, layer.num_layers).eval()
     theirs.load_state_dict(layer.state_dict())
     inputs = list(xs.view(len(xs), 1, 1, -1))
@@ -88,7 +88,7 @@ def torch_layer(layer: RecurrentLayer, xs: Tensor, kind: type[nn.RNNBase]) -> St
 
 
 def onnx_graph(layer: RecurrentLayer) -> bytes:
-    """One step as an ONNX model: x and the states in, y and the states out, (1, 1, H) each."""
+    """An ONNX model of one step: maps x and the states to y and the new states, (1, 1, H) each."""
     operator = type(layer).__name__
     parts = ("h", "c") if operator == "LSTM" else ("h",)
     attributes: dict[str, Any] = onnx_attributes(layer.equation) | {"hidden_size": layer.hidden_size}
@@ -126,7 +126,7 @@ def onnx_graph(layer: RecurrentLayer) -> bytes:
 
 
 def onnx_runtime(layer: RecurrentLayer, xs: Tensor) -> Stream:
-    """Two bindings take turns, so that what one writes is what the other reads."""
+    """ONNX Runtime with two alternating bindings: each reads the states that the other one wrote."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(onnx_graph(layer), options, providers=["CPUExecutionProvider"])
@@ -208,7 +208,7 @@ def main() -> None:
         return head + [f"{row[peer]['us']:.1f}  {row[peer]['ratio']:5.2f}x" for peer in peers]
 
     columns = ["layer|", "hidden size", "layers", "recurra µs", *(f"{peer} µs, ratio" for peer in peers)]
-    run.finish("one step of a stream, medians", columns, cells)
+    run.finish("one streaming step, medians", columns, cells)
 
 
 if __name__ == "__main__":

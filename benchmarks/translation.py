@@ -1,15 +1,17 @@
-"""An encoder-decoder in training and at work: recurra's beside the same one written plainly on torch.nn.
+"""Training and beam search of an encoder-decoder: recurra compared with the same model in plain torch.nn.
 
     python benchmarks/translation.py [--threads 1 2] [--run RUN] [--json FILE]
 
-Sources and targets of 8 to 24 symbols, 6,000 of them, vectors of 256, a bidirectional GRU of 256 units a
-direction, a GRU with attention (general) and input feeding, 64 pairs a batch, Adam. The plain one packs its
-sources and steps through its targets with torch.nn.GRUCell; its beam, of width 5, is batched over 32
-sentences, or takes one after the other, with the stopping rule of ours, and finds the same (checked). Both
-start from equal weights; their losses are compared before they are timed. Without --run, what is decoded has
-20 symbols, as weights that were not trained never end; with it, a run's held-out sources are translated, too
-(a GRU, one layer): 32 of middling length at once, and 256 of all lengths as a file, sorted by length on both
-sides, ours in the batches that `recurra translate` makes, the plain one's in batches of 16, 32 and 64.
+Sources and targets of 8 to 24 symbols, a vocabulary of 6,000, embeddings of size 256, a bidirectional GRU
+encoder with 256 units per direction, a GRU decoder with general attention and input feeding, batches of 64
+pairs, Adam. The plain model packs its sources and runs torch.nn.GRUCell over its targets. Its beam of width 5
+searches 32 sentences at once or one at a time, with the same stopping rule, and is checked to find the same
+results. Both models start from equal weights; their losses are compared before they are timed.
+
+With untrained weights, which never predict the end, outputs have 20 symbols. With --run (a GRU, one layer),
+the held-out sources of the run are also translated: 32 of medium length at once, and 256 of all lengths as a
+file, sorted by length on both sides, in the batches of `recurra translate` and for the plain model in batches
+of 16, 32 and 64.
 """
 
 from functools import partial
@@ -35,7 +37,7 @@ SHORTEST, LONGEST, WIDTH, AT_ONCE, WRITTEN, IN_FILE = 8, 24, 5, 32, 20, 256
 
 
 class PlainState(NamedTuple):
-    """What the plain decoder knows; everything has a row for each hypothesis."""
+    """State of the plain decoder, with one row per hypothesis."""
 
     values: Tensor
     keys: Tensor
@@ -45,7 +47,7 @@ class PlainState(NamedTuple):
 
 
 class PlainNetwork(nn.Module):
-    """The same on torch.nn."""
+    """The same model in torch.nn."""
 
     def __init__(self, symbols: int, size: int, hidden: int) -> None:
         super().__init__()
@@ -88,7 +90,7 @@ class PlainNetwork(nn.Module):
     def search(
         self, source: Tensor, lengths: Tensor, longest: list[int], alpha: float, end: int
     ) -> list[list[int]]:
-        """The best hypothesis of each source: a beam whose rows all go on until all sources are done."""
+        """The best hypothesis per source; all rows of the beam continue until all sources are finished."""
         B, width = len(source), WIDTH
         state = PlainState(*(part.repeat_interleave(width, 0) for part in self.read(source, lengths)))
         scores = torch.full((B, width), -torch.inf)
@@ -124,7 +126,7 @@ class PlainNetwork(nn.Module):
 
 
 class Training:
-    """A model on its way: each call is one batch."""
+    """A model in training: each call trains on one batch."""
 
     def __init__(self, network: Any, batches: list[Any]) -> None:
         self.network, self.batches, self.at = network, batches, 0
@@ -142,7 +144,7 @@ class Training:
 
 
 def make_batches(count: int) -> tuple[list[PairBatch], list[tuple[Tensor, ...]], float]:
-    """The same batches for either model, and how many symbols they are to write a batch."""
+    """The same batches in the form of each model, and the mean number of target symbols per batch."""
     ours, plain = [], []
     for _ in range(count):
         sides = []
@@ -159,9 +161,9 @@ def make_batches(count: int) -> tuple[list[PairBatch], list[tuple[Tensor, ...]],
 
 
 def plain_twin(ours: Seq2SeqNetwork) -> PlainNetwork:
-    """The plain network with the weights of ours."""
+    """A plain network with the weights of recurra's network."""
     attentive = ours.attentive
-    assert attentive is not None, "the benchmark is of attention"
+    assert attentive is not None, "the benchmark needs a model with attention"
     hidden, size = attentive.recurrent.hidden_size, ours.embedding.embedding_dim
     plain = PlainNetwork(ours.embedding.num_embeddings, size, hidden)
     pairs = [
@@ -181,7 +183,7 @@ def plain_twin(ours: Seq2SeqNetwork) -> PlainNetwork:
 
 
 def untrained() -> Seq2SeqNetwork:
-    """Our network, as training begins."""
+    """recurra's network before training."""
     torch.manual_seed(0)
     config = EncoderDecoderConfig(
         cell="gru", hidden_size=SIZE, embedding_size=SIZE, num_layers=1, dropout=0.0, input_dropout=0.0
@@ -190,7 +192,7 @@ def untrained() -> Seq2SeqNetwork:
 
 
 def add_rows(run: Run, task: str, threads: int, calls: dict[str, Call], count: float) -> None:
-    """Time the calls, each of which does `count` things."""
+    """Time the calls and add their rows; `count` is the number of units per call."""
     run.status(f"{task}  threads {threads}          ")
     whole = run.interleaved(calls)
     for model, timing in whole.items():
@@ -201,7 +203,7 @@ def add_rows(run: Run, task: str, threads: int, calls: dict[str, Call], count: f
 
 
 def measure_training(run: Run, threads: int) -> None:
-    """Symbols of targets a second."""
+    """Add the rows for training, in target symbols per second."""
     torch.set_num_threads(threads)
     ours = untrained()
     plain = plain_twin(ours)
@@ -213,7 +215,7 @@ def measure_training(run: Run, threads: int) -> None:
 
 
 def measure_search(run: Run, threads: int, folder: Path | None) -> None:
-    """Sentences a second with a beam of width 5."""
+    """Add the rows for a beam of width 5, in sentences per second."""
     torch.set_num_threads(threads)
     if folder is None:
         ours = untrained().eval()
@@ -228,7 +230,7 @@ def measure_search(run: Run, threads: int, folder: Path | None) -> None:
         order = sorted(range(len(encoded.pairs)), key=lambda i: len(encoded.sources[i]))
         middle = len(order) // 2
         batch = encoded.sources_of(order[middle : middle + AT_ONCE])
-        assert batch.source is not None, "a translator reads text"
+        assert batch.source is not None, "a translator needs text as source"
         source, length = batch.source, batch.source_lengths
         longest = [3 * int(each) // 2 + 10 for each in length]
     end = END if batch is None else batch.end
@@ -253,14 +255,14 @@ def measure_search(run: Run, threads: int, folder: Path | None) -> None:
     }
     for peer in list(calls)[1:]:
         same = sum(a == b for a, b in zip(ours_at_once(), calls[peer](), strict=True))
-        # In single precision two may be alike.
-        assert same >= len(source) - 1, f"{peer}: {same} of {len(source)} sentences alike"
+        # Rounding in single precision may change the order of two nearly equal hypotheses.
+        assert same >= len(source) - 1, f"{peer}: {same} of {len(source)} sentences are the same"
     task = "beam of 5, sentences" + ("" if folder is None else ", trained")
     add_rows(run, task, threads, calls, len(source))
 
 
 def measure_file(run: Run, threads: int, folder: Path) -> None:
-    """Sentences a second of a file, with a beam of width 5."""
+    """Add the rows for a file with a beam of width 5, in sentences per second."""
     torch.set_num_threads(threads)
     model = Translator.load(folder)
     pairs = model.pairs_of()
@@ -277,14 +279,14 @@ def measure_file(run: Run, threads: int, folder: Path) -> None:
         for at in range(0, len(order), at_once):
             chosen = order[at : at + at_once]
             batch = encoded.sources_of(chosen)
-            assert batch.source is not None, "a translator reads text"
+            assert batch.source is not None, "a translator needs text as source"
             longest = [3 * int(each) // 2 + 10 for each in batch.source_lengths]
             texts = plain.search(batch.source, batch.source_lengths, longest, alpha, batch.end)
             found.update(zip(chosen, texts, strict=True))
         return [found[i] for i in range(len(order))]
 
     same = sum(a == b for a, b in zip(ours(), theirs(AT_ONCE), strict=True))
-    assert same >= 0.98 * len(order), f"{same} of {len(order)} sentences alike"
+    assert same >= 0.98 * len(order), f"{same} of {len(order)} sentences are the same"
     calls: dict[str, Call] = {"recurra": ours}
     for size in (AT_ONCE // 2, AT_ONCE, 2 * AT_ONCE):
         calls[f"torch.nn, {size} at once"] = partial(theirs, size)
@@ -294,7 +296,7 @@ def measure_file(run: Run, threads: int, folder: Path) -> None:
 def main() -> None:
     """Measure and print the table."""
     arguments = parser(__doc__, seconds=5.0)
-    arguments.add_argument("--run", type=Path, help="a translator's run to decode with")
+    arguments.add_argument("--run", type=Path, help="run folder of a trained translator")
     options = arguments.parse_args()
     run = Run("translation", options)
     for threads in options.threads:
@@ -308,7 +310,7 @@ def main() -> None:
         head = [row["task"], str(row["threads"]), row["model"], f"{row['per_s']:,}"]
         return [*head, f"{row['ratio']:.2f}", f"{row['ms']:.1f}"]
 
-    columns = ["task|", "threads", "model|", "a second", "time, recurra 1", "ms"]
+    columns = ["task|", "threads", "model|", "per second", "ratio", "ms"]
     return run.finish("GRU encoder-decoder with attention, medians", columns, cells)
 
 

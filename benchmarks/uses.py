@@ -1,11 +1,12 @@
-"""What language models are used for, beside others: counting, sampling, scoring.
+"""Speed of language models in use, compared with other libraries: counting, sampling, scoring.
 
     python benchmarks/uses.py [--words 100000] [--json FILE]
 
-Counting: interpolated Kneser-Ney of three words on the first words of Penn Treebank, beside nltk's (which has
-one discount; ours estimates three a length). Sampling and scoring: a 2 x 256 LSTM of characters with random
-weights, beside a loop over torch.nn.LSTM with the same ones, one row and one step at a time; scoring reads
-200 lines of 60 characters, torch's one after the other.
+Counting: an interpolated Kneser-Ney trigram model of the first words of the Penn Treebank, compared with
+nltk's (which has one discount; recurra estimates three per n-gram length). Sampling and scoring: a 2 x 256
+character LSTM with random weights, compared with a loop over torch.nn.LSTM with the same weights. Sampling
+runs one row and one step at a time; scoring reads 200 lines of 60 characters, which torch reads one after the
+other.
 """
 
 import random
@@ -30,7 +31,7 @@ LINES, LENGTH = 200, 60
 
 
 class TorchModel(nn.Module):
-    """The same network of torch.nn's parts."""
+    """The same network in torch.nn."""
 
     def __init__(self, network: LanguageModelNetwork) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class TorchModel(nn.Module):
 
 
 def counting(run: Run) -> None:
-    """Rows of counting."""
+    """Add the row for counting."""
     ids, _ = corpus()
     words = ids[: run.options.words].numpy()
     texts = [str(word) for word in words]
@@ -67,7 +68,7 @@ def counting(run: Run) -> None:
 
 
 def sampling_and_scoring(run: Run) -> None:
-    """Rows of sampling and scoring."""
+    """Add the rows for sampling and scoring."""
     tokenizer = CharTokenizer.count([LETTERS])
     config = LanguageModelConfig(hidden_size=256, num_layers=2, embedding_size=64, dropout=0.0)
     network = LanguageModelNetwork(
@@ -98,13 +99,13 @@ def sampling_and_scoring(run: Run) -> None:
 
     own = [one.log_prob for one in model.score(lines)]
     if not np.allclose(own, scores(), rtol=1e-4):
-        raise ValueError("scores differ from those of torch.nn")
+        raise ValueError("scores: recurra's differ from torch.nn's.")
     timings = run.interleaved({"recurra": lambda: model.score(lines), "torch.nn": scores})
     add(run, f"score {LINES} lines", "characters", LINES * (LENGTH + 1), timings)
 
 
 def add(run: Run, name: str, unit: str, count: int, timings: Any) -> None:
-    """One row: how many of its things a second."""
+    """Add one row; `count` is the number of units per call."""
     ours = timings["recurra"]
     ((peer, other),) = ((name, timing) for name, timing in timings.items() if name != "recurra")
     run.rows.append(
@@ -121,9 +122,11 @@ def add(run: Run, name: str, unit: str, count: int, timings: Any) -> None:
 
 
 def main() -> None:
-    """Measure all three."""
+    """Measure counting, sampling and scoring."""
     arguments = parser(__doc__, seconds=5.0, threads=(1,))
-    arguments.add_argument("--words", type=int, default=100_000, help="to count (default: %(default)s)")
+    arguments.add_argument(
+        "--words", type=int, default=100_000, help="number of words to count (default: %(default)s)"
+    )
     options = arguments.parse_args()
     torch.set_num_threads(1)
     run = Run("uses", options)
@@ -142,8 +145,8 @@ def main() -> None:
         ]
 
     run.finish(
-        "uses of language models, one core",
-        ["use|", "unit|", "recurra a second", "peer|", "a second", "ratio"],
+        "language models in use, one core",
+        ["use|", "unit|", "recurra per second", "peer|", "peer per second", "ratio"],
         cells,
     )
 
