@@ -1,4 +1,4 @@
-# Every target makes .venv itself where it is absent or older than what it is built from.
+# Every target creates .venv if it is missing or older than the files that it is built from.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,16 +15,16 @@ export RECURRA_REQUIRE_NATIVE ?= 1
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo         train a recurrent network on kinematics problems and watch it learn to write"
-	@echo "make test         the tests"
-	@echo "make check        ruff, mypy and the tests"
-	@echo "make check-native the kernels against a reference under sanitizers, then random cases for FUZZ_S seconds"
-	@echo "make check-slow   the long checks: hundreds of kills, training to published figures"
-	@echo "make bench        speed, beside the peers; about 30 minutes, on a machine that does nothing else"
-	@echo "make docs         the documentation, into docs/_build/html"
+	@echo "make demo         train a network on kinematics problems and show its samples during training"
+	@echo "make test         run the tests"
+	@echo "make check        run ruff, mypy and the tests"
+	@echo "make check-native test the kernels against a reference under sanitizers, then on random cases for FUZZ_S seconds"
+	@echo "make check-slow   run the long tests: hundreds of kills, training to published figures"
+	@echo "make bench        measure the speed against other libraries; about 30 minutes, on an otherwise idle machine"
+	@echo "make docs         build the documentation in docs/_build/html"
 
-# The package is built with the tools of .venv, so that a second build starts from the first; what it depends on comes
-# after it, in a call of its own, where pip builds what is to be had only as source in isolation.
+# The package is built with the tools in .venv, so that builds are incremental. Its dependencies are installed
+# afterwards, in a separate call, so that pip builds those that exist only as source in isolation.
 $(STAMP): pyproject.toml constraints.txt Makefile $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core nanobind cmake ninja
@@ -45,7 +45,7 @@ lint: $(STAMP)
 
 check: lint test
 
-# g++ or clang++ with their sanitizers; the same program each time, native/tests/main.cpp tells how to run it by hand.
+# g++ or clang++ with their sanitizers. native/tests/main.cpp describes how to run the program by hand.
 check-native: $(STAMP)
 	for sanitizer in address,undefined thread; do \
 		build=$(NATIVE_BUILD)/$$sanitizer; \
@@ -70,7 +70,7 @@ bench: $(STAMP)
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/pictures/draw.py benchmarks
 
-# Every page anew (-E): some are made from the code, and their warnings show only when they are made.
+# -E rebuilds every page: some are generated from the code, and their warnings appear only when they are built.
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
