@@ -1,4 +1,4 @@
-"""What every test finds: data sets where they are, a cache of its own, one thread."""
+"""Shared test setup: data sets, a separate cache, one thread."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import torch
 
 from recurra.kernels import native
 
-# Tests run side by side: more threads each would only fight.
+# Tests run in parallel, so several threads per test would compete for the cores.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -22,19 +22,19 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _same_numbers():
-    """Every test draws the same numbers in each run: a rare draw is ill-conditioned beyond any tolerance."""
+    """Fix the random seed of every test: a rare draw can be ill-conditioned beyond any tolerance."""
     torch.manual_seed(0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests of the native kernels skip where there are none."""
+    """Skip tests of the native kernels if they are not installed."""
     if item.get_closest_marker("needs_native") and not native.available():
         pytest.skip(f"no native kernels: {native.unavailable()}")
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of public data sets; tests that need it skip where it is absent."""
+    """The folder of public data sets; tests that need it are skipped if it is missing."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("RECURRA_DATA", beside))
     if not folder.is_dir():
@@ -50,14 +50,14 @@ PLAY = (
 
 @pytest.fixture
 def play(tmp_path) -> Path:
-    """A small text file: 3,600 characters of a play, documents apart by blank lines."""
+    """A small text file: 3,600 characters of a play, with documents separated by blank lines."""
     path = tmp_path / "play.txt"
     path.write_text(PLAY * 20)
     return path
 
 
 def run_recurra(*arguments: object, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess:
-    """The command line in a process of its own."""
+    """Run the command line in a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "recurra", *map(str, arguments)],
         capture_output=True,
@@ -71,5 +71,5 @@ def run_recurra(*arguments: object, timeout: float = 300, **environment: str) ->
 
 @pytest.fixture
 def recurra():
-    """`recurra("train", "lm", …)`: the command line in a process of its own."""
+    """`recurra("train", "lm", …)`: run the command line in a separate process."""
     return run_recurra

@@ -1,4 +1,4 @@
-"""Every fault of a person's is one clear sentence, exit code 2, no traceback, nothing half-written."""
+"""Every user error gives one clear sentence, exit code 2, no traceback and no half-written file."""
 
 import errno
 import gzip
@@ -21,7 +21,7 @@ SMALL = ["--hidden-size", 8, "--batch-size", 4, "--segment-length", 10, "--epoch
 
 
 def refused(*arguments: object) -> str:
-    """Run a command in this process; the one sentence with which it was refused."""
+    """Run a command in this process and return the sentence of its refusal."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
     if isinstance(result.exception, RecurraError):
         assert result.exception.exit_code == 2
@@ -159,7 +159,7 @@ def test_a_model_larger_than_memory_says_what_to_lower(tmp_path, play):
 
 
 def test_a_full_disk_while_saving(tmp_path, play):
-    """The file-size limit of a process stands in for a full disk: both fail in the middle of a write."""
+    """A process limit on file size simulates a full disk: both fail in the middle of a write."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
@@ -312,7 +312,7 @@ def test_a_model_that_finds_the_held_out_text_impossible_has_a_report(words, uni
     result = CliRunner().invoke(app, list(map(str, command)))
     assert result.exit_code == 0, result.exception
     assert "inf" in (tmp_path / "run" / "report.html").read_text()
-    # Where the model has never been, no symbol is possible: the sample ends.
+    # After an unseen context no symbol has a probability above 0: the sample ends.
     assert rc.LanguageModel.load(tmp_path / "run").sample("log cat" if unit == "word" else "zq", seed=1)
 
 

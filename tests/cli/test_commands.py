@@ -1,4 +1,4 @@
-"""The commands as a person types them."""
+"""The commands, called as on the command line."""
 
 import json
 import re
@@ -108,7 +108,7 @@ def test_a_finished_run_is_only_evaluated_again(run):
 
 @pytest.mark.parametrize("task", registry.names())
 def test_help_shows_what_matters_and_cuts_nothing(task):
-    """On two screens of 80 columns; --help-all shows each option that can have a use."""
+    """Fits on two screens of 80 columns; --help-all lists every option that can apply."""
     config, told = registry.config_of(task), say("train", task, "--help")
     lines = told.splitlines()
     assert len(lines) <= (56 if config.main_options else 200)
@@ -132,7 +132,9 @@ LONG_HELP = {"predict": 46, "translate": 56, "caption": 57, "beam-errors": 51}
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_command_is_small_and_plain(verb):
-    """One sentence on what it does, which stands in `recurra --help` too; 80 columns, one screen or two."""
+    """One sentence that describes the command, also shown in `recurra --help`; 80 columns, one or two
+    screens.
+    """
     told = say(verb, "--help")
     lines = told.splitlines()
     assert len(lines) <= LONG_HELP.get(verb, 38)

@@ -1,4 +1,4 @@
-"""What `recurra doctor` says of an installation, and of what it lacks."""
+"""The output of `recurra doctor` for complete and incomplete installations."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def say(*arguments: str) -> str:
 
 
 def with_programs(folder, monkeypatch, **programs: str) -> None:
-    """A PATH with these programs alone, each a shell script."""
+    """A PATH that contains only these programs, each a shell script."""
     for name, script in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
@@ -33,7 +33,7 @@ def with_programs(folder, monkeypatch, **programs: str) -> None:
 def test_it_tells_of_the_installation():
     facts = json.loads(say("--json"))
     assert facts["recurra"] == rc.__version__
-    assert facts["threads"].startswith("1 (")  # the tests' own number
+    assert facts["threads"].startswith("1 (")  # set by conftest.py
     assert f"{os.cpu_count()} cores" in facts["processors"]
     assert facts["native kernels"].startswith("available") == native.available()
     lines = say().splitlines()

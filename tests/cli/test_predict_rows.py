@@ -1,4 +1,4 @@
-"""`predict` and `evaluate` on files of rows: tables, arrays, clips, and files read otherwise."""
+"""`predict` and `evaluate` on files of rows: tables, arrays, clips, and other formats."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def refusal(*arguments: object, typed: str | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A classifier of reviews in a table with columns of its own names, and one of clips."""
+    """A classifier of reviews in a table with custom column names, and a classifier of clips."""
     folder = tmp_path_factory.mktemp("rows")
     rows = [
         f'{i},"{text.replace(chr(34), chr(34) * 2)}",{label}\n' for i, (text, label) in enumerate(REVIEWS)
@@ -89,7 +89,7 @@ def test_text_of_any_other_name_is_lines(folder, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("so fine\n\nhow dull\n")
     told = say("predict", folder / "texts", lines)
-    assert (len(told), told[1]) == (3, "")  # nothing is said of nothing
+    assert (len(told), told[1]) == (3, "")  # an empty line gets an empty prediction
     empty = json.loads(say("predict", folder / "texts", lines, "--json")[1])
     assert empty == {"text": "", "label": None, "probabilities": {}}
     assert "lines.txt:2: is a blank line" in refusal(

@@ -1,4 +1,4 @@
-"""Every recurrent layer there is, by name, for the contracts that all of them keep."""
+"""Every recurrent layer by name, for the contracts that all layers must satisfy."""
 
 import torch
 
@@ -20,7 +20,7 @@ SHAPES = {
 }
 
 
-# Equations that torch has not.
+# Equations that torch does not have.
 VARIANTS = {
     "rnn_norm": (RNN, {"layer_norm": True}),
     "gru_before": (GRU, {"reset": "before"}),
@@ -34,7 +34,7 @@ VARIANTS = {
     "jordan": (JordanRNN, {"output_size": 4}),
     "jordan_softmax": (JordanRNN, {"output_size": 4, "output_activation": "softmax", "batch_first": True}),
 }
-# What a stack can do around a cell. Layers that draw masks are in evaluation here.
+# Options of a stack around its cells. Layers that draw masks are in evaluation mode.
 DEEP = {"num_layers": 2, "bidirectional": True}
 STACKS = {
     "residual": (GRU, {"num_layers": 3, "skip": "residual"}, ["torch", "reference"]),
@@ -115,11 +115,11 @@ def parts_of(state):
 
 
 def in_order(layer, x):
-    """Of (T, B, ...) what the layer takes, and of its output (T, B, ...)."""
+    """Convert (T, B, ...) to the axis order of the layer, or its output to (T, B, ...)."""
     return x.transpose(0, 1) if layer.batch_first else x
 
 
 def run(layer, x, state=None, lengths=None):
-    """The layer over x (T, B, I): its output (T, B, D*H) and final state."""
+    """Run the layer on x (T, B, I): its output (T, B, D*H) and final state."""
     output, final = layer(in_order(layer, x), state, lengths)
     return in_order(layer, output), final

@@ -1,4 +1,4 @@
-"""Every task on small files of its own: what `test_every_task.py` trains, asks, moves and breaks."""
+"""Every task with small data files, for `test_every_task.py`."""
 
 import json
 from collections.abc import Callable
@@ -18,8 +18,10 @@ SMALL = {"hidden_size": 8, "epochs": 2, "batch_size": 8, "threads": 1, "device":
 
 @dataclass(frozen=True)
 class Case:
-    """One task: `write(folder, n)` writes files of n rows and returns the options that name them; `ask` are
-    lines that are predicted, or a file that `write` wrote; `other` are options that a second training has."""
+    """One task. `write(folder, n)` writes files of n rows and returns the options that name them; `ask` is
+    input for `predict`, as lines or as a file that `write` wrote; `other` are the options of a second
+    training.
+    """
 
     task: str
     facade: Any
@@ -29,7 +31,7 @@ class Case:
     other: dict[str, Any] = field(default_factory=lambda: {"hidden_size": 6})
     beside: str | None = None  # the option of `evaluate` that names a second file
     has_seeds: bool = True
-    empty: str = "\n"  # a line that says nothing
+    empty: str = "\n"  # a line without content
 
     @property
     def all_options(self) -> dict[str, Any]:

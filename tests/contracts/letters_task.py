@@ -1,4 +1,4 @@
-"""A small task of somebody else's: the number of letters `a` in a line, from rows `line TAB number`."""
+"""A small third-party task: count the letters `a` in a line, from rows `line TAB number`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +45,7 @@ class Batch:
     weight: float = 1.0
 
     def to(self, device):
-        return replace(self, ids=self.ids.to(device), targets=self.targets.to(device))  # lengths stay
+        return replace(self, ids=self.ids.to(device), targets=self.targets.to(device))  # not lengths
 
 
 class Rows:

@@ -1,4 +1,4 @@
-"""The files and functions that CONTRIBUTING.md names are there."""
+"""The files and functions that CONTRIBUTING.md names exist."""
 
 import ast
 import re
@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILE = r"`((?:[\w.]+/)*[\w.]+\.(?:py|cpp|h|toml|md|txt))`"
 NAMED = [(path, name) for path, name in re.findall(FILE + r"(?:,\s+`([A-Za-z_][\w.]*)`)?", TEXT)]
-# A task's files, in whichever folder it has.
+# The files of a task, in any task's folder.
 OF_ANY_TASK = {"config.py", "task.py", "facade.py", "report.html", "run.toml"}
 
 
 @cache
 def names_in(path: Path) -> set[str]:
-    """Everything that a file defines: functions, classes, `Class.method`, what it assigns and imports."""
+    """All names that a file defines: functions, classes, `Class.method`, assignments and imports."""
     found: set[str] = set()
 
     def collect(body: list[ast.stmt], within: str) -> None:

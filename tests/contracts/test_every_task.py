@@ -1,4 +1,4 @@
-"""What holds for every task, also for one from outside the package: see `every_task.py`."""
+"""Contracts of every task, including one defined outside the package: see `every_task.py`."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def recurra(*arguments: object, input: str | None = None) -> Any:
 
 
 def told(*arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Exit code, standard output and standard error of the command line, errors as a person sees them."""
+    """Exit code, standard output and standard error of the command line, as a user sees them."""
     monkeypatch.setattr(sys, "argv", ["recurra", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -49,7 +49,7 @@ def train(case: Case, out: Path, files: dict[str, Path], *more: object, **option
 
 
 def result_of(run: Path) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
-    """Weights and metrics but for the clock's."""
+    """Weights, and metrics without times."""
     folder = RunFolder(run)
     records = [{k: v for k, v in record.items() if k not in CLOCK} for record in folder.metrics.read()]
     return folder.read_weights(), records
@@ -72,7 +72,7 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="module", params=sorted(CASES))
 def trained(request, tmp_path_factory):
-    """A run that the command line trained, which no test may change."""
+    """A run trained by the command line; tests must not change it."""
     case, folder = CASES[request.param], tmp_path_factory.mktemp(request.param)
     files = case.write(folder, ROWS)
     done = train(case, folder / "run", files)
@@ -82,13 +82,13 @@ def trained(request, tmp_path_factory):
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """A copy of the run that a test may change, its data copied beside it."""
+    """A copy of the run that a test may change, with a copy of its data."""
     shutil.copytree(trained.run, tmp_path / "run")
     return tmp_path / "run"
 
 
 def asked(case: Case, folder: Path) -> tuple[object, str | None]:
-    """What `predict` is given: a file, or "-" and lines."""
+    """The input of `predict`: a file, or "-" and lines."""
     return (folder / case.ask, None) if "\n" not in case.ask else ("-", case.ask * 3)
 
 
@@ -127,7 +127,7 @@ def test_python_trains_to_the_same(trained, tmp_path):
 
 
 class Noted(Listener):
-    """Notes what it is told; may send a signal after some steps."""
+    """Records the events that it receives; optionally sends a signal at a given step."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.events: list[str] = []
@@ -223,7 +223,7 @@ def test_a_run_stopped_before_its_first_checkpoint_does_not_begin_on_other_data(
     with pytest.raises(RuntimeError, match="stopped here"):
         driver.train(task, config, tmp_path / "run", on_ready=stop)
     lines = files["data"].read_text().splitlines(keepends=True)
-    files["data"].write_text("".join(reversed(lines)))  # of the same symbols
+    files["data"].write_text("".join(reversed(lines)))  # contains the same symbols
     refused = recurra("train", "--resume", tmp_path / "run")
     assert "have changed since it began; put them back" in str(refused.exception)
     files["data"].write_text("".join(lines))
@@ -345,7 +345,7 @@ def test_fewer_folds_over_more_leave_nothing_of_those(tmp_path):
     (out / "fold-3-seed-1" / "mine.txt").write_text("keep")
     shutil.copytree(out / "fold-3-seed-1", out / "mine" / "fold-3")
     refused = train(case, out, files, epochs=1, folds=2)
-    assert refused.exit_code == 0, refused.output  # other names, so nothing is in the way
+    assert refused.exit_code == 0, refused.output  # other names, so there is no conflict
     assert (out / "fold-3-seed-2").exists()
     refused = train(case, out, files, epochs=2, folds=2)
     assert "holds a run with other options" in str(refused.exception)
@@ -372,7 +372,7 @@ def test_a_summary_of_runs_that_are_gone_goes_with_the_first(tmp_path):
     unusable = task.config.build(options=options | {"data": tmp_path / "missing"})
     with pytest.raises(DataError):
         repeats.train_repeatedly(task, unusable, out, overwrite=True)
-    assert (out / "summary.json").exists()  # nothing was overwritten yet
+    assert (out / "summary.json").exists()  # nothing has been overwritten yet
     with pytest.raises(Interrupted, match="go on with it and the others by the same command without"):
         repeats.train_repeatedly(
             task, task.config.build(options=options), out, overwrite=True, listeners=lambda: [Noted(3)]

@@ -1,4 +1,4 @@
-"""What every model that a person holds promises: it is pickled, copied, printed, and used by threads."""
+"""Every model object can be pickled, copied, printed and used by threads."""
 
 import copy
 import json
@@ -82,7 +82,7 @@ MODELS = {
 def model(request, tmp_path_factory):
     make, ask = MODELS[request.param]
     made = make(tmp_path_factory.mktemp(request.param))
-    return made, ask, ask(made)  # what it answered is remembered in it, as in a model in use
+    return made, ask, ask(made)  # the call fills its caches, as in a model in use
 
 
 @pytest.mark.parametrize("copied", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy, copy.copy])
@@ -109,7 +109,7 @@ def test_a_spell_checker_is_pickled():
 
 
 def test_a_daemon_thread_that_holds_a_model_ends_in_silence(tmp_path):
-    """As every threaded server ends: the thread still holds packed weights when the interpreter goes."""
+    """As in a threaded server: the thread still holds packed weights when the interpreter exits."""
     made = a_language_model(tmp_path)
     code = f"""
 import threading, time

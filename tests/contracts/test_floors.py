@@ -1,4 +1,5 @@
-"""Imports point downwards only, or to the left on one floor: also those inside functions, and those by name.
+"""Imports point only to lower layers, or to the left within a layer; this includes imports inside functions
+and by name.
 
 Files and functions stay short.
 """
@@ -26,7 +27,7 @@ FLOORS = (
     ("server", "cli"),
 )
 ORDER = {room: place for place, room in enumerate(room for floor in FLOORS for room in floor)}
-# The package's front door names rooms lazily, and `python -m recurra` opens the command line.
+# The package's `__init__` imports names lazily, and `__main__` starts the command line.
 DOORS = ("__init__", "__main__")
 
 
@@ -35,7 +36,7 @@ def room_of(path: Path) -> str:
 
 
 def front_door() -> dict[str, str]:
-    """The room of each name that the package itself gives lazily."""
+    """The module of each name that the package exports lazily."""
     tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
     tables = [
         ast.literal_eval(argument)
@@ -48,12 +49,14 @@ def front_door() -> dict[str, str]:
 
 
 AT_THE_DOOR = front_door()
-# A text that is a module's name, or the beginning of one: of `import_module`, and of tables of lazy names.
+# A string that is a module's name or its beginning, as in `import_module` and tables of lazy names.
 MODULE = re.compile(r"recurra\.\w+(\.\w*)*")
 
 
 def names_in(node: ast.AST, doors: set[str]) -> Iterator[str]:
-    """What a node imports or names of ours, with all dots; `doors` are names that the package goes by."""
+    """The dotted names that a node imports from or looks up in the package; `doors` are aliases of the
+    package.
+    """
     match node:
         case ast.ImportFrom(module="recurra", names=aliases):
             given = [alias.name for alias in aliases]
@@ -69,7 +72,7 @@ def names_in(node: ast.AST, doors: set[str]) -> Iterator[str]:
 
 
 def doors_of(nodes: list[ast.AST]) -> set[str]:
-    """The names by which a file knows the package itself."""
+    """The names that refer to the package itself in a file."""
     aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return {
         alias.asname or "recurra"
@@ -79,7 +82,7 @@ def doors_of(nodes: list[ast.AST]) -> set[str]:
 
 
 def imported_rooms(path: Path) -> list[tuple[int, str]]:
-    """Line and room of every import of ours in a file; what only type checkers see is exempt."""
+    """Line and target of every import of the package in a file, except imports for type checkers only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     exempt = {
         id(inner)
@@ -164,7 +167,7 @@ def test_files_stay_one_room(path):
 
 
 def too_long(path: Path, most: int = 60) -> list[str]:
-    """The functions of more than `most` lines, from `def` to their end."""
+    """The functions longer than `most` lines, from `def` to their end."""
     functions = (
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""The frame knows no task: families are named in their own folders and in the registry alone."""
+"""The shared code depends on no task: tasks are named only in their own folders and in the registry."""
 
 import re
 import subprocess
@@ -97,7 +97,7 @@ def test_a_large_loss_that_is_no_likelihood_is_no_divergence(tmp_path):
 
 
 def installed(folder: Path, entry: str = "letters_task:LettersConfig") -> Path:
-    """A folder for the path of Python in which a package is installed that has a task of its own."""
+    """A folder for `sys.path` with an installed package that defines a task."""
     (folder / "letters-1.0.dist-info").mkdir(parents=True)
     (folder / "letters-1.0.dist-info" / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: letters\nVersion: 1\n"

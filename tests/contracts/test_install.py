@@ -1,4 +1,4 @@
-"""The package installs without a compiler, as plain Python, and says so only where that is allowed."""
+"""The package installs without a compiler, as plain Python, and reports it, where that is allowed."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
-"""Code compiled for one instruction set stays with it: no symbol of it can stand in for another object's.
+"""Code compiled for one instruction set stays separate: none of its symbols can replace another object's.
 
-Of a weak symbol that several objects define, the linker keeps one, whichever it likes. A std:: template
-compiled with AVX-512 and kept for everybody would crash on a processor without. So objects of such a set may
+If several objects define a weak symbol, the linker keeps an arbitrary one. A std:: template compiled with
+AVX-512 and shared by all would crash on processors without it. So objects of such an instruction set may
 define weak symbols only with the set's namespace in their name.
 """
 
@@ -14,14 +14,14 @@ import pytest
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 SETS = ("avx2", "avx512")
-# nm's letters of symbols that the linker merges: weak functions, weak objects, unique objects.
+# nm's letters for symbols that the linker merges: weak functions, weak objects, unique objects.
 MERGED = re.compile(r"^[0-9a-f]+ [WwVvu] (.+)$")
-# Objects without code or constants that an instruction set could change: names and records of types.
+# Objects that do not depend on the instruction set: names and records of types.
 HARMLESS = re.compile(r"^(_ZTI|_ZTS|DW\.ref\.)")
 
 
 def objects_of(instruction_set: str) -> list[Path]:
-    """Compiled files of the set in the build folders of the Python module."""
+    """Compiled files of the instruction set in the build folders of the Python module."""
     return sorted(BUILD.glob(f"*/CMakeFiles/recurra_{instruction_set}.dir/**/*.o"))
 
 

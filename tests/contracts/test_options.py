@@ -1,4 +1,4 @@
-"""An option that has no use beside the others is refused, in whatever way it is given: in every task."""
+"""An option that does not apply with the other options is refused, in every task and however it is given."""
 
 import pytest
 
@@ -13,7 +13,9 @@ FREE = {"data": "text.txt"}
 
 
 def conditional():
-    """Each option with a condition: its task's configuration, or that of a verb, and the condition."""
+    """Each conditional option: the configuration that has it (of a task or a verb), its name and the
+    condition.
+    """
     for task in registry.names():
         config = registry.config_of(task)
         for part in (config, config.evaluation, config.prediction):
@@ -23,7 +25,7 @@ def conditional():
 
 
 def another(part, condition, *, met: bool):
-    """A value of the other option that meets a condition, or does not."""
+    """A value of the other option that meets, or does not meet, a condition."""
     field = part.model_fields[condition.option]
     tried = [field.default, *getattr(field.annotation, "__args__", ()), 0, 1, 2, True, False, "x", None]
     if isinstance(condition, Above):
@@ -61,13 +63,13 @@ def test_an_option_without_a_use_is_refused_even_at_its_default(part, name, cond
     sentence = f"{name}: applies only "
     lines = refusals(part, given)
     if not isinstance(condition, OnlyIn) and any(line.startswith(f"{condition.option}: ") for line in lines):
-        return  # what would leave it without a use is refused itself
+        return  # the value that makes the option inapplicable is itself refused
     assert any(line.startswith(sentence) and line.endswith("; remove it.") for line in lines)
     if part.default_of(name) is not None:
         file = tmp_path / "options.toml"
         file.write_text(to_toml({name: part.default_of(name)}))
         assert any(line.startswith(f"{file}: {sentence}") for line in refusals(part, free | others, [file]))
-    # Of a run, where all options stand, it is no fault.
+    # In a stored run, which lists all options, it is not an error.
     stored = free | {key: value for key, value in others.items() if value is not None}
     assert not any(sentence in line for line in refusals(part, {}, known=given if stored else {}))
 
@@ -103,7 +105,7 @@ def test_help_leaves_out_what_can_never_apply():
 
 
 def renamed():
-    """Each option that had another name: the configuration that has it, the old name and the present one."""
+    """Each renamed option: the configuration that has it, the old name and the current one."""
     for task in registry.names():
         config = registry.config_of(task)
         for part in (config, config.evaluation, config.prediction):
@@ -157,7 +159,7 @@ def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypat
 
 
 def test_a_present_flag_is_never_taken_for_an_old_one():
-    """`attention` was renamed for predictions only, `window` for language models only."""
+    """`attention` was renamed only for predictions, `window` only for language models."""
     assert "attention" in registry.config_of("translate").model_fields
     assert "window" in registry.config_of("tag").model_fields
     for task in registry.names():
@@ -166,7 +168,7 @@ def test_a_present_flag_is_never_taken_for_an_old_one():
 
 
 def test_one_name_is_one_thing():
-    """An option has one kind of value and one meaning in all tasks, but for what each calls its rows."""
+    """An option has one type and one meaning in all tasks, except for the name of the rows."""
     told = {}
     for config in map(registry.config_of, registry._OURS):
         for name, field in config.model_fields.items():

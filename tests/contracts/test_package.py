@@ -1,4 +1,4 @@
-"""What holds for the package as a whole: docstrings, lazy imports, no pickle, one version."""
+"""Contracts of the whole package: docstrings, lazy imports, no pickle, one version."""
 
 import importlib
 import inspect
@@ -22,7 +22,7 @@ MODULES = [
 
 
 def public_objects(module_name: str):
-    """Classes and functions that a module defines under a public name, with their public methods."""
+    """Public classes and functions that a module defines, with their public methods."""
     module = importlib.import_module(module_name)
     for name, thing in vars(module).items():
         if name.startswith("_") or getattr(thing, "__module__", None) != module_name:

@@ -1,6 +1,6 @@
-"""What every recurrent layer promises: each layer of LAYERS is crossed with each contract.
+"""Contracts of every recurrent layer: each layer in LAYERS is tested with each contract.
 
-A new layer, cell or backend joins by one line in every_layer.py.
+To add a layer, cell or backend, add one line to every_layer.py.
 """
 
 import copy
@@ -52,7 +52,7 @@ def test_a_result_never_depends_on_the_rest_of_the_batch(name, lengths, data):
     torch.testing.assert_close(got_gradients, want_gradients)
     torch.testing.assert_close(of_batch[:length, row : row + 1], of_alone)
     of_batch[:length, row] = 0
-    assert not of_batch.any()  # no other row, no padding
+    assert not of_batch.any()  # neither in other rows nor in the padding
 
 
 REFERENCES = [name for name in LAYERS if name.endswith("_reference") and make(name).backend == "reference"]
@@ -110,7 +110,7 @@ def test_an_empty_batch(name):
     assert output.shape == (3, 0, layer.output_size)
     assert parts_of(final)[0].shape[1] == 0
     (output.sum() + sum(part.sum() for part in parts_of(final))).backward()
-    assert not any(parameter.grad.any() for parameter in layer.parameters())  # zero, but there
+    assert not any(parameter.grad.any() for parameter in layer.parameters())  # zero, but not None
 
 
 @every_layer

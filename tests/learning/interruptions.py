@@ -1,4 +1,4 @@
-"""Processes that are killed, or whose disk fails, at some call that changes a folder."""
+"""Processes that are killed, or whose disk fails, at a given call that changes a folder."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# The calls that are heard (`sys.addaudithook`): where the path is, and where its folder's descriptor is.
+# The audited calls (`sys.addaudithook`): positions of the path and of its folder's descriptor.
 _EVENTS = {
     "open": (0, None),
     "os.mkdir": (0, 2),
@@ -22,13 +22,13 @@ _EVENTS = {
     "os.rmdir": (0, 1),
     "os.truncate": (0, None),
 }
-# These take no room on a disk.
+# These need no disk space.
 FREE = ("os.rename", "os.remove", "os.rmdir")
 LONGEST_S = 120
 
 
 class Ended(NamedTuple):
-    """How a process ended: its exit code, or the negative number of its signal; and what its work gave."""
+    """How a process ended: its exit code, or the negative signal number; and the result of its work."""
 
     code: int
     result: Any
@@ -39,7 +39,7 @@ class Ended(NamedTuple):
 
 
 class Child:
-    """Some work in a process of its own, a fork of this one."""
+    """Runs `work` in a forked child process."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._end, told = os.pipe()
@@ -53,14 +53,14 @@ class Child:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it ended, or is about to."""
+        """Whether it has ended or is about to."""
         return bool(select.select([self._end], [], [], 0)[0])
 
     def kill(self) -> None:
         os.kill(self._pid, signal.SIGKILL)
 
     def wait(self) -> Ended:
-        """What came of it. An error in it is one here."""
+        """Wait for the result. An error in the child raises here."""
         with os.fdopen(self._end, "rb") as file:
             content = file.read()
         code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
@@ -70,7 +70,7 @@ class Child:
 
 
 def _tell(told: int, work: Callable[[], Any]) -> None:
-    """Do some work, tell what it gives, and end."""
+    """Do the work, send its result, and exit."""
     try:
         answer = (True, work())
     except BaseException:
@@ -81,14 +81,15 @@ def _tell(told: int, work: Callable[[], Any]) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """What some work gives that is done in a process of its own."""
+    """The result of `work`, done in a child process."""
     return Child(work).wait().result
 
 
 class Calls:
     """Counts the calls that change something in a folder.
 
-    Before the one of a number `strike` is called with its name, and with `from_then_on` before all after it.
+    Calls `strike` with the name of the call before call `number`, and, with `from_then_on`, before all later
+    ones.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Calls:
         self._number, self._from_then_on = number, from_then_on
 
     def watch(self) -> "Calls":
-        """Begin, for the rest of this process, which does not wait for its disk: no machine ends here."""
+        """Start counting for the rest of this process; fsync is skipped, because no machine crashes here."""
         sys.addaudithook(self._heard)
         os.fsync = lambda descriptor: self._call("os.fsync", descriptor, None)
         write = os.pwrite
@@ -136,7 +137,7 @@ class Calls:
 
 
 def calls_of(folder: Path, work: Callable[[], Any]) -> int:
-    """How many calls some work makes that change something in a folder."""
+    """Number of calls of `work` that change something in a folder."""
 
     def counted() -> int:
         calls = Calls(folder, lambda event: None).watch()
@@ -149,7 +150,7 @@ def calls_of(folder: Path, work: Callable[[], Any]) -> int:
 
 
 def killed_at(number: int, folder: Path, work: Callable[[], Any]) -> Ended:
-    """Some work in a process that is killed before its `number`-th call."""
+    """Run `work` in a process that is killed before its `number`-th call."""
 
     def strike(event: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -162,9 +163,9 @@ def killed_at(number: int, folder: Path, work: Callable[[], Any]) -> Ended:
 
 
 def failing_at(number: int, error: int, folder: Path, work: Callable[[], Any], *, once: bool) -> Any:
-    """What some work gives in a process whose `number`-th call fails, or all from that on.
+    """The result of `work` in a process whose `number`-th call fails, or all calls from there on.
 
-    On a full disk files can still be renamed and removed.
+    On a full disk, files can still be renamed and removed.
     """
 
     def strike(event: str) -> None:
@@ -179,9 +180,9 @@ def failing_at(number: int, error: int, folder: Path, work: Callable[[], Any], *
 
 
 def with_files_of(size: int, work: Callable[[], Any], *, killed: bool) -> Ended:
-    """Some work in a process that can write no file beyond `size` bytes.
+    """Run `work` in a process that cannot write files larger than `size` bytes.
 
-    Where one would grow beyond, the process is `killed`, or the write fails.
+    A larger file kills the process if `killed`; otherwise the write fails.
     """
 
     def limited() -> Any:
@@ -199,7 +200,7 @@ _NEW_MOUNTS, _PRIVATE, _BIND, _READ_ONLY, _AGAIN = 0x20000, 0x44000, 0x1000, 0x1
 
 
 def may_mount() -> bool:
-    """Whether a process may have mounts of its own here."""
+    """Whether a process may create its own mounts here."""
     return bool(in_child(_has_own_mounts))
 
 
@@ -216,16 +217,16 @@ def _mount(source: str, target: Path, kind: str | None, options: int, data: str 
 
 
 def own_read_only(folder: Path) -> None:
-    """Make a folder read-only for this process, which has to be a child."""
+    """Make a folder read-only for this process, which must be a child."""
     assert _has_own_mounts()
     _mount(str(folder), folder, None, _BIND)
     _mount(str(folder), folder, None, _BIND | _READ_ONLY | _AGAIN)
 
 
 def own_small_disk(folder: Path, size: int) -> Callable[[int], None]:
-    """Put a new disk of a size onto a folder for this process, which has to be a child.
+    """Mount a new disk of a given size on a folder, for this process, which must be a child.
 
-    What is returned gives it another size.
+    Returns a function that changes the size.
     """
     assert _has_own_mounts()
     _mount("tmpfs", folder, "tmpfs", 0, f"size={size}")

@@ -1,7 +1,8 @@
-"""Whatever befalls a file of a run, each command gives what the whole run gives, or names the file.
+"""If any file of a run is damaged, each command gives the same result as on the intact run, or names the
+file.
 
-A trial is one damage to one file of a trained run, and one command on it. Afterwards nothing else has
-changed, and `--overwrite` begins anew as in a new folder.
+A trial is one damage to one file of a trained run, and one command on it. Afterwards no other file has
+changed, and `--overwrite` trains as in a new folder.
 """
 
 import os
@@ -30,7 +31,7 @@ TALLY: Counter[str] = Counter()
 
 
 class Whole(NamedTuple):
-    """Runs of one kind, what each command makes of the whole one, and what a second training makes."""
+    """Runs of one kind, the result of each command on the intact run, and the result of a second training."""
 
     runs: Runs
     wanted: dict[str, tuple[Said, object]]
@@ -57,7 +58,7 @@ def whole(request, tmp_path_factory):
 
 
 class Damage(NamedTuple):
-    """What is done to one file or folder of a run."""
+    """A damage to one file or folder of a run."""
 
     name: str
     what: str
@@ -136,9 +137,9 @@ def changed(before: dict[str, bytes | None], after: dict[str, bytes | None]) -> 
 
 
 def names_the_file(sentence: str, path: Path) -> bool:
-    """Whether a sentence names what is damaged or is in it; of what is gone, the folder that it was in.
+    """Whether a sentence names the damaged path or one in it; for a missing path, its folder.
 
-    Where a sum and a file differ, nobody knows which of them is damaged: both are named.
+    If a checksum and a file differ, either of them may be damaged: both are named.
     """
     beside = path.name in sentence or not path.exists()
     return str(path) in sentence or (str(path.parent) in sentence and beside)
@@ -155,7 +156,7 @@ def check_use(whole: Whole, damage: Damage, use: str) -> None:
     same = (said, made) == whole.wanted[use]
     TALLY["the same" if same else "named"] += 1
     if said.code == 0 and not same:
-        # Nothing else tells how long the file was; the page says what it lacks.
+        # The length of the file is recorded nowhere else; the report names what is missing.
         assert (use, damage.name) == ("report", "metrics.jsonl"), where
         assert not (run / "checkpoint").exists(), where
         assert b"metrics.jsonl has lost its last lines" in made
@@ -170,7 +171,7 @@ def check_use(whole: Whole, damage: Damage, use: str) -> None:
 
 
 def check_mended(whole: Whole, damage: Damage) -> None:
-    """Once what was damaged is as before, a refused `--resume` has lost nothing."""
+    """When the damage is undone, a refused `--resume` has lost nothing."""
     source, target = whole.runs.whole / damage.name, whole.runs.run / damage.name
     if target.exists():
         remove(target)
@@ -184,13 +185,13 @@ def check_mended(whole: Whole, damage: Damage) -> None:
 
 
 def in_the_way(run: Path, damage: Damage) -> bool:
-    """Whether something of a person's is in the place of a file, in no folder that is the run's alone."""
+    """Whether a user's file has the place of a run's file, outside folders that belong to the run alone."""
     is_own = damage.name.split("/")[0] in ("checkpoint", "events")
     return not is_own and damage.what in ("a folder with a file", "a file")
 
 
 def check_overwrite(whole: Whole, damage: Damage) -> None:
-    """One trial: a training over the damaged run is as one in a new folder, or says what is in its way."""
+    """One trial: training over the damaged run gives the same as in a new folder, or names the obstacle."""
     runs = whole.runs
     run = runs.copy()
     damage.do(run / damage.name)
@@ -212,7 +213,7 @@ def check_overwrite(whole: Whole, damage: Damage) -> None:
 
 
 def test_what_cannot_be_known_for_a_run_is_left_alone(whole):
-    """Without the first line of .recurra and what run.toml says, a folder may be anybody's."""
+    """Without the first line of .recurra and without a valid run.toml, a folder may be the user's own."""
     runs = whole.runs
     run = runs.copy()
     (run / ".recurra").write_bytes(b"")
@@ -236,7 +237,9 @@ def test_some_damage_to_every_file_is_named_or_harmless(whole):
 
 @pytest.fixture(scope="module")
 def cached(tmp_path_factory):
-    """A run with a cache of its own, its texts old enough to be known by their time; what commands say."""
+    """A run with its own cache, with texts old enough to be identified by their time; and the output of
+    commands.
+    """
     folder = tmp_path_factory.mktemp("cached")
     with pytest.MonkeyPatch.context() as patches:
         patches.setenv("RECURRA_CACHE", str(folder / "cache"))
@@ -251,7 +254,7 @@ def cached(tmp_path_factory):
 
 
 def check_cache(cached, damage: Damage, *, anew: bool) -> None:
-    """One trial: what is damaged in the cache is made again, or where it cannot be is named."""
+    """One trial: a damaged part of the cache is made again; if that is impossible, it is named."""
     runs, wanted, result = cached
     cache = runs.folder / "cache"
 
@@ -260,7 +263,7 @@ def check_cache(cached, damage: Damage, *, anew: bool) -> None:
         shutil.copytree(runs.folder / "whole cache", cache)
         damage.do(cache / damage.name)
 
-    may_be_named = damage.what == "a file" and "/" not in damage.name  # may be a person's
+    may_be_named = damage.what == "a file" and "/" not in damage.name  # may be the user's
     for use, expected in wanted.items():
         if use == "resume" and not anew:
             continue
