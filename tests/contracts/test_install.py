@@ -1,4 +1,4 @@
-"""The package installs without a compiler, as plain Python, and reports it, where that is allowed."""
+"""The package installs without a compiler, as plain Python, but only if that is allowed."""
 
 import os
 import subprocess

@@ -1,7 +1,8 @@
-"""A command that is killed, or whose disk fails, at any call leaves a run that is whole or can go on.
+"""A command that is killed, or whose disk fails, at any call leaves a complete run or one that can be
+resumed.
 
-A trial is one command, interrupted at one place. Afterwards `--resume`, or where the run had not begun the
-same command again, leads to the bits of a training that nobody disturbed, and nothing half written is left.
+A trial is one command, interrupted at one place. Afterwards `--resume`, or the same command again if the run
+had not begun, gives bit for bit the result of an uninterrupted training, and no half-written file is left.
 """
 
 import errno
@@ -52,25 +53,25 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Scene:
-    """A command, what it finds, and what it comes to where nobody disturbs it."""
+    """A command, the state in which it starts, and the expected result without interruption."""
 
     run: Path
     command: list[object]
     prepare: Callable[[], object]
     wanted: dict[str, Any]
     names: set[str]
-    page: bytes | None  # of a training the page tells of the clock
-    old: dict[str, Any] | None  # what it finds and overwrites
+    page: bytes | None  # None for a training: its report contains times
+    old: dict[str, Any] | None  # the result of the run that it overwrites
 
     def work(self) -> Said:
         return recurra(*self.command)
 
     def check(self) -> None:
-        """What an interrupted command left leads to what an undisturbed one comes to."""
+        """Check that the interrupted command can be completed to the expected result."""
         said = in_child(self._go_on)
         assert said.code == 0, said
         assert result_of(self.run) == self.wanted
-        assert names_of(self.run) == self.names  # so nothing half written
+        assert names_of(self.run) == self.names  # so no half-written file is left
         assert self.page in (None, (self.run / "report.html").read_bytes())
         assert "mine.txt" not in self.names or (self.run / "mine.txt").read_text() == "a person's own"
 
@@ -91,7 +92,7 @@ class Scene:
 
 
 def make_scene(name: str, runs: Runs, stopped: Runs) -> Scene:
-    """What it comes to is found by doing it undisturbed."""
+    """Make a scene; the expected result is that of an uninterrupted command."""
     own = stopped if name == "resume" else runs
     run, old = own.run, None
 
@@ -123,7 +124,7 @@ def scenes_of(kind: str, folder: Path) -> dict[str, Scene]:
     for name, stops in (("whole", None), ("stopped", 4)):
         place = folder / name
         place.mkdir()
-        # In this process, so that no child has to load anything.
+        # In this process, so that no child has to import anything.
         made[name] = make_runs(place, replace(KINDS[kind], stops=stops))
     return {name: make_scene(name, made["whole"], made["stopped"]) for name in SCENES}
 
@@ -147,7 +148,7 @@ def check_killed(scene: Scene, number: int) -> None:
 
 
 def check_torn(scene: Scene, size: int) -> None:
-    """The process is killed in the midst of writing a file."""
+    """The process is killed in the middle of writing a file."""
     scene.prepare()
     ended = with_files_of(size, scene.work, killed=True)
     TALLY["killed while writing" if ended.was_killed else "ended before"] += 1
@@ -155,7 +156,7 @@ def check_torn(scene: Scene, size: int) -> None:
 
 
 def check_failed(scene: Scene, said: Said, place: Path | None = None) -> None:
-    """A command whose disk failed has said so in a sentence, or did all the same."""
+    """A command whose disk failed has reported it in one sentence, or has succeeded nevertheless."""
     TALLY[f"failed, code {said.code}"] += 1
     if said.code:
         assert str(place or scene.run) in refusal(said), said
@@ -168,7 +169,7 @@ def check_failing(scene: Scene, number: int, error: int, *, once: bool) -> None:
 
 
 def check_full(scene: Scene, size: int) -> None:
-    """A file cannot grow beyond a size."""
+    """No file can grow beyond `size` bytes."""
     scene.prepare()
     check_failed(scene, with_files_of(size, scene.work, killed=False).result)
 
@@ -193,7 +194,7 @@ def test_some_failures_of_the_disk_are_said(scenes, name):
     check_full(scene, 5000)
 
 
-# Of each kind of run how many of the calls are tried: all, or one of so many.
+# Fraction of the calls tested per kind of run: all, or one of this number.
 ONE_OF = {"lm": 1, "tag": 3, "translate": 3}
 
 
@@ -281,7 +282,7 @@ main()
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_processes_of_their_own_are_interrupted_alike(scenes, name):
-    """As a person runs them: nothing was loaded before, and what comes is all that a terminal shows."""
+    """As a user runs them: in a new process, and with exactly the output of a terminal."""
     scene, draw = scenes[name], random.Random(6)
     numbers = [draw.randint(1, count_calls(scene)) for _ in range(3)]
     for number, killed in [(number, killed) for number in numbers for killed in (True, False)]:
@@ -326,7 +327,7 @@ def test_a_disk_that_can_only_be_read_is_said(scenes, name, mounts):
 @pytest.mark.parametrize("pages", range(1, 25, 2))
 @pytest.mark.parametrize("name", SCENES)
 def test_a_disk_that_is_full_is_said(scenes, name, pages, mounts):
-    """A disk with room for so many pages of 4096 bytes more."""
+    """A disk with space for `pages` more pages of 4096 bytes."""
     scene = scenes[name]
     scene.prepare()
     kept = files_of(scene.run)

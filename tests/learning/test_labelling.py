@@ -1,4 +1,4 @@
-"""Taggers and classifiers learn what they are shown, from files to predictions, by API and command line."""
+"""Taggers and classifiers learn their training data, from files to predictions, by API and command line."""
 
 import json
 import os
@@ -36,7 +36,7 @@ OPTIONS = {
 
 
 def flights(path, count: int = 150, seed: int = 1):
-    """Sentences whose slots and intent only the words before a city tell."""
+    """Sentences with slots and intents that depend only on the words before a city."""
     draw = random.Random(seed)
     lines = []
     for _ in range(count):
@@ -234,7 +234,7 @@ def test_a_command_trains_and_says_how_to_go_on(tmp_path):
         "<h2>Worst mistakes in the validation data: wrong predictions of the highest probability</h2>" in page
     )
     (run / "report.html").unlink()
-    path.unlink()  # without its data a report is written without mistakes
+    path.unlink()  # without its data, the report has no mistakes
     say("report", run)
     assert "Worst mistakes" not in (run / "report.html").read_text()
 
@@ -311,7 +311,7 @@ def test_options_that_cannot_be_are_named(tmp_path, task, options, told):
 
 
 def test_no_row_depends_on_numbers_in_the_padding(tagger):
-    """Half of a batch is a very long row: the short ones must not see it."""
+    """The batch also has a very long row, which must not affect the short one."""
     short, long = tagger.rows_of()[0], tagger.rows_of()[1]
     stretched = replace(long, words=long.words * 20, labels=(long.labels or ()) * 20)
     together = tagger.predict_rows([short, stretched])[0]
@@ -348,7 +348,9 @@ def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
 
 
 def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_path):
-    """The width of the vectors is filled in, and is no other option; a run just begun needs the same file."""
+    """The size of the vectors is filled in and does not count as a changed option; a run just begun needs the
+    same file.
+    """
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("boston 1 2 3\noslo 3 2 1\n")
     path = flights(tmp_path / "flights.iob", 30)
@@ -386,7 +388,7 @@ def test_vectors_of_a_file_are_frozen_or_tuned(tmp_path, given):
     assert "oslo" in tagger.symbols.words.words
     embedding = tagger.network.reader.words.words.weight
     found = embedding[[tagger.symbols.words.words.ids[word] for word in known]].detach()
-    # Scaled as one, so that directions tell whether they moved; no row has oslo in it.
+    # All vectors have one common scale factor, so only directions are compared; no row contains oslo.
     near = torch.nn.functional.cosine_similarity(found, torch.tensor(numbers, dtype=torch.float32))
     moved = (near < 1 - 1e-6).tolist()
     assert moved == ([False] * 3 if given else [True, True, False])
@@ -418,7 +420,7 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
     values = summary["figures"]["accuracy"]["values"]
     assert summary["figures"]["accuracy"]["mean"] == pytest.approx(np.mean(values))
     assert summary["figures"]["accuracy"]["deviation"] == pytest.approx(np.std(values, ddof=1))
-    # Every row is tested on once with each seed.
+    # Each row is tested once per seed.
     rows = [
         json.loads((out / name / "metrics.jsonl").read_text().splitlines()[-1])["rows"]
         for name in summary["runs"]
@@ -434,7 +436,7 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
 
 
 def conversations(path, count: int = 80):
-    """The second turn's label hangs on the first turn, "yes" to whatever was asked."""
+    """The label of the second turn depends on the first turn: "yes" to either question."""
     draw = random.Random(7)
     lines = ["conversation,text,label"]
     for number in range(count):
@@ -458,7 +460,7 @@ def test_the_state_goes_on_from_turn_to_turn(tmp_path):
         "ask",
         "book",
     ]
-    # Alone, without the turn before, it is said alike whatever was asked.
+    # Without the turn before, the prediction is the same for both questions.
     rows = classifier.rows_of(path)
     second = [row for row in rows if row.words[0] == "yes"]
     said = classifier.predict_rows([replace(row, conversation="") for row in second])
@@ -469,7 +471,7 @@ def test_the_state_goes_on_from_turn_to_turn(tmp_path):
 
 
 class SignalAt(Listener):
-    """Sends SIGINT at a step."""
+    """Sends SIGINT at a given step."""
 
     def __init__(self, step: int) -> None:
         self._step = step
@@ -480,7 +482,7 @@ class SignalAt(Listener):
 
 
 def test_what_was_said_turns_before_is_learnt(tmp_path):
-    """Only with the gradient going back over turns does the network learn to keep what later turns need."""
+    """The network learns to keep information for later turns only if the gradient goes back over turns."""
     path = tmp_path / "dialogues.jsonl"
     dialogues.write_corpus(path, 250, 1)
     options = OPTIONS | {"bidirectional": False, "hidden_size": 32, "epochs": 25, "batch_size": 16}
@@ -535,7 +537,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
 
 
 def test_a_label_for_each_frame_of_clips(tmp_path):
-    """Pictures, by convolutions that are trained along; no single frame tells which way a shape moves."""
+    """Pictures, with convolutions trained jointly; no single frame shows the direction in which a shape
+    moves.
+    """
     path = tmp_path / "shapes.npz"
     assert "500 clips" in say("data", "make", "shapes", "-o", path, "--count", 500)
     tagger = rc.Tagger.train(
@@ -613,7 +617,7 @@ def test_no_held_out_sentence_is_among_the_phrases(tmp_path, monkeypatch):
         config = build_config(ClassifyConfig, overrides={"data": name, "phrases": True})
         corpus = Classification().read(config)
         assert not {row.words for row in corpus.valid} & {row.words for row in corpus.train}
-        assert len(corpus.train) == 18 * 2 + 1  # each sentence, its own word, and "film" once
+        assert len(corpus.train) == 18 * 2 + 1  # each sentence, its unique word, and "film" once
 
 
 def test_a_window_answers_an_empty_text_and_softmax_has_no_n_best(tmp_path):

@@ -1,4 +1,4 @@
-"""In both demos the baseline fails where it must, and the network does not."""
+"""In both demos, the baseline fails where it must and the network does not."""
 
 import io
 import random
@@ -43,7 +43,7 @@ def test_names(tmp_path):
     found = names.run(tmp_path / "names", console=console)
     with_vectors = found.f1.pop("vectors of plain text")
     assert with_vectors > 0.95
-    assert max(found.f1.values()) < 0.65  # of person and company one is right half of the time by chance
+    assert max(found.f1.values()) < 0.65  # a guess between person and company is right half of the time
     assert found.famous["vectors of plain text"] == "B-person"
     assert "nearest to durian" in console.file.getvalue()
 

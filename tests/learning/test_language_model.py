@@ -1,4 +1,4 @@
-"""Language models as their users hold them: trained, evaluated, scored, sampled, completed."""
+"""Language models as their users see them: training, evaluation, scoring, sampling, completion."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ def model(request, tmp_path_factory):
 
 
 def oracle_losses(model, ids: list[int]) -> torch.Tensor:
-    """-log P of each symbol, by torch.nn's own layers with the same weights, in one pass."""
+    """-log P of each symbol, computed by torch.nn's layers with the same weights, in one pass."""
     network = model.network
     kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[model.config.cell]
     layer = kind(
@@ -164,7 +164,7 @@ def test_loading_gives_the_same_model(model):
 
 
 def test_a_segment_that_holds_all_gives_the_whole_gradient(play, tmp_path):
-    """Truncated BPTT over one segment as long as the text is BPTT: one SGD step equals torch.nn's."""
+    """With one segment as long as the text, truncated BPTT is BPTT: one SGD step equals that of torch.nn."""
     rate = 0.5
     options = {"hidden_size": 8, "dropout": 0.0, "batch_size": 1, "segment_length": 3150, "max_steps": 1}
     options |= {
@@ -303,8 +303,9 @@ def test_metrics_and_events_are_written(play, tmp_path):
 
 
 def test_updates_within_a_segment_have_the_gradient_of_k2_steps(play, tmp_path):
-    """TBPTT(k1 = 5, k2 = 15): each update's gradient is that of a window of 15 steps with a loss on its
-    last 5, from the state as it was before the window."""
+    """TBPTT(k1 = 5, k2 = 15): the gradient of each update is that of a window of 15 steps, with a loss on its
+    last 5 steps, from the state before the window.
+    """
     from recurra.models import LanguageModelNetwork
 
     options = {"hidden_size": 6, "num_layers": 1, "dropout": 0.0, "batch_size": 2, "segment_length": 15}
@@ -339,7 +340,7 @@ def test_updates_within_a_segment_must_divide_it(play, tmp_path):
 
 @pytest.mark.parametrize("documents", ["line", "blank"])
 def test_a_sample_forgets_where_training_forgot(play, tmp_path, documents):
-    """With the state set to zero at documents, what follows one does not depend on what was before."""
+    """If the state is reset at documents, a sample does not depend on the text before a document."""
     options = SMALL | {"documents": documents, "at_document": "reset", "epochs": 1}
     model = recurra.LanguageModel.train(play, out=tmp_path / "run", **options)
     end = "\n" if documents == "line" else "\n\n"

@@ -1,4 +1,4 @@
-"""Odd texts: each kind of language model does something sensible with them, or says in a sentence why not."""
+"""With unusual texts, each kind of language model gives a sensible result or refuses with one sentence."""
 
 import math
 

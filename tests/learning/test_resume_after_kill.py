@@ -1,4 +1,4 @@
-"""A run that was killed at any moment goes on to the same bits as one never stopped."""
+"""A run killed at any moment can be resumed to the same bits as an uninterrupted run."""
 
 import os
 import random
@@ -34,7 +34,7 @@ def finish(run: Path) -> None:
 
 
 def result(run: Path):
-    """Everything that must be the same: weights, checkpoint, metrics but for the clock's."""
+    """Everything that must be the same: weights, checkpoint, and metrics without times."""
     folder = RunFolder(run)
     state, tensors = folder.checkpoints.load()
     clock = ("elapsed_s", "tokens_per_s", "metrics_size")
@@ -53,7 +53,7 @@ def assert_same(left, right):
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory):
-    """The corpus, and the result of a run that nobody stopped."""
+    """The corpus, and the result of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole")
     text = folder / "text.txt"
     maker = random.Random(5)
@@ -85,7 +85,7 @@ def start(text: Path, run: Path) -> subprocess.Popen:
 
 
 def kill_and_finish(text: Path, run: Path, kills: int, maker: random.Random) -> int:
-    """Kill the run `kills` times at random moments, then let it end; how many kills found it training."""
+    """Kill the run `kills` times at random moments, then let it end; returns how many hit the training."""
     process, found = start(text, run), 0
     for _ in range(kills):
         time.sleep(maker.uniform(0.0, 1.5))
@@ -128,7 +128,7 @@ def test_a_signal_saves_and_tells_how_to_go_on(whole_run, tmp_path, number, code
     assert process.returncode == code
     assert f"recurra train --resume {run}" in told
     assert "Traceback" not in told
-    if number == signal.SIGINT:  # what is saved is the same
+    if number == signal.SIGINT:  # on SIGINT, the saved state gives the same result
         finish(run)
         assert_same(result(run), want)
 

@@ -1,4 +1,4 @@
-"""A run that was stopped while it averaged its weights goes on to the same bits."""
+"""A run stopped while it averages its weights can be resumed to the same bits."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Translators, chat-bots and captioners learn what they are shown, from files to answers."""
+"""Translators, chatbots and captioners learn their training data, from files to answers."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def say(*arguments: object, typed: str | None = None) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A translator that turns words round, trained by the command line."""
+    """A translator that reverses words, trained by the command line."""
     folder = tmp_path_factory.mktemp("reverse")
     write_pairs(folder / "reverse.tsv", words(1, 700), lambda word: word[::-1])
     (folder / "in.txt").write_text("abc\n\n  \nfade\nbeda")
@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 
 
 class TestReverse:
-    """Words turned round: the last letter is to be written first."""
+    """Reversed words: the last letter must be written first."""
 
     def test_it_is_learnt(self, folder):
         model = rc.load(folder / "run")
@@ -94,7 +94,7 @@ class TestReverse:
         assert found.source == tuple("abcdef")
         assert found.target == (*"fedcba", "")
         assert np.allclose(found.weights.sum(1), 1.0, atol=1e-4)
-        # Each letter is written while the network looks at it or beside it.
+        # The network attends to each letter, or to its neighbour, when it writes it.
         looked = found.weights[:6].argmax(1)
         assert (np.diff(looked) <= 0).all()
         assert looked[0] - looked[5] >= 3
@@ -279,7 +279,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
 
 
 class TestChat:
-    """Answers that hang on what was said before."""
+    """Answers that depend on earlier turns."""
 
     @pytest.fixture(scope="class")
     def run_folder(self, tmp_path_factory):
@@ -321,7 +321,7 @@ class TestChat:
 
 
 class TestCaptions:
-    """Pictures of shapes, as numbers and as pixels."""
+    """Pictures of shapes, as features and as pixels."""
 
     @pytest.fixture(scope="class")
     def folder(self, tmp_path_factory):
@@ -362,7 +362,7 @@ class TestCaptions:
         assert sorted(first.split(one)[-1].split()) != sorted(second.split(other)[-1].split())
         features = pictures.features_of(picture.pixels[None])
         assert features.shape == (1, 9, 7)
-        # Two fields have something in them.
+        # Two fields contain a shape.
         assert (features[0, :, :3].sum(1) > 0.2).sum() == 2
 
 

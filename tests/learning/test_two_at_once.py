@@ -1,4 +1,6 @@
-"""Of two that write to one run, one does, undisturbed; the other is refused in a sentence."""
+"""If two processes write to one run, one of them does so undisturbed, and the other is refused in one
+sentence.
+"""
 
 import os
 import threading
@@ -23,7 +25,7 @@ DIFFERENT = {"learning_rate": 0.02}
 
 
 class Gate:
-    """A pipe that processes wait at until it is opened."""
+    """A pipe at which processes wait until it is opened."""
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe()
@@ -48,7 +50,7 @@ def runs(tmp_path_factory) -> Runs:
 
 @pytest.fixture(scope="module")
 def wanted(runs):
-    """What either of two trainings comes to where it is alone."""
+    """The results of the two trainings when each runs alone."""
     results = []
     for options in ({}, DIFFERENT):
         out = runs.folder / f"alone{len(results)}"
@@ -59,7 +61,7 @@ def wanted(runs):
 
 
 def held_at(step: int, begun: int, go_on: Gate) -> None:
-    """Let the trainings of this process, a child, stop after a step and tell of it, until the gate opens."""
+    """Make the trainings of this child process stop after a step and signal it, until the gate opens."""
     go_one_step = Trainer._step
 
     def held(self: Trainer) -> None:
@@ -72,7 +74,7 @@ def held_at(step: int, begun: int, go_on: Gate) -> None:
 
 
 class Live:
-    """A training in a process of its own, stopped after a step until `go_on`."""
+    """A training in a separate process, paused after a step until `go_on`."""
 
     def __init__(self, command: list[object], step: int = 4, start: Gate | None = None) -> None:
         self._gate = Gate()
@@ -89,7 +91,7 @@ class Live:
         self._reached = reached
 
     def wait_until_held(self) -> bool:
-        """Wait for the step; False where the process ended before."""
+        """Wait for the step; False if the process ended before it."""
         return os.read(self._reached, 1) == b"x"
 
     def go_on(self) -> Said:
@@ -129,7 +131,7 @@ def test_of_many_pairs_that_begin_in_one_new_folder_one_trains(runs, wanted, tmp
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_a_live_training_is_not_disturbed(runs, wanted, step):
-    """Neither before the first validation nor after it."""
+    """Neither before nor after the first validation."""
     run = runs.folder / f"live{step}"
     live = Live(runs.train(run), step)
     assert live.wait_until_held()
@@ -148,7 +150,7 @@ def test_a_live_training_is_not_disturbed(runs, wanted, step):
 
 
 class Meanwhile(Listener):
-    """Does some work in other threads after a step."""
+    """Does some work in other threads after a given step."""
 
     def __init__(self, step: int, attempts: list[Callable[[], object]]) -> None:
         self.told: list[str] = []

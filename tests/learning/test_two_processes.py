@@ -1,4 +1,4 @@
-"""Two processes by torchrun train to the same weights as one."""
+"""Two processes started by torchrun train to the same weights as one."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def finished(command: list[str]) -> subprocess.CompletedProcess:
 
 
 def assert_two_agree_with_one(task: str, options: list[object], folder: Path) -> None:
-    """Trained into folder/one and folder/two, the weights are the same but for rounding."""
+    """Train into folder/one and folder/two; the weights are the same up to rounding."""
     alone = [sys.executable, "-m", "recurra", "train", task]
     one = finished([*alone, *map(str, options), "-o", str(folder / "one")])
     two = finished(torchrun(task, *options, "-o", folder / "two"))
@@ -56,7 +56,7 @@ def text(tmp_path_factory) -> Path:
 
 
 def test_two_processes_agree_with_one(text, tmp_path):
-    """Also where the streams are of different lengths, and so the processes' shares of a segment."""
+    """Also if the streams, and so the processes' shares of a segment, differ in length."""
     assert_two_agree_with_one("lm", ["--data", text, *OPTIONS], tmp_path)
     kinds = [[r["kind"] for r in read_metrics(tmp_path / n / "metrics.jsonl")] for n in ("one", "two")]
     assert kinds[0] == kinds[1]
@@ -110,9 +110,9 @@ def test_a_batch_that_does_not_divide_is_refused(text, tmp_path):
     "decoder", [pytest.param(["softmax"], marks=pytest.mark.slow), ["crf", "--freeze-vectors"]]
 )
 def test_two_processes_label_like_one(tmp_path, decoder):
-    """Rows of different lengths, a last batch of fewer rows than processes, weights without a gradient."""
+    """Rows of different lengths, a last batch with fewer rows than processes, weights without a gradient."""
     data, vectors = tmp_path / "flights.iob", tmp_path / "vectors.txt"
-    write_corpus(data, 45, 1)  # 41 to train on: ten batches of four, and a row
+    write_corpus(data, 45, 1)  # 41 training rows: ten batches of four, and one row
     vectors.write_text("".join(f"{word} {i} 1 {-i}\n" for i, word in enumerate(("to", "leave", "oslo"))))
     options = [
         "--decoder", *decoder, "--data", data, "--word-vectors", "pretrained", "--vectors", vectors,
@@ -125,7 +125,7 @@ def test_two_processes_label_like_one(tmp_path, decoder):
 
 @pytest.mark.parametrize("attention", ["additive", pytest.param("none", marks=pytest.mark.slow)])
 def test_two_processes_translate_like_one(tmp_path, attention):
-    """Pairs of different lengths, and a last batch of fewer pairs than processes."""
+    """Pairs of different lengths, and a last batch with fewer pairs than processes."""
     data = tmp_path / "pairs.tsv"
     data.write_text(
         "".join(f"{'ab' * (i % 5 + 1)}{i % 10}\t{i % 10}{'b' * (i % 5 + 1)}\n" for i in range(46))

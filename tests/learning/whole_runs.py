@@ -1,4 +1,4 @@
-"""Small trainings of several kinds, what commands make of a run, and what two like runs have in common."""
+"""Small trainings of several kinds, the results of commands on a run, and the comparison of two runs."""
 
 import html
 import io
@@ -49,7 +49,7 @@ def translated(folder: Path, n: int, name: str) -> dict[str, Path]:
     return {"data": folder / f"{name}.a", "target": folder / f"{name}.b"}
 
 
-# What a second training is asked for, so that it differs from the first.
+# Options of a second training that differs from the first.
 OTHER = {"hidden_size": 5, "max_steps": 2, "validate_every": 2}
 
 
@@ -58,8 +58,8 @@ class Kind:
     """One kind of run.
 
     `write(folder, n, name)` writes n rows and returns the options that name them; `uses` are commands of this
-    task alone. A run that `stops` is stopped after so many steps, after 0 once it has begun; one that is
-    `copied` has no checkpoint.
+    task only. A run with `stops` is stopped after that many steps, with 0 before the first step; a `copied`
+    run has no checkpoint.
     """
 
     task: str
@@ -105,14 +105,14 @@ class Said(NamedTuple):
 
 
 class Held(io.StringIO):
-    """What a command prints; rich is not to fit it into a terminal."""
+    """Collects the output of a command; rich must not wrap it to a terminal."""
 
     def isatty(self) -> bool:
         return False
 
 
 def recurra(*arguments: object, typed: str = "") -> Said:
-    """The command line in this process, with its errors as a person sees them."""
+    """The command line in this process, with errors as a user sees them."""
     out, err = Held(), Held()
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(sys, "argv", ["recurra", *map(str, arguments)])
@@ -135,7 +135,7 @@ def flags(options: dict[str, Any]) -> list[str]:
 
 
 def refusal(said: Said) -> str:
-    """The sentence with which a command was refused: one line, after what it said while all was well."""
+    """The sentence with which a command was refused: one line, after any regular output."""
     assert said.code == 2, said
     assert "Traceback" not in said.err, said.err
     *before, sentence = said.err.splitlines()
@@ -146,7 +146,7 @@ def refusal(said: Said) -> str:
 
 
 def plain(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Tensors so that `==` compares them bit for bit."""
+    """Convert tensors so that `==` compares them bit for bit."""
     return {name: (str(one.dtype), tuple(one.shape), one.numpy().tobytes()) for name, one in tensors.items()}
 
 
@@ -155,7 +155,7 @@ def without_clock(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def result_of(run: Path) -> dict[str, Any]:
-    """All that two like trainings have in common: weights, checkpoint, metrics and artefacts."""
+    """Everything that two equal trainings have in common: weights, checkpoint, metrics and artefacts."""
     folder = RunFolder(run)
     state, tensors = folder.checkpoints.load() if folder.checkpoints.exists() else ({"place": {}}, {})
     settings = folder.read_settings()
@@ -170,7 +170,7 @@ def result_of(run: Path) -> dict[str, Any]:
 
 
 def files_of(run: Path) -> dict[str, bytes | None]:
-    """The content of each file below a folder by its name; of a folder None."""
+    """The content of each file below a folder, by name; None for folders."""
     return {
         file.relative_to(run).as_posix(): None if file.is_dir() else file.read_bytes()
         for file in sorted(run.rglob("*"))
@@ -178,7 +178,7 @@ def files_of(run: Path) -> dict[str, bytes | None]:
 
 
 def names_of(run: Path) -> set[str]:
-    """The names of all files but TensorBoard's, which have the time in them."""
+    """The names of all files except those of TensorBoard, which contain the time."""
     return {name for name in files_of(run) if not name.startswith("events/")}
 
 
@@ -199,8 +199,9 @@ def stop_at_once(*_: object, **__: object) -> None:
 
 @dataclass(frozen=True)
 class Runs:
-    """Data of one kind in `folder`, a run in `whole` that nothing may change, and `run`, where copies come to
-    lie: at one place, so that what is said of them is the same."""
+    """Data of one kind in `folder`, an unchanged run in `whole`, and `run`, the place of its copies: one
+    place, so that messages are the same.
+    """
 
     kind: Kind
     folder: Path
@@ -216,14 +217,14 @@ class Runs:
         return self.folder / "run"
 
     def copy(self) -> Path:
-        """The whole run once more, in place of what lies there."""
+        """Replace `run` with a copy of the intact run."""
         if self.run.is_dir():
             shutil.rmtree(self.run)
         shutil.copytree(self.whole, self.run)
         return self.run
 
     def overwrite(self) -> list[object]:
-        """The command that begins a second training, over a run."""
+        """The command that starts a second training over a run."""
         return self.train(None, "--overwrite", **self.kind.other)
 
     def train(self, out: Path | None = None, *more: object, **options: Any) -> list[object]:
@@ -245,7 +246,7 @@ class Runs:
         }
 
     def use(self, name: str) -> tuple[Said, Any]:
-        """What a command says of the run and what it makes of it, without what the clock tells."""
+        """A command's output and its result, without times."""
         if name == "load":
             return self._load()
         said = recurra(*self.uses()[name], typed=self.kind.typed)
@@ -260,7 +261,7 @@ class Runs:
         return said, made
 
     def _load(self) -> tuple[Said, Any]:
-        """What Python has of the run, and the error's text as the command line would print it."""
+        """The model loaded in Python, or the error text as the command line would print it."""
         try:
             model = rc.load(self.run)
         except rc.errors.RecurraError as error:
@@ -269,7 +270,7 @@ class Runs:
 
 
 def make_runs(folder: Path, kind: Kind) -> Runs:
-    """Data, and a run trained on them."""
+    """Write the data and train a run on them."""
     runs = Runs(kind, folder, kind.write(folder, 40, "rows"), kind.write(folder, 20, "other"))
     facade, asked = registry.get(kind.task).model, kind.options | runs.data
     if kind.stops == 0:
@@ -295,7 +296,7 @@ def patched(owner: object, name: str, value: object) -> Iterator[None]:
 
 @contextmanager
 def quick_pictures() -> Iterator[None]:
-    """Let pictures be the numbers that they show: drawing takes longer than all the rest."""
+    """Replace pictures with the numbers that they show, because drawing takes most of the time."""
 
     def told(draw: Callable[..., Any], *given: Any, **named: Any) -> str:
         return f"<svg>{html.escape(repr((given, named)))}</svg>"
