@@ -1,4 +1,4 @@
-"""One call of the native kernels beside its float64 twin: the reference loop over the same numbers."""
+"""A call of the native kernels and its float64 twin: the reference loop on the same numbers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ NEAR = 1e-5
 
 
 class Case(NamedTuple):
-    """A call; P = 0 is no projection. Lengths are drawn where it is packed."""
+    """Sizes and options of a call; P = 0 means no projection. Lengths are random if `packed`."""
 
     T: int
     B: int
@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What a call is over: tensors of one dtype, by name."""
+    """The inputs of a call: tensors of one dtype, by name."""
 
     x: torch.Tensor
     states: list[torch.Tensor]
@@ -58,9 +58,10 @@ class Numbers(NamedTuple):
 
 
 def draw(equation: Equation, case: Case, seed: int) -> Numbers:
-    """Random numbers; weights shrink with the width, so that long rows neither explode nor die out.
+    """Random numbers; weights shrink with the width, so that long sequences neither explode nor vanish.
 
-    So with gains: around 1 a normalised row of 57 steps is chaotic, and float32 loses it in torch as well.
+    Gains are around 0.4: near 1, a normalised sequence of 57 steps is chaotic, and float32 loses it in torch
+    as well.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -87,7 +88,7 @@ def draw(equation: Equation, case: Case, seed: int) -> Numbers:
 
 
 def computed(scan: Any, equation: Equation, case: Case, numbers: Numbers) -> dict[str, torch.Tensor]:
-    """Outputs, final states and every gradient of a loss in which each number has a weight of its own."""
+    """Outputs, final states and every gradient of a loss with a different weight for each number."""
     state = numbers.states[0] if len(numbers.states) == 1 else LSTMState(*numbers.states)
     output, final, *cells = scan(
         equation,
@@ -112,9 +113,9 @@ def computed(scan: Any, equation: Equation, case: Case, numbers: Numbers) -> dic
 
 
 def near_a_kink(equation: Equation, case: Case, numbers: Numbers) -> bool:
-    """Whether g takes a number nearer to one of its kinks than the two precisions can tell apart.
+    """Whether an argument of g is too near to a kink for the two precisions to agree on its side.
 
-    At the kink itself both agree by convention; the padding of a packed batch stands there.
+    Exactly at the kink both agree by convention; the padding of a packed batch lies there.
     """
     name = getattr(equation, "nonlinearity", None)
     if name not in KINKS:
@@ -142,11 +143,10 @@ def running_on(threads: int) -> Iterator[None]:
 
 
 def assert_agrees(equation: Equation, case: Case, seed: int, threads: int = 1) -> None:
-    """max|a-b| <= 1e-4 max|b| per tensor; where terms of size one cancel out, 2e-6 is their rounding.
+    """max|a-b| <= 1e-4 max|b| per tensor; 2e-6 allows for the rounding of terms of size one that cancel out.
 
-    A normalised network may magnify rounding by itself, a hundredfold in one draw of many, and with it what
-    two ways of rounding differ in: there ten times what the loop of torch operations is off in float32
-    is allowed, too.
+    A normalised network may magnify rounding errors, in rare draws a hundredfold. There, ten times the
+    float32 error of the loop of torch operations is also allowed.
     """
     for attempt in range(50):
         numbers = draw(equation, case, seed + 1000 * attempt)

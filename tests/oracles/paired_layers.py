@@ -1,4 +1,4 @@
-"""Recurra's layers beside torch.nn's with the same weights, and what both compute for one loss."""
+"""Recurra's layers and torch.nn's with the same weights, and the results of both for one loss."""
 
 import torch
 from torch import nn
@@ -27,7 +27,7 @@ def paired_layers(cell, backend="auto", input_size=INPUT, hidden_size=HIDDEN, **
 
 
 def random_state(layer, batch_size):
-    """Every layer, direction, row and part differs from every other; (L*D, B, H), a pair for the LSTM."""
+    """A state in which every layer, direction, row and part differs; (L*D, B, H), a pair for the LSTM."""
     zeros = layer.initial_state(batch_size)
     if isinstance(zeros, torch.Tensor):
         return torch.randn_like(zeros).requires_grad_()
@@ -39,7 +39,7 @@ def parts_of(state):
 
 
 def weighted_sum(tensors):
-    """A loss in which every number has a weight of its own."""
+    """A loss with a different weight for each number."""
     generator = torch.Generator().manual_seed(5)
     return sum(
         (tensor * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)).sum()
@@ -54,7 +54,7 @@ def everything(layer, x, state=None, **call):
     parameters = dict(layer.named_parameters())
     leaves = [x.data if isinstance(x, PackedSequence) else x, *parameters.values()]
     leaves += [] if state is None else parts_of(state)
-    loss = weighted_sum([*tensors, leaves[0] * 0])  # so that a batch without steps has a gradient too: zero
+    loss = weighted_sum([*tensors, leaves[0] * 0])  # so that a batch without steps also has a gradient: zero
     gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
     names = ["x", *parameters, *(["hx", "cx"] if state is not None else [])]
     results = dict(zip(["output", "hidden", "cell"], tensors, strict=False))

@@ -25,7 +25,7 @@ def a_layer(cell: str, scoring: str, coverage: bool = False, *, H=12, F_=9, I=5,
 
 
 def a_call(layer: AttentiveLayer, *, B: int, k: int, T: int, S: int, dtype: torch.dtype) -> dict:
-    """Inputs that all have gradients; memory rows of any length, 0 among them."""
+    """Inputs that all require gradients; memory rows have any length, including 0."""
     torch.manual_seed(2)
     H, V, R = layer.attention.query_size, layer.attention.value_size, B * k
     drawn = {
@@ -50,7 +50,7 @@ def run(layer: AttentiveLayer, call: dict, lengths: torch.Tensor):
 
 
 def everything(layer: AttentiveLayer, call: dict, lengths: torch.Tensor) -> list[torch.Tensor]:
-    """All that a call gives, and all gradients of a sum that all of it is in."""
+    """All results of a call, and the gradients of a sum of them."""
     found = run(layer, call, lengths)
     cell = found.state.cell
     parts = list(cell) if isinstance(cell, LSTMState) else [cell]
@@ -149,7 +149,7 @@ def test_it_is_torchs_cell_with_luongs_attention(cell, backend):
     for t in range(T):
         state = twin(torch.cat([call["x"][:, t], feed], dim=1), state)
         h = state if cell == "gru" else state[0]
-        # torch's own attention has the product and the softmax.
+        # torch's attention computes the product and the softmax.
         query = (h @ layer.attention.value.weight).unsqueeze(1)
         context = F.scaled_dot_product_attention(
             query, values, values, attn_mask=bias.unsqueeze(1), scale=1.0

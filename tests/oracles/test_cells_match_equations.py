@@ -1,4 +1,4 @@
-"""Cells that torch has not against their equations written out in numpy, gate by gate, over several steps."""
+"""Cells that torch does not have, against their equations in numpy, gate by gate, over several steps."""
 
 import itertools
 
@@ -34,14 +34,14 @@ def normal(v):
 
 
 class Rows:
-    """The rows of one gate out of the weights, by index: W x and U h with and without normalisation."""
+    """The rows of one gate in the weights, by index: W x and U h with and without normalisation."""
 
     def __init__(self, weights, hidden_size, norm):
         self.w = {name: tensor.numpy() for name, tensor in weights._asdict().items() if tensor is not None}
         self.hidden_size, self.norm = hidden_size, norm
 
     def terms(self, kind, vector, gates):
-        """The products with the gates of these numbers; with layer_norm normalised as one vector."""
+        """The products for the gates with these numbers; with layer_norm, normalised as one vector."""
         size = self.hidden_size
         rows = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in gates])
         products = vector @ self.w[f"weight_{kind}"][rows].T

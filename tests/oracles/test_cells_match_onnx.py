@@ -1,7 +1,7 @@
-"""Cells against ONNX's operators RNN, GRU and LSTM over several steps, through the converted weights.
+"""Cells against ONNX's operators RNN, GRU and LSTM over several steps, with converted weights.
 
-The reference evaluator that comes with onnx knows RNN with tanh, GRU, and LSTM with peepholes. Where
-onnxruntime is installed, the other activations and input_forget are held to it too.
+The reference evaluator of onnx supports RNN with tanh, GRU, and LSTM with peepholes. If onnxruntime is
+installed, the other activations and input_forget are also compared.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
-"""What torch.nn's layers and cells refuse ours refuse, so that the same class catches it; what they take ours
-take. The same call is made of both; where they differ on purpose, a list says so, and why."""
+"""Our layers and cells refuse what torch.nn's refuse, with an error that the same class catches, and accept
+what they accept. The same call is made of both; a list names the intended differences and their reasons.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,7 @@ def made(*sizes: Any, **options: Any) -> Call:
 
 
 def called(*given: Any, sizes: Any = (3, 5), **options: Any) -> Call:
-    """A layer or cell of 3 inputs and 5 units, called; functions among `given` get the class's name."""
+    """Call a layer or cell with 3 inputs and 5 units; functions in `given` receive the class's name."""
 
     def call(ns: Any, name: str) -> Any:
         arguments = [each(name) if callable(each) else each for each in given]
@@ -34,12 +35,12 @@ def called(*given: Any, sizes: Any = (3, 5), **options: Any) -> Call:
 
 
 def state(*shape: int, **options: Any) -> Callable[[str], Any]:
-    """A state of this shape: of an LSTM the pair of both."""
+    """A state of this shape; for an LSTM, the pair of both."""
     return lambda name: (zeros(*shape, **options),) * 2 if "LSTM" in name else zeros(*shape, **options)
 
 
 def pair(hidden: Any, cell: Any) -> Callable[[str], Any]:
-    """A state whose memory cell is another than its hidden state; other cells get the hidden state twice."""
+    """A state of an LSTM with a different hidden state and memory cell; other cells get (hidden, hidden)."""
     return lambda name: (hidden, cell) if "LSTM" in name else (hidden, hidden)
 
 
@@ -48,7 +49,7 @@ PACKED = pack_sequence([randn(3, 3), randn(2, 3)])
 DOUBLE, META = {"dtype": torch.float64}, {"device": "meta"}
 
 
-# What both refuse, of layers.
+# Layers: calls that both refuse.
 LAYERS_REFUSE: dict[str, Call] = {
     "input of one axis": called(randn(3)),
     "input of four axes": called(randn(2, 2, 2, 3)),
@@ -159,7 +160,7 @@ ONLY_RNN: dict[str, Call] = {
     "nonlinearity=3": made(3, 5, nonlinearity=3),
     "nonlinearity='TANH'": made(3, 5, nonlinearity="TANH"),
 }
-# The same of cells.
+# Cells: calls that both refuse.
 CELLS_REFUSE: dict[str, Call] = {
     "input of three axes": called(randn(3, 2, 3)),
     "input of no axes": called(torch.tensor(1.0)),
@@ -217,7 +218,7 @@ REFUSED = [
     *(("LSTMCell", what, call) for what, call in ONLY_LSTM_CELL.items()),
     *(("RNNCell", what, call) for what, call in ONLY_RNN_CELL.items()),
 ]
-# Refused by Python or by torch.nn.Module itself, in both.
+# Calls that Python or torch.nn.Module itself refuses, in both.
 NOT_OURS = (
     "left out",
     "keyword",
@@ -302,7 +303,7 @@ def test_directions_are_counted_as_torch_counts_them_with_a_warning(name, given)
     assert list(ours.state_dict()) == list(theirs.state_dict())
 
 
-# What ours take beyond torch.nn.
+# Calls that only ours accept.
 EXTENSIONS: list[tuple[str, str, Call]] = [
     *((name, "no steps at all", called(randn(0, 4, 3))) for name in LAYERS),
     *((name, "numpy's whole numbers", made(3, np.int64(5))) for name in LAYERS),
@@ -312,16 +313,16 @@ EXTENSIONS: list[tuple[str, str, Call]] = [
     ),
     ("RNNCell", "nonlinearity='sigmoid'", called(ROW, nonlinearity="sigmoid")),
 ]
-# What ours refuse though torch.nn takes it, for it is a mistake that would be wrong in silence.
+# Calls that only torch.nn accepts: mistakes that would silently give wrong results.
 STRICTER: list[tuple[str, str, Call]] = [
-    # LSTM(3, 5, True) builds one layer; what is meant is bias, which comes after num_layers.
+    # LSTM(3, 5, True) builds one layer; the caller meant bias, which comes after num_layers.
     *((name, "num_layers=True", made(3, 5, True)) for name in LAYERS),
     *((name, "hidden_size=True", made(3, True)) for name in ("GRU", "LSTM", *CELLS)),
-    # torch.nn says so only when the cell is called.
+    # torch.nn raises only when the cell is called.
     ("RNNCell", "nonlinearity='garbage'", made(3, 5, nonlinearity="garbage")),
-    # torch.nn computes in both, and gives a hidden state in one and a memory in the other.
+    # torch.nn computes in both dtypes: the hidden state has one of them, the memory cell the other.
     ("LSTMCell", "a memory of another dtype", called(ROW, pair(zeros(4, 5), zeros(4, 5, **DOUBLE)))),
-    # torch.nn.RNN takes it by accident of its first product; GRU and LSTM refuse it.
+    # torch.nn.RNN accepts it only because its first product does; GRU and LSTM refuse it.
     ("RNN", "a sparse state", called(X, zeros(1, 4, 5).to_sparse())),
 ]
 
@@ -349,7 +350,7 @@ def test_what_ours_refuse_beyond_torch(name, what, call):
     ids=["one tensor", "one tensor of one row", "a tuple of one", "two axes beside a packed input"],
 )
 def test_where_torch_fails_while_it_makes_its_message(call):
-    """An IndexError in place of the RuntimeError that torch.nn.LSTM means; ours is that."""
+    """torch.nn.LSTM raises an IndexError in place of the intended RuntimeError; ours raises the latter."""
     assert isinstance(outcome(call, torch.nn, "LSTM"), IndexError)
     ours = outcome(call, recurra, "LSTM")
     assert isinstance(ours, RecurraError)

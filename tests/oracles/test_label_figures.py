@@ -1,4 +1,4 @@
-"""Spans and their figures beside conlleval's published rules, single labels beside scikit-learn."""
+"""Spans and their figures against the published rules of conlleval, single labels against scikit-learn."""
 
 from collections import Counter
 from itertools import pairwise
@@ -17,7 +17,7 @@ BIO = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BI" for kind in 
 
 # The rules of conlleval (E. Tjong Kim Sang 2000, https://www.cnts.ua.ac.be/conll2000/chunking/): which pairs
 # of neighbouring prefixes end a chunk and which begin one, each pair written out; a change of the type does
-# both. S, a chunk of one word, goes on as E does.
+# both. S, a chunk of one word, continues as E does.
 ENDS = {"BB", "BO", "BS", "IB", "IO", "IS", "EB", "EI", "EE", "EO", "ES", "SB", "SI", "SE", "SO", "SS"}
 BEGINS = {"BB", "IB", "EB", "SB", "OB", "BS", "IS", "ES", "SS", "OS", "EI", "EE", "SI", "SE", "OI", "OE"}
 
@@ -31,8 +31,9 @@ def begins_chunk(before: str, here: str) -> bool:
 
 
 def conlleval(gold_sentences, guess_sentences):
-    """The counts by type (right, found, wanted) and of right words, in one pass over the words, as conlleval
-    makes them: a chunk is right if both sides began it alike and end it together."""
+    """The counts per type (correct, predicted, support) and of correct words, in one pass over the words, as
+    in conlleval: a chunk is correct if both sides begin it with the same type and end it together.
+    """
     right, found, wanted = Counter(), Counter(), Counter()
     right_words = 0
     for gold, guess in zip(gold_sentences, guess_sentences, strict=True):
@@ -57,7 +58,7 @@ def conlleval(gold_sentences, guess_sentences):
 
 
 def conlleval_chunks(tags):
-    """Where chunks begin and end, by the same rules."""
+    """The spans of the chunks, by the same rules."""
     pairs = list(enumerate(pairwise(["O", *tags, "O"])))
     begins = [place for place, pair in pairs if begins_chunk(*pair)]
     ends = [place for place, pair in pairs if ends_chunk(*pair)]
@@ -70,9 +71,9 @@ def test_spans_are_those_of_conlleval(tags):
 
 
 @given(st.lists(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=9), min_size=1, max_size=6))
-@example([[("B-PER", "B-PER"), ("I-PER", "I-PER"), ("O", "I-PER")]])  # ends apart: not right
-@example([[("B-PER", "I-PER"), ("B-PER", "I-PER")]])  # two chunks, and one taken for both
-@example([[("I-PER", "B-PER"), ("I-LOC", "B-LOC")]])  # begun by I after O, and by a change of the type
+@example([[("B-PER", "B-PER"), ("I-PER", "I-PER"), ("O", "I-PER")]])  # different ends: not correct
+@example([[("B-PER", "I-PER"), ("B-PER", "I-PER")]])  # two chunks, predicted as one
+@example([[("I-PER", "B-PER"), ("I-LOC", "B-LOC")]])  # I after O, and a change of the type, begin a chunk
 def test_entity_figures_are_those_of_conlleval(pairs):
     gold = [[a for a, _ in sentence] for sentence in pairs]
     guess = [[b for _, b in sentence] for sentence in pairs]
@@ -100,7 +101,7 @@ def test_class_figures_are_those_of_scikit_learn(pairs):
         sklearn.metrics.f1_score(gold, guess, average="macro", zero_division=0)
     )
     if len(figures.labels) == 1:
-        return  # scikit-learn warns of a table of one
+        return  # scikit-learn warns about a 1 x 1 confusion matrix
     assert figures.table() == sklearn.metrics.confusion_matrix(gold, guess, labels=figures.labels).tolist()
     assert figures.majority == max(gold.count(label) for label in gold) / len(gold)
 

@@ -1,4 +1,4 @@
-"""What a stack does around its cells, against stacks put together by hand of torch.nn's parts."""
+"""The options of a stack, against stacks built by hand from torch.nn's layers."""
 
 import pytest
 import torch
@@ -15,7 +15,9 @@ T, B, INPUT, HIDDEN = 5, 3, 4, 4
 
 
 class ByHand(nn.Module):
-    """torch.nn layers of one direction each, joined as `skip` and `merge` say; names as ours."""
+    """torch.nn layers of one direction each, combined according to `skip` and `merge`; parameter names as in
+    ours.
+    """
 
     def __init__(self, oracle, layer):
         super().__init__()
@@ -81,7 +83,7 @@ def test_skips_and_merges(kind, skip, merge, bidirectional, backend):
 
 
 def test_graves_by_the_formula():
-    """h_t^n from x_t, h_t^{n-1} and h_{t-1}^n; a linear layer behind computes Σ_n W_n h_t^n."""
+    """h_t^n from x_t, h_t^{n-1} and h_{t-1}^n; a linear layer after it computes Σ_n W_n h_t^n."""
     torch.manual_seed(0)
     layer = RNN(2, 3, num_layers=2, skip="graves", **DOUBLE)
     head, x = nn.Linear(6, 1, **DOUBLE), torch.randn(T, B, 2, **DOUBLE)
@@ -104,7 +106,7 @@ def test_graves_by_the_formula():
 
 
 def by_cell(layer, x, zoned):
-    """Steps of torch's cell, each state mixed with the one before by `zoned(part, old, new)`."""
+    """Steps of torch's cell; each state is mixed with the previous one by `zoned(part, old, new)`."""
     cell = (nn.LSTMCell if isinstance(layer, LSTM) else nn.GRUCell)(INPUT, HIDDEN, **DOUBLE)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in layer.state_dict().items()})
     state = [torch.zeros(B, HIDDEN, **DOUBLE)] * (2 if isinstance(layer, LSTM) else 1)
@@ -145,7 +147,9 @@ def test_zoneout_of_everything_keeps_the_state():
 
 
 def test_zoneout_in_training_keeps_or_steps():
-    """Each number is the old one or the cell's; the share kept is p, for hidden and cell apart."""
+    """Each number is the old one or the cell's; the share of kept numbers is p, separately for hidden and
+    cell state.
+    """
     torch.manual_seed(0)
     rows, width = 40, 50
     layer = LSTM(INPUT, width, zoneout=(0.2, 0.7), **DOUBLE)
@@ -166,7 +170,7 @@ def test_zoneout_in_training_keeps_or_steps():
     for part, share in enumerate((0.2, 0.7)):
         stays = torch.stack(kept[part]).double()
         assert abs(stays.mean() - share) < 0.02
-        assert stays.std(dim=0).any(dim=1).all()  # drawn anew at each step
+        assert stays.std(dim=0).any(dim=1).all()  # a new draw at each step
     assert (torch.stack(kept[0]) != torch.stack(kept[1])).any()
 
 
@@ -201,7 +205,7 @@ def test_weight_drop_is_a_run_with_dropped_weights(backend):
 @pytest.mark.parametrize("lengths", [None, [5, 0, 2, 4]])
 @every_backend
 def test_a_variational_mask_is_one_for_all_steps_of_a_row(backend, lengths):
-    """With weights of one, layer 2's pre-activation at each step is the sum of what the mask lets through."""
+    """Layer 1 passes x on and layer 2 has the identity as input weights, so the output shows the mask."""
     torch.manual_seed(0)
     width = 200
     layer = RNN(1, width, 2, "relu", variational_dropout=0.3, bias=False, backend=backend, **DOUBLE)

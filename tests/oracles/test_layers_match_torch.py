@@ -102,7 +102,7 @@ def test_lengths_match_torch_on_each_row_alone(
 
 
 class RowByRow(torch.nn.Module):
-    """The oracle for `lengths=`: torch.nn's layer sees each row alone, without its padding."""
+    """The reference for `lengths=`: torch.nn's layer runs on each row separately, without padding."""
 
     def __init__(self, oracle, layer, lengths):
         super().__init__()
@@ -197,7 +197,7 @@ def test_same_seed_same_weights_and_state_dict_both_ways(cell, bias, bidirection
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_weights_that_are_computed_anew_match_torch(cell, norm):
-    """What torch.nn.utils does to a layer's weights takes part in each call, gradients included."""
+    """The changes of torch.nn.utils to a layer's weights take effect in each call, including gradients."""
     layer, oracle = paired_layers(cell, "auto", num_layers=2, dtype=torch.float32)
     for module in (layer, oracle):
         torch.manual_seed(3)

@@ -52,7 +52,7 @@ PROJECTED = {
 NORMALISED = {name: replace(each, layer_norm=True) for name, each in RECURRENT.items()}
 NORMALISED_PROJECTED = {name: NORMALISED[name] for name in PROJECTED if name in NORMALISED}
 SETS = native.extension().instruction_sets() if native.available() else []
-MOST = 12_000  # numbers of one layer's hidden states, where a kink may be hit
+MOST = 12_000  # hidden state numbers of one layer; each may hit a kink
 
 
 @pytest.fixture(params=SETS, scope="module")
@@ -83,7 +83,7 @@ exact = settings(max_examples=5, deadline=None, derandomize=True)
 
 
 def without_a_kink(equation, case):
-    """Fewer rows where g has kinks, so that a draw can be had that stays away from them."""
+    """Fewer rows if g has kinks, so that a draw without numbers near a kink can be found."""
     if getattr(equation, "nonlinearity", "tanh") in ("tanh", "sigmoid"):
         return case
     return case._replace(B=max(1, min(case.B, MOST // (case.T * case.H))))
@@ -118,7 +118,7 @@ def test_every_projected_cell_agrees_with_the_reference(instruction_set, name, c
 @example(Case(T=57, B=3, I=5, H=33, packed=True, reverse=True, zoneout=True, every_cell=True), 1)
 @example(Case(T=2, B=20, I=33, H=200, every_cell=True), 2)
 def test_every_normalised_cell_agrees_with_the_reference(instruction_set, name, case, seed):
-    # Two numbers, or multiples of one number, may have hardly a variance: ill-conditioned in any float32.
+    # Two numbers, or multiples of one number, may have a tiny variance: ill-conditioned in any float32.
     case = case._replace(I=max(case.I, 5), H=max(case.H, 7))
     assert_agrees(NORMALISED[name], without_a_kink(NORMALISED[name], case), seed)
 
@@ -199,7 +199,7 @@ SMOOTH = [name for name, each in EVERY.items() if getattr(each, "nonlinearity", 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_gradients_are_the_slopes_of_the_kernels_own_results(name):
-    """Finite differences of the float32 kernels themselves, along one direction for each input."""
+    """Finite differences of the float32 kernels, along one direction per input."""
     equation = EVERY[name]
     case = Case(T=3, B=2, I=3, H=7, P=4 * name.startswith("jordan"), packed=True)
     numbers = draw(equation, case, 8).to(torch.float32)

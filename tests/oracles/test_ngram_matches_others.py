@@ -1,4 +1,4 @@
-"""n-gram models against nltk's, and ARPA files as KenLM reads them."""
+"""n-gram models against nltk's, and ARPA files against KenLM."""
 
 import random
 
@@ -9,7 +9,7 @@ from recurra.models import NGramModel, write_arpa
 from recurra.models.ngram import smoothing
 
 LETTERS = "abcdef"
-START = len(LETTERS)  # stands before the text only
+START = len(LETTERS)  # occurs only before the text
 ORDER = 3
 
 
@@ -25,7 +25,7 @@ def ours(text, kind, **options):
 
 
 def theirs(text, model):
-    """nltk's model of the same text, with one start symbol before it."""
+    """nltk's model of the same text, preceded by one start symbol."""
     util = pytest.importorskip("nltk.util")
     letters = ["<s>", *text]
     model.fit([util.everygrams(letters, max_len=ORDER)], vocabulary_text=letters)
@@ -47,7 +47,7 @@ def contexts_of(text):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_kneser_ney_with_one_discount_is_nltks(text, monkeypatch):
     lm = pytest.importorskip("nltk.lm")
-    # nltk has one discount for all counts, and none for single symbols, which it does not interpolate.
+    # nltk has one discount for all counts; it does not discount or interpolate unigrams.
     monkeypatch.setattr(
         smoothing,
         "_discounts",
@@ -61,14 +61,14 @@ def test_add_k_and_maximum_likelihood_are_nltks(text):
     agree(ours(text, "maximum-likelihood"), theirs(text, lm.MLE(ORDER)), contexts_of(text))
     for k in (1.0, 0.1):
         model = theirs(text, lm.Lidstone(k, ORDER))
-        # nltk counts <UNK> among the symbols, where this vocabulary has no such symbol.
+        # nltk counts <UNK> as a symbol; this vocabulary has no such symbol.
         assert len(model.vocab) == START + 2
         ids = np.array([LETTERS.index(letter) for letter in text])
         agree(NGramModel.fit(ids, START + 2, ORDER, "add-k", k=k, start_id=START), model, contexts_of(text))
 
 
 def test_kenlm_reads_our_arpa_files(text, tmp_path):
-    kenlm = pytest.importorskip("kenlm")  # built from its source package by whoever has a compiler
+    kenlm = pytest.importorskip("kenlm")  # optional; needs a compiler to install
     lines = [text[at : at + 20] for at in range(0, len(text), 20)]
     symbols = [*LETTERS, "<eos>", "<unk>"]
     ids = np.array([i for line in lines for i in (*map(symbols.index, line), 6)])

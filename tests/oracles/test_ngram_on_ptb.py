@@ -1,4 +1,4 @@
-"""Modified Kneser-Ney on the Penn Treebank, against perplexities of an independent count."""
+"""Modified Kneser-Ney on the Penn Treebank, against perplexities computed independently."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from recurra.text import WordTokenizer
 
 
 def stream(tokenizer, path):
-    """Ids of all lines, one after the other, and where each begins."""
+    """Ids of all lines in sequence, and the start of each line."""
     lines = [[*tokenizer.encode_line(line), tokenizer.end_id] for line in path.read_text().splitlines()]
     return np.concatenate(lines), np.cumsum([0, *map(len, lines)][:-1])
 

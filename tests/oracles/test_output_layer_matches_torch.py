@@ -8,7 +8,7 @@ from recurra.kernels.extension import extension
 from recurra.layers import linear_cross_entropy
 
 pytestmark = pytest.mark.needs_native
-AGREES = 1e-4  # DESIGN.md: of the largest number
+AGREES = 1e-4  # relative to the largest number
 IGNORED = -100
 
 
