@@ -1,4 +1,4 @@
-"""A model of a few symbols, and every sequence of it with its score: what a search is held to."""
+"""A model with few symbols, and all its sequences with their scores: the reference for searches."""
 
 import itertools
 
@@ -8,11 +8,13 @@ import torch
 from recurra.decoding.beam import BeamOptions, SearchedModel
 
 END, BEGIN = 0, 4
-SYMBOLS = 4  # the end among them
+SYMBOLS = 4  # including the end
 
 
 def a_model(sentences: int, seed: int) -> tuple[SearchedModel, torch.Tensor, torch.Tensor]:
-    """P(next | sentence, last two symbols) from a random table; the state is sentence and symbol before."""
+    """P(next | sentence, last two symbols) from a random table; the state is the sentence and the previous
+    symbol.
+    """
     torch.manual_seed(seed)
     table = (torch.randn(sentences, 5, 5, SYMBOLS, dtype=torch.float64) * 1.5).log_softmax(-1)
 
@@ -32,7 +34,7 @@ def log_prob(table, sentence: int, symbols) -> float:
 
 
 def divided(log_p: float, length: int, alpha: float, form: str) -> float:
-    """log P / T^α, or after Google log P / ((5 + T) / 6)^α: equation 14 of Wu et al. (2016)."""
+    """log P / T^α, or Google's log P / ((5 + T) / 6)^α: equation 14 of Wu et al. (2016)."""
     return log_p / (length if form == "power" else (5 + length) / 6) ** alpha
 
 

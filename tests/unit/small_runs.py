@@ -1,4 +1,4 @@
-"""A small run made with RunFolder alone, what can be read of it, and processes killed at some call."""
+"""A small run made only with RunFolder, its readable content, and processes killed at a given call."""
 
 import errno
 import io
@@ -61,7 +61,7 @@ path = "x"
 
 
 def format_1_run(path: Path) -> RunFolder:
-    """What an earlier version wrote, begun and no more."""
+    """A run of an earlier version that was only begun."""
     (path / "source").mkdir(parents=True)
     (path / "run.toml").write_text(FORMAT_1)
     for name in ("vocabulary.json", "labels.json", "source/vocabulary.json", ".lock"):
@@ -76,7 +76,7 @@ def begin(path: Path, save=save_symbols, *, overwrite: bool = False, **config) -
 
 
 def train(run: RunFolder) -> RunFolder:
-    """Write all that a training writes."""
+    """Write everything that a training writes."""
     with run.locked():
         run.checkpoints.save(0, {"place": {"step": 0}}, {"a": torch.zeros(2)})
         run.metrics.append({"kind": "training", "step": 4, "loss": 1.25})
@@ -94,7 +94,7 @@ def small_run(path: Path) -> RunFolder:
 
 
 def content_of(run: RunFolder):
-    """All that can be read of a run, checked."""
+    """All content of a run that can be read, checked."""
     run.check_artefacts()
     state, tensors = run.checkpoints.load()
     tensors |= {f"weights.{name}": tensor for name, tensor in run.read_weights().items()}
@@ -103,7 +103,7 @@ def content_of(run: RunFolder):
 
 
 def attempt(work: Callable[[], object]) -> tuple[object, str]:
-    """What some work gives, and ""; or None, and the sentence of ours that it raises."""
+    """The result of `work` and ""; or None and the message of the RecurraError that it raises."""
     try:
         return work(), ""
     except RecurraError as error:
@@ -122,7 +122,7 @@ def no_strays(folder: Path) -> bool:
 
 @contextmanager
 def at_call(number: int, act: Callable[[], None]):
-    """Let `act` happen in place of the `number`-th call that touches the disk, and then never again."""
+    """Call `act` before the `number`-th call that touches the disk, once."""
     left = [number]
     with pytest.MonkeyPatch.context() as patches:
 
@@ -144,7 +144,7 @@ def at_call(number: int, act: Callable[[], None]):
 
 
 class Reached(Exception):
-    """The work has ended before that call."""
+    """The work ended before that call."""
 
 
 def fail(number: int = errno.ENOSPC) -> None:
@@ -152,7 +152,7 @@ def fail(number: int = errno.ENOSPC) -> None:
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """Do some work in a process of its own; its exit code, or the negative number of its signal."""
+    """Run `work` in a separate process and return its exit code, or the negative signal number."""
     child = os.fork()
     if child == 0:
         signal.alarm(60)
@@ -167,7 +167,9 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def kill_everywhere(prepare: Callable[[int], object], work: Callable[[object], object]):
-    """Yield what `prepare` made, after `work` on it was killed at the first call, the second, … its end."""
+    """Yield what `prepare` made, after `work` on it was killed at the first call, the second, and so on to
+    its end.
+    """
     for number in range(1, 10_000):
         made = prepare(number)
 
@@ -186,7 +188,7 @@ def kill_everywhere(prepare: Callable[[int], object], work: Callable[[object], o
 def fail_everywhere(
     prepare: Callable[[int], object], work: Callable[[object], object], error: int = errno.ENOSPC
 ):
-    """As `kill_everywhere`, but the call fails; yields also what the work raised, or None."""
+    """Like `kill_everywhere`, but the call fails; also yields the exception that `work` raised, or None."""
     for number in range(1, 10_000):
         made, raised = prepare(number), None
         try:

@@ -1,4 +1,4 @@
-"""The mean of the weights, and the criterion that begins it."""
+"""The mean of the weights, and the criterion that starts averaging."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from recurra.training.averaging import WeightAverage, stopped_improving
     [
         ([5.0], 1, False),
         ([5.0, 4.0], 1, False),
-        ([5.0, 4.0, 4.5], 1, False),  # better than all that are older than the one before
+        ([5.0, 4.0, 4.5], 1, False),  # better than all losses before the previous one
         ([4.0, 5.0, 4.5], 1, True),
         ([4.0, 5.0, 3.9], 1, False),
         ([4.0, 3.0, 3.1, 3.2], 2, False),

@@ -1,4 +1,4 @@
-"""Beam search against exhaustive search, against greedy, and against itself in other batches."""
+"""Beam search against exhaustive search, greedy search, and itself in other batches."""
 
 import itertools
 import math
@@ -104,7 +104,7 @@ def test_stopping_early_loses_nothing(monkeypatch, alpha, form):
 
 
 def test_a_sentence_stops_as_soon_as_nothing_can_beat_it():
-    """The end is all but certain from the first step on: no second step is taken."""
+    """The end is almost certain at the first step, so there is no second step."""
     steps = []
 
     def step(symbols, state):
@@ -153,7 +153,7 @@ def test_options_that_cannot_be_are_named(options, told):
 
 
 class TestOptions:
-    """What narrows or widens a search."""
+    """Options that narrow or widen a search."""
 
     def test_a_stream_is_what_the_search_finds(self):
         model, start, _ = a_model(30, 5)
@@ -164,7 +164,7 @@ class TestOptions:
             assert streamed == one.symbols
 
     def test_a_stream_tells_symbols_before_the_end(self):
-        """All hypotheses begin alike: what is settled is told while the search goes on."""
+        """All hypotheses share a prefix, which is streamed while the search continues."""
         taken = []
 
         def step(symbols, state):
@@ -208,7 +208,7 @@ class TestOptions:
 
     @pytest.mark.parametrize("groups", [2, 4])
     def test_groups_of_a_diverse_beam_find_other_symbols_and_nothing_twice(self, groups):
-        """The likeliest first symbol is so likely that a plain beam goes on with it alone."""
+        """The first symbol is so likely that a plain beam continues only with it."""
 
         def step(symbols, state):
             scores = torch.zeros(len(symbols), 8, dtype=torch.float64)
@@ -258,9 +258,11 @@ class TestOptions:
 
     @pytest.mark.parametrize(("alpha", "form"), [(0.0, "power"), (0.8, "power"), (0.6, "google")])
     def test_the_coverage_penalty_is_its_formula(self, alpha, form):
-        """score = log P / divisor + β Σ_s log min(κ_s, 1); a step looks by the symbol that it reads."""
+        """score = log P / divisor + β Σ_s log min(κ_s, 1); the attention of a step depends on the symbol that
+        it reads.
+        """
         plain, start, table = a_model(3, 13)
-        looks = torch.rand(5, 2, dtype=torch.float64) * 0.9  # of each symbol, at two source steps
+        looks = torch.rand(5, 2, dtype=torch.float64) * 0.9  # attention per symbol, to two source steps
         beta = 0.4
 
         def step(symbols, state):
@@ -283,7 +285,9 @@ class TestOptions:
             close(found[sentence], sorted(wanted, key=lambda one: -one[1])[:9])
 
     def test_where_nothing_may_follow_what_there_is_is_cut(self):
-        """Bigrams must not repeat and there is one symbol: after two nothing is possible but by the end."""
+        """Symbols must not repeat, there is only one, and the end is impossible: the search stops after one
+        symbol.
+        """
 
         def step(symbols, state):
             scores = torch.full((len(symbols), 2), -torch.inf, dtype=torch.float64)
@@ -329,7 +333,7 @@ def test_the_best_symbols_of_some_rows_are_those_of_all():
 
 
 def test_a_hypothesis_that_ended_leaves_no_trace_in_what_others_find():
-    """Scores that are computed for the rows that go on alone are put where those rows are."""
+    """Scores computed only for the unfinished rows are assigned to the correct rows."""
     torch.manual_seed(2)
     output, table = SoftmaxOutput(8, 12), torch.randn(12, 8) * 2
 
@@ -360,8 +364,9 @@ def test_what_is_kept_of_an_output_layer_follows_its_weights():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 999), alpha=st.sampled_from([0.0, 1.0]))
 def test_whose_fault_it_is_agrees_with_exhaustive_search(seed, alpha):
-    """If the right text is the likeliest of all, whatever else is found is the beam's fault; if the least
-    likely of all, the model's."""
+    """If the reference is the likeliest text, any other result is the beam's error; if it is the least
+    likely, the model's.
+    """
     model, start, table = a_model(10, seed)
     options = BeamOptions(width=1, max_length=4, length_penalty=LengthPenalty(alpha))
     for sentence, (found,) in enumerate(beam_search(model, start, 10, options)):

@@ -1,4 +1,4 @@
-"""Checkpoints: the latest is gone on from, the newest whole one where the latest is not known."""
+"""Checkpoints: a run resumes from the latest; if the latest is unknown, from the newest complete one."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ def folder(tmp_path) -> CheckpointFolder:
 
 
 def beside(folder: CheckpointFolder, step: int) -> None:
-    """A whole checkpoint that is not the latest, as a process leaves it that is killed before it is."""
+    """A complete checkpoint not yet marked as the latest, as left by a process killed before that."""
     other = CheckpointFolder(folder.path.parent / "other")
     other.save(step, {"a": step}, {"x": torch.tensor(float(step))})
     (other.path / f"step-{step}").rename(folder.path / f"step-{step}")

@@ -1,4 +1,4 @@
-"""Configurations: every fault is named at once, with the key and the choices."""
+"""Configurations: all errors are reported at once, each with its key and the choices."""
 
 from pathlib import Path
 

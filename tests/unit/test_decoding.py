@@ -1,4 +1,4 @@
-"""Transforms, sampling, completion: against probabilities known beforehand."""
+"""Transforms, sampling, completion: against known probabilities."""
 
 import itertools
 import math
@@ -49,7 +49,7 @@ TABLE = torch.tensor([[0.1, 0.6, 0.3], [0.5, 0.25, 0.25], [0.2, 0.2, 0.6]], dtyp
 
 
 def bigram(ids, state):
-    """A model that knows only the symbol before: P(next | last) = TABLE[last]."""
+    """A model that depends only on the previous symbol: P(next | last) = TABLE[last]."""
     return TABLE[ids].log(), ids[:, -1:].T.clone()
 
 
@@ -75,7 +75,7 @@ def test_sampling_ends_at_the_end_and_never_draws_the_forbidden():
 
 
 def exhaustive(prime, max_length, ends):
-    """Every ending with its probability, by walking through all."""
+    """Every ending with its probability, by full enumeration."""
     found = {}
     for length in range(1, max_length + 1):
         for ids in itertools.product(range(3), repeat=length):
@@ -119,7 +119,7 @@ def test_the_first_symbol_can_be_confined():
 
 
 def test_endings_into_the_impossible_are_no_endings():
-    """Symbol 1 is followed by 0, the end; symbol 2 by nothing that the model knows."""
+    """Symbol 1 is followed by 0, the end; symbol 2 by no symbol with a probability."""
     logits = torch.tensor([[-torch.inf, 0.0, 0.0], [0.0, -torch.inf, -torch.inf], [-torch.inf] * 3])
 
     def step(ids, state):

@@ -1,4 +1,4 @@
-"""The channel of the spelling corrector: words near by, costs against figures by hand."""
+"""The error model of the spelling corrector: candidate words, and costs against figures by hand."""
 
 import math
 
@@ -54,12 +54,12 @@ def test_the_cost_is_the_sum_over_the_errors_and_never_below_any_way_of_fewer(wo
 @pytest.mark.parametrize(
     ("word", "likely", "unlikely"),
     [
-        ("the", "teh", "txe"),  # swapped, against another letter
-        ("hello", "helo", "heo"),  # one of two, against both
-        ("separate", "seperate", "sebarate"),  # a vowel for a vowel, against one consonant for another
-        ("cat", "cst", "cpt"),  # beside it on the keyboard, against far from it
+        ("the", "teh", "txe"),  # transposition against substitution
+        ("hello", "helo", "heo"),  # one of two equal letters missing, against both
+        ("separate", "seperate", "sebarate"),  # vowel for vowel against consonant for consonant
+        ("cat", "cst", "cpt"),  # neighbouring key against a distant key
         ("cat", "cath", "acth"),
-        ("letter", "lettre", "eltter"),  # inside, against the first letter
+        ("letter", "lettre", "eltter"),  # inside the word against its first letter
     ],
 )
 def test_likely_errors_are_cheaper(word, likely, unlikely):
@@ -103,7 +103,9 @@ def test_learnt_costs_are_their_formula():
     assert learnt.price("deletion", "", "t") == price(0, 6.5 - 1.5, 2)  # t is often silent
     assert learnt.price("insertion", "", "q") == price(0, 6.5, 3)  # each word has one beginning
     assert learnt.price("insertion", "t", "t") == price(0, 3.5, 3)
-    assert learnt.price("substitution", "q", "z") == pytest.approx(8.0)  # no chance to make it: as usual
+    assert learnt.price("substitution", "q", "z") == pytest.approx(
+        8.0
+    )  # never possible in the data: the usual cost
     assert learnt.cost("the", "teh") == price(1, 5.0, 2)
 
 

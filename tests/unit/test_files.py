@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; faults of texts are named with their place."""
+"""Files are written completely or not at all; errors in texts are reported with their position."""
 
 import errno
 import gzip
@@ -166,7 +166,7 @@ def test_a_folder_is_removed_at_once(tmp_path, monkeypatch):
     (tmp_path / "f" / "x").write_text("x")
     remove_at_once(tmp_path / "none")
     with monkeypatch.context() as patches:
-        patches.setattr("shutil.rmtree", lambda _: None)  # as if it was killed there
+        patches.setattr("shutil.rmtree", lambda _: None)  # as if the process was killed there
         remove_at_once(tmp_path / "f")
     assert not (tmp_path / "f").exists()
     remove_strays(tmp_path)

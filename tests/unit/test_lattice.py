@@ -1,4 +1,4 @@
-"""The beam through a lattice, against a walk through all its ways."""
+"""Beam search in a lattice, against enumeration of all paths."""
 
 import itertools
 
@@ -41,7 +41,7 @@ def select(state, rows):
 
 
 def log_prob(network, ids, before=(START,)):
-    """log P of symbols after others, read in one go."""
+    """log P of symbols after others, computed in one pass."""
     if not ids:
         return 0.0
     row = torch.tensor([[*before, *ids]])
@@ -51,7 +51,7 @@ def log_prob(network, ids, before=(START,)):
 
 
 def all_ways(network, places, weight=1.0, before=(START,)):
-    """Every way through the places with its score, the best first."""
+    """Every path through the lattice with its score, the best first."""
     found = []
     for choices in itertools.product(*[range(len(place)) for place in places]):
         taken = [place[choice] for place, choice in zip(places, choices, strict=True)]

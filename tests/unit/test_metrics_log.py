@@ -1,4 +1,4 @@
-"""The log of metrics: lines with a sum each, cut back to what a checkpoint knows."""
+"""The metrics log: each line has a checksum; the log is cut back to the state of a checkpoint."""
 
 import json
 import resource
@@ -150,7 +150,7 @@ def test_what_cannot_be_read_or_written_is_named(tmp_path):
 
 
 def test_a_line_of_format_1_may_end_with_a_text(tmp_path):
-    """As the last records of translators did: with the signature of a score."""
+    """Like the final records of translators, with the signature of a score."""
     path = tmp_path / "metrics.jsonl"
     record = {"kind": "final", "step": 3, "chrf_signature": "nrefs:1|case:mixed|eff:yes|nc:6"}
     path.write_text(json.dumps(record) + "\n")

@@ -1,4 +1,4 @@
-"""Nests of tensors: mapped, flattened and put together again, whatever they are made of."""
+"""Nested structures of tensors, of any containers: mapped, flattened and rebuilt."""
 
 from typing import NamedTuple
 

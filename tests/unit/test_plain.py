@@ -1,4 +1,4 @@
-"""Plain values as JSON that every reader takes."""
+"""Plain values as JSON that every reader accepts."""
 
 import json
 import math

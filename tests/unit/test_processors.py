@@ -1,4 +1,4 @@
-"""How many processors a process may use: control groups of both versions, laid out as in the kernel."""
+"""Number of processors that a process may use: control groups of both versions, laid out as by the kernel."""
 
 import os
 import subprocess
@@ -34,13 +34,13 @@ V1 = [
 @pytest.mark.parametrize(
     ("groups", "mounts", "files", "quota"),
     [
-        # Version 2: a container's own group, which it sees as the root.
+        # Version 2: the group of a container, which the container sees as the root.
         ("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "100000 100000"}, 1.0),
         ("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "max 100000"}, None),
         ("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5),
         ("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "50000 100000"}, 0.5),
         ("0::/\n", V2, {}, None),
-        # The smallest on the way to the root counts.
+        # The smallest quota on the path to the root applies.
         (
             "0::/user.slice/job\n",
             V2,
@@ -71,7 +71,7 @@ V1 = [
             },
             None,
         ),
-        # Version 1 in a container: the group is named as the machine sees it, and is what is mounted.
+        # Version 1 in a container: the group has its name on the host and is mounted as the root.
         (
             "4:cpu,cpuacct:/docker/f00\n",
             ["33 31 0:30 /docker/f00 /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct"],
@@ -81,9 +81,9 @@ V1 = [
             },
             2.0,
         ),
-        # A group that lies beside what is mounted.
+        # A group outside the mounted one.
         ("0::/../other\n", V2, {"sys/fs/cgroup/cpu.max": "300000 100000"}, 3.0),
-        # What cannot be read is no limit.
+        # Unreadable files set no limit.
         ("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "many"}, None),
         ("nonsense\n", V2, {}, None),
     ],
@@ -154,7 +154,7 @@ def group_of_one(tmp_path):
     ],
 )
 def test_a_quota_of_one_processor_is_one_thread(group_of_one, command):
-    """In a real control group, by the API and on the command line."""
+    """In a real control group, through the API and on the command line."""
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core only")
     inherited = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
@@ -175,7 +175,7 @@ def test_a_quota_of_one_processor_is_one_thread(group_of_one, command):
         (1.0, "", {"OMP_NUM_THREADS": "3"}, "3 10000"),
         (1.0, "", {"MKL_NUM_THREADS": "3", "GOMP_SPINCOUNT": "7"}, "None 7"),
         (1.0, "", {"OMP_WAIT_POLICY": "active"}, "1 None"),
-        # Once torch is loaded it has its threads, and a call may have said how many.
+        # Once torch is loaded, its threads exist, and a call may have set their number.
         (1.0, "import torch", {}, "None None"),
     ],
 )

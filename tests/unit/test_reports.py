@@ -1,4 +1,4 @@
-"""Pictures and pages: what stands on them, and that the same numbers give the same bytes."""
+"""Pictures and pages: their content, and the same bytes for the same numbers."""
 
 import numpy as np
 

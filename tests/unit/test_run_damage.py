@@ -1,4 +1,4 @@
-"""Whatever befalls a file of a run, its reader names the file or gives what was in it."""
+"""If a file of a run is damaged, its reader names the file or returns its original content."""
 
 import pytest
 from small_runs import attempt, begin, content_of, files_of, small_run
@@ -18,7 +18,7 @@ READERS = {
     "source/vocabulary.json": lambda run: run.check_artefacts(),
     ".recurra": lambda run: content_of(run),
 }
-# Nothing of a run is told by these.
+# These files hold no data of a run.
 NOT_READ = {"report.html", "events/events.1"}
 
 
@@ -41,7 +41,7 @@ def test_every_file_has_a_reader(run):
 
 
 def damaged(content: bytes):
-    """A file cut at every place, and with every byte changed in several ways; also with a byte more."""
+    """A file truncated at every position, with every byte changed in several ways, and with an extra byte."""
     for place in range(len(content)):
         yield content[:place]
         for change in (0x01, 0x20, 0x80):
@@ -58,7 +58,7 @@ def test_damage_is_named_or_harmless(run, name):
     want, content = read(run), file.read_bytes()
     named = 0
     for number, changed in enumerate(damaged(content)):
-        if name == ".recurra" and number % 29:  # slow, since all is read
+        if name == ".recurra" and number % 29:  # slow, because everything is read
             continue
         file.write_bytes(changed)
         got, told = attempt(lambda: read(run))

@@ -1,4 +1,4 @@
-"""A process that is killed, or whose disk fails, at any call leaves a run folder that can be used."""
+"""A process that is killed, or whose disk fails, at any call leaves a usable run folder."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ ARTEFACTS = {"labels.json", "vocabulary.json"}
 
 @pytest.fixture(autouse=True)
 def _nothing_is_waited_for(monkeypatch):
-    """A killed process leaves what it wrote, on the disk or not yet."""
+    """Skip fsync: a killed process leaves what it wrote, even if it is not on the disk yet."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -44,7 +44,7 @@ def begin_over(path: Path) -> None:
 
 
 def check_begun_or_free(path: Path) -> None:
-    """What a killed `begin` leaves is whole, or the same command begins again; nothing is left over."""
+    """After a kill in `begin`, the run is complete or the same command begins again; no file is left over."""
     _, told = attempt(lambda: begin_new(path))
     if told:
         assert "holds a run already" in told
@@ -79,7 +79,7 @@ def old_run(tmp_path):
 
 
 def check_old_or_new(path: Path, want) -> bool:
-    """The old run is whole, or the new one, or the folder is free for it; True where it was the old one."""
+    """The old or the new run is complete, or the folder is free for it; returns True for the old run."""
     run, is_old = RunFolder(path), False
     if run.settings.exists():
         is_old = run.read_settings()["config"] == want[0]["config"]
@@ -102,7 +102,7 @@ def check_old_or_new(path: Path, want) -> bool:
 def test_killed_while_it_overwrites(tmp_path):
     want = content_of(small_run(tmp_path / "want"))
     found = [check_old_or_new(path, want) for path in kill_everywhere(old_run(tmp_path), begin_over)]
-    assert sorted(found, reverse=True) == found  # the old one until some moment, and never after
+    assert sorted(found, reverse=True) == found  # the old run up to some call, never after it
     assert len(set(found)) == 2
 
 
@@ -128,7 +128,7 @@ def test_the_old_run_can_be_gone_on_with_where_the_new_one_was_stopped(tmp_path)
         with run.locked():
             assert no_strays(path)
             assert content_of(run)[1:] == want[1:]
-        (path / "labels.json").write_text("keep")  # which is a person's: the new run did not come to write it
+        (path / "labels.json").write_text("keep")  # the user's own file: the new run had not written it yet
         with pytest.raises(RunError, match="is in the way"):
             begin_over(path)
 

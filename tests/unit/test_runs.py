@@ -1,4 +1,4 @@
-"""The run folder: what it refuses, what it gives back, who may write to it."""
+"""The run folder: what it refuses, what it returns, and who may write to it."""
 
 import errno
 import fcntl
@@ -158,7 +158,7 @@ def test_a_folder_in_the_way_is_never_harmed(tmp_path, run):
         for path in (tmp_path / "letters", tmp_path / "letters" / "dear.txt"):
             with pytest.raises(RunError, match="exists and is not a run"):
                 begin(path, overwrite=overwrite)
-    (tmp_path / "letters" / "run.toml").write_text("hidden_size = 3\n")  # a person's own file
+    (tmp_path / "letters" / "run.toml").write_text("hidden_size = 3\n")  # the user's own file
     with pytest.raises(RunError, match="exists and is not a run"):
         begin(tmp_path / "letters", overwrite=True)
     assert files_of(tmp_path / "letters").keys() == {"dear.txt", "run.toml"}
@@ -369,7 +369,7 @@ def test_a_marker_that_is_replaced_while_it_is_opened_is_opened_again(tmp_path, 
     def withdrawn(descriptor: int, how: int) -> None:
         real(descriptor, how)
         times.append(1)
-        if len(times) == 1:  # another process has it removed before
+        if len(times) == 1:  # another process removes it first
             (path / ".recurra").unlink()
             path.rmdir()
         if len(times) == 2:
@@ -380,7 +380,7 @@ def test_a_marker_that_is_replaced_while_it_is_opened_is_opened_again(tmp_path, 
     with RunFolder.claimed(path):
         monkeypatch.undo()
         assert len(times) == 3
-        assert in_child(lambda: begin(path)) == 1  # it is this one's alone
+        assert in_child(lambda: begin(path)) == 1  # only this process has it
     assert path.exists()
 
 

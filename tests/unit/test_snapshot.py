@@ -1,4 +1,4 @@
-"""What a checkpoint holds: what does not fit is named."""
+"""The content of a checkpoint: mismatches are reported by name."""
 
 import copy
 
@@ -33,7 +33,7 @@ class Feed:
 
 
 class Carries(Objective):
-    """A sum whose state is a nest: a pair in a list, and nothing."""
+    """A sum with a nested state: a pair in a list, and None."""
 
     def loss(self, network, segment, state, context):
         pair, nothing = state
@@ -53,7 +53,7 @@ def new_learner() -> GradientLearner:
 
 @pytest.fixture
 def taken():
-    """A learner in mid-pass, and what was taken of it."""
+    """A learner in the middle of a pass, and its snapshot."""
     learner = new_learner()
     learner.update(Moment(0, 0, 0, 0.1))
     learner.update(Moment(1, 0, 1, 0.1))
@@ -76,7 +76,7 @@ def test_what_was_taken_comes_back(taken):
     for each in (learner, taken[0]):
         each.update(Moment(2, 0, 2, 0.1))
     torch.testing.assert_close(learner.network.weight, taken[0].network.weight, rtol=0, atol=0)
-    assert not take(learner, Place())[0]["carried"]  # the pass has ended: nothing is carried over
+    assert not take(learner, Place())[0]["carried"]  # the pass has ended: no state is carried over
 
 
 @pytest.mark.parametrize("key", ["processes", "carried", "averaged", "place", "place.step", "place.finished"])

@@ -1,4 +1,4 @@
-"""Safetensors with a sum of their own: any reader reads them, and ours tells any change."""
+"""Safetensors files with a checksum: any reader can read them, and ours detects every change."""
 
 import pytest
 import safetensors.torch

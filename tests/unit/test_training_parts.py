@@ -115,7 +115,7 @@ def test_an_optimizer_goes_on_from_its_tensors(name):
 
 @pytest.fixture
 def pythons_own_handler():
-    """A shell's background jobs are started with SIGINT ignored."""
+    """A shell's background jobs start with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield signal.default_int_handler
     signal.signal(signal.SIGINT, before)

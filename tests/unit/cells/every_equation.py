@@ -28,14 +28,14 @@ EQUATIONS = [*RNNS, *GRUS, *LSTMS, *JORDANS]
 
 
 def name_of(equation):
-    """A short name for pytest: the class and what differs from the plain cell."""
+    """A short name for pytest: the class and the options that differ from the plain cell."""
     plain = vars(type(equation)())
     options = [f"{name}={value}" for name, value in vars(equation).items() if value != plain[name]]
     return " ".join([type(equation).__name__.removesuffix("Equation"), *options])
 
 
 def outputs_of(equation):
-    """What stands for proj_size: the Jordan cell's 2 outputs, else 0."""
+    """The value for proj_size: 2 outputs for the Jordan cell, else 0."""
     return 2 if isinstance(equation, JordanEquation) else 0
 
 
@@ -54,7 +54,7 @@ def random_state(equation, batch, hidden_size, proj_size=None, dtype=torch.float
 
 
 def as_function(equation, batch, input_size, hidden_size, bias=True, proj_size=None):
-    """The step as a function of plain tensors, and those tensors: x, the state's parts, the weights."""
+    """The step as a function of plain tensors, and these tensors: x, the parts of the state, the weights."""
     weights = random_weights(equation, input_size, hidden_size, bias, proj_size)
     names = [name for name, weight in weights._asdict().items() if weight is not None]
     state = random_state(equation, batch, hidden_size, proj_size)

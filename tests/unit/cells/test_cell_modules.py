@@ -1,4 +1,4 @@
-"""The cells alone: errors, forms of input, nonlinearities, printing."""
+"""Cells without layers: errors, forms of input, nonlinearities, printing."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Weights in the layouts of Keras, ONNX and the notes: there and back, the same function, refusals."""
+"""Weights in the layouts of Keras, ONNX and the notes: round trips, the same function, refusals."""
 
 import re
 
@@ -55,7 +55,7 @@ def sigmoid(a):
 
 
 def zero_bias_hn(weights, equation):
-    """The notes' form has no place for it."""
+    """The layout of the notes has no place for it."""
     if isinstance(equation, GRUEquation) and equation.reset == "after" and weights.bias_hh is not None:
         weights.bias_hh.chunk(3)[2].zero_()
     return weights
@@ -111,7 +111,7 @@ def test_numpy_arrays_are_taken_and_gradients_pass(layout, equation):
     (gradient,) = torch.autograd.grad((there(equation, weights)[0] ** 2).sum() / 2, weights.weight_ih)
     times = torch.ones(len(equation.gates), 1, 1)
     if "f" in equation.gates and "i" not in equation.gates:
-        times[0] = 2  # f's rows stand twice
+        times[0] = 2  # f's rows occur twice
     want = weights.weight_ih.unflatten(0, (len(times), -1)) * times
     torch.testing.assert_close(gradient, want.flatten(0, 1).detach())
 
@@ -173,7 +173,7 @@ def test_a_step_as_the_notes_write_it(equation, sizes, bias):
             equation.reset
         ]()
         inner = gate("c", relevant)
-        if equation.reset == "after":  # Γr stands behind the product
+        if equation.reset == "after":  # Γr is applied after the product
             hidden = a @ w["Wc"][:, : a.shape[1]].T
             inner = inner + (sigmoid(gate("r", a)) - 1) * hidden
         update = sigmoid(gate("u", a))

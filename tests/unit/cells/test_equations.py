@@ -1,4 +1,4 @@
-"""Every variant of every equation: derivatives, names and shapes of weights, first values, refusals."""
+"""Every variant of every equation: derivatives, names and shapes of weights, initial values, refusals."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The pair that layers and cells hand out is rebuilt as any tuple is, by what walks through nests."""
+"""Code that traverses nested structures rebuilds the states of layers and cells as it does any tuple."""
 
 import copy
 import pickle
@@ -57,7 +57,7 @@ def test_states_are_collated():
 
 
 def test_a_state_is_saved_and_loaded_by_torch(tmp_path):
-    """torch.load reads no other classes than those it knows to be safe."""
+    """torch.load loads only classes that it knows to be safe."""
     torch.save({"state": STATE}, tmp_path / "state.pt")
     assert holds(torch.load(tmp_path / "state.pt")["state"])
 
@@ -70,7 +70,7 @@ def test_a_layer_that_hands_one_out_is_exported_to_a_file(tmp_path):
 
 
 def test_a_state_crosses_vmap():
-    """torch.func walks through inputs and outputs as nests."""
+    """torch.func traverses inputs and outputs as nested structures."""
     doubled = torch.vmap(lambda state: LSTMState(state.hidden, 2 * state.cell))(STATE)
     assert holds(doubled, HIDDEN, 2 * CELL)
 

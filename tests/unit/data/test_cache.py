@@ -1,4 +1,4 @@
-"""The cache: what is damaged in it is made again and never used."""
+"""The cache: damaged entries are never used, but made again."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def text(tmp_path) -> TextSource:
 
 
 def damaged(content: bytes):
-    """A file cut at every place, and with every byte changed in two ways."""
+    """A file truncated at every position, and with every byte changed in two ways."""
     for place in range(len(content)):
         yield content[:place]
         for change in (0x01, 0x80):
@@ -109,7 +109,7 @@ def test_notes_are_remembered_until_they_are_damaged():
         put(note, changed)
         assert remembered("numbers", "a", compute=compute) == 1_000_000
         assert len(asked) == number + 2
-    other = note.with_name(f"{digest('b')}.json")  # the answer to another question
+    other = note.with_name(f"{digest('b')}.json")  # an entry with another key
     other.write_bytes(content)
     assert read_note(other) is None
 

@@ -1,4 +1,4 @@
-"""Readers of pairs: parallel files, tables, JSON lines, dialogues, pictures; and what is wrong with files."""
+"""Readers of pairs: parallel files, tables, JSON lines, dialogues, pictures; and errors in these files."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Readers: what each format gives, and bad rows named by file and line."""
+"""Readers: the result for each format, and bad rows reported with file and line."""
 
 import gzip
 import io
@@ -283,7 +283,7 @@ def test_words_stand_where_they_say(text):
 
 
 class _Feature:
-    """As datasets has it: classes have names, a list has the feature of what is in it."""
+    """As in the datasets library: class labels have names, and a list has the feature type of its items."""
 
     def __init__(self, names=None, feature=None) -> None:
         if names is not None:

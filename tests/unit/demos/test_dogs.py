@@ -1,4 +1,4 @@
-"""The smallest example: gradients against torch and finite differences, and the page against the result."""
+"""The smallest example: gradients against torch and finite differences; the page against the results."""
 
 import io
 import math
@@ -29,7 +29,7 @@ def printed(**options):
 
 
 def torch_gradient(weights, every_step):
-    """The loss by torch's own recurrence, softmax and cross-entropy, and its automatic derivative."""
+    """The loss from torch's recurrence, softmax and cross-entropy, and its automatic derivative."""
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in weights.arrays().items()}
     rnn = torch.nn.RNN(4, 3, batch_first=True, dtype=torch.float64)
     outputs, _ = torch.func.functional_call(
@@ -53,7 +53,7 @@ def torch_gradient(weights, every_step):
 @pytest.mark.parametrize("seed", range(4))
 def test_gradients_agree_with_torch_and_with_finite_differences(seed, every_step):
     weights = initial_weights(seed)
-    # Biases other than 0, so that no term can hide.
+    # Nonzero biases, so that every term is tested.
     weights = replace(weights, b=np.array([0.3, -0.2, 0.5]), c=np.array([0.1, -0.4, 0.2, 0.3]))
     ahead = forward(weights, every_step)
     gradient = gradient_of(backward(weights, ahead))
@@ -91,14 +91,14 @@ def test_only_the_last_step_is_taught_by_default():
 
 
 def numbers_under(text, equation):
-    """Every number from an equation's line to the next empty line."""
+    """All numbers from the line of an equation to the next empty line."""
     _, found, after = text.partition(f"\n  {equation}\n")
     assert found, equation
     return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", after.split("\n\n")[0])]
 
 
 def columns(*arrays):
-    """The numbers of matrices side by side, line by line, rounded as printed; vectors are columns."""
+    """The numbers of matrices side by side, row by row, rounded as printed; vectors are columns."""
     blocks = [np.round(a[:, None] if a.ndim == 1 else a, 3) for a in arrays]
     lines = range(max(map(len, blocks)))
     return [float(x) for line in lines for block in blocks if line < len(block) for x in block[line]]

@@ -1,4 +1,4 @@
-"""The demonstration of the README, made small: from problems to samples and a report."""
+"""The demo of the README on a small scale: from problems to samples and a report."""
 
 import io
 

@@ -1,4 +1,6 @@
-"""Which words moved a decision: gradient x input beside finite differences, occlusion beside leaving out."""
+"""Contribution of words to a decision: gradient x input against finite differences, occlusion against
+removal.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Small calls of the native kernels for every equation and option that they have."""
+"""Small calls of the native kernels for every equation and option that they support."""
 
 import torch
 from torch.nn.utils.rnn import pack_sequence
@@ -31,7 +31,7 @@ T, B, I, H = 4, 3, 2, 5
 
 
 def random_inputs(name, packed=False, zoneout=False, every_cell=False, reverse=False, bias=True):
-    """Inputs of a call, each one's gradient asked for, with different numbers everywhere."""
+    """Inputs of a call with different numbers everywhere; all require gradients."""
     equation, P = EQUATIONS[name]
     code = code_of(equation)
     weights = {
@@ -73,7 +73,7 @@ def differentiable(inputs):
 
 
 def loss_of(outputs):
-    """A loss in which every number has a weight of its own."""
+    """A loss with a different weight for each number."""
     generator = torch.Generator().manual_seed(5)
     return sum(
         (output * torch.randn(output.shape, generator=generator).to(output.dtype)).sum()

@@ -1,4 +1,4 @@
-"""Which backend a call takes, and what is said of one that cannot run."""
+"""The backend that a call uses, and the message if it cannot run."""
 
 import pytest
 import torch

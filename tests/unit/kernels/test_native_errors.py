@@ -1,4 +1,4 @@
-"""Whatever the native kernels are handed, the answer is a result or one sentence, never a crash."""
+"""Any input of the native kernels gives a result or a one-sentence error, never a crash."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ OTHER_LENGTH = (
     "one more",
     "one less",
     "empty",
-)  # nothing else of a Jordan network says how many steps there are
+)  # no other input of a Jordan network has the number of steps
 
 
 @each_equation
@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_one_sentence(name, fault, packed):
         with pytest.raises(ShapeError, match=r"got .* expected .*; ") as caught:
             recurrence(broken, True)
         assert "\n" not in str(caught.value)
-        if fault != "elsewhere":  # torch itself answers for other devices
+        if fault != "elsewhere":  # torch itself raises for other devices
             with pytest.raises(ShapeError):
                 torch.ops.recurra.recurrence(*broken, True)
 

@@ -1,4 +1,4 @@
-"""The native kernels as citizens of torch: autograd, in-place changes, tracing, second derivatives."""
+"""The native kernels as torch operators: autograd, in-place changes, tracing, second derivatives."""
 
 import copy
 import io
@@ -165,7 +165,7 @@ def test_second_derivatives_are_those_of_the_reference(name, form):
 
 @pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
 def test_second_derivatives_through_carried_states(cell):
-    """The state that a second call starts from comes from the same weights as the call's own."""
+    """The initial state of the second call depends on the same weights as the call itself."""
     torch.manual_seed(0)
     layer, x = cell(3, 5, 2, bidirectional=True, backend="native"), torch.randn(6, 2, 3)
     twin = cell(3, 5, 2, bidirectional=True, backend="reference", dtype=torch.float64)
@@ -193,7 +193,7 @@ def test_a_batch_of_gradients_goes_through_the_reference(monkeypatch):
     (got,) = torch.autograd.grad(flat, x, torch.eye(len(flat)), is_grads_batched=True)
     torch.testing.assert_close(got, want)
     assert calls
-    assert layer.backend_used == "native"  # of the forward call
+    assert layer.backend_used == "native"  # the backend of the forward call
 
 
 @pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
@@ -229,7 +229,7 @@ def test_functional_differentiation_goes_through_the_reference_and_says_so(cell)
 
 @each_equation
 def test_where_a_tensor_lies_makes_no_difference(name):
-    """Strides, offsets and negated views give the bits of the same numbers laid out plainly."""
+    """Strides, offsets and negated views give the same bits as contiguous tensors."""
     inputs = detached(random_inputs(name, zoneout=True, every_cell=True))
     want = recurrence(inputs, True)
 

@@ -1,4 +1,4 @@
-"""Threads, processes and instruction sets: each case in a process of its own."""
+"""Threads, processes and instruction sets: each case in a separate process."""
 
 import os
 import subprocess
@@ -58,17 +58,17 @@ def succeeds(code, **environment):
 
 
 def test_bits_do_not_depend_on_how_many_threads_took_part():
-    """Where threads lose more than they bring, one goes on with the work that was cut for two."""
+    """If threads cost more time than they save, one thread continues with the work that was split for two."""
     succeeds("""
 torch.set_num_threads(2)
 want = [computed(layer, x) for layer in layers]
 extension = native.extension()
-extension.forget_runs()  # what a busy machine made of those
+extension.forget_runs()  # discard measurements of a busy machine
 assert extension.threads_now(2) == 2
 extension.judge_run(2, 500_000, 1_000)
 assert extension.threads_now(2) == 1
 assert all(same(computed(layer, x), found) for layer, found in zip(layers, want, strict=True))
-extension.judge_run(2, 500_000, 1_000)  # the rest is a second, which the machine may have taken
+extension.judge_run(2, 500_000, 1_000)  # the pause is a second, which may have passed
 assert extension.threads_now(2) == 1
 time.sleep(1.1)
 assert extension.threads_now(2) == 2
@@ -76,7 +76,7 @@ assert extension.threads_now(2) == 2
 
 
 def test_torchs_threads_sleep_beside_others_and_wake_again():
-    """More threads than processors in the OpenMP library, for as long as several threads lose."""
+    """The OpenMP library has more threads than processors while several threads cost time."""
     succeeds("""
 def threads():
     return len(os.listdir("/proc/self/task"))
@@ -89,11 +89,11 @@ def becomes(more):
 
 extension = native.extension()
 computed(layers[0], x)
-time.sleep(1.5)  # for as long as a busy machine may have had its effect
+time.sleep(1.5)  # until effects of a busy machine have ended
 before = threads()
 extension.forget_runs()
-extension.watch(2, 9_000, 1)  # too little to judge by
-extension.watch(1, 90_000, 1)  # one thread waits for nobody
+extension.watch(2, 9_000, 1)  # too short to decide
+extension.watch(1, 90_000, 1)  # one thread never waits
 time.sleep(0.2)
 assert threads() == before
 extension.watch(2, 15_000, 1)
@@ -138,7 +138,7 @@ with ThreadPoolExecutor(4) as pool:
 @pytest.mark.parametrize("options", ["", "layer_norm=True"])
 @pytest.mark.parametrize("training", [False, True])
 def test_a_forked_child_computes_on_one_thread(options, training):
-    """Only the scan: torch's own operations may wait for threads that the child has not."""
+    """Only the scan: torch's own operations may wait for threads that the child process does not have."""
     succeeds(f"""
 torch.set_num_threads(2)
 layer, state = GRU(40, 96, backend="native", {options}), torch.zeros(20, 96)

@@ -38,7 +38,7 @@ def test_no_steps_give_the_state_back():
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_every_cell_and_zoneout_step_by_step(reverse):
-    """Zoneout mixes from outside: the step is the cell's, from the state as it was kept."""
+    """Zoneout is applied outside the cell: the step is the cell's, starting from the mixed state."""
     torch.manual_seed(0)
     step = LSTMCell(3, 5)
     x, lengths = torch.randn(4, 2, 3), [4, 2]

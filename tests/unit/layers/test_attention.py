@@ -1,4 +1,4 @@
-"""Attention against torch's own product of queries and keys, and against its equation, step by step."""
+"""Attention against torch's product of queries and keys, and against its equation, step by step."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A layer under torch.compile and torch.export: one graph, no breaks."""
+"""A layer under torch.compile and torch.export: one graph, without breaks."""
 
 import onnx
 import pytest
@@ -90,7 +90,7 @@ def test_an_exported_layer_takes_any_batch_and_any_steps(strict):
         torch.testing.assert_close(exported.module()(given), layer(given))
 
 
-@pytest.mark.filterwarnings("ignore")  # of the exporter's own
+@pytest.mark.filterwarnings("ignore")  # from the exporter itself
 @pytest.mark.parametrize("backend", ["torch", "auto", "reference"])
 @pytest.mark.parametrize("layer", [GRU(4, 6, 2), LSTM(4, 6, bidirectional=True)])
 def test_a_layer_is_exported_to_onnx(layer, backend):
@@ -127,7 +127,7 @@ def test_an_export_of_the_kernels_names_the_backend_that_works(layer, remedy):
     layer.backend = remedy
     torch.onnx.export(layer, (torch.randn(5, 3, 4),), dynamo=True, verbose=False)
     layer.backend = "native"
-    layer(torch.randn(5, 3, 4))  # the flag is gone with the export
+    layer(torch.randn(5, 3, 4))  # the export removes the flag
 
 
 @pytest.mark.parametrize("backend", ["torch", "auto", "reference"])
@@ -150,9 +150,9 @@ def test_a_compiled_layer_goes_on_from_its_state(kind, backend):
 
 @pytest.mark.filterwarnings(
     "ignore"
-)  # torch.jit tells of each shape that it takes as given, and that it is old
+)  # torch.jit warns about each shape that it treats as constant, and about its deprecation
 @pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
 def test_a_layer_can_be_traced_by_torch_jit(kind):
     layer, x = kind(3, 4), torch.randn(5, 2, 3)
-    traced = torch.jit.trace(layer, (x,))  # which runs it once more and compares
+    traced = torch.jit.trace(layer, (x,))  # which runs it again and compares
     torch.testing.assert_close(traced(x)[0], layer(x)[0])

@@ -1,4 +1,4 @@
-"""The conditional random field beside brute force over all sequences of labels."""
+"""The conditional random field against brute force over all label sequences."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from recurra.layers.crf_small import decode_small
 
 
 def score(crf: ConditionalRandomField, emissions: torch.Tensor, path: tuple[int, ...]) -> float:
-    """s(y), term by term."""
+    """The score s(y), summed term by term."""
     if not path:
         return 0.0
     total = crf.first[path[0]] + crf.last[path[-1]]
@@ -49,7 +49,7 @@ def a_field(K: int, constraints: Constraints | None = None) -> ConditionalRandom
 
 
 def some_constraints(K: int) -> Constraints:
-    """As of B, I and O: the last label follows only itself and the first, and begins nothing."""
+    """As with B, I and O: the last label may follow only itself and the first label, and may not begin."""
     first, follows, last = torch.ones(K).bool(), torch.ones(K, K).bool(), torch.ones(K).bool()
     if K > 1:
         first[-1] = False
@@ -91,7 +91,7 @@ def test_it_agrees_with_all_paths(K, T, constrained, seed):
 
 @pytest.mark.parametrize("constrained", [False, True])
 def test_a_small_chain_is_decoded_alike(monkeypatch, constrained):
-    """In numpy and in torch; and where numpy cannot, as rows end early or scores are far, torch does."""
+    """In numpy and in torch; torch runs if numpy cannot, because lengths differ or scores are far apart."""
     crf = a_field(5, some_constraints(5) if constrained else None)
     emissions = torch.randn(3, 7, 5, dtype=torch.float64)
     asked = []
@@ -138,14 +138,14 @@ def test_gradients_pass_finite_differences(lengths, constrained):
 
 
 def test_far_scores_lose_neither_the_sum_nor_the_gradient():
-    """Label 1 is by far the likeliest at first, but rules out what is likelier still after it."""
+    """Label 1 is by far the likeliest at first, but excludes an even likelier label after it."""
     crf = ConditionalRandomField(4, some_constraints(4))
     emissions = torch.zeros(2, 3, 4)
     emissions[:, 0, 1], emissions[:, 1, 3], emissions[:, 2, 0] = 3000.0, 5000.0, -4000.0
     emissions.requires_grad_()
     loss = crf.losses(emissions, torch.tensor([[0, 3, 3], [0, 3, 0]]), [3, 2])
     loss.sum().backward()
-    # Labels 0 and 3 may stand before 3, and 0 alone may begin; after it all but label 0 are as likely.
+    # Only 0 and 3 may precede 3, and only 0 may begin; after 3, all labels but 0 are equally likely.
     torch.testing.assert_close(loss.detach(), torch.tensor([math.log(3), 0.0]))
     assert all(value.grad.isfinite().all() for value in (emissions, *crf.parameters()))
     assert crf.transitions.grad[3, 3] == pytest.approx(-2 / 3)
@@ -184,7 +184,7 @@ def test_what_cannot_be_has_no_path():
 
 
 def test_what_goes_on_is_not_lost_beside_what_does_not():
-    """Twelve steps each of which favours by e^79 a label that rules itself out at the end."""
+    """In each of twelve steps, a score of 79 favours a label that is excluded at the end."""
     follows, last = torch.eye(2).bool(), torch.tensor([True, False])
     crf = ConditionalRandomField(2, Constraints(torch.ones(2).bool(), follows, last))
     emissions = torch.zeros(1, 12, 2, dtype=torch.float64)
@@ -210,7 +210,7 @@ def test_where_nothing_can_follow_padding_is_no_matter():
 
 @pytest.mark.parametrize("size", [240.0, -250.0, 760.0])
 def test_only_differences_of_scores_matter(size):
-    """All parameters as much larger: all sequences are as likely as they were."""
+    """Adding a constant to all parameters does not change the probabilities."""
     plain, shifted = ConditionalRandomField(3), ConditionalRandomField(3)
     with torch.no_grad():
         for parameter in shifted.parameters():

@@ -1,4 +1,6 @@
-"""Weights kept packed between calls: the same numbers as without, also after every change torch counts."""
+"""Weights kept packed between calls give the same results as without, also after every change that torch
+counts.
+"""
 
 import copy
 import pickle
@@ -23,7 +25,7 @@ LAYERS = {
 
 
 def both(layer: RecurrentLayer, x: torch.Tensor, **options: Any) -> list[torch.Tensor]:
-    """What a layer gives with packed weights kept, beside what it gives without."""
+    """Results of a layer with packed weights kept, and without."""
     with torch.no_grad():
         kept = layer(x, **options)
         layer.keep_packed, before = False, layer._packed

@@ -1,4 +1,4 @@
-"""Each thing a caller can get wrong at a layer is one sentence."""
+"""Each caller error at a layer gives one sentence."""
 
 import pytest
 import torch

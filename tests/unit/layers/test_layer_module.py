@@ -1,4 +1,4 @@
-"""A layer as a torch.nn.Module: options, printing, copies, moving, states, functional calls."""
+"""A layer as a torch.nn.Module: options, printing, copies, moves, states, functional calls."""
 
 import copy
 import inspect
@@ -89,7 +89,7 @@ def test_parametrized_weights_are_used():
 
 @every_pair
 def test_a_weight_may_be_deleted_and_computed_anew(layer, oracle):
-    """As weight-drop modules do that were written for torch.nn: the layer moves and is copied meanwhile."""
+    """As in weight-drop modules written for torch.nn; meanwhile the layer is moved and copied."""
     module, x = layer(3, 5), torch.randn(4, 2, 3)
     want, weight = module(x)[0], module.weight_hh_l0
     del module.weight_hh_l0
@@ -105,7 +105,9 @@ def test_a_weight_may_be_deleted_and_computed_anew(layer, oracle):
 def test_flat_weights_that_are_set_are_used(layer, oracle):
     module, other, x = layer(3, 5), layer(3, 5), torch.randn(4, 2, 3)
     with pytest.raises(TypeError):
-        module._flat_weights[0] = other.weight_ih_l0  # of a list it would change nothing, in silence
+        module._flat_weights[0] = (
+            other.weight_ih_l0
+        )  # in a list, the assignment would silently have no effect
     module._flat_weights = other._flat_weights
     assert module.weight_hh_l0 is other.weight_hh_l0
     dropped = [weight * 0.5 for weight in other._flat_weights]
@@ -209,7 +211,7 @@ def test_an_infinite_input_reaches_only_what_it_must(options, hidden_size):
 @every_pair
 @pytest.mark.parametrize("size", [20.0, 5e4, 1.7e9])
 def test_sums_that_saturate_have_the_gradients_of_torchs(layer, oracle, size):
-    """tanh is 1 to the bit there: what is left of a derivative would be multiplied by the input."""
+    """There tanh rounds to exactly 1; any remaining derivative would be multiplied by the large input."""
     torch.manual_seed(0)
     theirs = oracle(3, 16)
     ours = layer(3, 16)
@@ -241,7 +243,7 @@ def test_a_batch_without_steps_hands_out_a_state_of_its_own():
 
 @every_pair
 def test_other_orders_of_memory_change_nothing(layer, oracle):
-    """Conversions that torch's modules take, and inputs and states that are not contiguous."""
+    """Conversions that torch's modules support, and non-contiguous inputs and states."""
     theirs = oracle(3, 5)
     ours = layer(3, 5)
     ours.load_state_dict(theirs.state_dict())

@@ -1,4 +1,4 @@
-"""The options of a stack: signatures, sizes, printing, and what cannot be."""
+"""The options of a stack: signatures, sizes, printing, and invalid values."""
 
 import inspect
 
@@ -167,7 +167,7 @@ def test_every_state_of_one_row_and_with_resets():
     _, _, together = layer(x, every_state=True)
     torch.testing.assert_close(alone, together[:, :, 0])
     resets[5, 1] = True
-    for backend in ("torch", "reference"):  # in spans, in pieces
+    for backend in ("torch", "reference"):  # spans in torch, pieces in the reference loop
         layer.backend = backend
         output, final, every = run_with_resets(layer, x, None, resets, every_state=True)
         torch.testing.assert_close(every[:, :, 0], together[:, :, 0])
@@ -178,7 +178,7 @@ def test_every_state_of_one_row_and_with_resets():
 
 
 def test_masks_of_a_call_hold_over_resets():
-    """Weight drop: one mask for the whole call, though the row is cut in it."""
+    """Weight drop: one mask for the whole call, although a reset splits the sequence."""
     torch.manual_seed(0)
     layer = RNN(1, 40, weight_drop=0.5, backend="torch", bias=False)
     x, resets = torch.ones(40, 1, 1), torch.zeros(40, 1, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The output layer's promises: shapes, errors, frozen weights, NaN, memory, torch.compile."""
+"""Contracts of the output layer: shapes, errors, frozen weights, NaN, memory, torch.compile."""
 
 import subprocess
 import sys

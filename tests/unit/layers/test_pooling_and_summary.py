@@ -1,4 +1,4 @@
-"""One vector for a whole sequence; the size of a network; resets that need no cutting."""
+"""Pooling to one vector per sequence; the size of a network; resets that need no splitting."""
 
 from functools import partial
 
@@ -76,7 +76,7 @@ def test_tied_weights_count_once():
 
 
 class CountingGRU(GRU):
-    """Remembers of each batch that it ran whether it was packed."""
+    """Records for each batch whether it was packed."""
 
     def run_batch(self, batch, state, every_state=False):
         kind = "dense" if batch.batch_sizes is None else "packed"
@@ -102,7 +102,7 @@ def test_rows_are_cut_only_where_a_reset_lies_inside():
     assert module.kinds[4:] == ["packed"]
     seldom, long = torch.zeros(12, 2, dtype=torch.bool), torch.randn(12, 2, 3)
     seldom[5, 1] = True
-    run_with_resets(module, long, state, seldom)  # two plain calls, where torch runs
+    run_with_resets(module, long, state, seldom)  # two dense calls with the torch backend
     assert module.kinds[5:] == ["dense"] * 2
     module.backend = "reference"
     run_with_resets(module, long, state, seldom)

@@ -1,4 +1,4 @@
-"""The stateful mode: a layer that goes on from where its last call ended."""
+"""The stateful mode: a layer continues from the state of its previous call."""
 
 import copy
 import pickle
@@ -67,7 +67,7 @@ def test_the_ways_a_call_can_come_all_go_on():
 def test_some_rows_begin_again(rows):
     layer = a_layer(LSTM, learn_initial_state=True)
     x = torch.randn(4, 3, 3, **DOUBLE)
-    layer.reset_state(rows)  # nothing is kept yet
+    layer.reset_state(rows)  # no state is stored yet
     first, state = layer(x)
     layer.reset_state(rows)
     layer.reset_state([])
@@ -97,7 +97,7 @@ def test_another_batch_size_is_refused_with_the_mend():
         ShapeError, match=r"got 2 rows, expected the 3 .*; call reset_state\(\) before a new batch"
     ):
         layer(torch.randn(2, 2, 3, **DOUBLE))
-    layer(torch.randn(2, 2, 3, **DOUBLE), layer.initial_state(2))  # a state that is given counts
+    layer(torch.randn(2, 2, 3, **DOUBLE), layer.initial_state(2))  # a given state takes precedence
     layer(torch.randn(2, 2, 3, **DOUBLE))
     layer.reset_state()
     layer(torch.randn(2, 3, **DOUBLE))

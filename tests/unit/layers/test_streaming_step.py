@@ -1,4 +1,4 @@
-"""A layer frozen for streams gives what the layer gives, step by step, with numpy in and out."""
+"""A layer frozen for streaming gives the same results as the layer, step by step, with numpy arrays."""
 
 import copy
 

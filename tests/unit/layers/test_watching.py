@@ -1,4 +1,4 @@
-"""What is seen of a layer while it is used: held to formulas written out here, step by step."""
+"""The recorded internals of a layer in use, against formulas, step by step."""
 
 import itertools
 
@@ -16,7 +16,7 @@ LENGTHS = torch.tensor([6, 2, 4])
 
 
 def by_hand(kind: str, x: torch.Tensor, state: list[torch.Tensor], weights: list[torch.Tensor]):
-    """One step of torch.nn's equations: gates by name, and the state after it."""
+    """One step of torch.nn's equations: the gates by name, and the new state."""
     w_ih, w_hh, b_ih, b_hh = weights
     of_x, of_h = x @ w_ih.T + b_ih, state[0] @ w_hh.T + b_hh
     if kind == "LSTM":
@@ -39,7 +39,7 @@ def by_hand(kind: str, x: torch.Tensor, state: list[torch.Tensor], weights: list
 
 
 def oracle(kind, layer, x, start, lengths, resets):
-    """Gates, (L*D, T, B, H) by name, by loops over layers, directions, rows and steps."""
+    """Gates by name, (L*D, T, B, H), computed by loops over layers, directions, rows and steps."""
     directions = 2 if layer.bidirectional else 1
     found: dict[str, torch.Tensor] = {}
     entering = x

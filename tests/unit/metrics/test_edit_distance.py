@@ -1,4 +1,4 @@
-"""Edit distances against a full matrix and against known ones."""
+"""Edit distances against a full matrix and against known values."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ WORDS = st.one_of(st.text("abc", max_size=7), st.text(max_size=7), st.text("aé\
 
 
 def full_matrix(a, b):
-    """Optimal string alignment: Levenshtein's recursion with neighbours that swap, all of it, no bound."""
+    """Optimal string alignment: Levenshtein's recursion with adjacent transpositions, without a bound."""
     d = {(i, j): i + j for i in range(len(a) + 1) for j in range(len(b) + 1) if not i or not j}
     for i in range(1, len(a) + 1):
         for j in range(1, len(b) + 1):

@@ -1,4 +1,4 @@
-"""Novelty against brute force, and on texts whose answer is known."""
+"""Novelty against brute force, and on texts with known results."""
 
 import importlib
 import itertools
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from recurra.errors import ConfigError
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 
-MODULE = importlib.import_module("recurra.metrics.novelty")  # the room's `novelty` is the function
+MODULE = importlib.import_module("recurra.metrics.novelty")  # `novelty` of the package is the function
 letters = st.text(alphabet="ab", max_size=40)
 any_text = st.text(max_size=30)
 
@@ -29,7 +29,7 @@ def brute_force(sample, training_text):
 
 
 def cut(text, places):
-    """The text in chunks that end at these places, some of them empty."""
+    """The text in chunks with these ends; some chunks are empty."""
     bounds = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
     return [text[start:stop] for start, stop in itertools.pairwise(bounds)]
 
@@ -75,7 +75,7 @@ def test_an_earlier_passage_of_the_sample_wins_also_where_it_stands_later_in_the
 
 
 def test_colliding_hashes_are_told_apart():
-    # Thue-Morse words and their opposites hash alike modulo 2^64 whatever the base is.
+    # Thue-Morse words and their complements have the same hash modulo 2^64 for every base.
     word = "a"
     for _ in range(11):
         word += word.translate(str.maketrans("ab", "ba"))
@@ -92,7 +92,7 @@ def test_longest_match_of_2000_characters_in_2_million_is_quick():
     sample = " ".join(rng.choices(words, k=400))[:1900] + training[1_234_567:1_234_667]
     start = time.perf_counter()
     match = longest_match(sample, [training])
-    assert time.perf_counter() - start < 5  # about 0.5 s when the machine is free
+    assert time.perf_counter() - start < 5  # about 0.5 s on an idle machine
     assert match.length >= 100
     assert training[match.training_start :].startswith(match.text)
 

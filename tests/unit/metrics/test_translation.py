@@ -1,4 +1,4 @@
-"""Figures of texts beside sacrebleu's own, by length, and what the beam doctor advises."""
+"""Translation scores against sacrebleu's, by length, and the advice on beam errors."""
 
 import pytest
 import sacrebleu

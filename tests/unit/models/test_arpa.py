@@ -1,4 +1,4 @@
-"""ARPA files: to and fro, a worked example by hand, and every fault named with its line."""
+"""ARPA files: round trips, a worked example, and every error reported with its line."""
 
 import gzip
 import math
@@ -86,7 +86,7 @@ def test_symbols_with_spaces_are_escaped(tmp_path):
     write_arpa(tmp_path / "chars.arpa", model, symbols)
     text = (tmp_path / "chars.arpa").read_text()
     assert "\\u00000a" in text
-    assert "\t\\*\\*" in text  # as other programs know it
+    assert "\t\\*\\*" in text  # under the name that other programs use
     again, read = read_arpa(tmp_path / "chars.arpa")
     assert read == [*symbols, "<unk>"]
     np.testing.assert_allclose(again.log_probs(ids)[2:], model.log_probs(ids)[2:], atol=1e-4)

@@ -1,4 +1,4 @@
-"""A network that is evaluated for a while comes back as it was."""
+"""A network is restored to its previous mode after a temporary evaluation mode."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""`forward` of every network takes and gives tensors: torch.export makes a graph of it, hooks see it."""
+"""`forward` of every network takes and returns tensors: torch.export can make a graph, and hooks run."""
 
 import pytest
 import torch
@@ -99,7 +99,7 @@ def test_a_captioner_is_exported(shape):
 
 
 def test_forward_is_what_losses_are_made_of():
-    """Hooks on the network see training too."""
+    """Hooks on the network also run in training."""
     torch.manual_seed(1)
     lengths = torch.tensor([5, 3])
     labels = torch.ones(B, T, dtype=torch.int64).masked_fill(torch.arange(T) >= lengths.unsqueeze(1), -1)

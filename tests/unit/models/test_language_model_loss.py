@@ -1,4 +1,4 @@
-"""The language model's losses: the same through the fused output layer as through its logits."""
+"""Losses of the language model: the fused output layer gives the same as the logits."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def network(request):
 
 
 def by_logits(network, inputs, targets, lengths):
-    """Losses as they were before there was a fused layer."""
+    """The losses computed without the fused layer."""
     logits, _ = network(inputs, lengths=lengths)
     real = torch.arange(targets.shape[1]) < lengths[:, None]
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)

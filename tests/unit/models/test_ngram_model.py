@@ -1,4 +1,6 @@
-"""The n-gram model against a slow dictionary of the same equation, worked examples, and its own sums."""
+"""The n-gram model against a slow dictionary of the same equation, worked examples, and sums of
+probabilities.
+"""
 
 import math
 import time
@@ -16,7 +18,7 @@ A, B, C = 0, 1, 2
 
 
 class DictionaryModel:
-    """Witten-Bell by recursion over tuples."""
+    """Witten-Bell smoothing by recursion over tuples."""
 
     def __init__(self, ids, vocabulary_size, order):
         self.vocabulary_size = vocabulary_size
@@ -86,7 +88,7 @@ def test_order_1_looks_at_no_context():
 
 def test_unseen_context_backs_off():
     model = NGramModel.fit([0, 1, 2, 0, 1], vocabulary_size=4, order=3)
-    # 3 was never seen, and (3, 0) neither: what follows 0 decides, and after 3 the unigrams do.
+    # 3 and (3, 0) were never seen: after (3, 0) the context 0 is used, after 3 the unigrams.
     np.testing.assert_array_equal(model.next_probs([3, 0]), model.next_probs([0]))
     np.testing.assert_array_equal(model.next_probs([3]), model.next_probs([]))
     # (2, 0, 1) ends the text: seen as a 3-gram, never as a context.

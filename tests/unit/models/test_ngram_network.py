@@ -1,4 +1,4 @@
-"""The n-gram model in a network's place: the same figures as the model itself, however a text is cut up."""
+"""The n-gram model used as a network: the same figures as the model itself, however the text is split."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SMOOTHINGS = ["kneser-ney", "witten-bell", "add-k"]
 
 
 def words(seed, size=6, lines=40):
-    """A text of lines that each end in 0, and where they begin."""
+    """A text of lines that each end in 0, and the start of each line."""
     random = np.random.default_rng(seed)
     parts = [[*random.integers(1, size, random.integers(0, 7)), 0] for _ in range(lines)]
     return np.concatenate(parts).astype(np.int64), np.cumsum([0, *map(len, parts)][:-1])

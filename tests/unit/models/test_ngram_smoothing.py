@@ -1,4 +1,4 @@
-"""Smoothings against slow dictionaries of their equations, worked examples, their sums, and merged runs."""
+"""Smoothing methods against slow implementations, worked examples, sums of probabilities, and merged runs."""
 
 import math
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from recurra.errors import ConfigError
 from recurra.models.ngram import NGramModel
 from recurra.models.ngram.counting import count_ngrams
 
-START = 0  # ends a line, and stands before each
+START = 0  # ends each line and precedes each line
 USUAL = (0.5, 1.0, 1.5)
 
 
@@ -26,7 +26,7 @@ def grams_of(lines, length):
 
 
 class DictionaryKneserNey:
-    """Interpolated modified Kneser-Ney over tuples, as Chen & Goodman (1998) write it."""
+    """Interpolated modified Kneser-Ney over tuples, after Chen & Goodman (1998)."""
 
     def __init__(self, lines, vocabulary_size, order):
         self.vocabulary_size, self.order = vocabulary_size, order
@@ -73,7 +73,7 @@ lines_of = st.integers(2, 5).flatmap(
 
 
 def as_stream(lines):
-    """Ids of lines one after the other, each with its end, and where each begins."""
+    """Ids of consecutive lines, each with its end, and the start of each line."""
     ids = np.array([token for line in lines for token in (*line, START)], dtype=np.int64)
     lengths = [len(line) + 1 for line in lines]
     return ids, np.cumsum([0, *lengths[:-1]])
@@ -108,7 +108,7 @@ def test_probabilities_sum_to_one(text, order, smoothing, cutoff):
         probs = model.next_probs(begin)
         assert probs.min() > 0
         assert probs.sum() == pytest.approx(1, abs=1e-9)
-    # The same one at a time: what log_probs says of each token after the line's beginning.
+    # The same, one token at a time: log_probs for each token after the beginning of the line.
     padded = np.array([*context, START])
     alone = [model.next_probs([START, *context[:at]])[token] for at, token in enumerate(padded)]
     np.testing.assert_allclose(np.exp(model.log_probs(padded)), alone, rtol=1e-9)

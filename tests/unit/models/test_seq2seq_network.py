@@ -1,4 +1,4 @@
-"""The encoder-decoder: padding, step by step, smoothing, copying, bridges, what it refuses."""
+"""The encoder-decoder: padding, step by step, smoothing, copying, bridges, refusals."""
 
 import math
 from dataclasses import replace
@@ -147,7 +147,7 @@ def test_scheduled_sampling_feeds_own_symbols_as_often_as_asked():
     torch.manual_seed(1)
     half = network.sampled_inputs(batch, 0.5)
     changed = (half[:, 1:] != forced[:, 1:]).float().mean()
-    # An own symbol is by chance the right one, too.
+    # A sampled symbol is sometimes the correct one by chance.
     assert 0.4 < float(changed) < 0.5
     assert torch.equal(half[:, 0], forced[:, 0])
     network.train()
@@ -210,7 +210,7 @@ def test_what_does_not_fit_is_named(joint, shape, options, said):
 
 @pytest.mark.parametrize("attention", ["general", "additive"])
 def test_what_is_unattended_is_the_coverage_penalty_s_formula(attention):
-    """Σ_s log min(κ_s, 1) over real steps, κ_s the sum of what the steps so far attended to s."""
+    """Σ_s log min(κ_s, 1) over real source steps; κ_s is the total attention to s so far."""
     network = a_network(attention=attention).eval()
     batch = a_batch([4, 2], [5, 5])
     with torch.no_grad():
@@ -224,7 +224,7 @@ def test_what_is_unattended_is_the_coverage_penalty_s_formula(attention):
         wanted = sum(math.log(min(covered[row][s], 1.0)) for s in range(length))
         over += sum(covered[row][s] > 1 for s in range(length))
         assert float(found[row]) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
-    assert 0 < over < 18  # some steps are attended to enough, some are not
+    assert 0 < over < 18  # some source steps have enough attention, some do not
     with torch.no_grad():
         unread = network.unattended(state)
     assert unread.tolist() == pytest.approx([4 * math.log(1e-10)] * 3 + [2 * math.log(1e-10)] * 3)

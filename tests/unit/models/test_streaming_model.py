@@ -1,4 +1,4 @@
-"""The streaming language model: what the network gives, symbol by symbol."""
+"""The streaming language model gives the same as the network, symbol by symbol."""
 
 import pytest
 import torch

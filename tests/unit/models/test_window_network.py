@@ -1,4 +1,4 @@
-"""Bengio's network against its equation written out, and read in pieces as read whole."""
+"""Bengio's network against its equation, and the same results in pieces as in one call."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def made(**options):
 
 
 def by_hand(network, context):
-    """Logits after some symbols, the newest last."""
+    """Logits after some symbols; the newest is last."""
     vectors = [torch.zeros(3, dtype=torch.float64)] * (network.context_size - len(context))
     vectors += [network.embedding.weight[symbol] for symbol in context[-network.context_size :]]
     x = torch.cat(vectors)

@@ -1,4 +1,4 @@
-"""The generator's answers against physics done anew from the words alone: no formula is shared with it."""
+"""The generator's answers against physics computed independently from the text of the problems."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ PRONOUN = re.compile(r"\b(Anna|Clara|Emma|Maria|Ben|David|Leo|Tom)\b.*?\b([Hh]e|
 
 
 def when(reached, late=1000.0):
-    """The first moment at which `reached`, false before and true after, becomes true."""
+    """The first time at which `reached`, false before and true after, becomes true."""
     early = 0.0
     for _ in range(100):
         middle = (early + late) / 2
@@ -28,7 +28,7 @@ def when(reached, late=1000.0):
 
 
 def landing(height, up):
-    """The time to fall to 0 from `height`, first moving up at `up`."""
+    """The time to fall to 0 from `height`, with initial upward speed `up`."""
     top = max(up, 0) / G
     return top + when(lambda t: height + up * (top + t) - G / 2 * (top + t) ** 2 <= 0)
 
@@ -65,7 +65,7 @@ def meeting_hours(v):
 
 
 def river(v, text):
-    """Current, and the boat's speed through the water, told apart by their words."""
+    """The speed of the current and of the boat through the water, identified by the text."""
     current = float(re.search(r"flows at ([\d.]+)", text)[1])
     (boat,) = set(v["m/s"]) - {current}
     return boat, current
@@ -75,7 +75,7 @@ def pursuit(v):
     return when(lambda t: t > 1e-6 and v["m/s^2"][0] * t / 2 >= v["m/s"][0])
 
 
-# Each takes the numbers by unit, in the order of the text, and the text; it returns the answer in its unit.
+# Each function takes the numbers by unit, in text order, and the text; it returns the answer in its unit.
 DERIVED = {
     "drop_height": lambda v, _: height_for(v["s"][0], 0),
     "drop_time": lambda v, _: landing(v["m"][0], 0),

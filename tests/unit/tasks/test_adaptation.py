@@ -1,4 +1,4 @@
-"""The neural cache and dynamic evaluation, against loops that follow the equations."""
+"""The neural cache and dynamic evaluation, against loops that implement the equations."""
 
 import math
 
@@ -30,7 +30,7 @@ def held_out(tmp_path):
 
 
 def read(model, path):
-    """Inputs, targets and hidden states of a text, read at once."""
+    """Inputs, targets and hidden states of a text, computed in one pass."""
     targets = torch.tensor(model.read_file(path).tokens.ids.astype("int64"))[None]
     inputs = torch.cat([torch.tensor([[model.tokenizer.start_id]]), targets[:, :-1]], dim=1)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_dynamic_evaluation_is_its_equation(model, held_out):
     assert figures.total_nats == pytest.approx(total, rel=1e-4)
     assert figures.total_nats < float(losses.sum())
     for name, weight in model.network.named_parameters():
-        assert torch.equal(weight, kept[name])  # the model itself is as it was
+        assert torch.equal(weight, kept[name])  # the model itself is unchanged
     both = model.evaluate(held_out, dynamic=options, cache=CacheOptions())
     assert both.total_nats != figures.total_nats
 

@@ -1,4 +1,4 @@
-"""Models side by side: the same text, unknown words spelt out, mixtures, equal parameters."""
+"""Comparison of models: the same text, unknown words spelt out, mixtures, equal parameter counts."""
 
 import json
 import math
@@ -185,7 +185,7 @@ def test_what_cannot_be_compared_is_refused(runs, arguments, told):
 
 
 def equal_command(runs, folder, max_steps):
-    """What trains three cells for some steps."""
+    """The command that trains three cells for some steps."""
     toml = folder / "tiny.toml"
     sizes = "hidden_size = 32\nbatch_size = 4\nsegment_length = 12\n"
     toml.write_text(f'unit = "word"\n{sizes}max_steps = {max_steps}\n')
@@ -200,7 +200,7 @@ def test_the_command_line_trains_three_cells_of_one_size(runs, tmp_path):
     models = json.loads(done.stdout)["models"]
     assert [one["name"] for one in models] == ["rnn", "gru", "lstm"]
     assert max(one["parameters"] for one in models) < 1.05 * min(one["parameters"] for one in models)
-    again = run_command(*command, "--json")  # what is there is not trained again
+    again = run_command(*command, "--json")  # existing runs are not trained again
     assert again.exit_code == 0, again.output
 
 

@@ -1,4 +1,4 @@
-"""Filling gaps: against a walk through the whole vocabulary, from the left and from both sides."""
+"""Filling gaps: against a search over the whole vocabulary, with models of one and of both directions."""
 
 import itertools
 import json
@@ -44,7 +44,7 @@ def vocabulary(forward):
 
 
 def by_hand(line, vocabulary, models):
-    """Every way to fill a line with its share, the likeliest first."""
+    """All fillings of a line with their probabilities, the likeliest first."""
     parts = line.split(GAP)
     scores = {}
     for words in itertools.product(vocabulary, repeat=len(parts) - 1):
@@ -91,7 +91,7 @@ def test_few_proposals_are_the_likeliest_and_their_shares_sum_to_one_at_most(for
 
 
 def test_the_right_side_tells_what_the_left_cannot(train):
-    # The left knows only that w, x, y, z follow "the"; what comes after decides.
+    # The forward model knows only that w, x, y, z follow "the"; the words after the gap decide.
     text = "".join(f"the {word} runs {word}1 far\n" for word in "wxyz") * 20
     models = [train("left", text, unit="word"), train("right", text, unit="word", direction="backward")]
     for word in "wxyz":
@@ -128,7 +128,7 @@ def test_cloze_counts_what_was_found(train):
     sentence = "one two three four five"
     text = f"{sentence}\nzero zero zero zero zero\n" * 20
     models = [train("counts", text, unit="word"), train("stnuoc", text, unit="word", direction="backward")]
-    # No gap in: fewer than four words; words never seen; no words at all.
+    # No gaps are made in lines with fewer than four words, with unknown words only, or without words.
     lines = [sentence] * 6 + ["one two three", "six seven eight nine", "1 2 3 4", ""]
     figures = GapFiller(*models).cloze(lines)
     assert figures == ClozeFigures(gaps=6, first=6, among_five=6)
@@ -138,7 +138,7 @@ def test_cloze_counts_what_was_found(train):
 
 
 def test_cloze_counts_what_was_not_found(train):
-    # Where nothing is known of either side, "zero" is the likeliest word, and the only one proposed.
+    # With unknown context on both sides, "zero" is the likeliest word and the only proposal.
     text = "one two three four five\nzero zero zero zero zero\n" * 20
     filler = GapFiller(train("missed", text, unit="word"), proposals=1)
     figures = filler.cloze(["- - - two", "- - - zero", "- - - four", "- - - three"])

@@ -1,4 +1,4 @@
-"""Lines scored by several models as one, against the sums written out."""
+"""Lines scored by a mixture of several models, against explicit sums."""
 
 import json
 import math

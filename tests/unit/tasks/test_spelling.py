@@ -1,4 +1,6 @@
-"""The spelling corrector, with every unit of context and with none; its files, its figures, its command."""
+"""The spelling corrector, with each unit of the context model and without one; its files, figures and
+command.
+"""
 
 import json
 import re
@@ -50,7 +52,7 @@ def model(request, folder):
 
 @pytest.fixture(scope="module")
 def run(folder):
-    """A run of a model of words, for the command line."""
+    """A run of a word-level model, for the command line."""
     return recurra.LanguageModel.train(folder / "text.txt", out=folder / "run", **OPTIONS["word"]).run.path
 
 
@@ -61,7 +63,7 @@ def in_context(model):
 
 @pytest.fixture(scope="module")
 def alone():
-    """No model: each word taken by itself."""
+    """Without a model: each word is corrected separately."""
     return SpellingCorrector(count_words([TEXT]))
 
 
@@ -214,7 +216,7 @@ def test_a_file_of_misspellings_that_cannot_be_is_refused(tmp_path, content, tol
 
 
 def test_figures_of_words_are_those_counted_by_hand(alone):
-    # teh, TEH and kign are mended; "from" is a word itself; nothing is near qqqqqq.
+    # teh, TEH and kign are corrected; "from" is itself a word; no word is near qqqqqq.
     pairs = [("the", "teh"), ("The", "TEH"), ("king", "kign"), ("form", "from"), ("long", "qqqqqq")]
     figures = evaluate_words(alone, pairs)
     assert figures == SpellingFigures(misspelt=5, mended=3, right=0, left_alone=0)
@@ -223,8 +225,8 @@ def test_figures_of_words_are_those_counted_by_hand(alone):
 
 
 def test_figures_of_a_text_are_those_counted_by_hand(alone):
-    # Three of seven words have misspellings, and one in two is to be replaced: all three are. Both "the" are
-    # mended, "long" is not; of the four others "cam", which no word is, is changed.
+    # Three of seven words have misspellings, and one in two words is to be replaced, so all three are. Both
+    # "the" are corrected, "long" is not; of the other four, "cam", which is not a word, is changed.
     lines = ["the king cam", "", "12 %", "The form was long!"]
     pairs = [("the", "teh"), ("long", "qqqqqq"), ("long", "long"), ("town", "twon"), ("was", "w as")]
     figures = evaluate_text(alone, lines, pairs, one_in=2, seed=5)

@@ -1,4 +1,4 @@
-"""Tunes: what one is, that a model of a few writes them, and that others can play them."""
+"""Tunes: their definition; a model of a few tunes writes tunes; other programs can play them."""
 
 import shutil
 import subprocess
@@ -81,8 +81,8 @@ def test_these_are_tunes(text):
         "T:Name\nX:1\nK:C\nCDE\n\n",  # the number is not first
         "X:1\nK:C\n\n",  # no notes
         "X:1\nK:C\nz4|z4|\n\n",  # rests only
-        'X:1\nK:C\n"Am" z4|\n\n',  # the letters are of a chord's name
-        "X:1\nK:C\nT:CDE\n\n",  # the letters are of a title
+        'X:1\nK:C\n"Am" z4|\n\n',  # the letters belong to a chord name
+        "X:1\nK:C\nT:CDE\n\n",  # the letters belong to a title
         "X:1\nName\nK:C\nCDE\n\n",  # no field before the key
         "X:1\n\nK:C\nCDE\n\n",  # a blank line before the key
     ],
