@@ -132,9 +132,7 @@ LONG_HELP = {"predict": 46, "translate": 56, "caption": 57, "beam-errors": 51}
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_command_is_small_and_plain(verb):
-    """One sentence that describes the command, also shown in `recurra --help`; 80 columns, one or two
-    screens.
-    """
+    """One sentence on the command, also shown in `recurra --help`; 80 columns, one or two screens."""
     told = say(verb, "--help")
     lines = told.splitlines()
     assert len(lines) <= LONG_HELP.get(verb, 38)

@@ -18,9 +18,10 @@ SMALL = {"hidden_size": 8, "epochs": 2, "batch_size": 8, "threads": 1, "device":
 
 @dataclass(frozen=True)
 class Case:
-    """One task. `write(folder, n)` writes files of n rows and returns the options that name them; `ask` is
-    input for `predict`, as lines or as a file that `write` wrote; `other` are the options of a second
-    training.
+    """One task.
+
+    `write(folder, n)` writes files of n rows and returns the options that name them; `ask` is input for
+    `predict`, as lines or as a file that `write` wrote; `other` are the options of a second training.
     """
 
     task: str

@@ -1,7 +1,6 @@
-"""Imports point only to lower layers, or to the left within a layer; this includes imports inside functions
-and by name.
+"""Imports point only to lower layers, or to the left within a layer.
 
-Files and functions stay short.
+This includes imports inside functions and by name. Files and functions stay short.
 """
 
 import ast
@@ -54,9 +53,7 @@ MODULE = re.compile(r"recurra\.\w+(\.\w*)*")
 
 
 def names_in(node: ast.AST, doors: set[str]) -> Iterator[str]:
-    """The dotted names that a node imports from or looks up in the package; `doors` are aliases of the
-    package.
-    """
+    """The dotted names that a node imports or looks up; `doors` are aliases of the package."""
     match node:
         case ast.ImportFrom(module="recurra", names=aliases):
             given = [alias.name for alias in aliases]

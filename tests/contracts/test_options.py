@@ -13,9 +13,7 @@ FREE = {"data": "text.txt"}
 
 
 def conditional():
-    """Each conditional option: the configuration that has it (of a task or a verb), its name and the
-    condition.
-    """
+    """Each conditional option: its configuration (of a task or a verb), its name and the condition."""
     for task in registry.names():
         config = registry.config_of(task)
         for part in (config, config.evaluation, config.prediction):

@@ -1,5 +1,4 @@
-"""If any file of a run is damaged, each command gives the same result as on the intact run, or names the
-file.
+"""After damage to any file of a run, each command gives the original result or names the file.
 
 A trial is one damage to one file of a trained run, and one command on it. Afterwards no other file has
 changed, and `--overwrite` trains as in a new folder.
@@ -237,9 +236,7 @@ def test_some_damage_to_every_file_is_named_or_harmless(whole):
 
 @pytest.fixture(scope="module")
 def cached(tmp_path_factory):
-    """A run with its own cache, with texts old enough to be identified by their time; and the output of
-    commands.
-    """
+    """A run with its own cache, with texts old enough to be identified by time; and outputs of commands."""
     folder = tmp_path_factory.mktemp("cached")
     with pytest.MonkeyPatch.context() as patches:
         patches.setenv("RECURRA_CACHE", str(folder / "cache"))

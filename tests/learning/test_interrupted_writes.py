@@ -1,5 +1,4 @@
-"""A command that is killed, or whose disk fails, at any call leaves a complete run or one that can be
-resumed.
+"""A command that is killed, or whose disk fails, at any call leaves a complete or resumable run.
 
 A trial is one command, interrupted at one place. Afterwards `--resume`, or the same command again if the run
 had not begun, gives bit for bit the result of an uninterrupted training, and no half-written file is left.

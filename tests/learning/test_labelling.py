@@ -348,9 +348,7 @@ def test_another_size_than_the_files_vectors_have_is_refused(tmp_path):
 
 
 def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_path):
-    """The size of the vectors is filled in and does not count as a changed option; a run just begun needs the
-    same file.
-    """
+    """The vector size is filled in and is not a changed option; a run just begun needs the same file."""
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("boston 1 2 3\noslo 3 2 1\n")
     path = flights(tmp_path / "flights.iob", 30)
@@ -537,9 +535,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
 
 
 def test_a_label_for_each_frame_of_clips(tmp_path):
-    """Pictures, with convolutions trained jointly; no single frame shows the direction in which a shape
-    moves.
-    """
+    """Pictures, with convolutions trained jointly; no single frame shows the direction of movement."""
     path = tmp_path / "shapes.npz"
     assert "500 clips" in say("data", "make", "shapes", "-o", path, "--count", 500)
     tagger = rc.Tagger.train(

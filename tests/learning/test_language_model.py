@@ -303,8 +303,9 @@ def test_metrics_and_events_are_written(play, tmp_path):
 
 
 def test_updates_within_a_segment_have_the_gradient_of_k2_steps(play, tmp_path):
-    """TBPTT(k1 = 5, k2 = 15): the gradient of each update is that of a window of 15 steps, with a loss on its
-    last 5 steps, from the state before the window.
+    """Each update of TBPTT(k1 = 5, k2 = 15) has the gradient of a window of 15 steps.
+
+    The loss is on the last 5 steps of the window, and the state is that before the window.
     """
     from recurra.models import LanguageModelNetwork
 

@@ -1,6 +1,4 @@
-"""If two processes write to one run, one of them does so undisturbed, and the other is refused in one
-sentence.
-"""
+"""If two processes write to one run, one proceeds undisturbed and the other is refused."""
 
 import os
 import threading

@@ -199,8 +199,9 @@ def stop_at_once(*_: object, **__: object) -> None:
 
 @dataclass(frozen=True)
 class Runs:
-    """Data of one kind in `folder`, an unchanged run in `whole`, and `run`, the place of its copies: one
-    place, so that messages are the same.
+    """Data of one kind and a run trained on it.
+
+    `whole` is the run, never changed; its copies always have the path `run`, so that messages are the same.
     """
 
     kind: Kind

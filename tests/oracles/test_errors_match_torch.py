@@ -1,5 +1,7 @@
-"""Our layers and cells refuse what torch.nn's refuse, with an error that the same class catches, and accept
-what they accept. The same call is made of both; a list names the intended differences and their reasons.
+"""Our layers and cells accept and refuse the same calls as torch.nn's.
+
+The same class catches the errors of both. The same call is made of both; lists name the intended differences
+and their reasons.
 """
 
 from collections.abc import Callable

@@ -31,8 +31,10 @@ def begins_chunk(before: str, here: str) -> bool:
 
 
 def conlleval(gold_sentences, guess_sentences):
-    """The counts per type (correct, predicted, support) and of correct words, in one pass over the words, as
-    in conlleval: a chunk is correct if both sides begin it with the same type and end it together.
+    """The counts per type (correct, predicted, support) and the number of correct words.
+
+    One pass over the words, as in conlleval: a chunk is correct if both sides begin it with the same type and
+    end it together.
     """
     right, found, wanted = Counter(), Counter(), Counter()
     right_words = 0

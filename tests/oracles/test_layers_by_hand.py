@@ -15,9 +15,7 @@ T, B, INPUT, HIDDEN = 5, 3, 4, 4
 
 
 class ByHand(nn.Module):
-    """torch.nn layers of one direction each, combined according to `skip` and `merge`; parameter names as in
-    ours.
-    """
+    """torch.nn layers of one direction, combined by `skip` and `merge`; parameter names as in ours."""
 
     def __init__(self, oracle, layer):
         super().__init__()
@@ -147,9 +145,7 @@ def test_zoneout_of_everything_keeps_the_state():
 
 
 def test_zoneout_in_training_keeps_or_steps():
-    """Each number is the old one or the cell's; the share of kept numbers is p, separately for hidden and
-    cell state.
-    """
+    """Each number is the old one or the cell's; p is the share kept, separately for hidden and cell state."""
     torch.manual_seed(0)
     rows, width = 40, 50
     layer = LSTM(INPUT, width, zoneout=(0.2, 0.7), **DOUBLE)

@@ -12,9 +12,7 @@ SYMBOLS = 4  # including the end
 
 
 def a_model(sentences: int, seed: int) -> tuple[SearchedModel, torch.Tensor, torch.Tensor]:
-    """P(next | sentence, last two symbols) from a random table; the state is the sentence and the previous
-    symbol.
-    """
+    """P(next | sentence, last two symbols) from a random table; the state is (sentence, previous symbol)."""
     torch.manual_seed(seed)
     table = (torch.randn(sentences, 5, 5, SYMBOLS, dtype=torch.float64) * 1.5).log_softmax(-1)
 

@@ -167,9 +167,7 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def kill_everywhere(prepare: Callable[[int], object], work: Callable[[object], object]):
-    """Yield what `prepare` made, after `work` on it was killed at the first call, the second, and so on to
-    its end.
-    """
+    """Yield what `prepare` made, after `work` on it was killed at its first call, its second, and so on."""
     for number in range(1, 10_000):
         made = prepare(number)
 

@@ -1,6 +1,4 @@
-"""Contribution of words to a decision: gradient x input against finite differences, occlusion against
-removal.
-"""
+"""Attribution of words: gradient x input against finite differences, occlusion against removal."""
 
 import pytest
 import torch

@@ -1,6 +1,4 @@
-"""Weights kept packed between calls give the same results as without, also after every change that torch
-counts.
-"""
+"""Packed weights kept between calls give the same results, also after every change that torch counts."""
 
 import copy
 import pickle

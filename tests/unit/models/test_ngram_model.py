@@ -1,6 +1,4 @@
-"""The n-gram model against a slow dictionary of the same equation, worked examples, and sums of
-probabilities.
-"""
+"""The n-gram model against a slow implementation, worked examples, and sums of probabilities."""
 
 import math
 import time

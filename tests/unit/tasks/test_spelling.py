@@ -1,6 +1,4 @@
-"""The spelling corrector, with each unit of the context model and without one; its files, figures and
-command.
-"""
+"""The spelling corrector, with each unit of the context model and without one; files, figures, command."""
 
 import json
 import re
