@@ -258,7 +258,7 @@ class TestOptions:
 
     @pytest.mark.parametrize(("alpha", "form"), [(0.0, "power"), (0.8, "power"), (0.6, "google")])
     def test_the_coverage_penalty_is_its_formula(self, alpha, form):
-        """score = log P / divisor + β Σ_s log min(κ_s, 1); attention depends on the symbol that a step reads."""
+        """score = log P / divisor + β Σ_s log min(κ_s, 1); attention depends on the symbol read."""
         plain, start, table = a_model(3, 13)
         looks = torch.rand(5, 2, dtype=torch.float64) * 0.9  # attention per symbol, to two source steps
         beta = 0.4
@@ -360,9 +360,7 @@ def test_what_is_kept_of_an_output_layer_follows_its_weights():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 999), alpha=st.sampled_from([0.0, 1.0]))
 def test_whose_fault_it_is_agrees_with_exhaustive_search(seed, alpha):
-    """A miss is the beam's error if the reference is the likeliest text, the model's if it is the least
-    likely.
-    """
+    """A miss is the beam's error if the reference is likeliest, the model's if it is least likely."""
     model, start, table = a_model(10, seed)
     options = BeamOptions(width=1, max_length=4, length_penalty=LengthPenalty(alpha))
     for sentence, (found,) in enumerate(beam_search(model, start, 10, options)):
