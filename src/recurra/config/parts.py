@@ -229,8 +229,8 @@ class OptimizerPart(Part):
     clip_value: float | None = option(None, "Clip each element of the gradient to [-v, v]", gt=0)
     averaging: Literal["none", "non-monotone"] = option(
         "none",
-        "Weight averaging; non-monotone starts once a validation is no better than the best of those "
-        "at least `averaging_after` before it, and keeps the average from then on",
+        "Weight averaging; non-monotone starts once a validation loss is worse than the best of those "
+        "before the previous `averaging_after`, and keeps the average from then on",
     )
     averaging_after: int = option(5, "Window of the non-monotone criterion", unit="validations", ge=1)
     loss_reduction: Literal["mean", "sum"] = option(
