@@ -80,9 +80,9 @@ def test_a_table_may_have_other_columns_and_no_labels(folder, tmp_path):
     labelled.write_text("text\tlabel\nso fine\tgood\n")
     options = ["--text-column", "text", "--label-column", "label"]
     assert "1 rows" in say("evaluate", folder / "texts", "--data", labelled, *options)[0]
-    assert "--text-column: goes with --data" in refusal("evaluate", folder / "texts", "--text-column", "x")
+    assert "--text-column: needs --data" in refusal("evaluate", folder / "texts", "--text-column", "x")
     told = refusal("predict", folder / "texts", "--text-column", "body", typed="so fine\n")
-    assert "--text-column: is for rows of a file, and standard input is read as lines of text" in told
+    assert "--text-column: applies to rows of a file, but standard input is read as lines of text" in told
 
 
 def test_text_of_any_other_name_is_lines(folder, tmp_path):
@@ -186,7 +186,7 @@ def test_a_model_of_single_rows_carries_nothing(folder, tmp_path):
     (tmp_path / "x.jsonl").write_text('{"review": "so fine", "conversation": "a"}\n' * 2)
     first, second = say("predict", folder / "texts", tmp_path / "x.jsonl", "--json")
     assert json.loads(first)["probabilities"] == json.loads(second)["probabilities"]
-    assert "turns: are of models that were trained on conversations" in refusal(
+    assert "turns: needs a model trained on conversations" in refusal(
         "predict", folder / "texts", "--turns", typed="so fine\n"
     )
 

@@ -249,13 +249,11 @@ def test_verbs_of_other_tasks_are_refused(tagger):
 def test_rows_without_what_a_task_needs_are_named(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("pos a b\nneg c d e\n")
-    with pytest.raises(
-        DataError, match=r"x\.txt: none of its rows has labels of its words; name .*--tags-col"
-    ):
+    with pytest.raises(DataError, match=r"x\.txt: none of its rows has word labels; name .*--tags-col"):
         rc.Tagger.train(path, out=tmp_path / "run", format="label-text")
     some = tmp_path / "some.jsonl"
     some.write_text('{"text": "a b", "label": "pos"}\n{"text": "c"}\n')
-    with pytest.raises(DataError, match=r"some\.jsonl:2: has not a label, which the task classify needs"):
+    with pytest.raises(DataError, match=r"some\.jsonl:2: lacks a label, which the task classify needs"):
         rc.Classifier.train(some, out=tmp_path / "run")
     with pytest.raises(
         DataError, match=r"some\.jsonl: has one row \(1 left out\) or one group of rows, so none can be"
@@ -263,7 +261,9 @@ def test_rows_without_what_a_task_needs_are_named(tmp_path):
         rc.Classifier.train(some, out=tmp_path / "run", skip_bad=True)
     inconsistent = tmp_path / "x.conll"
     inconsistent.write_text("a B-PER\nb I-LOC\n\nc B-PER\n")
-    with pytest.raises(DataError, match=r"x\.conll:1: has I-LOC at word 2 after B-PER, which is no BIO"):
+    with pytest.raises(
+        DataError, match=r"x\.conll:1: has I-LOC at word 2 after B-PER, which is not valid BIO"
+    ):
         rc.Tagger.train(inconsistent, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -281,7 +281,7 @@ def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, 
         ],
         catch_exceptions=False,
     )
-    assert f"{test}:1: has the label 'B-via', which no row to train on has." in result.output
+    assert f"{test}:1: has the label 'B-via', absent from the training data." in result.output
     assert "test: F1 0.00%" in result.output
 
 
@@ -293,7 +293,7 @@ def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, 
             {"decoder": "crf", "label_smoothing": 0.1},
             "applies only with decoder softmax",
         ),
-        ("tag", {"word_vectors": "pretrained"}, "vectors: goes with word_vectors pretrained"),
+        ("tag", {"word_vectors": "pretrained"}, "vectors: is used with word_vectors pretrained"),
         ("tag", {"tie_weights": True}, "tie_weights: applies only to language models"),
         (
             "classify",
@@ -334,7 +334,9 @@ def test_options_of_words_are_refused_for_rows_of_numbers(tmp_path):
     path = tmp_path / "steps.npz"
     numbers = np.zeros((6, 4, 3), dtype=np.float32)
     np.savez(path, vectors=numbers, labels=np.zeros(24, dtype=np.int64))
-    with pytest.raises(ConfigError, match="embedding_size: is of words, and the rows are of numbers"):
+    with pytest.raises(
+        ConfigError, match="embedding_size: applies to words, but the steps of the rows are numbers"
+    ):
         rc.Tagger.train(path, out=tmp_path / "run", embedding_size=7)
 
 
@@ -514,7 +516,7 @@ def test_long_conversations_go_on_in_the_next_segment(tmp_path):
     for together in (2, 16):
         assert [turn.rows for turn in turns[together]] == [turn.rows for turn in turns[1]]
         assert [turn.fresh for turn in turns[together]] == [turn.fresh for turn in turns[1]]
-    with pytest.raises(ConfigError, match="turns_together: is of conversations that a rec"):
+    with pytest.raises(ConfigError, match="turns_together: applies only to conversations read by a rec"):
         rc.Tagger.train(flights(tmp_path / "f.iob", 20), out=tmp_path / "run", turns_together=2)
 
 
@@ -620,9 +622,9 @@ def test_a_window_answers_an_empty_text_and_softmax_has_no_n_best(tmp_path):
     path = flights(tmp_path / "flights.iob", 40)
     tagger = rc.Tagger.train(path, out=tmp_path / "run", model="window", **OPTIONS | {"epochs": 1})
     assert tagger.predict("").words == ()
-    with pytest.raises(ConfigError, match="n_best: is of taggers with a conditional random field"):
+    with pytest.raises(ConfigError, match="n_best: applies only to taggers with a conditional random field"):
         tagger.predict("leave boston", n_best=2)
-    with pytest.raises(ConfigError, match="turns: are of models that were trained on conversations"):
+    with pytest.raises(ConfigError, match="turns: needs a model trained on conversations"):
         next(tagger.predict_turns(["leave boston"]))
 
 

@@ -1,1 +1,1 @@
-"""Labels of words (tag), of sequences (classify) and of pairs (pair): from rows to a tagger or classifier."""
+"""The labelling tasks: word labels (tag), sequence labels (classify) and labels of text pairs (pair)."""

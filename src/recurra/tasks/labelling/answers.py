@@ -1,4 +1,4 @@
-"""What is said of one text, with the places in it."""
+"""Predictions for one text, with character offsets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ REJECTED = "?"
 
 @dataclass(frozen=True)
 class LabelledWord:
-    """A word with its label, that label's probability, and its place: text[begin:end]."""
+    """A word with its label, the label's probability, and its offsets: text[begin:end]."""
 
     text: str
     begin: int
@@ -24,7 +24,7 @@ class LabelledWord:
 
 @dataclass(frozen=True)
 class Entity:
-    """Words that are one entity, the place of the whole, and the probability of its least certain label."""
+    """An entity with its text, its offsets, and the probability of its least certain word label."""
 
     type: str
     text: str
@@ -35,9 +35,9 @@ class Entity:
 
 @dataclass(frozen=True)
 class LabelledText:
-    """What a model says of one text: labels of words, entities, a label of the whole, where it has them.
+    """The prediction for one text: word labels, entities and a sentence label, if the model has them.
 
-    `place`: file and line of a text that was a row of a file.
+    `place` is the file and line if the text is a row of a file.
     """
 
     text: Any
@@ -46,24 +46,24 @@ class LabelledText:
     label: str | None = None
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
-    spans: bool = False  # whether there could be entities
+    spans: bool = False  # whether the labels mark entities
     place: str = ""
     labelled: bool = False  # whether words have labels
 
     @property
     def confidence(self) -> float:
-        """The probability of the label of the whole, or of the least certain word's."""
+        """Probability of the sentence label or, without one, of the least certain word label."""
         if self.label is not None and self.probabilities is not None:
             return self.probabilities[self.label]
         return min((word.probability for word in self.words), default=1.0)
 
     def line(self) -> str:
-        """For people and pipes: labels apart by blanks, and after a tab the label of the whole."""
+        """Return one output line: the word labels separated by spaces, then a tab and the sentence label."""
         has_labels = self.words or self.label is None
         return _line([word.label for word in self.words] if has_labels else None, self.label)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         found: dict[str, Any] = {"place": self.place} if self.place else {}
         found["text"] = self.text
         if self.labelled:
@@ -75,22 +75,22 @@ class LabelledText:
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """What a model says of one row of vectors or pictures, which stands at a place in a file."""
+    """The prediction for one row of vectors or pictures; `place` is its file and line."""
 
     place: str
     said: Prediction
 
     @property
     def confidence(self) -> float:
-        """The probability of the label of the whole, or of the least certain step's."""
+        """Probability of the row's label or, without one, of the least certain step label."""
         return self.said.confidence
 
     def line(self) -> str:
-        """For people and pipes: the steps' labels apart by blanks, and after a tab the label of the whole."""
+        """Return one output line: the step labels separated by spaces, then a tab and the row's label."""
         return _line(self.said.labels, self.said.label)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         found: dict[str, Any] = {"place": self.place}
         if self.said.labels is not None:
             steps = zip(self.said.labels, self.said.label_probabilities, strict=True)
@@ -100,22 +100,22 @@ class RowAnswer:
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer that is rejected where its probability is below a bound."""
+    """An answer that is rejected if its probability is below a threshold."""
 
     answer: LabelledText | RowAnswer
     below: float
 
     @property
     def rejected(self) -> bool:
-        """Whether it is."""
+        """Whether the answer is rejected."""
         return self.answer.confidence < self.below
 
     def line(self) -> str:
-        """For people and pipes: "?" in place of a rejected answer."""
+        """Return the line of the answer, or "?" if it is rejected."""
         return REJECTED if self.rejected else self.answer.line()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         return self.answer.to_dict() | {"rejected": self.rejected}
 
 
@@ -125,9 +125,9 @@ def _line(labels: Sequence[str] | None, label: str | None) -> str:
 
 
 def _of_whole(said: LabelledText | Prediction) -> dict[str, Any]:
-    """The label of the whole and the n best sequences of labels, as plain values."""
+    """Return the label of the whole text and the n best label sequences as plain values."""
     found: dict[str, Any] = {}
-    if said.probabilities is not None:  # empty for a text of nothing, of which nothing is said
+    if said.probabilities is not None:  # empty for an empty text, which has no label
         shares = {label: _rounded(share) for label, share in said.probabilities.items()}
         found |= {"label": said.label, "probabilities": shares}
     if said.paths:
@@ -138,7 +138,7 @@ def _of_whole(said: LabelledText | Prediction) -> dict[str, Any]:
 
 
 def _plain(thing: LabelledWord | Entity) -> dict[str, Any]:
-    """A word or entity as plain values."""
+    """Return a word or entity as plain values."""
     return vars(thing) | {"probability": _rounded(thing.probability)}
 
 
@@ -147,7 +147,7 @@ def _rounded(probability: float) -> float:
 
 
 def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> LabelledText:
-    """A prediction with the places of its words."""
+    """Combine a prediction with the offsets of its words."""
     if said.labels is None:
         return LabelledText(text, label=said.label, probabilities=said.probabilities)
     labelled = tuple(

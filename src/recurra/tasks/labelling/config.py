@@ -1,4 +1,4 @@
-"""Every option of training a tagger, a classifier or a classifier of pairs."""
+"""The training options of taggers, classifiers and classifiers of pairs."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -27,7 +27,7 @@ from recurra.config import (
 )
 from recurra.config.conditions import Conditions, OnlyIn, Unless, When
 
-# Of the recurrent network, but of no use to those that label.
+# Options of the recurrent network that labelling tasks do not use.
 _OF_LANGUAGE_MODELS = (
     *("tie_weights", "adaptive_softmax", "embedding_dropout", "init_scale"),
     *("activation_regularization", "temporal_activation_regularization"),
@@ -38,7 +38,7 @@ _OF_RECURRENCE = {"bidirectional"}.union(
 
 
 class LabelEvaluationPart(RowsPart, GoldPart):
-    """How rows of a file are read to be evaluated, and what is shown."""
+    """Options of `recurra evaluate`: how the rows of a file are read, and what is shown."""
 
     title: ClassVar[str] = "Taggers and classifiers"
 
@@ -46,7 +46,7 @@ class LabelEvaluationPart(RowsPart, GoldPart):
 
 
 class LabelPredictionPart(RowsPart):
-    """How rows of a file are read to be labelled, and what is said of them."""
+    """Options of `recurra predict`: how the rows of a file are read, and what is printed."""
 
     title: ClassVar[str] = "Taggers and classifiers"
 
@@ -66,9 +66,9 @@ class LabellingConfig(
     FoldsPart,
     TaskConfig,
 ):
-    """What all tasks that label have in common.
+    """Options common to all labelling tasks.
 
-    Raises: ConfigError (through `build_config`) where options contradict each other.
+    Raises: ConfigError (through `build_config`) if options contradict each other.
     """
 
     title: ClassVar[str] = "Labelling"
@@ -101,9 +101,9 @@ class LabellingConfig(
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
         if (self.word_vectors == "pretrained") != (self.vectors is not None):
-            raise ValueError("vectors: goes with word_vectors pretrained; give both or neither")
+            raise ValueError("vectors: is used with word_vectors pretrained only; give both or neither")
         if self.freeze_vectors and self.tune_after:
-            raise ValueError("tune_after: does not go with freeze_vectors; leave one of them out")
+            raise ValueError("tune_after: cannot be combined with freeze_vectors; remove one of them")
         return self
 
 
@@ -141,7 +141,7 @@ class TagConfig(LabellingConfig):
 
 
 class PooledConfig(LabellingConfig):
-    """What classifiers of texts and of pairs have in common."""
+    """Options common to classifiers of texts and of pairs."""
 
     title: ClassVar[str] = "Classifier"
     conditions: ClassVar[Conditions] = {

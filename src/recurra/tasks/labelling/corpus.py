@@ -1,4 +1,4 @@
-"""The rows that a task is trained on: read, checked, split, and as numbers."""
+"""Reads and checks the rows of labelling tasks, and builds their vocabularies."""
 
 import hashlib
 from collections import Counter
@@ -32,19 +32,19 @@ _NAMED = {
     "classify": "--label-column",
     "pair": "--second-column and --label-column",
 }
-NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
+NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
 
 
 @dataclass
 class LabelledCorpus(RowCorpus[Example]):
-    """Rows with labels; `unseen` are sentences about labels that no row to train on has."""
+    """Rows with labels; `unseen` has a message for each row with a label absent from the training data."""
 
     unseen: Sequence[str] = ()
     vectors: WordVectors | None = None
     vectors_file: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What run.toml says of the data, and of the file of vectors."""
+        """Return what run.toml records about the data and the vector file."""
         found = super().facts()
         if self.vectors_file is not None:
             path = Path(self.vectors_file).absolute()
@@ -63,9 +63,9 @@ def fingerprint_of(rows: Sequence[Example]) -> str:
 
 
 def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> list[Example]:
-    """The rows of a file that a task can learn from.
+    """Read the rows of a file that have the labels the task needs.
 
-    Raises: DataError for rows without what the task needs, unless such rows are left out.
+    Raises: DataError for a row without them, unless bad rows are skipped; DataError if no row has them.
     """
     rows = read_examples(path, config, bad, of_words=task == "tag")
     if task == "tag":
@@ -75,14 +75,14 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
     kept = []
     for row in rows:
         if not _HAS_TARGETS[task](row):
-            bad.refuse(row.place, f"has not {NEEDS[task]}, which the task {task} needs")
+            bad.refuse(row.place, f"lacks {NEEDS[task]}, which the task {task} needs")
         else:
             kept.append(row)
     return kept
 
 
 def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[Example]:
-    """Rows whose labels of words mark spans in BIO, where they mark spans; others as they are."""
+    """Convert word labels that mark spans to BIO; other rows stay as they are."""
     with_labels = [row.labels for row in rows if row.labels is not None]
     scheme = config.scheme
     if scheme == "auto" and not mark_spans([tag for tags in with_labels for tag in tags]):
@@ -103,7 +103,7 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
             else:
                 before = row.labels[at - 1] if at else "the beginning"
                 bad.refuse(
-                    row.place, f"has {row.labels[at]} at word {at + 1} after {before}, which is no BIO"
+                    row.place, f"has {row.labels[at]} at word {at + 1} after {before}, which is not valid BIO"
                 )
         else:
             kept.append(replace(row, labels=tuple(bio_tags(spans_of(row.labels), len(row.labels)))))
@@ -111,32 +111,33 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
 
 
 def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Example]:
-    """Rows whose training part has every phrase of its trees.
+    """Return the parts with every phrase of the training trees as a training row.
 
     Raises: ConfigError for files without trees.
     """
     path = Path(str(config.data))
     if config.format != "trees" and guess_format(path) != "trees":
-        raise ConfigError("phrases: are of sentiment trees; leave it out, or see --format.")
+        raise ConfigError("phrases: applies to sentiment trees only; remove it, or set --format trees.")
     held = [*parts.valid, *(parts.test or [])]
     lines = {row.line for row in held if row.file == str(path)}
-    phrases = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=lines))  # counted before
+    # Bad rows were counted when the trees were read first.
+    phrases = list(read_phrases(path, config, BadRows(config.skip_bad), leave_out=lines))
     return replace(parts, train=phrases)
 
 
 def refuse_options_of_words(config: LabellingConfig) -> None:
-    """Refuse options of words for rows of numbers. Raises: ConfigError."""
+    """Check that no option for words is set if the rows are vectors. Raises: ConfigError."""
     for name in (*RepresentationPart.model_fields, "max_words"):
         if getattr(config, name) != config.default_of(name):
-            raise ConfigError(f"{name}: is of words, and the rows are of numbers at each step; leave it out.")
+            raise ConfigError(f"{name}: applies to words, but the steps of the rows are numbers; remove it.")
 
 
 def count_symbols(
     task: str, config: LabellingConfig, train: Sequence[Example], extra_words: Iterable[str] = ()
 ) -> Symbols:
-    """The words and labels of the rows to train on.
+    """Build the vocabularies of words and labels from the training rows.
 
-    Raises: DataError where rows of words and rows of vectors, or vectors of other shapes, stand together.
+    Raises: DataError if rows of words and rows of vectors, or vectors of different shapes, are mixed.
     """
     shape = _step_shape(train[0])
     check_steps(train, shape)
@@ -165,7 +166,7 @@ def count_symbols(
 
 
 def carries_state(config: LabellingConfig) -> bool:
-    """Whether a model can carry its state from turn to turn: a recurrent one of single texts."""
+    """Whether a model can carry its state from turn to turn: a recurrent model of single texts can."""
     return getattr(config, "model", "recurrent") == "recurrent" and not isinstance(config, PairConfig)
 
 
@@ -174,9 +175,9 @@ def _step_shape(row: Example) -> tuple[int, ...]:
 
 
 def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
-    """Refuse rows whose steps are of another kind than a model reads: words, or vectors of a shape.
+    """Check that the steps of all rows are what a model reads: words, or vectors of one shape.
 
-    Raises: DataError naming the first.
+    Raises: DataError for the first row that does not fit.
     """
     for row in rows:
         found = _step_shape(row)
@@ -186,7 +187,7 @@ def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
 
 
 def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
-    """The vectors of all words of the rows that the file has, and of the first ones of the file."""
+    """Read the vectors of the words in the rows, and of the first `vectors_limit` words of the file."""
     if config.vectors is None:
         return None
     forms = WordForms(config.lowercase, config.digits)
@@ -196,7 +197,7 @@ def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -
 
 
 def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:
-    """All sequences of words of some rows, both of a pair."""
+    """Yield the word sequences of rows, both texts of a pair."""
     for row in rows:
         yield row.words
         if row.second is not None:
@@ -208,7 +209,7 @@ def _frequent_first(counts: Counter[str]) -> list[str]:
 
 
 def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
-    """A sentence for each row with a label that no row to train on has: it can only be missed."""
+    """Return a message for each row with a label absent from the training data."""
     notes = []
     for row in rows:
         unknown = [
@@ -217,5 +218,5 @@ def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
         if symbols.classes is not None and row.label is not None and row.label not in symbols.classes:
             unknown.append(row.label)
         if unknown:
-            notes.append(f"{row.place}: has the label {unknown[0]!r}, which no row to train on has.")
+            notes.append(f"{row.place}: has the label {unknown[0]!r}, absent from the training data.")
     return notes

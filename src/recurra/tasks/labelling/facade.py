@@ -1,4 +1,4 @@
-"""Taggers and classifiers that a person holds: train, evaluate, predict."""
+"""The Python classes of taggers and classifiers: train, evaluate, predict."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -29,24 +29,24 @@ _AT_ONCE = 64  # lines that are predicted together
 
 
 class Labeller(Model):
-    """What taggers and classifiers have in common; see `Tagger`, `Classifier`, `PairClassifier`."""
+    """Base class of `Tagger`, `Classifier` and `PairClassifier`."""
 
     network: LabellingNetwork
     symbols: Symbols
     config: LabellingConfig
 
     def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
-        """How well the model labels the rows of a file, or without one those held out in training.
+        """Evaluate the model on the rows of a file or, if none is given, on its validation set.
 
-        Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
+        Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         return count_figures(rows, self.predict_rows(rows), self.symbols)
 
     def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
-        """The rows of a file, or without one those held out in training; rows left out go to `bad`.
+        """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`.
 
-        Raises: as `evaluate`, and DataError if the held-out rows are no longer what they were.
+        Raises: as `evaluate`, and DataError if the validation rows have changed since training.
         """
         if data is None:
             rows: list[Example] = self.held_out()
@@ -57,12 +57,12 @@ class Labeller(Model):
         return rows
 
     def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
-        """The figures, tables and worst mistakes, as `recurra evaluate` shows them."""
+        """Return the metrics, tables and worst mistakes that `recurra evaluate` prints."""
         given = options.given()
         mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", self.config.skip_bad)
         if given and data is None:
             raise ConfigError(
-                f"--{min(given).replace('_', '-')}: goes with --data; give that too, or leave it out."
+                f"--{min(given).replace('_', '-')}: needs --data; give --data as well or remove the option."
             )
         model, bad = self.reading(**given), BadRows(skip_bad)
         rows = model.rows_of(data, bad)
@@ -73,7 +73,7 @@ class Labeller(Model):
         return Evaluation(figures.to_dict(), lines, bad.sentences)
 
     def page(self) -> Page:
-        """The figures of each part, and tables of labels."""
+        """Build the report page: metrics of each part, and tables of labels."""
         return page_of(self)
 
     def predictions(
@@ -84,12 +84,12 @@ class Labeller(Model):
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[InputPrediction]:
-        """Labels of each line of text, or of each row of a file or folder of any format."""
+        """Predict labels for each line of text, or for each row of a file or folder in any format."""
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
         turns = given.pop("turns", False)
         if n_best and not as_json:
-            raise ConfigError("--n-best: goes with --json; give that too, or leave it out.")
+            raise ConfigError("--n-best: needs --json; give --json as well or remove the option.")
         model, bad = self.reading(**given), BadRows()
         reads_vectors = self.symbols.words is None
         if reads_vectors:
@@ -98,15 +98,16 @@ class Labeller(Model):
         if reads_vectors or (not source.is_stream and (source.path.is_dir() or "format" in given or by_name)):
             if turns:
                 raise ConfigError(
-                    "--turns: is for lines of text; rows of a file tell their conversation themselves."
+                    "--turns: applies to lines of text only, as rows of a file name their conversation; "
+                    "remove it."
                 )
             bad.skip = model.config.skip_bad
             said: Iterator[LabelledText | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
         else:
             if needless := given.keys() - {"split"}:
                 raise ConfigError(
-                    f"--{min(needless).replace('_', '-')}: is for rows of a file, and {source.name} is read "
-                    "as lines of text; give --format too, or leave it out."
+                    f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
+                    "read as lines of text; give --format as well or remove the option."
                 )
             texts = self._texts(source)
             if turns:
@@ -119,11 +120,11 @@ class Labeller(Model):
             tell(sentence)
 
     def _texts(self, source: Input) -> Iterator[Any]:
-        """The texts of lines."""
+        """Return the texts to label, one per line."""
         return source.lines()
 
     def reading(self, **options: Any) -> Self:
-        """The same model, for files that are read otherwise than those it was trained on.
+        """Return the same model with other options for reading files than in training.
 
         model.reading(format="csv", text_column="review").evaluate("others.csv")
 
@@ -136,11 +137,11 @@ class Labeller(Model):
     def predict_file(
         self, data: str | Path, bad: BadRows | None = None, *, n_best: int = 0
     ) -> Iterator[LabelledText | RowAnswer]:
-        """What the model says of the rows of a file or folder, whether they have labels or not.
+        """Predict labels for the rows of a file or folder, with or without gold labels.
 
-        Rows that cannot be read go to `bad`.
+        Rows that cannot be read are added to `bad`.
 
-        Raises: DataError if it cannot be used.
+        Raises: DataError if the file cannot be used.
         """
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
@@ -155,11 +156,11 @@ class Labeller(Model):
             yield replace(found, place=row.place)
 
     def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
-        """Rows without a second text, which are of pairs."""
+        """Remove second texts, which only classifiers of pairs read."""
         return [replace(row, second=None) for row in rows]
 
     def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
-        """What the model says of rows, in their order."""
+        """Predict labels for rows, in order."""
         return predict_rows(
             self.network,
             EncodedRows(rows, self.symbols, self.config.max_words),
@@ -169,27 +170,27 @@ class Labeller(Model):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.network.parameters()).device
 
     def predict(self, text: Any, *, n_best: int = 0) -> LabelledText:
-        """What the model says of one text (of a pair: a tuple of two), with places in the text.
+        """Predict labels for one text (for a pair: a tuple of two), with character offsets.
 
-        A list is taken for the words of one text, which blanks then separate. Of several texts
-        `predict_stream` tells, one after the other.
+        A list is read as the words of one text, which are joined by spaces. For several texts use
+        `predict_stream`.
         """
         return next(self.predict_stream([text], n_best=n_best))
 
     def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[LabelledText]:
-        """What the model says of the turns of conversations, one after the other as they come.
+        """Predict labels for the turns of conversations, one by one as they arrive.
 
-        The state is carried from turn to turn; an empty text ends a conversation, and is answered by nothing.
+        The state is carried from turn to turn; an empty text ends a conversation and has no prediction.
 
-        Raises: ConfigError for a model that carries no state.
+        Raises: ConfigError for a model that does not carry its state from turn to turn.
         """
         if not self.symbols.in_turns:
             raise ConfigError(
-                "turns: are of models that were trained on conversations, whose turns the state goes through."
+                "turns: needs a model trained on conversations, which carries its state from turn to turn."
             )
         turns: list[Example] = []
         for text in texts:
@@ -204,7 +205,7 @@ class Labeller(Model):
     def predict_stream(
         self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1
     ) -> Iterator[LabelledText]:
-        """What the model says of texts, one after the other as they come, `at_once` of them together."""
+        """Predict labels for texts as they arrive, in batches of `at_once`."""
         texts = iter(texts)
         while some := list(islice(texts, at_once)):
             words = [self._words(text) for text in some]
@@ -212,11 +213,11 @@ class Labeller(Model):
             said = self.predict_rows(rows, n_best=n_best)
             for text, row, found, one in zip(some, rows, words, said, strict=True):
                 if not row.words and not row.second:
-                    one = replace(one, label=None, probabilities=one.probabilities and {})  # nothing
+                    one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
                 yield answer(_joined(text), found, one, spans=self.symbols.spans)
 
     def _words(self, text: Any) -> list[Word]:
-        """The words of a text, or of a list of words, with their places."""
+        """Return the words of a text, or of a list of words, with their offsets."""
         if self.symbols.words is None:
             raise ConfigError("predict: the model reads vectors, not texts; use predict_rows.")
         if isinstance(text, list) and all(isinstance(word, str) for word in text):
@@ -230,7 +231,7 @@ class Labeller(Model):
 
 
 class Tagger(Labeller):
-    """A label for each word: slots, entities, parts of speech; and where rows have one, a label of the whole.
+    """Labels each word (slots, entities, parts of speech) and, if the rows have one, the whole sentence.
 
     tagger = recurra.Tagger.train("atis.iob", out="runs/atis")
     tagger.predict("i want to fly to boston").entities
@@ -240,7 +241,7 @@ class Tagger(Labeller):
 
 
 class Classifier(Labeller):
-    """A label for a text, or for any sequence of vectors or pictures.
+    """Labels a text, or any sequence of vectors or pictures.
 
     classifier = recurra.Classifier.train("reviews.csv", out="runs/reviews")
     classifier.predict("a fine film").label
@@ -250,7 +251,7 @@ class Classifier(Labeller):
 
 
 class PairClassifier(Labeller):
-    """A label for two texts: whether they say the same, say.
+    """Labels a pair of texts, for example as paraphrases or not.
 
     pairs = recurra.PairClassifier.train("paraphrases.tsv", out="runs/pairs")
     pairs.predict(("He left.", "He went away.")).label
@@ -259,16 +260,16 @@ class PairClassifier(Labeller):
     task = "pair"
 
     def _texts(self, source: Input) -> Iterator[tuple[str, str]]:
-        """Two texts a line, a tab between them."""
+        """Return the pairs of texts, one tab-separated pair per line."""
         for number, line in enumerate(source.lines(), start=1):
             first, tab, second = line.partition("\t")
             if not tab:
-                raise DataError(f"{source.name}:{number}: has no tab between two texts; put one there.")
+                raise DataError(f"{source.name}:{number}: has no tab; separate the two texts with a tab.")
             yield first, second
 
     def _words(self, text: Any) -> list[Word]:
         if not isinstance(text, tuple) or len(text) != 2:
-            raise ConfigError("predict: a model of pairs needs a tuple of two texts.")
+            raise ConfigError("predict: a classifier of pairs needs a tuple of two texts.")
         return super()._words(text[0])
 
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
@@ -283,7 +284,7 @@ class PairClassifier(Labeller):
 
 
 def _joined(text: Any) -> Any:
-    """A text of which words were given as a list."""
+    """Join the words of a text that was given as a list."""
     if isinstance(text, tuple):
         return tuple(map(_joined, text))
     return " ".join(text) if isinstance(text, list) else text

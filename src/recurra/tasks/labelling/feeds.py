@@ -1,4 +1,4 @@
-"""Rows as numbers, in the batches that the training loop is fed with."""
+"""Rows encoded as numbers, and the batches that the training loop reads."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from recurra.text.word_table import WordTable
 
 
 class EncodedRows:
-    """Rows as numbers, and batches of them."""
+    """Rows encoded as numbers, and batches of them."""
 
     def __init__(self, rows: Sequence[Example], symbols: Symbols, max_words: int | None = None) -> None:
         self.symbols = symbols
@@ -35,12 +35,15 @@ class EncodedRows:
         self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
 
     def _label_ids(self, row: Example) -> NDArray[np.int64]:
-        assert self.symbols.labels is not None, "asked for where there are labels"
+        assert self.symbols.labels is not None, "only called if words have labels"
         ids = self.symbols.labels.ids
         return np.array([ids.get(tag, ABSENT) for tag in row.labels or [""] * len(row)], dtype=np.int64)
 
     def batch(self, chosen: Sequence[int], *, count: int | None = None, fresh: bool = True) -> SequenceBatch:
-        """Some rows as a batch; `count` is the number of targets over all processes, else of these rows."""
+        """Return some rows as a batch.
+
+        `count` is the number of targets over all processes; by default that of these rows.
+        """
         rows = [self.rows[i] for i in chosen]
         vectors = None
         if self._table is None:
@@ -65,13 +68,13 @@ class EncodedRows:
         )
 
     def targets(self, chosen: Sequence[int]) -> int:
-        """How many targets rows have: words with labels, or rows."""
+        """Return the number of targets of some rows: words for word labels, otherwise rows."""
         if self.symbols.labels is None:
             return len(chosen)
         return max(1, sum(len(self.rows[i]) for i in chosen))
 
     def blank(self, batch: SequenceBatch) -> SequenceBatch:
-        """A batch of which nothing is to be learnt."""
+        """Return the batch with all targets ignored, so that nothing is learnt from it."""
         ignored = [
             None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)
         ]
@@ -82,7 +85,7 @@ class EncodedRows:
 
 
 def shortened(row: Example, most: int) -> Example:
-    """A row of at most so many words: of a longer one the first and the last, half each."""
+    """Return a row of at most `most` words; a longer row keeps its first and last words, half each."""
 
     def cut(words: tuple[str, ...]) -> tuple[str, ...]:
         return words if len(words) <= most else words[: most - most // 2] + words[-(most // 2) :]
@@ -91,10 +94,10 @@ def shortened(row: Example, most: int) -> Example:
 
 
 class ConversationFeed:
-    """Turn after turn of several conversations at once, as near in their number of turns as can be.
+    """Feeds batches of conversations turn by turn; a batch groups conversations of similar numbers of turns.
 
-    A segment has the next `turns_together` of them. A conversation that has ended takes no more steps. Groups
-    stay together, in another order in each pass.
+    A segment has the next `turns_together` turns. A conversation that has ended takes no more steps. The
+    batches stay the same; their order is shuffled in each epoch.
 
     Raises: ConfigError for several processes.
     """
@@ -103,9 +106,9 @@ class ConversationFeed:
         self, rows: Sequence[Example], symbols: Symbols, config: LabellingConfig, *, processes: int = 1
     ) -> None:
         if processes > 1:
-            raise ConfigError("conversations: are trained on by one process; start it without torchrun.")
+            raise ConfigError("conversations: training works with one process only; start without torchrun.")
         groups = sorted(([rows[i] for i in group] for group in conversations(rows)), key=len)
-        # Of no steps and no label, for those that have ended.
+        # A row without steps and labels, for conversations that have ended.
         no_vectors = np.zeros((0, *symbols.vector_shape), dtype=np.float32) if symbols.vector_shape else None
         every = [*(row for group in groups for row in group), Example(vectors=no_vectors)]
         self._encoded = EncodedRows(every, symbols, config.max_words)
@@ -123,11 +126,11 @@ class ConversationFeed:
         self.batch_rows = size
 
     def __len__(self) -> int:
-        """How many segments a pass has."""
+        """Number of segments per epoch."""
         return sum(self._segments)
 
     def window(self, first: int, last: int, epoch: int) -> tuple[Turns, int]:
-        """Segment `last` of a pass; there is nothing to join."""
+        """Return segment `last` of an epoch; earlier segments are not joined to it."""
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._batches))
         ends = np.cumsum([self._segments[i] for i in order])
         place = int(np.searchsorted(ends, last, side="right"))

@@ -1,4 +1,4 @@
-"""How well a tagger or classifier does: the figures that count, as a sentence, as tables, as JSON."""
+"""Metrics of taggers and classifiers, as a sentence, as tables and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from recurra.text.label_symbols import Symbols
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """Metrics of entities, or of word classes; of sentence labels; and the sentence accuracy.
+    """Metrics of entities or word labels, of sentence labels, and the sentence accuracy.
 
-    `reliability` is the calibration: of sentence labels, or of word labels in a tagger without them.
+    `reliability` is the calibration of the sentence labels or, without them, of the word labels.
     """
 
     rows: int
     words: int
-    exact: int  # rows with every label right
+    exact: int  # rows with all labels correct
     entities: EntityFigures | None
     tags: ClassFigures | None
     classes: ClassFigures | None
     reliability: Reliability
 
     def main(self) -> dict[str, float]:
-        """The figures that a training is watched by."""
+        """Return the main metrics, which training reports."""
         figures = {}
         if self.entities is not None:
             figures["f1"] = self.entities.overall.f1
@@ -38,7 +38,7 @@ class LabelFigures:
         return figures
 
     def sentence(self) -> str:
-        """For people."""
+        """Return the metrics as one readable line."""
         parts = []
         if self.entities is not None:
             hits = self.entities.overall
@@ -60,7 +60,7 @@ class LabelFigures:
         return ", ".join(parts)
 
     def tables(self) -> dict[str, dict[str, Hits]]:
-        """Hits of each type of entity, each label of words, each label of rows."""
+        """Return the counts per entity type or word label, and per row label."""
         found = {}
         if self.entities is not None:
             found["entities"] = dict(self.entities.by_type)
@@ -71,7 +71,7 @@ class LabelFigures:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         found: dict[str, Any] = dict(self.main())
         found |= {"words": self.words} if self.entities is not None or self.tags is not None else {}
         found |= {"rows": self.rows, "exact": self.exact / max(1, self.rows)}
@@ -93,7 +93,7 @@ class LabelFigures:
 
 
 def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: Symbols) -> LabelFigures:
-    """The figures of predictions beside what is right."""
+    """Compute the metrics of predictions against the gold labels."""
     entities = tags = classes = None
     words = 0
     exact = [True] * len(rows)
@@ -124,7 +124,7 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
 
 
 def measure_rows(network: LabellingNetwork, encoded: EncodedRows) -> LabelFigures:
-    """The figures of a network on rows."""
+    """Compute the metrics of a network on rows."""
     device = next(network.parameters()).device
     return count_figures(encoded.rows, predict_rows(network, encoded, device=device), encoded.symbols)
 

@@ -1,4 +1,4 @@
-"""The mistakes that a model was most confident of, in their context."""
+"""The most confident mistakes of a model, in context."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import Span, mark_spans, spans_of
 
 _AROUND = 5  # words on either side
-_LONGEST = 24  # words of a row that is shown
+_LONGEST = 24  # words shown per row
 _NONE = "none"  # no entity
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong prediction: where it is, the gold label and the predicted one, its probability, the words."""
+    """A wrong prediction: its place, the gold and predicted labels, its probability, and the words."""
 
     place: str
     gold: str
@@ -23,13 +23,13 @@ class Mistake:
     text: str
 
     def line(self) -> str:
-        """For people."""
+        """Return the mistake as one readable line."""
         labels = f"gold {self.gold}, predicted {self.predicted} ({self.confidence:.0%})"
         return f"{self.place}: {labels}: {self.text}"
 
 
 def worst_mistakes(rows: Sequence[Example], said: Sequence[Prediction], count: int) -> list[Mistake]:
-    """The `count` mistakes with the highest confidence, the highest first."""
+    """Return the `count` mistakes with the highest confidence, highest first."""
     found: list[Mistake] = []
     for row, one in zip(rows, said, strict=True):
         if row.label is not None and one.label is not None and row.label != one.label:
@@ -44,9 +44,9 @@ def worst_mistakes(rows: Sequence[Example], said: Sequence[Prediction], count: i
 
 
 def _of_words(row: Example, one: Prediction) -> Iterator[Mistake]:
-    """Entities, or words, whose labels differ; one of the same words with another type is one mistake."""
-    assert row.labels is not None, "asked for of rows with labels"
-    assert one.labels is not None, "and predictions with them"
+    """Yield wrong entities, or wrong words; an entity with the right words but a wrong type counts once."""
+    assert row.labels is not None, "only called for rows with labels"
+    assert one.labels is not None, "only called for predictions with labels"
     if mark_spans([*row.labels, *one.labels]):
         gold, predicted = set(spans_of(row.labels)), set(spans_of(one.labels))
     else:

@@ -1,4 +1,4 @@
-"""The network that a labelling configuration names, over the symbols of its rows."""
+"""Builds the network of a labelling configuration."""
 
 from collections.abc import Iterable
 
@@ -24,11 +24,11 @@ def build_network(
     train: Iterable[Example] = (),
     vectors: WordVectors | None = None,
 ) -> LabellingNetwork:
-    """A network with its first weights, words' vectors from a file's where there are some.
+    """Build a network with initial weights, and word vectors from a file, if given.
 
-    `train` is what balanced class weights are counted from.
+    Balanced class weights are computed from `train`.
 
-    Raises: ConfigError where the configuration does not fit the rows.
+    Raises: ConfigError if the configuration does not fit the rows.
     """
     network = _network(config, symbols, train)
     if vectors is not None:
@@ -48,7 +48,7 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
         assert symbols.labels is not None, "a tagger has labels"
         if config.decoder == "sigmoid" and len(symbols.labels) != 2:
             raise ConfigError(
-                f"decoder: sigmoid answers yes or no, but words have {len(symbols.labels)} labels "
+                f"decoder: sigmoid needs exactly two word labels, got {len(symbols.labels)} "
                 f"({', '.join(symbols.labels.symbols[:4])} …); use softmax or crf."
             )
         of_labels = None
@@ -69,7 +69,7 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
         )
     if isinstance(config, PairConfig):
         if sizes is None:
-            raise ConfigError("data: has vectors, and pairs are of texts.")
+            raise ConfigError("data: contains vectors, but the task pair needs texts.")
         return PairNetwork(
             config,
             num_classes,
@@ -91,29 +91,29 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
 
 
 def vectors_of(network: LabellingNetwork) -> Tensor:
-    """The words' vectors of a network. Shapes: result (N, size)."""
+    """Return the word vectors of a network. Shapes: result (N, size)."""
     words = network.reader.words
-    assert words is not None, "the configuration asks for vectors of words"
-    assert isinstance(words.words, nn.Embedding), "which lie in an embedding"
+    assert words is not None, "the configuration has word vectors"
+    assert isinstance(words.words, nn.Embedding), "word vectors are stored in an embedding"
     return words.words.weight
 
 
 def _constraints(symbols: Symbols) -> Constraints:
-    assert symbols.labels is not None, "asked for of taggers"
+    assert symbols.labels is not None, "only called for taggers"
     begins, follows = bio_rules(symbols.labels.symbols)
     first, after = torch.from_numpy(begins), torch.from_numpy(follows)
     return Constraints(first, after, torch.ones_like(first))
 
 
 def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVectors) -> None:
-    """Start the words' vectors from those of a file; words that it has not keep their random ones.
+    """Initialise the word vectors from a file; words missing from it keep their random vectors.
 
-    The file's vectors are scaled to the spread of the random ones, which the layers above are made for.
+    The file's vectors are scaled to the standard deviation of the random ones, which the next layers expect.
     """
-    assert symbols.words is not None, "vectors are of words"
-    assert network.reader.words is not None, "and words are what the network reads"
+    assert symbols.words is not None, "word vectors need words"
+    assert network.reader.words is not None, "the network reads words"
     embedding = network.reader.words.words
-    assert isinstance(embedding, nn.Embedding), "pretrained vectors lie in an embedding"
+    assert isinstance(embedding, nn.Embedding), "pretrained vectors are stored in an embedding"
     ids = torch.tensor([symbols.words.words.ids[word] for word in vectors.words])
     with torch.no_grad():
         given = torch.from_numpy(vectors.vectors)

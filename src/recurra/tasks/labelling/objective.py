@@ -1,4 +1,4 @@
-"""What the training loop needs to know of a tagger or classifier."""
+"""The training objective of taggers and classifiers."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -19,7 +19,7 @@ from recurra.training.rows import RowFeed
 
 
 class LabellingObjective(Objective):
-    """The loss of the labels; of conversations the state goes on from turn to turn."""
+    """The loss of the labels; in conversations the state is carried from turn to turn."""
 
     def __init__(
         self, network: LabellingNetwork, valid: EncodedRows, config: LabellingConfig, *, in_turns: bool
@@ -36,14 +36,14 @@ class LabellingObjective(Objective):
     def loss(
         self, network: nn.Module, segment: SequenceBatch | Turns, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over a batch, and the state after it where the next one goes on with it."""
+        """Return the summed loss over a batch, and the state after it if the next batch continues it."""
         turns = segment.turns if isinstance(segment, Turns) else (segment,)
         return *self._total(cast(LabellingNetwork, network), turns, state), None
 
     def _total(
         self, network: LabellingNetwork, turns: Sequence[SequenceBatch], state: State | None
     ) -> tuple[Tensor, State | None]:
-        """The summed loss over turns, through which the state goes on."""
+        """Return the summed loss over turns and the final state, which is carried from turn to turn."""
         totals = []
         for turn in turns:
             found = network.total_loss(turn, None if turn.fresh else state)
@@ -52,7 +52,7 @@ class LabellingObjective(Objective):
         return torch.stack(totals).sum(), state
 
     def before_update(self, moment: Moment) -> None:
-        """Pretrained vectors may be tuned from some pass on."""
+        """Train pretrained vectors only after `tune_after` epochs, if it is set."""
         words = self._network.reader.words
         if words is None or not isinstance(words.words, nn.Embedding):
             return
@@ -60,7 +60,7 @@ class LabellingObjective(Objective):
             words.words.weight.requires_grad_(moment.epoch >= self._config.tune_after)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """The mean loss of a target, and the figures that count, on the held-out rows."""
+        """Return the mean loss per target and the main metrics on the validation rows."""
         device = next(self._network.parameters()).device
         total = count = 0.0
         state: State | None = None
@@ -74,12 +74,12 @@ class LabellingObjective(Objective):
         return {"loss": total / max(1.0, count), **measure_rows(self._network, self._valid).main()}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """How much the figures that count lack to be perfect; where they are alike, the loss decides."""
+        """Return the sum of 1 - metric over the main metrics; the loss breaks ties."""
         lacking = sum(1 - value for name, value in figures.items() if name != "loss")
         return lacking + 1e-6 * min(figures["loss"], 1e3)
 
     def initial_state(self, batch_size: int) -> State | None:
-        """The state before a conversation; None where rows stand alone, and nothing is carried."""
+        """Return the state at the start of a conversation; None if rows are independent."""
         encoder = self._network.reader.encoder
         if not self._in_turns or not isinstance(encoder, RecurrentEncoder):
             return None

@@ -1,4 +1,4 @@
-"""What a network says of rows: labels of words and of wholes, with their probabilities."""
+"""Predictions of a labelling network: labels of words and of rows, with their probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one row.
+    """The prediction for one row.
 
-    `labels` with the probability of each, `label` with that of each class by name; `paths` the n likeliest
-    sequences of labels, where they were asked for.
+    `labels` are the word labels and `label_probabilities` their probabilities; `label` is the row's label and
+    `probabilities` that of each class. `paths` are the n most probable label sequences, if requested.
     """
 
     labels: tuple[str, ...] | None = None
@@ -36,7 +36,7 @@ class Prediction:
 
     @property
     def confidence(self) -> float:
-        """The probability of the row's label; of a tagger that of its least certain word."""
+        """Probability of the row's label or, without one, of its least certain word label."""
         if self.label is not None and self.probabilities is not None:
             return self.probabilities[self.label]
         return min(self.label_probabilities, default=1.0)
@@ -45,13 +45,13 @@ class Prediction:
 def predict_rows(
     network: LabellingNetwork, encoded: EncodedRows, *, n_best: int = 0, device: torch.device | None = None
 ) -> list[Prediction]:
-    """What the network says of rows, in their order; turns of a conversation one after the other.
+    """Predict labels for rows, in order; the turns of a conversation run one after the other.
 
-    Raises: ConfigError for n-best labels of a network without a CRF.
+    Raises: ConfigError for n-best labels with a network without a CRF.
     """
     if n_best and (not isinstance(network, TaggerNetwork) or network.crf is None):
         raise ConfigError(
-            "n_best: is of taggers with a conditional random field (--decoder crf); leave it out."
+            "n_best: applies only to taggers with a conditional random field (--decoder crf); remove it."
         )
     found: dict[int, Prediction] = {}
     with evaluating(network):
@@ -63,14 +63,14 @@ def predict_rows(
 
 
 class _Carried:
-    """The state that the last turn of a conversation left; empty where a row begins one."""
+    """The state after the last turn of a conversation; None before its first turn."""
 
     def __init__(self) -> None:
         self.state: State | None = None
 
 
 def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, _Carried]]:
-    """Rows that stand alone in batches near in length; turns of conversations one by one."""
+    """Yield single rows in batches of similar length, and the turns of conversations one by one."""
     in_turns = encoded.symbols.in_turns
     groups = conversations(encoded.rows) if in_turns else [[i] for i in range(len(encoded.rows))]
     alone = [group[0] for group in groups if len(group) == 1]

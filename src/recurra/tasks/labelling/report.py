@@ -1,4 +1,4 @@
-"""The metrics of a tagger or classifier as tables: in the report of its run, and on a terminal."""
+"""The metrics of a tagger or classifier as tables, in the report of its run and on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from recurra.tasks.labelling.facade import Labeller
 
 CONFUSION = "gold \\ predicted"
-_WIDEST_CONFUSION = 12  # labels: a wider table is wider than the page
+_WIDEST_CONFUSION = 12  # labels; a larger table does not fit the page
 _WORST = 15  # mistakes on the page
-_ROWS = 2_000  # validation rows among which the worst mistakes are looked for
+_ROWS = 2_000  # validation rows searched for the worst mistakes
 _SHARES = {
     "f1": "F1",
     "tag_accuracy": "word accuracy",
@@ -27,8 +27,8 @@ _SHARES = {
 
 
 def page_of(model: "Labeller") -> Page:
-    """The metrics of the last records, each label's, the calibration, and the worst mistakes."""
-    assert model.run is not None, "a page is of a run"
+    """Build the report page: final metrics, metrics per label, calibration and worst mistakes."""
+    assert model.run is not None, "a report needs a run"
     figures: dict[str, str] = {}
     tables: list[Table] = []
     pictures: dict[str, str] = {}
@@ -45,11 +45,11 @@ def page_of(model: "Labeller") -> Page:
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
-    """What the record of a part says of each label, and the confusion matrix."""
+    """Return the metrics per label and the confusion matrix in the record of a part."""
     found = []
     for title, labels in record["by_label"].items():
         rows = [
-            # Runs of older versions call the support what was wanted.
+            # Runs of older versions store the support as "wanted".
             [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{_support(hits):,}"]
             for name, hits in labels.items()
         ]
@@ -69,7 +69,7 @@ def _support(hits: Mapping[str, Any]) -> int:
 
 
 def _mistakes(model: "Labeller") -> list[Table]:
-    """The worst mistakes among the first validation rows; none where their file is gone."""
+    """Return the worst mistakes in the first validation rows; empty if their file is missing."""
     try:
         rows = model.rows_of(None)[:_ROWS]
     except (ConfigError, DataError):
@@ -91,7 +91,7 @@ def _mistakes(model: "Labeller") -> list[Table]:
 
 
 def table_lines(figures: LabelFigures) -> list[str]:
-    """The metrics of each label, and for a few labels the confusion matrix."""
+    """Return the metrics per label, the confusion matrix of a few labels, and the calibration error."""
     lines = []
     for title, table in figures.tables().items():
         rows = [["precision", "recall", "F1", "support", "predicted"]]
@@ -119,7 +119,7 @@ def table_lines(figures: LabelFigures) -> list[str]:
 
 
 def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table as lines: names to the left, figures to the right."""
+    """Return a table as lines, with names left-aligned and figures right-aligned."""
     first = max(map(len, names))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [

@@ -1,4 +1,4 @@
-"""The tasks tag, classify and pair: labels of words, of texts, of two texts."""
+"""The tasks tag, classify and pair: labels of words, of texts and of pairs of texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,21 +34,21 @@ from recurra.training.rows import RowFeed
 
 
 class Labelling(RowTask):
-    """What the tasks that label have in common."""
+    """Base class of the labelling tasks."""
 
     settled = ("embedding_size",)
 
     def read_rows(self, config: LabellingConfig, part: str, bad: BadRows) -> list[Example] | None:
-        """The rows of a file that have the labels that the task needs."""
+        """Read the rows of a file that have the labels the task needs."""
         path = getattr(config, part)
         return None if path is None else read_rows(self.name, config, path, bad)
 
     def groups(self, config: LabellingConfig, rows: Sequence[Example]) -> list[list[int]]:
-        """Whole conversations."""
+        """Group the rows of each conversation."""
         return conversations(rows)
 
     def stratum(self, row: Example) -> object:
-        """The label of the whole."""
+        """Return the row's label."""
         return row.label
 
     def fingerprint(self, rows: Sequence[Example]) -> str:
@@ -56,14 +56,14 @@ class Labelling(RowTask):
         return fingerprint_of(rows)
 
     def parts(self, config: LabellingConfig, bad: BadRows, known: Split | None = None) -> Parts[Example]:
-        """All rows; with `phrases` every phrase of the trees to train on."""
+        """Read and split the rows; with `phrases`, train on every phrase of the training trees."""
         parts = super().parts(config, bad, known)
         return with_phrases(config, parts) if config.phrases else parts
 
     def learn_symbols(
         self, config: LabellingConfig, train: Sequence[Example], vectors: WordVectors | None = None
     ) -> Symbols:
-        """The words and labels of the rows to train on, and the words of a file of vectors."""
+        """Build the word and label vocabularies from the training rows and the words of a vector file."""
         symbols = count_symbols(self.name, config, train, () if vectors is None else vectors.words)
         if symbols.vector_shape:
             refuse_options_of_words(config)
@@ -72,14 +72,14 @@ class Labelling(RowTask):
     def corpus(
         self, config: LabellingConfig, parts: Parts[Example], symbols: Symbols, bad: BadRows
     ) -> LabelledCorpus:
-        """Rows that were checked beside the symbols."""
+        """Check the held-out rows against the symbols and return the corpus."""
         held = [*parts.valid, *(parts.test or [])]
         check_steps(held, symbols.vector_shape)
         unseen = unseen_labels(held, symbols)
         return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen)
 
     def read(self, config: LabellingConfig) -> LabelledCorpus:
-        """The rows, split, the symbols of those to train on, and the vectors of a file."""
+        """Read and split the rows, build the symbols of the training rows, and read the vector file."""
         bad = BadRows(config.skip_bad)
         parts = self.parts(config, bad)
         every = [row for _, rows in parts.each() for row in rows]
@@ -89,10 +89,11 @@ class Labelling(RowTask):
         return corpus
 
     def read_again(self, config: LabellingConfig, symbols: Symbols, known: Known) -> RowCorpus[Example]:
-        """The rows of an earlier run; vectors are not read, as they are among its weights."""
+        """Read the rows of an earlier run; its word vectors are part of its weights and are not read."""
         if symbols.in_turns and "turns_together" not in config.model_fields_set:
             raise RunError(
-                "the run was begun by an earlier version, turn by turn; train again with --overwrite."
+                "the run was started by an earlier version, which trained turn by turn; train again with "
+                "--overwrite."
             )
         return super().read_again(config, symbols, known)
 
@@ -101,11 +102,11 @@ class Labelling(RowTask):
         save_symbols(folder, symbols)
 
     def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> Symbols:
-        """The words and labels of a run."""
+        """Load the words and labels of a run."""
         return load_symbols(folder)
 
     def settle(self, config: LabellingConfig, corpus: LabelledCorpus) -> LabellingConfig:
-        """The size of the words' vectors, which a file of vectors decides."""
+        """Set the embedding size to that of the vector file, if there is one."""
         if corpus.vectors is None:
             return config
         if config.embedding_size not in (corpus.vectors.size, config.default_of("embedding_size")):
@@ -118,7 +119,7 @@ class Labelling(RowTask):
     def build(
         self, config: LabellingConfig, symbols: Symbols, corpus: LabelledCorpus | None = None
     ) -> LabellingNetwork:
-        """A network with its first weights, words' vectors from a file's where there are some."""
+        """Build a network with initial weights, and word vectors from the file, if there is one."""
         if corpus is None:
             return build_network(config, symbols)
         return build_network(config, symbols, corpus.train, corpus.vectors)
@@ -131,10 +132,10 @@ class Labelling(RowTask):
         rank: int,
         processes: int,
     ) -> Setup:
-        """Batches of rows near in length, or turn after turn of conversations."""
+        """Set up training on batches of rows of similar length, or on conversations turn by turn."""
         if processes > 1 and config.tune_after:
             raise ConfigError(
-                "tune_after: goes with one process; start it without torchrun, or leave it out."
+                "tune_after: works with one process only; start it without torchrun, or remove the option."
             )
         if config.freeze_vectors:  # before the network is wrapped for several processes
             vectors_of(network).requires_grad_(False)
@@ -143,13 +144,13 @@ class Labelling(RowTask):
         if in_turns:
             if config.bidirectional:
                 raise ConfigError(
-                    "bidirectional: conversations are read as they come; give --no-bidirectional."
+                    "bidirectional: conversations are read forwards only; use --no-bidirectional."
                 )
             feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
         elif config.turns_together != config.default_of("turns_together"):
             raise ConfigError(
-                "turns_together: is of conversations that a recurrent network of single texts reads; leave "
-                "it out."
+                "turns_together: applies only to conversations read by a recurrent network of single texts; "
+                "remove it."
             )
         else:
             rows = EncodedRows(corpus.train, corpus.symbols, config.max_words)
@@ -160,15 +161,15 @@ class Labelling(RowTask):
     def measure(
         self, network: LabellingNetwork, symbols: Symbols, config: LabellingConfig, part: Sequence[Example]
     ) -> LabelFigures:
-        """How right a network labels rows."""
+        """Evaluate a network on rows."""
         return measure_rows(network, EncodedRows(part, symbols, config.max_words))
 
     def unit(self, config: LabellingConfig) -> str:
-        """What has a label."""
+        """Return the unit that has a label."""
         return "row"
 
     def introduce(self, corpus: LabelledCorpus) -> Iterable[str]:
-        """The rows of each part, words and labels, and rows that were left out or can only be missed."""
+        """Describe the data: sizes of parts and vocabularies, skipped rows, rows with unseen labels."""
         symbols = corpus.symbols
         counts = [f"{len(corpus.train):,} rows to train on, {len(corpus.valid):,} to validate on"]
         if corpus.test is not None:
@@ -177,10 +178,10 @@ class Labelling(RowTask):
             counts.append(f"{len(symbols.words.words):,} words")
         if symbols.labels is not None:
             counts.append(
-                f"{len(symbols.labels):,} labels of words" + (" (spans in BIO)" if symbols.spans else "")
+                f"{len(symbols.labels):,} word labels" + (" (spans in BIO)" if symbols.spans else "")
             )
         if symbols.classes is not None:
-            counts.append(f"{len(symbols.classes):,} labels of rows")
+            counts.append(f"{len(symbols.classes):,} row labels")
         yield ", ".join(counts)
         yield from rows_told(corpus.skipped, "left out")
         yield from rows_told(
@@ -188,28 +189,28 @@ class Labelling(RowTask):
         )
 
     def next_commands(self, config: Part, run: Path) -> Sequence[str]:
-        """Evaluating with the worst mistakes, predicting."""
+        """Commands to evaluate with the worst mistakes, and to predict."""
         return (f"recurra evaluate {run} --mistakes 10", f"recurra predict {run} FILE")
 
     def shown(self, name: str, value: float) -> str:
-        """A share."""
+        """Format a metric as a percentage."""
         return f"{value:.2%}"
 
 
 class Tagging(Labelling):
-    """A label for each word."""
+    """The task tag: a label for each word."""
 
     name = "tag"
     config = TagConfig
     model = Tagger
 
     def unit(self, config: LabellingConfig) -> str:
-        """What has a label."""
+        """Return the unit that has a label."""
         return "word"
 
 
 class Classification(Labelling):
-    """A label for a text, or for any sequence."""
+    """The task classify: a label for a text, or for any sequence."""
 
     name = "classify"
     config = ClassifyConfig
@@ -217,7 +218,7 @@ class Classification(Labelling):
 
 
 class PairClassification(Labelling):
-    """A label for two texts."""
+    """The task pair: a label for two texts."""
 
     name = "pair"
     config = PairConfig
