@@ -191,14 +191,14 @@ class TestReverse:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["--sample", "2", "--n-best", "2"], "--sample: does not go with --n-best"),
+            (["--sample", "2", "--n-best", "2"], "--sample: cannot be combined with --n-best"),
             (["--temperature", "0.5"], "temperature: applies only with sample"),
             (["--beam-width", "0"], "beam_width: got 0"),
             (["--beam-width", "4", "--beam-groups", "3"], "beam_groups: got 3, expected a divisor"),
-            (["--diversity", "2"], "diversity: is of diverse beams"),
+            (["--diversity", "2"], "diversity: applies only with several beam_groups"),
             (["--sample", "1", "--beam-width", "3"], "beam_width: applies only without sample"),
-            (["--prefix", "Q"], "prefix: 'Q' has something that the model never saw"),
-            (["--phrase", "cab", "--max-length", "2"], "max_length: got 2, and prefix and phrases have 4"),
+            (["--prefix", "Q"], "prefix: 'Q' contains symbols unknown to the model"),
+            (["--phrase", "cab", "--max-length", "2"], "max_length: got 2, but prefix and phrases need 4"),
             (["--min-length", "9", "--max-length", "3"], "min_length: got 9, more than max_length, 3"),
         ],
     )
@@ -371,7 +371,7 @@ class TestCaptions:
     [
         ("translate", {}, DataError, "has no other side; name it with --target"),
         ("translate", {"target": "short"}, DataError, r"has 3 lines, and .*short 2;"),
-        ("translate", {"target": "empty_lines"}, DataError, "has no pair with both sides"),
+        ("translate", {"target": "empty_lines"}, DataError, "no pair has both a source and a target"),
         (
             "translate",
             {"target": "data", "max_target_length": 1, "unit": "word"},

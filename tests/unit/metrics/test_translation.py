@@ -47,13 +47,13 @@ def test_by_length_counts_every_text_once():
         ),
         (
             [Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(10, 1.0, 30.1, 20.0, 0.0)],
-            "No beam that was tried does better",
+            "None of the beams tried is better",
         ),
     ],
 )
 def test_the_advice_follows_the_figures(tried, said):
     told = advice(FaultShares(10, 30, 60), tried, 5, 1.0)
     assert said in told
-    assert "The beam is at fault for 33%" in told
-    assert "nothing is to be changed" in advice(FaultShares(9, 0, 0), tried, 5, 1.0)
-    assert "The model is at fault for 90%" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)
+    assert "The beam is at fault for 33% of the errors" in told
+    assert "nothing needs to change" in advice(FaultShares(9, 0, 0), tried, 5, 1.0)
+    assert "The model is at fault for 90% of the errors" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)

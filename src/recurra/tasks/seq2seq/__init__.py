@@ -1,1 +1,1 @@
-"""From sequence to sequence: translation, chat, captions."""
+"""The sequence-to-sequence tasks: translation, chat, captions."""

@@ -1,4 +1,4 @@
-"""Beam error analysis: whose fault each wrong answer is, what other beams give, what to change."""
+"""Beam error analysis: the cause of each wrong output, the results of other beams, and advice."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from recurra.tasks.seq2seq.pair_model import PairModel
 from recurra.tasks.seq2seq.searching import beam_options
 
 _AT_ONCE = 64
-_GAIN = 0.2  # BLEU: less is no reason to change anything
-_MUCH = 0.2  # of the faults
+_GAIN = 0.2  # BLEU; smaller gains are ignored
+_MUCH = 0.2  # share of the errors
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One source, the right answer nearest to the model's heart, what was found, and whose fault it is."""
+    """One source, its reference with the highest score, the output found, and the cause of an error."""
 
     source: str
     right: str
@@ -31,13 +31,13 @@ class Diagnosis:
     fault: Fault
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What a width and a length penalty gave."""
+    """The results of one beam width and length penalty."""
 
     width: int
     alpha: float
@@ -47,7 +47,7 @@ class Tried:
 
 
 def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, float]]:
-    """Of each pair the target that the model likes best, and the score that a search would give it.
+    """Return for each pair the reference with the highest score, and the score a search would give it.
 
     score = log P(y|x) / divisor(|y|) + β Σ_s log min(κ_s, 1)
     """
@@ -58,7 +58,7 @@ def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, flo
     with torch.no_grad():
         for at in range(0, len(order), _AT_ONCE):
             chosen = order[at : at + _AT_ONCE]
-            # Rows one by one where coverage counts: padding would be attended to.
+            # With a coverage penalty rows run one by one, as padding would be attended to.
             groups = [chosen] if not options.coverage_penalty else [[i] for i in chosen]
             for group in groups:
                 batch = encoded.batch(group).to(model.network.device)
@@ -80,7 +80,7 @@ def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, flo
 
 
 def diagnose(model: PairModel, pairs: Sequence[Pair]) -> list[Diagnosis]:
-    """Whose fault each wrong answer is."""
+    """Find the cause of each wrong output."""
     found = [answers[0] for answers in model.answers(pairs)]
     return [
         Diagnosis(
@@ -96,14 +96,14 @@ def diagnose(model: PairModel, pairs: Sequence[Pair]) -> list[Diagnosis]:
 
 
 def shares_of(diagnoses: Sequence[Diagnosis]) -> FaultShares:
-    """How many answers were right, and whose fault the others were."""
+    """Count the correct outputs, and the wrong ones by cause."""
     return FaultShares.count(one.fault for one in diagnoses)
 
 
 def sweep(
     model: PairModel, pairs: Sequence[Pair], widths: Sequence[int], alphas: Sequence[float]
 ) -> Iterator[Tried]:
-    """What each width gives with each length penalty: BLEU, time, and the beam's share of the faults."""
+    """Yield the results of each width with each length penalty: BLEU, time, and the share of beam errors."""
     for alpha in alphas:
         for width in widths:
             other = model.searching(beam_width=width, length_penalty=alpha, beam_groups=1)
@@ -115,36 +115,36 @@ def sweep(
 
 
 def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float) -> str:
-    """What to change, in a sentence or two."""
+    """Return advice on what to change, in a sentence or two."""
     if not shares.wrong:
-        return "Every answer is right: nothing is to be changed."
+        return "All outputs are correct; nothing needs to change."
     parts = []
     now = next((one for one in tried if (one.width, one.alpha) == (width, alpha)), None)
     best = max(tried, key=lambda one: one.bleu, default=None)
     if now is not None and best is not None:
-        # The quickest of those that are as good as the best, or nearly.
+        # The fastest setting that is as good as the best, or nearly.
         best = min((one for one in tried if one.bleu >= best.bleu - _GAIN / 2), key=lambda one: one.seconds)
         if best.bleu > now.bleu + _GAIN:
             parts.append(
                 f"Search with --beam-width {best.width} --length-penalty {best.alpha:g}: BLEU "
-                f"{best.bleu:.2f} in place of {now.bleu:.2f}, in {best.seconds:.1f} s in place of "
-                f"{now.seconds:.1f}."
+                f"{best.bleu:.2f} instead of {now.bleu:.2f}, in {best.seconds:.1f} s instead of "
+                f"{now.seconds:.1f} s."
             )
         elif best.seconds < 0.8 * now.seconds and best.bleu >= now.bleu - _GAIN / 2:
             parts.append(
                 f"--beam-width {best.width} --length-penalty {best.alpha:g} is as good (BLEU "
-                f"{best.bleu:.2f}) in {best.seconds:.1f} s in place of {now.seconds:.1f}."
+                f"{best.bleu:.2f}) in {best.seconds:.1f} s instead of {now.seconds:.1f} s."
             )
         else:
-            parts.append("No beam that was tried does better: leave the search as it is.")
+            parts.append("None of the beams tried is better: keep the search options.")
     if shares.share("beam") >= _MUCH:
         parts.append(
-            f"The beam is at fault for {shares.share('beam'):.0%}: a wider one finds more of what the model "
-            "likes, which need not be better texts; the figures above tell."
+            f"The beam is at fault for {shares.share('beam'):.0%} of the errors: a wider beam finds texts with "
+            "higher scores, which are not always better texts; compare the figures above."
         )
     if shares.share("model") > 1 - _MUCH:
         parts.append(
-            f"The model is at fault for {shares.share('model'):.0%}: more or better pairs, a longer or "
-            "larger training, or other regularisation would help, a wider beam hardly."
+            f"The model is at fault for {shares.share('model'):.0%} of the errors: more or better pairs, longer "
+            "training, a larger model or other regularisation would help; a wider beam would not help much."
         )
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Every option of training a translator, a chat-bot or a captioner."""
+"""The training options of translators, chat-bots and captioners."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -31,7 +31,7 @@ from recurra.config.conditions import Above, Conditions, OnlyIn, Unless, When
 
 _OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
 _OF_DRAWING = ("temperature", "top_k", "top_p", "seed")
-# Of the recurrent network, but of no use to encoder-decoders.
+# Options of the recurrent network that encoder-decoders do not use.
 _OF_LANGUAGE_MODELS = (
     *("adaptive_softmax", "embedding_dropout"),
     *("activation_regularization", "temporal_activation_regularization"),
@@ -53,7 +53,7 @@ _OF_TEXTS = (
 
 
 class PairEvaluationPart(Part):
-    """What pairs are answered, how they are searched for, and what is shown."""
+    """Options of `recurra evaluate`: the pairs, the search, and what is shown."""
 
     title: ClassVar[str] = "Translators, chat-bots, captioners"
     conditions: ClassVar[Conditions] = {
@@ -73,7 +73,7 @@ class PairEvaluationPart(Part):
 
 
 class AnswersPart(RunSearchPart):
-    """How answers are searched for or drawn, and what is written of them."""
+    """Options of `recurra predict`: how outputs are searched for or sampled, and what is printed."""
 
     title: ClassVar[str] = "Translators, chat-bots, captioners"
     conditions: ClassVar[Conditions] = {
@@ -97,7 +97,7 @@ class AnswersPart(RunSearchPart):
     @model_validator(mode="after")
     def _check_answers(self) -> Self:
         if self.sample and (self.n_best > 1 or self.prefix or self.phrase):
-            raise ValueError("--sample: does not go with --n-best, --prefix and --phrase; leave them out")
+            raise ValueError("--sample: cannot be combined with --n-best, --prefix or --phrase; remove them")
         return self
 
 
@@ -114,9 +114,9 @@ class Seq2SeqConfig(
     SearchPart,
     TaskConfig,
 ):
-    """What all tasks from sequence to sequence have in common.
+    """Options common to all sequence-to-sequence tasks.
 
-    Raises: ConfigError (through `build_config`) where options contradict each other.
+    Raises: ConfigError (through `build_config`) if options contradict each other.
     """
 
     title: ClassVar[str] = "Sequence to sequence"
@@ -149,12 +149,12 @@ class Seq2SeqConfig(
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
         if self.cell == "jordan":
-            raise ValueError("cell: jordan feeds back its own output, and a decoder does so anyway; use rnn")
+            raise ValueError("cell: jordan feeds back its own output, which a decoder does anyway; use rnn")
         if self.attention == "none" and self.bridge == "zeros":
-            raise ValueError("bridge: zeros without attention tells the decoder nothing of its source")
+            raise ValueError("bridge: zeros needs attention, or the decoder gets no source; use linear")
         if self.scheduled_sampling and self.epochs == 1:
             raise ValueError(
-                "scheduled_sampling: rises from pass to pass, and there is one; give more epochs"
+                "scheduled_sampling: increases from epoch to epoch, but there is only one; give more epochs"
             )
         return self
 
@@ -211,7 +211,7 @@ class CaptionConfig(Seq2SeqConfig):
     @model_validator(mode="after")
     def _check_caption(self) -> Self:
         if self.bridge != "linear":
-            raise ValueError(f"bridge: got {self.bridge}, expected linear: the picture starts the decoder")
+            raise ValueError(f"bridge: got {self.bridge}, expected linear, as the picture starts the decoder")
         for part in ("valid", "test"):
             if (getattr(self, f"{part}_captions") is None) != (getattr(self, part) is None):
                 raise ValueError(f"{part}_captions: goes with {part}; give both or neither")

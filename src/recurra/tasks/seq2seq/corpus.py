@@ -1,4 +1,4 @@
-"""The pairs that a task is trained on: read, checked, split, and what their symbols are."""
+"""Reads and checks the pairs of sequence-to-sequence tasks."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfi
 
 @dataclass
 class PairCorpus(RowCorpus[Pair]):
-    """Pairs of what is read and what is to be written.
+    """Pairs of sources and targets.
 
-    `empty` of them had an empty side, `too_long` are left out of training.
+    `empty` is the number of pairs left out because of an empty side, `too_long` because of their length.
     """
 
     empty: int = 0
     too_long: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """What run.toml says of the data, and of pictures the shape of their numbers."""
+        """Return what run.toml records about the data and, for pictures, their shape."""
         shape: tuple[int, ...] = self.symbols.vector_shape
         return super().facts() | ({"vector_shape": list(shape)} if shape else {})
 
@@ -43,7 +43,7 @@ def fingerprint_of(pairs: Iterable[Pair]) -> str:
 
 
 def read_part(config: Seq2SeqConfig, part: str, bad: BadRows) -> list[Pair] | None:
-    """The pairs of --data ("data"), --valid or --test; None where none is named.
+    """Read the pairs of --data ("data"), --valid or --test; None if the option is not given.
 
     Raises: DataError for files that cannot be used; ConfigError for options that do not fit them.
     """
@@ -55,7 +55,7 @@ def read_part(config: Seq2SeqConfig, part: str, bad: BadRows) -> list[Pair] | No
 
 
 def file_beside(config: Seq2SeqConfig, part: str) -> str | None:
-    """The file with the other side of a part, or with the captions of its pictures."""
+    """Return the file with the targets of a part, or with the captions of its pictures."""
     prefix = "" if part == "data" else f"{part}_"
     side = "captions" if isinstance(config, CaptionConfig) else "target"
     found: str | None = getattr(config, prefix + side)
@@ -63,29 +63,31 @@ def file_beside(config: Seq2SeqConfig, part: str) -> str | None:
 
 
 def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadRows) -> list[Pair]:
-    """The pairs of files of any part: `beside` has the targets, or the captions of pictures.
+    """Read the pairs of the files of any part; `beside` has the targets, or the captions of pictures.
 
     Raises: as `read_part`.
     """
     if isinstance(config, CaptionConfig):
         if beside is None:
-            raise DataError(f"{data}: has no captions; name the JSON lines that have them with --captions.")
+            raise DataError(f"{data}: has no captions; name a JSON lines file with them in --captions.")
         return read_captions(read_pictures(data), beside, bad)
     turns = config.memory_turns if isinstance(config, ChatConfig) else 0
     return read_pairs(data, beside, config, bad, memory_turns=turns)
 
 
 def filled(pairs: Iterable[Pair], path: str | Path) -> list[Pair]:
-    """Pairs whose sides both say something. Raises: DataError if there are none."""
+    """Return the pairs without an empty side. Raises: DataError if there are none."""
     found = [pair for pair in pairs if any(pair.targets) and (pair.vectors is not None or any(pair.source))]
     if not found:
-        raise DataError(f"{path}: has no pair with both sides; check the files.")
+        raise DataError(f"{path}: no pair has both a source and a target; check the files.")
     return found
 
 
 def check_shapes(pairs: Iterable[Pair], shape: tuple[int, ...]) -> None:
-    """Refuse pairs with other numbers than a model reads. Raises: DataError naming the first."""
+    """Check that pairs have the shape that a model reads. Raises: DataError for the first other one."""
     for pair in pairs:
         found = () if pair.vectors is None else pair.vectors.shape
         if found != shape:
-            raise DataError(f"{pair.place}: has numbers of shape {found}, expected {shape} as the others.")
+            raise DataError(
+                f"{pair.place}: has numbers of shape {found}, expected {shape} as in the training data."
+            )

@@ -1,4 +1,4 @@
-"""What `recurra evaluate` shows of translators, chat-bots and captioners."""
+"""The output of `recurra evaluate` for translators, chat-bots and captioners."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ Lengths = list[tuple[str, float, int]]
 
 
 def evaluation_of(model: "PairModel", data: Path | None, options: PairEvaluationPart) -> Evaluation:
-    """BLEU, chrF and perplexity; by the length of the source, and beside another run, if so asked."""
+    """Compute BLEU, chrF and perplexity; optionally by source length, and compared with another run."""
     searching = {name: value for name, value in options.given().items() if name in SearchPart.model_fields}
     model = model.searching(**searching)
     bad = BadRows(options.given().get("skip_bad", model.config.skip_bad))
@@ -33,7 +33,7 @@ def evaluation_of(model: "PairModel", data: Path | None, options: PairEvaluation
     if options.compare_with is not None:
         other = load(options.compare_with, type(model))
         if _name_of(other) in series:
-            raise ConfigError(f"--compare-with: {options.compare_with} is the run itself; name another.")
+            raise ConfigError(f"--compare-with: {options.compare_with} is the run itself; name another run.")
         alike = {name: getattr(model.config, name) for name in ("beam_width", "length_penalty")}
         others, lengths = _figures_of(other.searching(**alike, beam_groups=1), pairs, by_length=True)
         series[_name_of(other)] = lengths

@@ -1,4 +1,4 @@
-"""Translators, chat-bots and captioners that a person holds."""
+"""The Python classes of translators, chat-bots and captioners."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ __all__ = ["AttentionMap", "Captioner", "ChatBot", "Conversation", "GeneratedTex
 
 
 class Translator(PairModel):
-    """From a text to another.
+    """Translates one text into another.
 
     translator = recurra.Translator.train("train.en", "train.de", out="runs/en-de")
     translator.translate("A dog runs.")
@@ -26,7 +26,7 @@ class Translator(PairModel):
     task = "translate"
 
     def translate(self, text: str | Sequence[str]) -> Any:
-        """The best translation of a text, or of each of several."""
+        """Return the best translation of a text, or of each text in a list."""
         if isinstance(text, str):
             return self.translations(text)[0].text
         return [found[0].text for found in self.answers([Pair((one,)) for one in text])]
@@ -34,12 +34,12 @@ class Translator(PairModel):
     def translations(
         self, text: str, n_best: int = 1, *, prefix: str = "", phrases: Sequence[str] = ()
     ) -> list[GeneratedText]:
-        """The `n_best` best translations of a text, best first."""
+        """Return the `n_best` best translations of a text, best first."""
         return self.answers([Pair((text,))], n_best=n_best, prefix=prefix, phrases=phrases)[0]
 
 
 class ChatBot(PairModel):
-    """From what was said last to an answer.
+    """Answers the last turns of a conversation.
 
     bot = recurra.ChatBot.train("dialogues.jsonl", out="runs/chat")
     talk = bot.conversation()
@@ -49,18 +49,18 @@ class ChatBot(PairModel):
     task = "chat"
 
     def conversation(self) -> "Conversation":
-        """A new conversation, of which nothing was said yet."""
+        """Start a new, empty conversation."""
         return Conversation(self)
 
     @property
     def memory_turns(self) -> int:
-        """How many turns an answer is made from."""
+        """Number of last turns that the model reads."""
         assert isinstance(self.config, ChatConfig), "a chat-bot's configuration"
         return self.config.memory_turns
 
 
 class Conversation:
-    """Turns that were said, of which a bot remembers the last."""
+    """A conversation with a bot, which reads its last turns."""
 
     def __init__(self, bot: ChatBot) -> None:
         self.bot = bot
@@ -68,11 +68,11 @@ class Conversation:
         self._last: tuple[Pair, list[int]] | None = None
 
     def say(self, text: str) -> str:
-        """The bot's answer; both turns are remembered."""
+        """Return the bot's answer; both turns are added to the conversation."""
         return "".join(self.stream(text)).strip()
 
     def stream(self, text: str) -> Iterator[str]:
-        """The bot's answer piece by piece; both turns are remembered once it is whole."""
+        """Yield the bot's answer piece by piece; both turns are added once it is complete."""
         before = (*self.turns, text)[-self.bot.memory_turns :]
         symbols: list[int] = []
 
@@ -88,19 +88,19 @@ class Conversation:
         self.turns += [text, answer]
 
     def why(self) -> AttentionMap | None:
-        """Where the bot looked while it wrote its last answer; None before there is one.
+        """Return the attention weights of the bot's last answer; None before the first answer.
 
         Raises: ConfigError for a model without attention.
         """
         return None if self._last is None else self.bot.attention(*self._last)
 
     def reset(self) -> None:
-        """Forget all that was said."""
+        """Forget all turns."""
         self.turns, self._last = [], None
 
 
 class Captioner(PairModel):
-    """From a picture, or the numbers of one, to a sentence.
+    """Describes a picture, or its features, in a sentence.
 
     captioner = recurra.Captioner.train("features.npz", "captions.jsonl", out="runs/captions")
     captioner.caption("new.npz")
@@ -110,13 +110,13 @@ class Captioner(PairModel):
     beside = "captions"
 
     def asked(self, source: Input) -> Iterator[Pair]:
-        """The pictures of a file or folder."""
+        """Read the pictures of a file or folder."""
         return iter(self.pairs_of_pictures(read_pictures(source.file())))
 
     def caption(self, pictures: str | Path | NDArray[Any]) -> list[str]:
-        """The best caption of each picture of a file, a folder or an array.
+        """Return the best caption of each picture in a file, a folder or an array.
 
-        Shapes: an array (N, F), (N, R, F) or (N, C, H, W), as the pictures that were learnt from.
+        Shapes: an array (N, F), (N, R, F) or (N, C, H, W), the same as the training pictures.
         Raises: DataError for pictures of other shapes, or a file that cannot be used.
         """
         read = Pictures(Path("array"), pictures) if isinstance(pictures, np.ndarray) else None
@@ -124,9 +124,9 @@ class Captioner(PairModel):
         return [found[0].text for found in self.answers(pairs)]
 
     def pairs_of_pictures(self, pictures: Pictures) -> list[Pair]:
-        """Pictures as pairs that have no captions yet.
+        """Return pictures as pairs without captions.
 
-        Raises: DataError for pictures of other shapes than those that were learnt from.
+        Raises: DataError for pictures of other shapes than the training pictures.
         """
         pairs = [
             Pair((name,), (), pictures.of(name), str(pictures.path), number)

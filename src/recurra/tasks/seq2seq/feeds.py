@@ -1,4 +1,4 @@
-"""Pairs as numbers, and batches of them."""
+"""Pairs encoded as numbers, and batches of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,10 +16,10 @@ Ids = NDArray[np.int64]
 
 
 class EncodedPairs:
-    """A row for each target of each pair; `pair_of` says which pair a row is of.
+    """Encoded pairs, with one row per target of each pair; `pair_of` maps a row to its pair.
 
-    With `longest`, the most symbols of a source and of a target, rows with more are left out, and counted in
-    `too_long`.
+    `longest` is the maximum number of symbols of a source and of a target; rows with more are left out and
+    counted in `too_long`.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class EncodedPairs:
 
     @property
     def lengths(self) -> list[int]:
-        """How long each row is: its target first, as that costs more."""
+        """Length of each row for sorting: by target, which costs more, then by source."""
         return [
             1000 * len(target) + min(999, len(self.sources[pair]))
             for pair, target in zip(self.pair_of, self._targets, strict=True)
         ]
 
     def targets(self, chosen: Sequence[int]) -> int:
-        """How many symbols rows have to be answered with, their ends among them."""
+        """Return the number of target symbols of some rows, including their ends."""
         return sum(len(self._targets[i]) + 1 for i in chosen)
 
     def batch(self, chosen: Sequence[int], *, count: int | None = None) -> PairBatch:
-        """Some rows as a batch."""
+        """Return some rows as a batch."""
         targets = [self._targets[i] for i in chosen]
         batch = self.sources_of([self.pair_of[i] for i in chosen])
         return replace(
@@ -65,7 +65,7 @@ class EncodedPairs:
         )
 
     def sources_of(self, pairs: Sequence[int]) -> PairBatch:
-        """The sources of some pairs as a batch, with empty targets."""
+        """Return the sources of some pairs as a batch, with empty targets."""
         none = torch.zeros(len(pairs), 0, dtype=torch.int64)
         source = vectors = None
         lengths = torch.ones(len(pairs), dtype=torch.int64)
@@ -77,7 +77,7 @@ class EncodedPairs:
         return PairBatch(source, lengths, none, lengths * 0, self.symbols.end, vectors)
 
     def blank(self, batch: PairBatch) -> PairBatch:
-        """A batch of which nothing is to be learnt."""
+        """Return the batch with all targets ignored, so that nothing is learnt from it."""
         return replace(batch, blank=True)
 
 

@@ -1,4 +1,4 @@
-"""How well an encoder-decoder does: the loss of the right answers, and the answers that it finds."""
+"""Metrics of an encoder-decoder: the loss of the references, and the quality of its outputs."""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +15,11 @@ from recurra.tasks.seq2seq.searching import search
 
 @dataclass(frozen=True)
 class PairFigures:
-    """`loss`, the mean of -log P of a symbol of the right answers, their ends among them, in nats; and how
-    near to the right answers those are that were found, `answers`."""
+    """Metrics on pairs: the loss of the references, and the quality of the outputs.
+
+    `loss` is the mean -log P per reference symbol, including the ends, in nats; `texts` compares the outputs
+    `answers` with the references.
+    """
 
     loss: float
     symbols: int
@@ -25,25 +28,25 @@ class PairFigures:
 
     @property
     def perplexity(self) -> float:
-        """exp of the loss, infinite where it is too large."""
+        """exp of the loss; infinite if it is too large."""
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
     def sentence(self) -> str:
-        """For people."""
-        return f"{self.texts.sentence()}; perplexity {self.perplexity:,.3f} a symbol"
+        """Return the metrics as one readable line."""
+        return f"{self.texts.sentence()}; perplexity {self.perplexity:,.3f} per symbol"
 
     def main(self) -> dict[str, float]:
-        """The figures that count."""
+        """Return the main metrics."""
         return {"bleu": self.texts.bleu, "exact": self.texts.exact}
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         found = {"loss": self.loss, "perplexity": self.perplexity, "symbols": self.symbols}
         return found | self.texts.to_dict()
 
 
 def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig) -> PairFigures:
-    """The figures of a network on pairs, with the configuration's search."""
+    """Compute the metrics of a network on pairs, with the search options of the configuration."""
     total, count = 0.0, 0
     order = BucketedOrder(pairs.lengths, config.batch_size, 0, shuffle=False)
     with evaluating(network):

@@ -1,4 +1,4 @@
-"""What the training loop needs to know of an encoder-decoder."""
+"""The training objective of an encoder-decoder."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from recurra.training.rows import RowFeed
 
 
 class Seq2SeqObjective(Objective):
-    """-log P of each symbol of the right answers; validated by answers that are searched for, too."""
+    """-log P of each reference symbol; validation also scores the outputs of a greedy search."""
 
     def __init__(self, network: Seq2SeqNetwork, valid: EncodedPairs, config: Seq2SeqConfig) -> None:
         super().__init__(network)
@@ -31,18 +31,18 @@ class Seq2SeqObjective(Objective):
     def loss(
         self, network: nn.Module, segment: PairBatch, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over a batch; nothing is carried over."""
+        """Return the summed loss over a batch; no state is carried over."""
         total_loss: Any = network.total_loss
         return total_loss(segment, self._sampled, self._config.label_smoothing), None, None
 
     def before_update(self, moment: Moment) -> None:
-        """Scheduled sampling rises from pass to pass."""
+        """Increase the scheduled sampling from epoch to epoch."""
         config = self._config
         self._sampled = config.scheduled_sampling * moment.epoch / max(1, config.epochs - 1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """The mean loss of a symbol on the held-out pairs, and how near to the right ones the texts are that
-        a greedy search finds for some of them."""
+        """Return the mean loss per symbol on the validation pairs, and BLEU and exact match of greedy outputs
+        for the first of them."""
         device = self._network.device
         total = count = 0.0
         for number in range(len(self._feed)):
@@ -60,7 +60,7 @@ class Seq2SeqObjective(Objective):
         return figures
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """The loss, or what BLEU and the share of right texts lack."""
+        """Return the loss, or (1 - BLEU / 100) + (1 - exact match), where the loss breaks ties."""
         if self._config.keep_best == "loss" or "bleu" not in figures:
             return figures["loss"]
         return 2.0 - figures["bleu"] / 100 - figures["exact"] + 1e-6 * min(figures["loss"], 1e3)

@@ -1,4 +1,4 @@
-"""What translators, chat-bots and captioners have in common: train, evaluate, answer."""
+"""The base class of translators, chat-bots and captioners: train, evaluate, answer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,12 +27,12 @@ from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
 from recurra.tasks.seq2seq.symbols import PairSymbols
 
-_MOST_TRIES = 3  # for so many different texts as are asked for, more is searched for at most so often
+_MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
 
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A text that was found: log P of it, what it was ranked by, and whether it came to an end."""
+    """An output: its log-probability, the score that ranks it, and whether it reached the end symbol."""
 
     text: str
     log_prob: float
@@ -44,17 +44,17 @@ class GeneratedText:
         return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
 
 
-_NOTHING = GeneratedText("", 0.0, 0.0)  # to an empty source
+_NOTHING = GeneratedText("", 0.0, 0.0)  # output for an empty source
 
 
 def _is_said(pair: Pair) -> bool:
-    """Whether a pair's source is a picture, or a text with more than blanks."""
+    """Whether a pair's source is a picture, or a text that is not blank."""
     return pair.vectors is not None or any(map(str.split, pair.source))
 
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Where a decoder looked at each symbol that it wrote; the last row is of the end.
+    """Attention weights over the source for each output symbol; the last row is that of the end symbol.
 
     Shapes: weights (T, S), each row sums to 1.
     """
@@ -65,17 +65,17 @@ class AttentionMap:
 
 
 class PairModel(Model):
-    """What translators, chat-bots and captioners have in common; see `Translator`, `ChatBot`, `Captioner`."""
+    """Base class of `Translator`, `ChatBot` and `Captioner`."""
 
     network: Seq2SeqNetwork
     symbols: PairSymbols
     config: Seq2SeqConfig
     beside: ClassVar[str] = "target"
-    """The option that names the file with the other side of --data."""
+    """The option that names the file with the targets, or captions, of --data."""
 
     @classmethod
     def train(cls, data: str | Path | None = None, target: str | Path | None = None, **options: Any) -> Self:
-        """Train on the pairs of a file, or of two in step; the other options are those of `Model.train`.
+        """Train on the pairs of one file, or of a source and a target file; other options as `Model.train`.
 
         Raises: as `Model.train`.
         """
@@ -84,7 +84,7 @@ class PairModel(Model):
         return super().train(data, **options)
 
     def searching(self, **options: Any) -> Self:
-        """The same model, which searches otherwise than it was trained to.
+        """Return the same model with other search options.
 
         model.searching(beam_width=10, length_penalty=0.6).translate("A dog runs.")
 
@@ -93,9 +93,9 @@ class PairModel(Model):
         own = {name: getattr(self.config, name) for name in SearchPart.model_fields}
         checked = build_config(SearchPart, overrides=options, known=own)
         if checked.coverage_penalty and self.network.attentive is None:
-            raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
+            raise ConfigError("coverage_penalty: needs a model with attention; remove it.")
         if "diversity" in options and checked.beam_groups == 1:
-            raise ConfigError("diversity: is of diverse beams; give beam_groups too, or leave it out.")
+            raise ConfigError("diversity: applies only with several beam_groups; give those or remove it.")
         config = self.config.model_copy(update=checked.model_dump())
         return type(self)(self.network, self.symbols, config, self.run)
 
@@ -106,16 +106,16 @@ class PairModel(Model):
         *,
         skip_bad: bool | None = None,
     ) -> PairFigures:
-        """How well the model answers the pairs of a file, or without one those held out in training.
+        """Evaluate the model on the pairs of a file or, if none is given, on its validation set.
 
-        Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
+        Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
         return self.measure(
             self.pairs_of(data, target, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         )
 
     def measure(self, pairs: Sequence[Pair]) -> PairFigures:
-        """How well the model answers some pairs."""
+        """Evaluate the model on some pairs."""
         return measure(self.network, EncodedPairs(pairs, self.symbols), self.config)
 
     def pairs_of(
@@ -124,13 +124,13 @@ class PairModel(Model):
         target: str | Path | None = None,
         bad: BadRows | None = None,
     ) -> list[Pair]:
-        """The pairs of a file, or without one those held out in training.
+        """Return the pairs of a file or, if none is given, the validation set.
 
-        Raises: as `evaluate`, and DataError if the held-out pairs are no longer what they were.
+        Raises: as `evaluate`, and DataError if the validation pairs have changed since training.
         """
         if data is None:
             if target is not None:
-                raise ConfigError("target: is the other side of data; name that too, or leave it out.")
+                raise ConfigError("target: needs data; give data as well or remove target.")
             held_out: list[Pair] = self.held_out()
             return held_out
         bad = BadRows(self.config.skip_bad) if bad is None else bad
@@ -140,7 +140,7 @@ class PairModel(Model):
         return pairs
 
     def evaluation(self, data: Path | None, options: PairEvaluationPart) -> Evaluation:
-        """The figures, as `recurra evaluate` shows them."""
+        """Return the metrics that `recurra evaluate` prints."""
         return evaluation_of(self, data, options)
 
     def predictions(
@@ -151,30 +151,29 @@ class PairModel(Model):
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[GeneratedTexts]:
-        """An answer to each line of text, or to each picture of a file."""
+        """Predict an output for each line of text, or for each picture of a file."""
         return answers_to(self, self.asked(source), options, one_by_one=source.is_stream)
 
     def asked(self, source: Input) -> Iterator[Pair]:
-        """The sources that a person hands over: lines."""
+        """Read the sources, one per line."""
         return (Pair((line,)) for line in source.lines())
 
     def page(self) -> Page:
-        """The figures, some held-out sources with their answers, and where the decoder looked."""
+        """Build the report page: metrics, outputs for some held-out sources, and attention."""
         return page_of(self)
 
     def check_shapes(self, pairs: Iterable[Pair]) -> None:
-        """Refuse pairs with other numbers than were learnt from. Raises: DataError naming the first."""
+        """Check that pairs have the shape of the training data. Raises: DataError for the first other one."""
         check_shapes(pairs, self.symbols.vector_shape)
 
     def answers(
         self, pairs: Sequence[Pair], *, n_best: int = 1, prefix: str = "", phrases: Sequence[str] = ()
     ) -> list[list[GeneratedText]]:
-        """The `n_best` best answers to the source of each pair, best first, no text twice; of an empty source
-        the empty text.
+        """Return the `n_best` best outputs for each pair, best first and without duplicates.
 
-        With `prefix` each begins with it, with `phrases` each has them somewhere in it.
+        Each output begins with `prefix` and contains all `phrases`. An empty source gives the empty text.
 
-        Raises: ConfigError for fewer than one.
+        Raises: ConfigError for n_best below 1, or for a prefix or phrase that the model cannot write.
         """
         found: list[list[GeneratedText]] = [[_NOTHING] for _ in pairs]
         wanted = [i for i, pair in enumerate(pairs) if _is_said(pair)]
@@ -183,7 +182,7 @@ class PairModel(Model):
         needed, longest = len(beginning) + sum(map(len, ids)) + 1, self.config.max_length
         if longest is not None and needed > longest:
             raise ConfigError(
-                f"max_length: got {longest}, and prefix and phrases have {needed}, the end among them."
+                f"max_length: got {longest}, but prefix and phrases need {needed} with the end; raise it."
             )
         asked = n_best
         for attempt in range(_MOST_TRIES):
@@ -191,7 +190,7 @@ class PairModel(Model):
             how = SearchRequest(asked, beginning, ids)
             for i, hypotheses in zip(wanted, search(self.network, encoded, self.config, how), strict=True):
                 found[i] = self._different(hypotheses)[:n_best]
-            asked *= 2  # of hypotheses that are written alike one alone counts
+            asked *= 2  # hypotheses with the same text count once
             wanted = [i for i in wanted if len(found[i]) < n_best]
             if n_best == 1 or not wanted or attempt + 1 == _MOST_TRIES:
                 break
@@ -213,7 +212,7 @@ class PairModel(Model):
         `top_k` and `top_p` truncate the distribution, after the temperature. The draw depends on the seed and
         on the pair's index, counted from `first`.
 
-        Raises: ConfigError for values that cannot be.
+        Raises: ConfigError for invalid values.
         """
         drawing: list[LogitsTransform] = [transforms.temperature(temperature)]
         drawing += [] if top_k is None else [transforms.top_k(top_k)]
@@ -228,23 +227,23 @@ class PairModel(Model):
         ]
 
     def streamed(self, pair: Pair) -> Iterator[str]:
-        """The text of the best answer to a pair's source, piece by piece as soon as it is settled."""
+        """Stream the text of the best output for a pair, piece by piece as soon as it is final."""
         return self.symbols.target.stream(self.streamed_ids(pair))
 
     def streamed_ids(self, pair: Pair) -> Iterator[int]:
-        """The same as symbols."""
+        """Stream the symbols of the best output for a pair, as soon as they are final."""
         if not _is_said(pair):
             return iter(())
         return stream(self.network, EncodedPairs([pair], self.symbols), self.config)
 
     @torch.no_grad()
     def attention(self, pair: Pair, written: Sequence[int] | None = None) -> AttentionMap:
-        """Where the decoder looks while it writes the pair's first target, or some symbols in its place.
+        """Return the attention weights while the decoder writes the pair's first target, or `written`.
 
         Raises: ConfigError for a model without attention.
         """
         if self.network.attentive is None:
-            raise ConfigError("attention: the model has none; train one with --attention general.")
+            raise ConfigError("attention: the model has no attention; train one with --attention general.")
         encoded = EncodedPairs([pair], self.symbols)
         batch = encoded.batch([0])
         if written is not None:
@@ -253,7 +252,7 @@ class PairModel(Model):
         batch = batch.to(self.network.device)
         _, state = self.network.read(*batch.inputs)
         weights = self.network.write(batch.steps(self.network.start)[0], state).weights
-        assert weights is not None, "it has attention"
+        assert weights is not None, "the model has attention"
         tokenizer = self.symbols.source
         if tokenizer is None:
             source = tuple(str(step) for step in range(weights.shape[2]))
@@ -267,7 +266,7 @@ class PairModel(Model):
         return GeneratedText(text, hypothesis.log_prob, hypothesis.score, hypothesis.ended)
 
     def _different(self, hypotheses: Sequence[Hypothesis]) -> list[GeneratedText]:
-        """The answers, each text once: subwords may be put together to one in several ways."""
+        """Return the outputs without duplicates: different subwords can form the same text."""
         found: dict[str, GeneratedText] = {}
         for one in map(self._answer, hypotheses):
             found.setdefault(one.text, one)
@@ -277,15 +276,15 @@ class PairModel(Model):
         return self._written(text, "prefix") if text else []
 
     def _written(self, text: str, what: str) -> list[int]:
-        """The symbols of a text that the model can write. Raises: ConfigError if it cannot."""
+        """Return the symbols of a text. Raises: ConfigError if the model cannot write it."""
         ids = self.symbols.encode_target(text)
         if self.symbols.target.decode(ids).strip() != " ".join(text.split()):
-            raise ConfigError(f"{what}: {text!r} has something that the model never saw; leave it out.")
+            raise ConfigError(f"{what}: {text!r} contains symbols unknown to the model; remove them.")
         return ids
 
     def _within(self, phrase: str) -> list[int]:
-        """The symbols of a phrase as it stands within a text: subwords have the blank before it."""
+        """Return the symbols of a phrase within a text; subwords include the space before it."""
         blank = " " if self.symbols.target.unit == "subword" else ""
         if not phrase.strip():
-            raise ConfigError(f"phrases: {phrase!r} is empty; leave it out.")
+            raise ConfigError(f"phrases: {phrase!r} is empty; remove it.")
         return self._written(blank + phrase.strip(), "phrases")

@@ -1,4 +1,4 @@
-"""Answers one after the other, as `recurra predict` and its names `translate` and `caption` write them."""
+"""Outputs one by one, as `recurra predict` and its aliases `translate` and `caption` print them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from recurra.tasks.seq2seq.config import AnswersPart
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import GeneratedText, PairModel
 
-_AT_ONCE = 256  # sources of a file that are searched before any answer is written
+_AT_ONCE = 256  # sources of a file that are decoded before their outputs are printed
 
 
 @dataclass(frozen=True)
 class GeneratedTexts:
-    """What is answered to one source, best first, or as drawn; `named`: its name is shown beside."""
+    """The outputs for one source, best first or as sampled; `named` prints the source's name as well."""
 
     source: str
     answers: "Sequence[GeneratedText]"
@@ -29,14 +29,14 @@ class GeneratedTexts:
     named: bool
 
     def line(self) -> str:
-        """The best answer, or a line for each of several with its number and score."""
+        """Return the best output, or one line per output with the source's number and the score."""
         name = self.source if self.named else str(self.number)
         if self.several:
             return "\n".join(f"{name}\t{one.score:.4f}\t{one.text}" for one in self.answers)
         return f"{name}\t{self.answers[0].text}" if self.named else self.answers[0].text
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         name = "image" if self.named else "source"
         return {name: self.source, "answers": [one.to_dict() for one in self.answers]}
 
@@ -44,14 +44,14 @@ class GeneratedTexts:
 def answers_to(
     model: "PairModel", pairs: Iterator[Pair], options: AnswersPart, *, one_by_one: bool
 ) -> Iterator[GeneratedTexts]:
-    """Answer pair after pair, in order; `one_by_one` as they come, else many are searched together.
+    """Yield the outputs for each pair, in order; pairs are decoded `one_by_one`, or in batches.
 
-    Raises: ConfigError for options that the model has no use for.
+    Raises: ConfigError for options that do not apply to the model.
     """
     given = options.given()
     model = model.searching(**{name: given[name] for name in SearchPart.model_fields if name in given})
     if options.attention_pictures is not None and model.network.attentive is None:
-        raise ConfigError("--attention-pictures: the model has none; leave it out.")
+        raise ConfigError("--attention-pictures: the model has no attention; remove the option.")
     named, number = model.symbols.source is None, 0
     several = max(options.n_best, options.sample) > 1
     while some := list(islice(pairs, 1 if one_by_one else _AT_ONCE)):

@@ -1,4 +1,4 @@
-"""The page of a translator's, chat-bot's or captioner's run."""
+"""The report page of a translator, chat-bot or captioner."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ _MAPS = 3
 
 
 def page_of(model: "PairModel") -> Page:
-    """The metrics, the outputs for some held-out sources, and their attention."""
-    assert model.run is not None, "a page is of a run"
+    """Build the report page: metrics, outputs for some held-out sources, and their attention."""
+    assert model.run is not None, "a report needs a run"
     figures: dict[str, str] = {}
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
@@ -49,7 +49,7 @@ def page_of(model: "PairModel") -> Page:
 
 
 def _held_out(model: "PairModel") -> list[Pair]:
-    """Some held-out pairs; none where their file is gone."""
+    """Return some held-out pairs; empty if their file is missing."""
     try:
         return model.pairs_of()[:_SHOWN]
     except DataError:

@@ -1,4 +1,4 @@
-"""From sources to answers: a search over a network, in batches, in the order that was asked."""
+"""Searches for the outputs of a network, in batches; results keep the order of the sources."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,30 +22,30 @@ from recurra.models.seq2seq import DecoderState, Seq2SeqNetwork
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.symbols import PairSymbols
 
-# Sources that are searched together, the steps that they may have with padding, and the scores of a step.
+# Sources that are decoded together, and their maximum number of steps with padding and of scores per step.
 _AT_LEAST, _AT_MOST = 32, 128
 _MOST_STEPS, _MOST_SCORES = 1 << 14, 1 << 23
-_OF_PICTURES = 100  # symbols of a caption at most
+_OF_PICTURES = 100  # maximum number of symbols of a caption
 
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What is asked of a search beside its options; prefix and phrases, as ids, are those of all sources."""
+    """Arguments of a search besides its options; prefix and phrases, as ids, apply to all sources."""
 
     n_best: int = 1
     prefix: tuple[int, ...] = ()
     phrases: tuple[tuple[int, ...], ...] = ()
 
     def least(self, part: SearchPart) -> int:
-        """How long an answer may be at least, unless that is said: what is asked for, and some more."""
+        """Return the least maximum length with which prefix and phrases fit; 0 if max_length is given."""
         bound = bool(self.prefix or self.phrases) and part.max_length is None
         return len(self.prefix) + sum(map(len, self.phrases)) + 10 if bound else 0
 
 
 def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
-    """A configuration's options, as a search takes them.
+    """Return the search options of a configuration.
 
-    Raises: ConfigError for numbers that cannot be.
+    Raises: ConfigError for invalid values.
     """
     return BeamOptions(
         width=part.beam_width,
@@ -61,14 +61,17 @@ def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
 
 
 def longest_answer(part: SearchPart, source: int | None) -> int:
-    """Symbols of an answer at most, for a source of so many, or for a picture; one more than at least."""
+    """Return the maximum length of an output for a source of `source` symbols, or None for a picture.
+
+    If max_length is not given, it is at least min_length + 1.
+    """
     if part.max_length is not None:
         return part.max_length
     return max(part.min_length + 1, _OF_PICTURES if source is None else 3 * source // 2 + 10)
 
 
 def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
-    """A network as a search takes it."""
+    """Return a network as the model of a search."""
     unattended = None if network.attentive is None else network.unattended
     return SearchedModel(network.step, network.rows, symbols.end, symbols.end, unattended)
 
@@ -76,7 +79,7 @@ def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[Dec
 def search(
     network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart, asked: SearchRequest | None = None
 ) -> list[list[Hypothesis]]:
-    """The best answers to the source of each pair, in order; sources of like length go together."""
+    """Return the best outputs for each pair, in order; sources of similar length are decoded together."""
     asked = asked or SearchRequest()
     options = beam_options(part, asked.n_best)
     model = searched(network, pairs.symbols)
@@ -97,7 +100,7 @@ def search(
 
 
 def stream(network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart) -> Iterator[int]:
-    """The symbols of the best answer to the only pair's source, as soon as they are settled."""
+    """Stream the symbols of the best output for the only pair, as soon as they are final."""
     ((chosen, state),) = _read(network, pairs, part.beam_width)
     (longest,) = _longest(pairs, part, chosen)
     return stream_search(
@@ -120,10 +123,10 @@ def sample(
     count: int = 1,
     first: int = 0,
 ) -> list[list[Hypothesis]]:
-    """Answers that are drawn, symbol by symbol, `count` for each pair's source.
+    """Sample `count` outputs for each pair, symbol by symbol.
 
-    What is drawn for a source hangs on the seed and on its place, counted from `first`, not on what it is
-    drawn beside.
+    The samples of a source depend on the seed and on its index, counted from `first`, but not on the other
+    sources.
     """
     model = searched(network, pairs.symbols)
     penalty = beam_options(part).length_penalty
@@ -139,7 +142,7 @@ def sample(
 
 
 class _Drawn:
-    """Texts that are being drawn, each by numbers of its own, up to `longest` symbols."""
+    """Texts that are being sampled, each with its own random generator, up to `longest` symbols."""
 
     def __init__(self, drawers: Sequence[np.random.Generator], longest: NDArray[np.int64]) -> None:
         self.drawers, self.longest = drawers, longest
@@ -148,7 +151,7 @@ class _Drawn:
         self.lengths = np.zeros(len(drawers), dtype=np.int64)
 
     def add(self, symbols: Sequence[int], log_probs: Sequence[float], end: int) -> bool:
-        """A symbol more for each; whether any text goes on."""
+        """Add one symbol to each text; return whether any text continues."""
         t = len(self.symbols[0])
         for row, symbol in enumerate(symbols):
             self.symbols[row].append(symbol)
@@ -159,7 +162,7 @@ class _Drawn:
         return not all(self.ended | (self.longest <= t + 1))
 
     def hypothesis(self, row: int, penalty: LengthPenalty) -> Hypothesis:
-        """One of the texts, and what it is worth."""
+        """Return one of the texts with its score."""
         length, total, ended = int(self.lengths[row]), float(self.totals[row]), bool(self.ended[row])
         return Hypothesis(
             tuple(self.symbols[row][:length]), total, total / penalty.divisor(length + ended), ended
@@ -173,7 +176,7 @@ def _draw(
     part: SearchPart,
     transform: LogitsTransform,
 ) -> None:
-    """Draw symbol after symbol, until all texts have ended or are as long as they may be."""
+    """Sample symbol by symbol until all texts have ended or reached their maximum length."""
     count = len(drawn.drawers)
     last = torch.full((count,), model.begin, device=state.memory.real.device)
     for t in range(int(drawn.longest.max(initial=0))):
@@ -197,9 +200,9 @@ def _draw(
 def _read(
     network: Seq2SeqNetwork, pairs: EncodedPairs, rows: int
 ) -> Iterator[tuple[list[int], DecoderState]]:
-    """The pairs of each batch, sources of like length together, and what the network has read of them.
+    """Yield the pairs of each batch, of similar source length, and the decoder state after reading them.
 
-    `rows` is how many texts are written for each at once.
+    `rows` is the number of texts that are written per source at once.
     """
     order = sorted(range(len(pairs.pairs)), key=lambda i: -len(pairs.sources[i]))
     while order:
@@ -211,9 +214,10 @@ def _read(
 
 
 def _together(longest: int, scores: int) -> int:
-    """How many sources go together, of so many steps at most (0 for pictures), and of so many scores a step.
+    """Return the batch size for sources of at most `longest` steps (0 for pictures).
 
-    More share the calls around a step, and the weights that it reads; what they hold is to stay small.
+    `scores` is the number of scores per source and step. Larger batches share the overhead of a step and the
+    reading of the weights, but need more memory.
     """
     if not longest:
         return _AT_LEAST

@@ -1,4 +1,4 @@
-"""What an encoder-decoder must know to read and to write, and how it is learnt from pairs."""
+"""The symbols of an encoder-decoder, and how they are built from pairs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from recurra.tasks.seq2seq.config import ChatConfig, Seq2SeqConfig
 from recurra.text import Tokenizer, build_tokenizer, load_tokenizer
 
 _BYTES = 256
-_SOURCE_FOLDER = "source"  # of a run: where the source's own symbols are
+_SOURCE_FOLDER = "source"  # subfolder of a run with the source's own symbols
 
 
 @dataclass(frozen=True)
 class PairSymbols:
-    """What a model must know to read and to write: the symbols of both sides, or of the target alone and the
-    shape of a picture's numbers. `source` is `target` where they are joint."""
+    """The symbols of both sides, or for pictures those of the target and the shape of the input.
+
+    `source` is the same object as `target` if the vocabulary is joint, and None for pictures.
+    """
 
     source: Tokenizer | None
     target: Tokenizer
@@ -25,30 +27,30 @@ class PairSymbols:
 
     @property
     def kind(self) -> SourceKind:
-        """What the network reads."""
+        """The kind of source that the network reads."""
         if self.source is None:
             return SourceKind(vector_shape=self.vector_shape)
         return SourceKind(self.source.vocabulary_size, self.source is self.target)
 
     @property
     def end(self) -> int:
-        """The symbol that ends a target; a decoder is fed it first."""
+        """The symbol that ends a target; it is also the decoder's first input."""
         end = self.target.end_id
-        assert end is not None, "all texts here were given an end"
+        assert end is not None, "the tokenizers of this task have an end symbol"
         return end
 
     def encode_source(self, source: Sequence[str]) -> list[int]:
-        """The ids of a text, or of turns with an end between them."""
+        """Return the ids of a text, or of turns separated by an end symbol."""
         tokenizer = self.source
-        assert tokenizer is not None, "asked for of texts"
+        assert tokenizer is not None, "only called for text sources"
         ids = tokenizer.encode_line(one_line(source[0])) if source else []
         for turn in source[1:]:
-            assert tokenizer.end_id is not None, "all texts here were given an end"
+            assert tokenizer.end_id is not None, "the tokenizers of this task have an end symbol"
             ids += [tokenizer.end_id, *tokenizer.encode_line(one_line(turn))]
         return ids
 
     def encode_target(self, text: str) -> list[int]:
-        """The ids of an answer, without its end."""
+        """Return the ids of a target, without its end."""
         return self.target.encode_line(one_line(text))
 
     def save(self, folder: Path) -> None:
@@ -60,13 +62,13 @@ class PairSymbols:
 
     @classmethod
     def load(cls, folder: Path, vector_shape: tuple[int, ...]) -> "PairSymbols":
-        """What `save` wrote.
+        """Load what `save` wrote.
 
         Raises: VocabularyError if a file is missing or damaged.
         """
         target = load_tokenizer(folder)
         if target.end_id is None:
-            raise VocabularyError(f"{folder}: its vocabulary has no end of a line; copy it from its run.")
+            raise VocabularyError(f"{folder}: the vocabulary has no end of a line; copy it from its run.")
         if vector_shape:
             return cls(None, target, vector_shape)
         own = folder / _SOURCE_FOLDER
@@ -74,14 +76,14 @@ class PairSymbols:
 
 
 def one_line(text: str) -> str:
-    """A text whose lines are joined by blanks: the end of a line ends an answer."""
+    """Join the lines of a text by spaces, as the end of a line is the end of an output."""
     return " ".join(text.split("\n")) if "\n" in text else text
 
 
 def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
-    """The symbols of the pairs to train on.
+    """Build the symbols from the training pairs.
 
-    Raises: VocabularyError for a size that cannot be.
+    Raises: VocabularyError for a vocabulary size that is too small.
     """
     vectors = train[0].vectors
     if config.unit == "subword" and config.max_vocabulary_size < _BYTES:
@@ -100,7 +102,7 @@ def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
     targets = [target for pair in train for target in pair.targets]
     if vectors is not None:
         return PairSymbols(None, learn(targets), vectors.shape)
-    if isinstance(config, ChatConfig):  # nearly every turn is an answer to the one before
+    if isinstance(config, ChatConfig):  # nearly every turn is the last of some pair
         sources = [pair.source[-1] for pair in train]
     if config.vocabulary == "joint":
         both = learn(sources, targets)

@@ -1,4 +1,4 @@
-"""The tasks translate, chat and caption: from a sequence, or a picture, to a sequence."""
+"""The tasks translate, chat and caption: from a sequence or a picture to a sequence."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,12 +29,12 @@ from recurra.training.rows import RowFeed
 
 
 class SequenceToSequence(RowTask):
-    """What the tasks from sequence to sequence have in common."""
+    """Base class of the sequence-to-sequence tasks."""
 
     perplexity = True
 
     def read_rows(self, config: Seq2SeqConfig, part: str, bad: BadRows) -> list[Pair] | None:
-        """The pairs of a file; those with an empty side teach nothing, and are left out."""
+        """Read the pairs of a file; pairs with an empty side are left out."""
         every = read_part(config, part, bad)
         if every is None:
             return None
@@ -43,19 +43,19 @@ class SequenceToSequence(RowTask):
         return pairs
 
     def groups(self, config: Seq2SeqConfig, rows: Sequence[Pair]) -> list[list[int]]:
-        """Pairs with one source."""
+        """Group pairs with the same `goes_with`, by default those with the same source."""
         found: dict[object, list[int]] = {}
         for i, pair in enumerate(rows):
             found.setdefault(self.goes_with(pair), []).append(i)
         return list(found.values())
 
     def files_beside(self, config: Seq2SeqConfig, part: str) -> Sequence[str]:
-        """The other side of a part, or the captions of its pictures."""
+        """Return the file with the targets of a part, or with the captions of its pictures."""
         beside = file_beside(config, part)
         return () if beside is None else (beside,)
 
     def goes_with(self, pair: Pair) -> object:
-        """What pairs that go together have in common."""
+        """Return the key of the group that a pair belongs to: its source."""
         return pair.source
 
     def fingerprint(self, rows: Sequence[Pair]) -> str:
@@ -63,13 +63,13 @@ class SequenceToSequence(RowTask):
         return fingerprint_of(rows)
 
     def learn_symbols(self, config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
-        """The symbols of the pairs to train on."""
+        """Build the symbols from the training pairs."""
         return learn_symbols(config, train)
 
     def corpus(
         self, config: Seq2SeqConfig, parts: Parts[Pair], symbols: PairSymbols, bad: BadRows
     ) -> PairCorpus:
-        """Pairs that were checked beside the symbols."""
+        """Check the pairs against the symbols and return the corpus."""
         check_shapes([pair for _, pairs in parts.each() for pair in pairs], symbols.vector_shape)
         return PairCorpus(symbols, parts, self.fingerprint, bad.sentences, bad.empty)
 
@@ -78,13 +78,13 @@ class SequenceToSequence(RowTask):
         symbols.save(folder)
 
     def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> PairSymbols:
-        """What a run's model reads and writes."""
+        """Load the symbols of a run."""
         return PairSymbols.load(folder, tuple(int(size) for size in facts.get("vector_shape", [])))
 
     def build(
         self, config: Seq2SeqConfig, symbols: PairSymbols, corpus: PairCorpus | None = None
     ) -> Seq2SeqNetwork:
-        """A network with its first weights."""
+        """Build a network with initial weights."""
         own = EncoderDecoderConfig(
             **{name: getattr(config, name) for name in EncoderDecoderConfig.model_fields}
         )
@@ -98,13 +98,13 @@ class SequenceToSequence(RowTask):
         rank: int,
         processes: int,
     ) -> Setup:
-        """Batches of pairs near in length."""
+        """Set up training on batches of pairs of similar length."""
         limits = (config.max_source_length, config.max_target_length)
         pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
             raise DataError(
-                f"{config.data}: all {pairs.too_long:,} pairs are longer than {limits[0]} and {limits[1]} "
-                f"{config.unit}s; raise --max-source-length or --max-target-length."
+                f"{config.data}: all {pairs.too_long:,} pairs exceed {limits[0]} source {config.unit}s or "
+                f"{limits[1]} target {config.unit}s; raise --max-source-length or --max-target-length."
             )
         corpus.too_long = pairs.too_long
         feed = RowFeed(pairs, config.batch_size, config.seed, rank=rank, processes=processes)
@@ -114,31 +114,31 @@ class SequenceToSequence(RowTask):
     def measure(
         self, network: Seq2SeqNetwork, symbols: PairSymbols, config: Seq2SeqConfig, part: Sequence[Pair]
     ) -> PairFigures:
-        """How near a network's answers are to the right ones."""
+        """Evaluate a network on pairs."""
         return measure(network, EncodedPairs(part, symbols), config)
 
     def unit(self, config: Seq2SeqConfig) -> str:
-        """What a symbol is."""
+        """Return the unit of a symbol."""
         return config.unit
 
     def introduce(self, corpus: PairCorpus) -> Iterable[str]:
-        """The pairs of each part, the symbols, the first pair, and pairs that were left out."""
+        """Describe the data: sizes of parts and vocabularies, the first pair, and pairs left out."""
         symbols = corpus.symbols
         counts = [f"{len(corpus.train):,} pairs to train on, {len(corpus.valid):,} to validate on"]
         if corpus.test is not None:
             counts.append(f"{len(corpus.test):,} to test on")
         unit = symbols.target.unit
         if symbols.source is symbols.target:
-            counts.append(f"{symbols.target.vocabulary_size:,} {unit}s of both sides")
+            counts.append(f"{symbols.target.vocabulary_size:,} {unit}s (joint vocabulary)")
         elif symbols.source is not None:
-            counts.append(f"{symbols.source.vocabulary_size:,} {unit}s to read")
-            counts.append(f"{symbols.target.vocabulary_size:,} to write")
+            counts.append(f"{symbols.source.vocabulary_size:,} source {unit}s")
+            counts.append(f"{symbols.target.vocabulary_size:,} target {unit}s")
         else:
             counts.append(f"{symbols.target.vocabulary_size:,} {unit}s")
         yield ", ".join(counts)
         first = corpus.train[0]
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
-        yield f"the first: {read[:80]!r} to {first.targets[0][:80]!r}"
+        yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
         yield from rows_told(corpus.skipped, "left out")
         if corpus.empty:
             yield f"{corpus.empty:,} pairs with an empty side left out"
@@ -147,16 +147,16 @@ class SequenceToSequence(RowTask):
             yield f"{corpus.too_long:,} pairs left out as too long; see {limits}"
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
-        """Evaluating, and the task's own verb."""
+        """Commands to evaluate, and to run the model on a file."""
         return (f"recurra evaluate {run}", f"recurra {self.name} {run} FILE")
 
     def shown(self, name: str, value: float) -> str:
-        """BLEU, or a share."""
+        """Format BLEU, or the exact match as a percentage."""
         return f"{value:.2%}" if name == "exact" else f"{value:.2f}"
 
 
 class Translation(SequenceToSequence):
-    """From a text to another."""
+    """The task translate: from one text to another."""
 
     name = "translate"
     config = TranslateConfig
@@ -164,23 +164,23 @@ class Translation(SequenceToSequence):
 
 
 class Chat(SequenceToSequence):
-    """From what was said last to an answer."""
+    """The task chat: from the last turns to an answer."""
 
     name = "chat"
     config = ChatConfig
     model = ChatBot
 
     def goes_with(self, pair: Pair) -> object:
-        """Their conversation."""
+        """Return the conversation of the pair."""
         return pair.line
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
-        """Evaluating, and talking."""
+        """Commands to evaluate, and to chat."""
         return (f"recurra evaluate {run}", f"recurra chat {run}")
 
 
 class Captioning(SequenceToSequence):
-    """From a picture to a sentence."""
+    """The task caption: from a picture to a sentence."""
 
     name = "caption"
     config = CaptionConfig
