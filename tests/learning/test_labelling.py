@@ -466,7 +466,7 @@ def test_the_state_goes_on_from_turn_to_turn(tmp_path):
     said = classifier.predict_rows([replace(row, conversation="") for row in second])
     assert len({one.label for one in said}) == 1
     assert len({row.label for row in second}) == 2
-    with pytest.raises(ConfigError, match="give --no-bidirectional"):
+    with pytest.raises(ConfigError, match="use --no-bidirectional"):
         rc.Classifier.train(path, out=tmp_path / "both", **OPTIONS)
 
 

@@ -431,7 +431,7 @@ class TestCaptions:
             "translate",
             {"target": "data", "attention": "none", "bridge": "zeros"},
             ConfigError,
-            "tells the dec",
+            "zeros needs attention",
         ),
         ("translate", {"target": "data", "beam_groups": 2}, ConfigError, "expected a divisor of beam_width"),
         ("translate", {"target": "data", "scheduled_sampling": 0.2, "epochs": 1}, ConfigError, "more epochs"),

@@ -1,5 +1,5 @@
-"""Models that go on learning from the text they are evaluated on: a cache of what was read, and weights that
-follow it. Each symbol is predicted before it is learnt from, so the figures are honest."""
+"""Models that adapt to the text they are evaluated on: by a cache of recent symbols, or by updates of the
+weights. Each symbol is predicted before the model learns from it, so the losses are valid."""
 
 import copy
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from recurra.models.reading import NetworkReader, Reader
 
 _STATISTICS_STREAMS = 20
 _STATISTICS_STEPS = 35
-_MOST_STATISTICS = 1500  # segments of the training text that the gradients' size is taken from
+_MOST_STATISTICS = 1500  # maximum number of training segments for the sizes of the gradients
 
 
 @dataclass(frozen=True)
 class CacheOptions:
-    """A neural cache.
+    """Options of a neural cache.
 
         p = (1 - weight)·p_model + weight·p_cache;   p_cache(w) ∝ Σ_{i: x_{i+1} = w} exp(sharpness · h_t·h_i)
 
-    over the last `size` hidden states h_i, each with the symbol that came after it.
+    over the last `size` hidden states h_i, each with the symbol that followed it.
 
     Source: E. Grave, A. Joulin & N. Usunier, Improving neural language models with a continuous cache (2017).
     """
@@ -44,7 +44,7 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class DynamicOptions:
-    """Dynamic evaluation: after every `steps` symbols the weights take a step that makes those likelier,
+    """Options of dynamic evaluation: after every `steps` symbols one update makes them more probable,
 
         θ ← θ - rate·g / (s + 0.002) + decay·(θ_trained - θ)·s / mean(s)
 
@@ -74,7 +74,7 @@ class _Cache:
         self._symbols: Tensor | None = None
 
     def mix(self, losses: Tensor, hidden: Tensor, targets: Tensor) -> Tensor:
-        """The losses of the mixture; then the segment joins the cache.
+        """Return the losses of the mixture, and add the segment to the cache.
 
         Shapes: losses, targets (1, T); hidden (1, T, H).
         """
@@ -87,7 +87,7 @@ class _Cache:
         now = places[before:, None]
         seen = (places < now) & (places >= now - size)
         scores = (self.options.sharpness * own @ self._hidden.t()).masked_fill(~seen, -torch.inf)
-        # A row without anything seen is all -inf: its softmax is NaN, and its weight zero.
+        # A row that sees no earlier symbol is all -inf: its softmax is NaN, and its weight is zero.
         shares = scores.double().softmax(dim=-1).nan_to_num(0.0)
         p_cache = (shares * (self._symbols == symbols[:, None])).sum(dim=-1)
         weight = torch.where(seen.any(dim=-1), self.options.weight, 0.0).double()
@@ -107,17 +107,14 @@ class CachedReader(NetworkReader[NextSymbolNetwork]):
 
     @torch.no_grad()
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target under the mixture, and the state after the last. Shapes: losses (1, T)."""
+        """Return -log P of each target under the mixture, and the final state. Shapes: losses (1, T)."""
         features, state = self.network.features(segment.inputs, state, segment.lengths, segment.resets)
         losses = self.network.losses(features.read, segment.targets)
         return self._cache.mix(losses, features.read, segment.targets), state
 
 
 class DynamicReader(NetworkReader[NextSymbolNetwork]):
-    """Reads a text and lets a copy of the network learn from it, with a cache too if asked.
-
-    One stream only.
-    """
+    """Reads a text while a copy of the network learns from it, optionally with a cache; one stream only."""
 
     def __init__(
         self,
@@ -135,7 +132,7 @@ class DynamicReader(NetworkReader[NextSymbolNetwork]):
         self._pull = {name: (options.decay * size / mean).clamp(max=1.0) for name, size in sizes.items()}
 
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target, before anything is learnt from it, and the state after the last.
+        """Return -log P of each target, before the network learns from it, and the state after the last step.
 
         Shapes: losses (1, T).
         """
@@ -160,9 +157,9 @@ class DynamicReader(NetworkReader[NextSymbolNetwork]):
 
 
 def gradient_sizes(network: NextSymbolNetwork, streams: TokenStreams) -> dict[str, Tensor]:
-    """The root mean square of each weight's gradient over segments of a text.
+    """Return the root mean square of each weight's gradient over segments of a text.
 
-    Shapes: as the weights'.
+    Shapes: the same as the weights.
     """
     network = copy.deepcopy(network).eval()
     squares = {name: torch.zeros_like(weight) for name, weight in network.named_parameters()}
@@ -184,7 +181,7 @@ def gradient_sizes(network: NextSymbolNetwork, streams: TokenStreams) -> dict[st
 
 
 def statistics_streams(ids: Any, start_id: int) -> TokenStreams:
-    """The training text as `gradient_sizes` reads it. Shapes: ids (N,)."""
+    """Return the training text as streams for `gradient_sizes`. Shapes: ids (N,)."""
     return TokenStreams(
         ids,
         start_id=start_id,
@@ -199,15 +196,15 @@ def adapting_reader(
     dynamic: DynamicOptions | None,
     training_streams: Any,
 ) -> Reader | None:
-    """The reader that options ask for, or None where they ask for none; `training_streams()` is called where
-    the training text is needed.
+    """Return the reader for the options, or None if there are no options; `training_streams()` is called only
+    if the training text is needed.
 
-    Raises: ConfigError for a model that counts.
+    Raises: ConfigError for an n-gram model.
     """
     if cache is None and dynamic is None:
         return None
     if isinstance(network, NGramNetwork):
-        raise ConfigError("cache and dynamic: are for networks, not for a model of n-grams; leave them out.")
+        raise ConfigError("cache and dynamic: apply to neural networks, not to n-gram models; remove them.")
     if dynamic is None:
         assert cache is not None
         return CachedReader(network, cache)

@@ -1,4 +1,4 @@
-"""A label for a whole sequence, or for two."""
+"""The classifier networks: a label for one sequence, or for a pair of sequences."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from recurra.text import Vocabulary
 
 
 class Pooled(nn.Module):
-    """Reads a sequence to one vector: by its last steps, their mean, largest numbers, middle, or attention.
+    """Encodes a sequence as one vector: its last state, mean, maximum, middle step, or attention pooling.
 
     Shapes: result (B, output_size).
     """
@@ -39,12 +39,12 @@ class Pooled(nn.Module):
         self.attention = AttentionPooling(self.output_size) if self.pooling == "attention" else None
 
     def pool(self, read: Encoded) -> Tensor:
-        """One vector of each row. Shapes: result (B, output_size)."""
+        """Return one vector per row. Shapes: result (B, output_size)."""
         if self.attention is not None:
             pooled: Tensor = self.attention(read.steps, read.lengths)
             return pooled
         if self.pooling == "last":
-            assert read.state is not None, "the configuration asks for last steps of recurrent networks alone"
+            assert read.state is not None, "pooling by the last state needs a recurrent network"
             ends = ends_of_state(read.state, bidirectional=self._bidirectional)
             last: Tensor = self.reader.dropout(ends.unsqueeze(1)).squeeze(1)
             return last
@@ -72,17 +72,17 @@ class ClassifierNetwork(nn.Module):
         self.smoothing = config.label_smoothing
         self.pooled = Pooled(config, kind, pooling, sizes, vector_shape)
         self.output = nn.Linear(self.pooled.output_size, num_labels)
-        self.class_weights = class_weights  # of the training alone
+        self.class_weights = class_weights  # used in training only
 
     @property
     def reader(self) -> SequenceReader:
-        """What reads the sequence."""
+        """The encoder of the sequence."""
         return self.pooled.reader
 
     def forward(
         self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State | None]:
-        """Logits of each label, and the state after the last step.
+        """Return the logits of each label, and the state after the last step.
 
         Shapes: given: ids (B, T) or a WordBatch, or vectors (B, T, …); lengths (B,), None where all rows have
         T steps; logits (B, K).
@@ -91,7 +91,7 @@ class ClassifierNetwork(nn.Module):
         return self.scores_of(read), read.state
 
     def scores_of(self, read: Encoded) -> Tensor:
-        """Logits of each label from what was read. Shapes: (B, K)."""
+        """Return the logits of each label from the encoder's output. Shapes: (B, K)."""
         logits: Tensor = self.output(self.pooled.pool(read))
         return logits
 
@@ -126,11 +126,11 @@ class PairNetwork(nn.Module):
         self.hidden = nn.Linear(4 * self.pooled.output_size, config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden_size, num_labels)
-        self.class_weights = class_weights  # of the training alone
+        self.class_weights = class_weights  # used in training only
 
     @property
     def reader(self) -> SequenceReader:
-        """What reads either text."""
+        """The encoder of both texts."""
         return self.pooled.reader
 
     def forward(
@@ -141,7 +141,7 @@ class PairNetwork(nn.Module):
         second_lengths: Tensor | None = None,
         state: None = None,
     ) -> tuple[Tensor, None]:
-        """Logits of each label; there is no state.
+        """Return the logits of each label; there is no state.
 
         Shapes: texts: ids (B, T) or a WordBatch; lengths (B,), None where all rows have T steps; logits
         (B, K).
@@ -158,7 +158,7 @@ class PairNetwork(nn.Module):
 
 
 def summed_loss(logits: Tensor, label: Tensor | None, weights: Tensor | None, smoothing: float) -> Tensor:
-    """-log P of each row's label, summed. Shapes: logits (B, K); label (B,); weights (K,)."""
+    """Return the sum of -log P over the rows' labels. Shapes: logits (B, K); label (B,); weights (K,)."""
     assert label is not None, "a classifier learns from labels"
     weights = None if weights is None else weights.to(logits.device)
     return F.cross_entropy(
@@ -167,7 +167,7 @@ def summed_loss(logits: Tensor, label: Tensor | None, weights: Tensor | None, sm
 
 
 def balanced_weights(labels: Iterable[str], names: Vocabulary) -> Tensor:
-    """A weight for each label, inverse to how often it occurs; 1 on the mean over what occurs.
+    """Return one weight per label, inversely proportional to its count; the mean over occurrences is 1.
 
         w_k = N / (K n_k)
 

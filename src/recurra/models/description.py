@@ -1,4 +1,4 @@
-"""One line that says what a trained model is, for `repr`."""
+"""One-line description of a trained model, for `repr`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from recurra.layers.recurrent import RecurrentLayer
 
 
 def described(model: Any) -> str:
-    """Class, run folder, network, recurrent layers and size of a model that a person holds.
+    """Return the class, run folder, network, recurrent layers and size of a model.
 
     Name('runs/atis': NameNetwork, LSTM 1 x 100, 172,309 parameters)
     """

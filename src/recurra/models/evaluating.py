@@ -1,4 +1,4 @@
-"""A network as it is used: in evaluation mode and without gradients, for a while."""
+"""A context in which a network is in evaluation mode and without gradients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from torch import nn
 
 @contextmanager
 def evaluating(network: nn.Module, *, gradients: bool = False) -> Iterator[None]:
-    """All of a network in evaluation mode, and without gradients; with `gradients` they are as outside.
+    """Put a network into evaluation mode and disable gradients; with `gradients` they stay as outside.
 
-    Afterwards, also after an error, each of its modules is in the mode in which it was: one that was kept in
-    evaluation within a network in training stays so.
+    Afterwards, also after an error, each module is in its previous mode: a module that was in evaluation mode
+    within a network in training mode stays so.
     """
     in_training = [module for module in network.modules() if module.training]
     if in_training:

@@ -1,4 +1,4 @@
-"""Bengio's language model: a window of symbols, their vectors side by side, one hidden layer."""
+"""Bengio's language model: the concatenated vectors of a window of symbols, and one hidden layer."""
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,12 @@ class WindowNetwork(NextSymbolNetwork):
 
         x_t = [E[w_{t-W+1}]; …; E[w_t]];   logits_t = U dropout(tanh(H x_t + d)) + b  (+ M x_t)
 
-    The vectors E are shared by all places of the window; where the text has not begun yet they are zero. M is
-    there with `direct`. With `tie_weights`, U is E.
+    The vectors E are shared by all positions of the window; before the start of the text they are zero. M is
+    used only with `direct`. With `tie_weights`, U is E.
 
-    The state is the last W symbols read, the newest last; -1 where fewer were.
+    The state is the last W symbols read, the newest last; -1 if there were fewer.
     Shapes: inputs (B, T) ids; logits (B, T, V); state (1, B, W) int64.
-    Raises: ConfigError where tied weights cannot fit.
+    Raises: ConfigError if tied weights do not fit.
     Source: Y. Bengio et al., A neural probabilistic language model (JMLR 3, 2003).
     """
 
@@ -43,13 +43,13 @@ class WindowNetwork(NextSymbolNetwork):
         initialise(self, network)
 
     def initial_state(self, batch_size: int) -> Tensor:
-        """The state before anything is read: (1, batch_size, W)."""
+        """Return the state before the first symbol: (1, batch_size, W)."""
         return no_symbols(batch_size, self.context_size, self.device)
 
     def features(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Features, State]:
-        """What the output layer reads at each step, (B, T, H), or (B, T, H + W*E) with direct connections."""
+        """Return the input of the output layer, (B, T, H), or (B, T, H + W*E) with direct connections."""
         before = self.initial_state(len(inputs)) if state is None else state
         assert isinstance(before, Tensor)
         found = windows(inputs, before, resets)

@@ -17,7 +17,7 @@ from recurra.models.recurrent import build_recurrent
 
 
 class TaperedState(NamedTuple):
-    """The state of layers of one size, and of a last one of another.
+    """The state of a stack with a last layer of another size.
 
     Shapes: layers (L-1, B, H) and last (1, B, E), pairs of them for the LSTM.
     """
@@ -31,11 +31,12 @@ class LanguageModelNetwork(NextSymbolNetwork):
 
         e_t = E[x_t];   h_t = recurrent(dropout(e_t), h_{t-1});   logits_t = W dropout(h_t) + b
 
-    With `tie_weights`, W is E (Press & Wolf 2017; Inan et al. 2017); where E is of another size than the
-    layers, the last of them, `last`, has its size (Merity et al. 2018), and the state is a TaperedState.
+    With `tie_weights`, W is E (Press & Wolf 2017; Inan et al. 2017); if the embedding size differs from the
+    hidden size, the last layer has the embedding size (Merity et al. 2018). With several layers it is then
+    `last`, and the state is a TaperedState.
 
     Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H), or a TaperedState.
-    Raises: ConfigError where tied weights cannot fit.
+    Raises: ConfigError if tied weights do not fit.
     Source of the penalties on activations: S. Merity et al., Regularizing and optimizing LSTM language models
     (2018).
     """
@@ -65,14 +66,14 @@ class LanguageModelNetwork(NextSymbolNetwork):
         initialise(self, config)
 
     def initial_state(self, batch_size: int) -> NetworkState:
-        """The state before anything is read: (L, batch_size, H), zero unless it is learnt."""
+        """Return the state before the first symbol: (L, batch_size, H), zero unless it is learnt."""
         first = self.recurrent.initial_state(batch_size)
         return first if self.last is None else TaperedState(first, self.last.initial_state(batch_size))
 
     def features(
         self, inputs: Tensor, state: NetworkState | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Features, NetworkState]:
-        """What the output layer reads, (B, T, H), and the state after the last step."""
+        """Return the input of the output layer, (B, T, H), and the state after the last step."""
         vectors = embed_with_dropout(self.embedding, inputs, self._config.embedding_dropout)
         x = self.input_dropout(vectors)
         after: NetworkState

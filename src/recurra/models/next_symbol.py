@@ -1,4 +1,4 @@
-"""What all networks that predict the next symbol share: from features at each step to logits and losses."""
+"""Base class of the networks that predict the next symbol: from features to logits and losses."""
 
 from abc import abstractmethod
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from recurra.layers import AdaptiveSoftmaxOutput, SoftmaxOutput
 
 _IGNORED = -100
 NetworkState = Any
-"""What a network carries from step to step: any nest of tensors, with the rows on axis 1 of each."""
+"""The state that a network carries from step to step: nested tensors, each with the rows on axis 1."""
 
 
 class Features(NamedTuple):
-    """What the output layer reads at each step, and the same before dropout.
+    """The input of the output layer at each step, and the same before dropout.
 
     Shapes: both (B, T, F).
     """
@@ -26,8 +26,8 @@ class Features(NamedTuple):
 
 
 class SegmentLoss(NamedTuple):
-    """The sum of -log P over a segment's targets, the state after it, and what is to be minimised beside the
-    mean of it.
+    """The sum of -log P over a segment's targets, the state after it, and a penalty that is added to the mean
+    loss.
 
     Shapes: total and penalty are scalars.
     """
@@ -40,7 +40,7 @@ class SegmentLoss(NamedTuple):
 class NextSymbolNetwork(nn.Module):
     """P(next symbol | all before it): logits_t = W features_t + b.
 
-    A subclass has `embedding` and `output`, and makes the features.
+    A subclass defines `embedding` and `output`, and computes the features.
 
     Shapes: inputs (B, T) ids; logits (B, T, V); the state is the subclass's.
     """
@@ -50,29 +50,29 @@ class NextSymbolNetwork(nn.Module):
 
     @property
     def vocabulary_size(self) -> int:
-        """V."""
+        """Vocabulary size V."""
         return self.embedding.num_embeddings
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and inputs belong."""
+        """Device of the weights, on which inputs must be."""
         return self.embedding.weight.device
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> NetworkState:
-        """The state before anything is read."""
+        """Return the state before the first symbol."""
 
     @abstractmethod
     def features(
         self, inputs: Tensor, state: NetworkState | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Features, NetworkState]:
-        """What the output layer reads at each step, and the state after the last.
+        """Return the input of the output layer at each step, and the state after the last step.
 
         Shapes: features (B, T, F), F the width that `output` takes.
         """
 
     def penalty(self, features: Features) -> Tensor | None:
-        """What is to be minimised beside the mean loss, a scalar; None for nothing.
+        """Return a penalty that is added to the mean loss, a scalar; None for no penalty.
 
         Shapes: features (B, T, F).
         """
@@ -85,7 +85,7 @@ class NextSymbolNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, NetworkState]:
-        """Logits of each next symbol, and the state after the last.
+        """Return the logits of each next symbol, and the state after the last step.
 
         Shapes: inputs (B, T) int64; lengths (B,), from 0 to T; resets (B, T) bool, True where the
         state is set to zero before that step; logits (B, T, V).
@@ -102,7 +102,7 @@ class NextSymbolNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, NetworkState]:
-        """-log P of each target, zero in padding, and the state after the last.
+        """Return -log P of each target, zero in padding, and the state after the last step.
 
         Shapes: inputs, targets (B, T); losses (B, T), in nats.
         """
@@ -110,7 +110,7 @@ class NextSymbolNetwork(nn.Module):
         return self.losses(features.read, _without_padding(targets, lengths)), state
 
     def losses(self, features: Tensor, targets: Tensor, reduction: str = "none") -> Tensor:
-        """-log P of each target, or their sum; zero where a target is -100.
+        """Return -log P of each target, or their sum; zero where a target is -100.
 
         Shapes: features (B, T, F); targets (B, T); losses (B, T), or () for the sum.
         """
@@ -125,8 +125,8 @@ class NextSymbolNetwork(nn.Module):
         resets: Tensor | None = None,
         context: int = 0,
     ) -> SegmentLoss:
-        """The sum of `token_losses` but for the first `context` steps, the state after the last step, and
-        the penalty on those steps.
+        """Return the sum of `token_losses` without the first `context` steps, the state after the last step,
+        and the penalty on the steps that count.
 
         Shapes: inputs, targets (B, T).
         """
@@ -134,7 +134,7 @@ class NextSymbolNetwork(nn.Module):
         counted = Features(*(part[:, context:] for part in features))
         total = self.losses(counted.read, _without_padding(targets, lengths)[:, context:], "sum")
         if lengths is not None and not lengths.any():
-            # No row takes a step: zero gradients all the same, as other processes wait for them.
+            # No row has a step: zero gradients are needed, as other processes wait for them.
             total = total + 0.0 * sum(parameter.sum() for parameter in self.parameters())
         return SegmentLoss(total, state, self.penalty(counted))
 
@@ -142,26 +142,26 @@ class NextSymbolNetwork(nn.Module):
 def output_layer(
     features: int, vocabulary_size: int, *, adaptive: bool
 ) -> SoftmaxOutput | AdaptiveSoftmaxOutput:
-    """The output layer over a vocabulary whose most frequent symbols come first."""
+    """Build the output layer for a vocabulary sorted from most to least frequent symbol."""
     if adaptive:
         return AdaptiveSoftmaxOutput(features, vocabulary_size)
     return SoftmaxOutput(features, vocabulary_size)
 
 
 def initialise(network: NextSymbolNetwork, config: RecurrentPart) -> None:
-    """Tie the weights of the output layer where that is asked for, and draw first weights.
+    """Tie the weights of the output layer, if configured, and draw the initial weights.
 
-    Raises: ConfigError where tied weights cannot fit.
+    Raises: ConfigError if tied weights do not fit.
     """
     if config.tie_weights:
         width = network.output.in_features
         if isinstance(network.output, AdaptiveSoftmaxOutput) or width != network.embedding.embedding_dim:
             raise ConfigError(
-                f"tie_weights: a symbol's vector has {network.embedding.embedding_dim} numbers, the output "
-                f"layer reads {width}; they must be as many, and without adaptive_softmax."
+                f"tie_weights: needs an embedding size, {network.embedding.embedding_dim}, equal to the "
+                f"output layer's input size, {width}, and no adaptive_softmax."
             )
         network.output.weight = network.embedding.weight
-        # Small enough that the first logits are near zero, whichever role the matrix plays.
+        # Small enough that the initial logits are near zero, as embedding and as output matrix.
         nn.init.normal_(network.embedding.weight, std=network.embedding.embedding_dim**-0.5)
     if config.init_scale is not None:
         for parameter in network.parameters():
@@ -169,7 +169,7 @@ def initialise(network: NextSymbolNetwork, config: RecurrentPart) -> None:
 
 
 def _without_padding(targets: Tensor, lengths: Tensor | None) -> Tensor:
-    """Targets with those past the ends of their rows ignored."""
+    """Return the targets with those in the padding set to -100."""
     if lengths is None:
         return targets
     steps = torch.arange(targets.shape[1], device=targets.device)

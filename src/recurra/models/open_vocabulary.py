@@ -1,5 +1,5 @@
-"""What it costs to write down the symbols that a model does not know, so that models of different units and
-vocabularies compare: each is asked for the whole text, letter by letter where need be."""
+"""The cost of spelling unknown symbols, which makes models of different units and vocabularies comparable:
+each must predict the whole text, letter by letter if necessary."""
 
 import math
 from collections import Counter
@@ -11,11 +11,11 @@ from recurra.text import EOS, UNK, Tokenizer, Vocabulary, lines_of
 
 
 def spelling_nats(tokenizer: Tokenizer, tokens: TokenFile, chunks: Callable[[], Iterable[str]]) -> float:
-    """-log P of the spelling of every unknown symbol of a text, in nats; zero where there are none.
+    """Return -log P of the spelling of every unknown symbol of a text, in nats; zero if there are none.
 
     An unknown word is spelt by a character model of the words in the vocabulary (`Speller`), an unknown
-    character is any of the code points that the model does not know. A literal `<unk>` in the text is known.
-    `chunks` gives the text whose tokens are given.
+    character is uniform over the code points that the model does not know. A literal `<unk>` in the text is
+    known. `chunks` returns the text of `tokens`.
 
     Shapes: result scalar.
     """
@@ -33,5 +33,5 @@ def spelling_nats(tokenizer: Tokenizer, tokens: TokenFile, chunks: Callable[[], 
 
 
 def speller_of(vocabulary: Vocabulary) -> Speller:
-    """How the words of a vocabulary are spelt."""
+    """Return a speller built from the words of a vocabulary."""
     return Speller([symbol for symbol in vocabulary.symbols if symbol not in (UNK, EOS)])

@@ -1,4 +1,4 @@
-"""What reads a text with a model, segment after segment, the state carried."""
+"""Readers, which read a text with a model segment by segment and carry the state."""
 
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,20 +13,20 @@ _SEGMENT_LENGTH = 256
 
 
 class Reader(Protocol):
-    """What reads a text segment after segment and says how likely each symbol was.
+    """Reads a text segment by segment and returns the loss of each symbol.
 
-    `segment_length` is how many steps it wants at a time. Shapes: see `read`.
+    `segment_length` is the number of steps per segment. Shapes: see `read`.
     """
 
     segment_length: int
 
     @property
     def device(self) -> torch.device:
-        """Where segments belong."""
+        """Device on which segments must be."""
         ...
 
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target, zero in padding, and the state after the last.
+        """Return -log P of each target, zero in padding, and the state after the last step.
 
         Shapes: losses (B, T), in nats.
         """
@@ -37,25 +37,25 @@ Network = TypeVar("Network", bound=NextSymbolNetwork | NGramNetwork)
 
 
 class NetworkReader(Generic[Network]):
-    """What reads with a network."""
+    """Base class of the readers with a network."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.network.device
 
 
 class PlainReader(NetworkReader[NextSymbolNetwork | NGramNetwork]):
-    """The model as it is."""
+    """Reads with the model unchanged."""
 
     segment_length = _SEGMENT_LENGTH
 
     @torch.no_grad()
     def read(self, segment: Segment, state: Any) -> tuple[Tensor, Any]:
-        """-log P of each target, and the state after the last. Shapes: losses (B, T)."""
+        """Return -log P of each target, and the state after the last step. Shapes: losses (B, T)."""
         return self.network.token_losses(
             segment.inputs, segment.targets, state, segment.lengths, segment.resets
         )

@@ -1,4 +1,4 @@
-"""The recurrent stack that a configuration names."""
+"""Builds the recurrent stack of a configuration."""
 
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def ready_for_use(network: NetworkT) -> NetworkT:
-    """The network in evaluation, its recurrent layers keeping packed weights: uses make many short calls."""
+    """Put a network into evaluation mode and keep packed weights, as inference makes many short calls."""
     for module in network.eval().modules():
         if isinstance(module, RecurrentLayer):
             module.keep_packed = True
@@ -27,9 +27,9 @@ def build_recurrent(
     *,
     bidirectional: bool = False,
 ) -> RecurrentLayer:
-    """The recurrent stack that a configuration names, of these sizes, batch first.
+    """Build the recurrent stack of a configuration with these sizes, batch first.
 
-    Raises: ConfigError for a cell that has no second direction.
+    Raises: ConfigError for a bidirectional stack of a cell that runs in one direction only.
     """
     between = config.dropout if config.layer_dropout is None else config.layer_dropout
     once = config.dropout_mask == "segment"

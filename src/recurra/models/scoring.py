@@ -1,4 +1,4 @@
-"""The probability of a line: how a language model ranks what was said."""
+"""Log-probabilities of lines, by which a language model ranks them."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ from recurra.text import Tokenizer
 
 @dataclass(frozen=True)
 class LineScore:
-    """log P of one line, in nats, its end included, and of each of its symbols.
+    """log P of one line, including its end, and of each of its symbols, in nats.
 
-    `unknown` counts symbols that the model does not know; they are scored as `<unk>`.
+    `unknown` is the number of unknown symbols, which are scored as `<unk>`.
     """
 
     line: str
@@ -48,10 +48,10 @@ def score_lines(
     backward: bool = False,
     batch_size: int = 32,
 ) -> Iterator[LineScore]:
-    """Score each line on its own, from the start symbol to its end (where the model has one); a model that
-    reads `backward` from the last symbol to the first, and tells them in that order.
+    """Score each line independently, from the start symbol to its end (if the model has one).
 
-    Results come in the order of the lines, and none depends on the others.
+    For a model that reads `backward`, lines are scored from the last symbol to the first, and symbols are in
+    that order. Results are in the order of the lines.
     """
     for first in range(0, len(lines), batch_size):
         yield from _score_batch(network, tokenizer, lines[first : first + batch_size], backward)
@@ -88,19 +88,19 @@ def _score_batch(
 def mixed_scores(
     scores: Sequence[Sequence[LineScore]], weights: Sequence[float], *, same_symbols: bool
 ) -> list[LineScore]:
-    """The scores of several models as one, line by line.
+    """Combine the scores of several models, line by line.
 
-    Models of the same symbols are interpolated symbol by symbol, P = Σ_k w_k P_k; others by whole lines,
-    log P = Σ_k w_k log P_k, up to a constant, which ranks lines and is no probability; such scores have no
-    symbols.
+    Models with the same symbols are interpolated symbol by symbol, P = Σ_k w_k P_k; others by whole lines,
+    log P = Σ_k w_k log P_k, up to a constant. The latter ranks lines but is not a probability, and its scores
+    have no symbols.
 
-    Raises: ConfigError if there are not as many weights as models, or they are not positive.
+    Raises: ConfigError if there is not one positive weight per model.
     """
     if len(weights) != len(scores) or not all(0 < weight < 1e100 for weight in weights):
         count = "1 model" if len(scores) == 1 else f"{len(scores)} models"
         raise ConfigError(
-            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {count}, expected a "
-            "positive one for each."
+            f"weights: got {', '.join(f'{w:g}' for w in weights)} for {count}, expected one "
+            "positive weight per model."
         )
     shares = np.array(weights) / sum(weights)
     mixed = []

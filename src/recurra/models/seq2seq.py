@@ -1,4 +1,4 @@
-"""The encoder-decoder: reads a source, writes symbol after symbol, with or without attention."""
+"""The encoder-decoder: reads a source and writes symbol by symbol, with or without attention."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ IGNORED = -100
 
 
 class SourceKind(NamedTuple):
-    """What is read: so many symbols, the target's own or others, or numbers of a shape."""
+    """Kind of source: vocabulary size and whether the target shares it, or the shape of a picture."""
 
     symbols: int = 0
     is_joint: bool = False
@@ -27,10 +27,10 @@ class SourceKind(NamedTuple):
 
 
 class DecoderState(NamedTuple):
-    """What a decoder knows before its next symbol; R = kB rows, the first k of them of the first source.
+    """State of a decoder before its next symbol; R = kB rows, the first k of them for the first source.
 
-    `below` is the state of the layers under the one that attends, `top` that one's; without attention
-    `below` is that of all layers.
+    `below` is the state of the layers below the attentive layer, `top` that of the attentive layer; without
+    attention `below` is the state of all layers.
 
     Shapes: below (L, R, H); source (B, S), for copying.
     """
@@ -42,7 +42,7 @@ class DecoderState(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What the output layer reads at each step, and where the decoder looked.
+    """The input of the output layer at each step, the attention weights, and the state after the last step.
 
     Shapes: features (R, T, F); weights (R, T, S), None without attention.
     """
@@ -62,10 +62,10 @@ class Seq2SeqNetwork(nn.Module):
 
     With `copying` P = g·softmax + (1 - g)·Σ_{s: x_s = y} w_ts, with g = σ(u·f_t + b) (See et al. 2017).
 
-    `tie_weights`: W is E; `share_vectors`: the source's symbols have E's vectors, too.
+    `tie_weights`: W is E; `share_vectors`: E is also the embedding of the source's symbols.
 
     Shapes: see PairBatch and DecoderState.
-    Raises: ConfigError where options do not fit what is read.
+    Raises: ConfigError if options do not fit the source.
     Source: I. Sutskever et al., Sequence to sequence learning with neural networks (2014); K. Cho et al.
     (2014); for the ties, O. Press & L. Wolf, Using the output embedding to improve language models (2017).
     """
@@ -84,7 +84,7 @@ class Seq2SeqNetwork(nn.Module):
             source.vector_shape or config.bidirectional or layers != config.num_layers
         ):
             raise ConfigError(
-                "bridge: copy needs an encoder of text with as many layers as the decoder, forwards alone "
+                "bridge: copy needs a text encoder with as many layers as the decoder, forwards only "
                 "(--no-bidirectional); use linear."
             )
         parts = 2 if config.cell == "lstm" else 1
@@ -94,7 +94,7 @@ class Seq2SeqNetwork(nn.Module):
         self.attentive: AttentiveLayer | None = None
         self.readout: nn.Linear | None = None
         width = embedding_size if config.tie_weights else H
-        # What a decoder begins with is the bridge's.
+        # The bridge computes the decoder's initial state.
         stack = config.model_copy(update={"learn_initial_state": False})
         if config.attention == "none":
             self._build_plain(stack, layers, width)
@@ -108,15 +108,15 @@ class Seq2SeqNetwork(nn.Module):
     def _build_encoder(self, source: SourceKind) -> SymbolSource | VectorSource:
         config, needing_text = self._config, ("copying", "share_vectors")
         if source.vector_shape:
-            self._refuse(needing_text, "is of sources that are text")
+            self._refuse(needing_text, "applies to text sources only")
             return VectorSource(config, source.vector_shape)
         if not source.is_joint:
-            self._refuse(needing_text, "needs one vocabulary for both sides")
+            self._refuse(needing_text, "needs a joint vocabulary")
         vectors = nn.Embedding(source.symbols, self.embedding.embedding_dim)
         return SymbolSource(config, self.embedding if config.share_vectors else vectors)
 
     def _build_plain(self, stack: EncoderDecoderConfig, layers: int, width: int) -> None:
-        """The decoder's layers where none attends; what the output layer reads has this width."""
+        """Build the decoder's layers without attention; `width` is the input size of the output layer."""
         self._refuse(("coverage", "copying"), "needs attention")
         skip = stack.skip if layers > 1 else "none"
         own = stack.model_copy(update={"skip": skip})
@@ -125,10 +125,10 @@ class Seq2SeqNetwork(nn.Module):
             self.readout = nn.Linear(self.below.output_size, width)
 
     def _build_attentive(self, stack: EncoderDecoderConfig, layers: int, width: int) -> None:
-        """The layer that attends, whose output has this width, and those below it."""
-        assert stack.attention != "none", "one that attends to nothing is plain"
+        """Build the attentive layer, with output size `width`, and the layers below it."""
+        assert stack.attention != "none", "a decoder without attention is plain"
         H, under = stack.hidden_size, self.embedding.embedding_dim
-        alone = stack.model_copy(update={"skip": "none"})  # a layer alone passes by no other
+        alone = stack.model_copy(update={"skip": "none"})  # a single layer has nothing to skip
         if layers > 1:
             self.below = build_recurrent(stack if layers > 2 else alone, under, H, layers - 1)
             between = stack.dropout if stack.layer_dropout is None else stack.layer_dropout
@@ -136,8 +136,8 @@ class Seq2SeqNetwork(nn.Module):
             under = self.below.output_size
         if stack.attention == "dot" and self.encoder.output_size != H:
             raise ConfigError(
-                f"attention: dot needs an encoder whose steps are as wide as the decoder's state, {H}, "
-                f"not {self.encoder.output_size}; use general, or --no-bidirectional."
+                f"attention: dot needs an encoder with the decoder's hidden size as output size, {H}, "
+                f"got {self.encoder.output_size}; use general, or --no-bidirectional."
             )
         attention = Attention(H, self.encoder.output_size, stack.attention, size=H, coverage=stack.coverage)
         self.attentive = AttentiveLayer(
@@ -147,10 +147,10 @@ class Seq2SeqNetwork(nn.Module):
     def _refuse(self, names: tuple[str, ...], why: str) -> None:
         for name in names:
             if getattr(self._config, name):
-                raise ConfigError(f"{name}: {why}; leave it out.")
+                raise ConfigError(f"{name}: {why}; remove it.")
 
     def _draw(self, config: EncoderDecoderConfig) -> None:
-        """Tie weights, and draw first ones that torch.nn draws too large or from other than asked."""
+        """Tie weights, and draw the initial weights for which torch.nn's defaults do not fit."""
         if config.tie_weights:
             self.output.weight = self.embedding.weight
         vectors = [self.embedding]
@@ -164,15 +164,15 @@ class Seq2SeqNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and inputs belong."""
+        """Device of the weights, on which inputs must be."""
         return self.embedding.weight.device
 
     def forward(self, given: Tensor, lengths: Tensor | None, inputs: Tensor) -> tuple[Tensor, DecoderState]:
-        """Logits of the symbol after each of `inputs`, which the decoder is fed, and the state after the
-        last; with copying log P in place of logits.
+        """Return the logits of the symbol after each of the decoder's `inputs`, and the state after the last;
+        with copying, log P instead of logits.
 
-        Shapes: given (B, S) ids, or numbers as the source has them; lengths (B,), None where all rows have
-        S steps; inputs (B, T); logits (B, T, V).
+        Shapes: given (B, S) ids, or the numbers of pictures; lengths (B,), None where all rows have S steps;
+        inputs (B, T); logits (B, T, V).
         """
         written = self.write(inputs, self.read(given, lengths)[1])
         if self.copy_gate is not None:
@@ -181,7 +181,7 @@ class Seq2SeqNetwork(nn.Module):
         return logits, written.state
 
     def read(self, given: Tensor, lengths: Tensor | None) -> tuple[ReadSource, DecoderState]:
-        """Read sources; with what was read, the state before the first symbol. Shapes: as `forward`."""
+        """Encode sources; return the encodings and the decoder's initial state. Shapes: as `forward`."""
         source: ReadSource = self.encoder(given, lengths)
         first = self.bridge(source)
         symbols = given if self.copy_gate is not None else None
@@ -193,9 +193,9 @@ class Seq2SeqNetwork(nn.Module):
         return source, DecoderState(memory, symbols, under, top)
 
     def write(self, inputs: Tensor, state: DecoderState, shared: Tensor | None = None) -> Written:
-        """Go on with some symbols as read; with `shared` row r reads inputs[shared[r]].
+        """Run the decoder on more input symbols; with `shared` row r reads inputs[shared[r]].
 
-        Shapes: inputs (R, T), of any number of rows with shared (R,).
+        Shapes: inputs (R, T), or with shared (R,) any number of rows.
         """
         x = self.input_dropout(self.embedding(inputs))
         if shared is not None and (self.attentive is None or self.below is not None):
@@ -213,11 +213,11 @@ class Seq2SeqNetwork(nn.Module):
         return Written(self.dropout(output), weights, state._replace(below=below, top=top))
 
     def step(self, symbols: Tensor, state: DecoderState) -> tuple[Tensor | OutputScores, DecoderState]:
-        """Scores of each next symbol after one more, whose log-softmax is log P.
+        """Read one symbol and return scores of each next symbol; their log-softmax is log P.
 
         Shapes: symbols (R,); scores (R, V).
         """
-        # Hypotheses that end alike are many; in training each has a dropout of its own.
+        # Many hypotheses end with the same symbol; in training each has its own dropout.
         distinct, shared = (symbols, None) if self.training else symbols.unique(return_inverse=True)
         written = self.write(distinct.unsqueeze(1), state, shared)
         if self.copy_gate is not None:
@@ -225,7 +225,7 @@ class Seq2SeqNetwork(nn.Module):
         return OutputScores(self.output, written.features[:, 0]), written.state
 
     def log_probs(self, written: Written) -> Tensor:
-        """log P of each symbol at each step. Shapes: result (R, T, V)."""
+        """Return log P of each symbol at each step. Shapes: result (R, T, V)."""
         log_probs = OutputScores(self.output, written.features).all().log_softmax(2)
         if self.copy_gate is None:
             return log_probs
@@ -238,11 +238,11 @@ class Seq2SeqNetwork(nn.Module):
         return torch.logaddexp(nn.functional.logsigmoid(gate) + log_probs, from_source)
 
     def rows(self, state: DecoderState, rows: Tensor) -> DecoderState:
-        """The state of some rows, those of a source together. Shapes: rows (B', k')."""
+        """Return the state of some rows, grouped by source. Shapes: rows (B', k')."""
         B = len(state.memory.real)
         kept, chosen = rows[:, 0] // max(1, self._rows_of(state) // max(1, B)), rows.reshape(-1)
         memory, source = state.memory, state.source
-        if len(rows) < B:  # sources come in order, so that of all none is missing
+        if len(rows) < B:  # sources are in order: with B groups all are kept
             memory = Memory(*(part[kept] for part in memory))
             source = None if source is None else source[kept]
         return DecoderState(
@@ -253,11 +253,11 @@ class Seq2SeqNetwork(nn.Module):
         )
 
     def unattended(self, state: DecoderState) -> Tensor:
-        """Σ_s log min(κ_s, 1) over a source's steps, κ_s how much of each was attended to so far.
+        """Return Σ_s log min(κ_s, 1) over a source's steps, with κ_s the attention to step s so far.
 
         Shapes: result (R,).
         """
-        assert state.top is not None, "asked for with attention"
+        assert state.top is not None, "only called with attention"
         covered = state.top.covered
         B, S = state.memory.real.shape
         logs = covered.clamp(1e-10, 1.0).log().view(B, len(covered) // max(1, B), S)
@@ -272,9 +272,9 @@ class Seq2SeqNetwork(nn.Module):
         return (below if isinstance(below, Tensor) else below.hidden).shape[1]
 
     def token_losses(self, batch: PairBatch, inputs: Tensor | None = None) -> Tensor:
-        """-log P of each symbol of the targets and of their ends, zero in padding.
+        """Return -log P of each symbol of the targets and of their ends, zero in padding.
 
-        `inputs` are what the decoder is fed, where that is not the targets (teacher forcing).
+        `inputs` are the decoder's inputs; by default the targets (teacher forcing).
 
         Shapes: inputs and result (B, T + 1).
         """
@@ -282,7 +282,7 @@ class Seq2SeqNetwork(nn.Module):
         return self._losses(written, targets)
 
     def losses_and_state(self, batch: PairBatch) -> tuple[Tensor, DecoderState]:
-        """`token_losses` of the targets, and the state after the last step, of padding too.
+        """Return `token_losses` of the targets, and the state after the last step, padding included.
 
         Shapes: losses (B, T + 1).
         """
@@ -290,11 +290,11 @@ class Seq2SeqNetwork(nn.Module):
         return self._losses(written, targets), written.state
 
     def total_loss(self, batch: PairBatch, sampled: float = 0.0, smoothing: float = 0.0) -> Tensor:
-        """The sum of `token_losses`; a share of each target smoothed over all symbols.
+        """Return the sum of `token_losses`; the share `smoothing` of each target is spread over all symbols.
 
-        `sampled`: the chance that the decoder is fed its own symbol (scheduled sampling, Bengio et al. 2015).
-        What it is fed is drawn first, step by step and without gradients, so that all steps can then run at
-        once; dropout is drawn again.
+        `sampled` is the probability that an input is the decoder's own symbol (scheduled sampling, Bengio et
+        al. 2015). The inputs are drawn first, step by step and without gradients, so that all steps can then
+        run at once; dropout is drawn again.
 
         Shapes: scalar.
         """
@@ -323,7 +323,7 @@ class Seq2SeqNetwork(nn.Module):
         return losses.sum() if reduction == "sum" else losses
 
     def _smoothing(self, features: Tensor, targets: Tensor) -> Tensor:
-        """What label smoothing adds, without any logits: Σ_t (z_t,y - mean over V of z_t), z = W f + b.
+        """The label smoothing term, without computing logits: Σ_t (z_t,y - mean over V of z_t), z = W f + b.
 
         As -(1 - ε) log P(y) - ε/V Σ_v log P(v) = -log P(y) + ε (z_y - mean z).
 
@@ -337,7 +337,7 @@ class Seq2SeqNetwork(nn.Module):
 
     @torch.no_grad()
     def sampled_inputs(self, batch: PairBatch, chance: float) -> Tensor:
-        """What the decoder is fed if each symbol after the first is with some chance one of its own.
+        """Return inputs of which each after the first is the decoder's own symbol with probability `chance`.
 
         Shapes: result (B, T + 1).
         """
@@ -354,15 +354,15 @@ class Seq2SeqNetwork(nn.Module):
 
 
 def _copied_from(written: Written) -> tuple[Tensor, Tensor]:
-    """The symbols that were read, and how much each was attended to. Shapes: (B, S); (R, T, S)."""
+    """Return the source's symbols and their attention weights. Shapes: (B, S); (R, T, S)."""
     source, weights = written.state.source, written.weights
-    assert source is not None, "what is copied was read"
-    assert weights is not None, "and attended to"
+    assert source is not None, "copying keeps the source's symbols"
+    assert weights is not None, "copying needs attention"
     return source, weights
 
 
 def _unread(source: ReadSource) -> Memory:
-    """A memory of no steps, of a decoder that attends to nothing."""
+    """Return a memory without steps, for a decoder without attention."""
     B = source.steps.shape[0]
     nothing = source.steps.new_zeros(B, 0, 0)
     return Memory(nothing, nothing, torch.zeros(B, 0, dtype=torch.bool, device=nothing.device))

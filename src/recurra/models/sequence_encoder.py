@@ -1,4 +1,4 @@
-"""From a batch of sequences to a vector at each step: what taggers, classifiers and pairs share."""
+"""Encoders from a batch of sequences to a vector at each step, shared by taggers and classifiers."""
 
 import math
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from recurra.models.word_input import InputSizes, WordInput
 
 
 class Encoded(NamedTuple):
-    """What an encoder made of a batch, and its state after it.
+    """The output of an encoder for a batch, and its final state.
 
     Shapes: steps (B, T, F); lengths (B,), on the CPU, or None where all rows have T steps.
     """
@@ -44,7 +44,7 @@ class RecurrentEncoder(nn.Module):
 
 
 class WindowEncoder(nn.Module):
-    """A hidden layer over a window of the words around each; zeros stand where the sequence has none.
+    """A hidden layer over a window of steps around each step; steps outside the sequence are zeros.
 
         h_t = tanh(W [x_{t-w}; …; x_{t+w}] + b)
 
@@ -68,14 +68,14 @@ class WindowEncoder(nn.Module):
 
 
 class NoEncoder(nn.Module):
-    """The words' own vectors, whatever their order. Shapes: x (B, T, I) in and out."""
+    """Returns its input unchanged, regardless of the order of steps. Shapes: x (B, T, I) in and out."""
 
     def __init__(self, input_size: int) -> None:
         super().__init__()
         self.output_size = input_size
 
     def forward(self, x: Tensor, lengths: Tensor | None, state: State | None) -> tuple[Tensor, State | None]:
-        """The same. Shapes: x (B, T, I); lengths (B,)."""
+        """Return x. Shapes: x (B, T, I); lengths (B,)."""
         return x, None
 
 
@@ -113,7 +113,7 @@ class SequenceReader(nn.Module):
         self.output_size = self.encoder.output_size
 
     def vectors(self, given: Tensor | WordBatch) -> Tensor:
-        """What the encoder reads at each step.
+        """Return the input vectors of the encoder at each step.
 
         Shapes: given: ids (B, T) of words, or a WordBatch; vectors (B, T, F) or pictures (B, T, C, H, W);
         result (B, T, I).
@@ -127,19 +127,19 @@ class SequenceReader(nn.Module):
     def forward(
         self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
     ) -> Encoded:
-        """Read a batch. Shapes: given, see `vectors`; lengths (B,), or None where all rows have T steps."""
+        """Encode a batch. Shapes: given, see `vectors`; lengths (B,), or None where all rows have T steps."""
         return self.encode(self.vectors(given), lengths, state)
 
     def encode(self, x: Tensor, lengths: Tensor | None, state: State | None = None) -> Encoded:
-        """Read what `vectors` gave. Shapes: x (B, T, I); lengths (B,)."""
+        """Encode the result of `vectors`. Shapes: x (B, T, I); lengths (B,)."""
         output, after = self.encoder(self.input_dropout(x), lengths, state)
         return Encoded(self.dropout(output), lengths, after)
 
 
 class FrameInput(nn.Module):
-    """A vector for each picture by two convolutions, each halving it, and a linear map of what is left.
+    """A vector for each picture by two convolutions with stride 2 and a linear map of their output.
 
-    The weights start with variance 2/fan-in: with torch.nn's smaller ones little of a picture comes through.
+    The initial weights have variance 2/fan-in, as torch.nn's smaller defaults attenuate the picture too much.
 
     Shapes: pictures (B, T, C, H, W) of numbers 0 … 255; result (B, T, output_size).
     """
@@ -156,15 +156,15 @@ class FrameInput(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def grid(self, pictures: Tensor) -> Tensor:
-        """What the convolutions make. Shapes: pictures (N, C, H, W); result (N, *grid_shape)."""
+        """Return the output of the convolutions. Shapes: pictures (N, C, H, W); result (N, *grid_shape)."""
         x = pictures.float() / 255.0
         return torch.relu(self.second(torch.relu(self.first(x))))
 
     def join(self, grid: Tensor) -> Tensor:
-        """A vector of each grid. Shapes: grid (N, *grid_shape); result (N, output_size)."""
+        """Return one vector per grid. Shapes: grid (N, *grid_shape); result (N, output_size)."""
         return torch.relu(self.joined(grid.flatten(1)))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The pictures' vectors. Shapes: pictures (B, T, C, H, W); result (B, T, output_size)."""
+        """Return the vectors of pictures. Shapes: pictures (B, T, C, H, W); result (B, T, output_size)."""
         B, T = pictures.shape[:2]
         return self.join(self.grid(pictures.flatten(0, 1))).view(B, T, -1)

@@ -1,4 +1,4 @@
-"""What an encoder-decoder reads: symbols, or the vector, regions or pixels of a picture."""
+"""The encoders of an encoder-decoder, for symbols or pictures, and the bridge to its decoder."""
 
 from typing import NamedTuple
 
@@ -13,10 +13,10 @@ from recurra.models.sequence_encoder import FrameInput
 
 
 class ReadSource(NamedTuple):
-    """What was read: a vector at each step to attend to, and what a decoder begins with.
+    """An encoded source: a vector at each step for attention, and the input of the bridge.
 
-    `ends` has a vector for each tensor of a decoder's state: what the encoder's last layer held at its ends.
-    `state` is the state of all its layers, where it has layers.
+    `ends` has one vector per tensor of a decoder's state: the final state of the encoder's last layer.
+    `state` is the final state of all its layers, or None if it has no recurrent layers.
 
     Shapes: steps (B, S, V); lengths (B,), on the CPU, or None where all rows have S steps;
     each of ends (B, E); state (L*D, B, H).
@@ -29,11 +29,11 @@ class ReadSource(NamedTuple):
 
 
 class EncoderDecoderConfig(RecurrentNetworkConfig, EncoderDecoderPart):
-    """All that says what an encoder-decoder is."""
+    """The options that define an encoder-decoder."""
 
 
 class SymbolSource(nn.Module):
-    """Symbols' vectors through a recurrent stack, in one or both directions.
+    """Encodes symbols with an embedding and a recurrent stack, in one or both directions.
 
     Shapes: symbols (B, S) ids; lengths (B,); steps (B, S, output_size).
     """
@@ -52,11 +52,11 @@ class SymbolSource(nn.Module):
         )
         self.dropout = SequenceDropout(config.dropout, once=once)
         self.output_size = self.recurrent.output_size
-        # With skip="graves" the output is all layers', the ends are the last one's.
+        # With skip="graves" the output joins all layers, but the ends are those of the last layer.
         self.ends_size = config.hidden_size * self.recurrent.num_directions
 
     def forward(self, symbols: Tensor, lengths: Tensor | None) -> ReadSource:
-        """Read a batch. Shapes: symbols (B, S); lengths (B,)."""
+        """Encode a batch. Shapes: symbols (B, S); lengths (B,)."""
         x = self.input_dropout(self.embedding(symbols))
         steps, state = self.recurrent(x, lengths=lengths)
         both = self.recurrent.bidirectional
@@ -66,15 +66,15 @@ class SymbolSource(nn.Module):
 
 
 class VectorSource(nn.Module):
-    """A picture: one vector (F,), regions with a vector each (R, F), or pixels (C, H, W).
+    """Encodes a picture: one vector (F,), regions with one vector each (R, F), or pixels (C, H, W).
 
         vector    v = tanh(W x + b)
-        regions   v_r = tanh(W x_r + b + p_r), p_r learnt for each place;   ends: their mean
-        pixels    three convolutions to a grid, whose places are regions;   ends: tanh(layer_norm(U grid)),
-                  which without attention is all there is
+        regions   v_r = tanh(W x_r + b + p_r), p_r learnt for each position;   ends: their mean
+        pixels    three convolutions to a grid of regions;   ends: tanh(layer_norm(U grid)), which without
+                  attention is also the only step
 
-    The grid has a place for each 4 x 4 pixels. The third convolution lets a place see what is around it,
-    15 x 15 pixels: an outline is rarely as small as the 7 x 7 that two see.
+    The grid has one position per 4 x 4 pixels. With the third convolution a position sees 15 x 15 pixels
+    instead of 7 x 7, as outlines are rarely that small.
 
     Shapes: vectors (B, *shape); steps (B, S, H), S = 1, R, or the grid's.
     """
@@ -106,11 +106,11 @@ class VectorSource(nn.Module):
         self._parts = 2 if config.cell == "lstm" else 1
 
     def forward(self, vectors: Tensor, lengths: Tensor | None) -> ReadSource:
-        """Read a batch. Shapes: vectors (B, *shape); lengths not used: all pictures are as large."""
+        """Encode a batch. Shapes: vectors (B, *shape); lengths is unused, as all pictures have one size."""
         grid = end = None
         if self.frames is not None and self.around is not None and self.norm is not None:
             grid = torch.relu(self.around(self.frames.grid(vectors)))
-            # A map of so many numbers, none of them negative, soon saturates if it is not normalised.
+            # A linear map of that many non-negative numbers saturates unless it is normalised.
             end = torch.tanh(self.norm(self.frames.joined(grid.flatten(1))))
         if self.inner is None:
             assert end is not None, "pixels without attention"
@@ -124,11 +124,11 @@ class VectorSource(nn.Module):
 
 
 class Bridge(nn.Module):
-    """From what was read to the state that the decoder begins with:
+    """Computes the decoder's initial state from the encoded source:
 
-        linear   s^n = tanh(W_n e + b_n), with e the encoder's ends, [→h_S; ←h_1]; so with an LSTM's cell
+        linear   s^n = tanh(W_n e + b_n), with e the encoder's ends, [→h_S; ←h_1]; also for an LSTM's cell
         copy     the encoder's state, layer by layer
-        zeros    nothing
+        zeros    zeros
 
     Shapes: ends (B, E); result (L, B, H), a pair of them for the LSTM.
     """
@@ -141,7 +141,7 @@ class Bridge(nn.Module):
         self.maps = nn.ModuleList(maps)
 
     def forward(self, source: ReadSource) -> State:
-        """The decoder's first state. Shapes: result (L, B, H)."""
+        """Return the decoder's initial state. Shapes: result (L, B, H)."""
         if self.kind == "copy":
             assert source.state is not None, "an encoder with layers has a state"
             return source.state

@@ -1,4 +1,4 @@
-"""How likely a word is spelt as it is: what a model of words lacks for the words that it does not know."""
+"""The probability of a word's spelling, which a word-level model lacks for unknown words."""
 
 import math
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ import numpy as np
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import Floats
 
-CODE_POINTS = 0x110000  # of Unicode: an unknown character is one of those that are not known, each as likely
+CODE_POINTS = 0x110000  # of Unicode; an unknown character is uniform over those that are not known
 _ORDER = 5
 _END, _OTHER = 0, 1
 
 
 class Speller:
-    """P(c_1 … c_k, end) of a word: 5-grams of characters (Witten-Bell) over a list of words, each once.
+    """P(c_1 … c_k, end) of a word: character 5-grams (Witten-Bell) of a list of words, each counted once.
 
-    A character that is in none of them costs P(other) times 1 / (number of other code points), so that every
-    word has a probability and all together sum to one.
+    A character that is in none of the words has probability P(other) / (number of other code points), so that
+    every word has a probability and all probabilities sum to one.
 
     Raises: DataError if there are no words.
     """
@@ -30,7 +30,7 @@ class Speller:
         self._model = NGramModel.fit(ids, len(known) + 2, _ORDER, "witten-bell", starts=starts, start_id=_END)
 
     def log_probs(self, words: Sequence[str]) -> Floats:
-        """log P of each word's spelling, in nats.
+        """Return log P of each word's spelling, in nats.
 
         Shapes: result (N,).
         """
@@ -42,7 +42,7 @@ class Speller:
         return result
 
     def _encode(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """All words in a row, each with its end, and where each begins."""
+        """Return the ids of all words in one array, each with its end, and the start of each word."""
         ids = [[*(self._ids.get(character, _OTHER) for character in word), _END] for word in words]
         lengths = np.array([len(word) for word in ids], dtype=np.int64)
         flat = np.array([id_ for word in ids for id_ in word], dtype=np.int64)

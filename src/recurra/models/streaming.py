@@ -1,4 +1,4 @@
-"""A recurrent language model that takes one symbol at a time, as sampling does, without torch in the way."""
+"""A recurrent language model that reads one symbol at a time, as in sampling, without torch's overhead."""
 
 import numpy as np
 import torch
@@ -10,19 +10,21 @@ from recurra.models.language_model import LanguageModelNetwork
 
 
 class StreamingLanguageModel:
-    """The network frozen for one stream: the same probabilities as its own, some ten times sooner.
+    """The network prepared for one stream: the same probabilities, about ten times faster.
 
         model = StreamingLanguageModel(network)
-        logits = model.step(id)         # over the symbol after it, given all before
+        logits = model.step(id)         # of the next symbol, given all previous ones
 
-    Made for one use: after a change of the network's weights make another.
+    The weights are fixed: after the network's weights have changed, create a new object.
     Shapes: logits (V,).
-    Raises: BackendUnavailable where the native kernels cannot run the network.
+    Raises: BackendUnavailable if the native kernels cannot run the network.
     """
 
     def __init__(self, network: LanguageModelNetwork) -> None:
         if network.device.type != "cpu" or network.embedding.weight.dtype != torch.float32:
-            raise BackendUnavailable("streaming: the network is not in float32 on a CPU; call it as it is")
+            raise BackendUnavailable(
+                "streaming: needs a network in float32 on a CPU; call the network itself"
+            )
         self._vectors = network.embedding.weight.detach().numpy()
         self._layers = [
             StreamingStep(layer) for layer in (network.recurrent, network.last) if layer is not None
@@ -30,13 +32,13 @@ class StreamingLanguageModel:
         self._output: nn.Module = network.output
 
     def reset(self) -> None:
-        """Begin anew, as if nothing had been read."""
+        """Reset the state, as if nothing had been read."""
         for layer in self._layers:
             layer.reset()
 
     @torch.no_grad()
     def step(self, id_: int) -> Tensor:
-        """Read one symbol; the logits of the next. Shapes: result (V,)."""
+        """Read one symbol and return the logits of the next. Shapes: result (V,)."""
         output = np.ascontiguousarray(self._vectors[id_])
         for layer in self._layers:
             output = layer(output)

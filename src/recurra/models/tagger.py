@@ -1,4 +1,4 @@
-"""A label for each step of a sequence, and where it is asked for one for the whole of it."""
+"""The tagger network: a label for each step of a sequence and, optionally, one for the whole sequence."""
 
 from typing import NamedTuple
 
@@ -24,9 +24,9 @@ class LabelLoss(NamedTuple):
 
 
 class TagScores(NamedTuple):
-    """What a tagger says of a batch, and its state after it.
+    """The scores of a tagger for a batch, and its final state.
 
-    Shapes: labels (B, T, K); classes (B, classes), or None where the whole has no label.
+    Shapes: labels (B, T, K); classes (B, classes), or None without sentence labels.
     """
 
     labels: Tensor
@@ -39,7 +39,7 @@ class TaggerNetwork(nn.Module):
 
         h_t = encoder(x)_t;   e_t = W h_t + b;   softmax(e_t), or a CRF over all e, or for two labels σ(e_t)
 
-    With `num_classes` also a label of the whole, from the steps' largest numbers: softmax(V max_t h_t + c).
+    With `num_classes` also a sentence label, by max pooling over the steps: softmax(V max_t h_t + c).
 
     Shapes: emissions e (B, T, K).
     """
@@ -66,13 +66,13 @@ class TaggerNetwork(nn.Module):
         self.output = nn.Linear(self.reader.output_size, 1 if decoder == "sigmoid" else num_labels)
         self.crf = ConditionalRandomField(num_labels, constraints) if decoder == "crf" else None
         self.classes = nn.Linear(self.reader.output_size, num_classes) if num_classes else None
-        # No buffers: they are of the training alone, and not saved with the weights.
+        # Not buffers: they are used in training only, and not saved with the weights.
         self.label_weights, self.class_weights = label_weights, class_weights
 
     def forward(
         self, given: Tensor | WordBatch, lengths: Tensor | None = None, state: State | None = None
     ) -> TagScores:
-        """Scores of each label at each step, of each class of the whole, and the state after the last step.
+        """Return the scores of each label at each step and of each sentence label, and the final state.
 
         Shapes: given: ids (B, T) or a WordBatch, or vectors (B, T, F); lengths (B,), None where all rows have
         T steps; see TagScores.
@@ -84,7 +84,7 @@ class TaggerNetwork(nn.Module):
         return TagScores(self.output(read.steps), classes, read.state)
 
     def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
-        """The summed loss of all labels, those of wholes times their share, and the state after it all.
+        """Return the summed loss of all labels, with sentence labels weighted, and the final state.
 
         Shapes: batch.labels (B, T); batch.label (B,).
         """
@@ -92,7 +92,7 @@ class TaggerNetwork(nn.Module):
         assert batch.labels is not None, "a tagger learns from labels"
         total = self._steps_loss(emissions, batch.labels, batch.lengths)
         if classes is not None:
-            assert batch.label is not None, "a tagger with classes learns from labels of the whole"
+            assert batch.label is not None, "a tagger with classes learns from sentence labels"
             weights = None if self.class_weights is None else self.class_weights.to(classes.device)
             loss = F.cross_entropy(classes, batch.label, weights, reduction="sum", ignore_index=ABSENT)
             total = total + self.sentence_loss_weight * loss
@@ -100,7 +100,7 @@ class TaggerNetwork(nn.Module):
 
     def _steps_loss(self, emissions: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
         if self.crf is not None:
-            # A row with a label that was never seen has no probability at all: it is left out.
+            # A row with an unseen label has no probability, so it does not count.
             unseen = (labels == ABSENT) & real_steps(emissions, lengths)
             losses = self.crf.losses(emissions, labels.clamp(min=0), lengths)
             return losses.masked_fill(unseen.any(1), 0.0).sum()
@@ -121,7 +121,7 @@ class TaggerNetwork(nn.Module):
         )
 
     def probabilities(self, emissions: Tensor) -> Tensor:
-        """P(label) at each step by itself, without a CRF. Shapes: (B, T, K) in and out."""
+        """Return P(label) at each step independently, without a CRF. Shapes: (B, T, K) in and out."""
         if self.decoder == "sigmoid":
             yes = torch.sigmoid(emissions)
             return torch.cat([1 - yes, yes], dim=2)

@@ -1,13 +1,13 @@
-"""The last few symbols as a model's whole state: for those that look back a fixed way, counted or trained."""
+"""Windows of the last few symbols, which are the whole state of n-gram and window models."""
 
 import torch
 from torch import Tensor
 
-NONE = -1  # where there is no symbol: before the text, or before where it began anew
+NONE = -1  # no symbol: before the start of the text, or before a reset
 
 
 def no_symbols(batch_size: int, size: int, device: torch.device) -> Tensor:
-    """The state before anything is read.
+    """Return the state before the first symbol.
 
     Shapes: result (1, batch_size, size).
     """
@@ -17,11 +17,11 @@ def no_symbols(batch_size: int, size: int, device: torch.device) -> Tensor:
 def windows(
     inputs: Tensor, state: Tensor, resets: Tensor | None = None, start_id: int | None = None
 ) -> Tensor:
-    """The last W symbols at each step, that step's own input the last of them; -1 where there are none.
+    """Return the last W symbols at each step, including the step's own input; -1 where there is none.
 
-    No window reaches over a reset, nor over `start_id`, which stands where a text begins.
+    A window never extends across a reset, or across `start_id`, which marks the start of a text.
 
-    Shapes: inputs (B, T) ids; state (1, B, W); resets (B, T) bool, True where the text begins anew with that
+    Shapes: inputs (B, T) ids; state (1, B, W); resets (B, T) bool, True where a new text starts with that
     input; result (B, T, W).
     """
     size = state.shape[-1]
@@ -40,7 +40,7 @@ def windows(
 
 
 def last_windows(found: Tensor, state: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """The state after each row's last real step; the one before it for a row of none.
+    """Return the state after each row's last real step; for a row without steps, the state before it.
 
     Shapes: found (B, T, W); state (1, B, W); lengths (B,); result (1, B, W).
     """

@@ -1,6 +1,6 @@
-"""What a word is to a network: representations side by side, each made once for a word that occurs.
+"""Word representations, concatenated; trigrams, characters and casing are computed once per distinct word.
 
-x_t = [E[w_t]; 1-of-N(w_t); Σ_g G[g]; characters(w_t); casing(w_t)]      whichever are asked for
+x_t = [E[w_t]; 1-of-N(w_t); Σ_g G[g]; characters(w_t); casing(w_t)]      as configured
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from recurra.layers import LSTM, ends_of_state
 from recurra.text.word_encoder import CASINGS, WordEncoder
 
 _CASING_SIZE = 5
-_CONVOLUTION = 3  # characters that a filter sees
+_CONVOLUTION = 3  # width of a filter, in characters
 
 
 @dataclass(frozen=True)
 class InputSizes:
-    """How many words, characters and trigrams have ids."""
+    """Vocabulary sizes of words, characters and trigrams."""
 
     words: int
     characters: int
@@ -29,12 +29,12 @@ class InputSizes:
 
     @classmethod
     def of(cls, encoder: WordEncoder) -> "InputSizes":
-        """Those of an encoder's vocabularies."""
+        """Return the sizes of an encoder's vocabularies."""
         return cls(len(encoder.words), len(encoder.characters), len(encoder.trigrams))
 
 
 class CharacterRNN(nn.Module):
-    """A word's vector from its characters: where an LSTM has read them from either end.
+    """A word vector from characters: the final states of a bidirectional LSTM over them.
 
     Shapes: characters (U, C), -1 past the end; lengths (U,); result (U, 2H).
     Source: G. Lample et al., Neural architectures for named entity recognition (2016).
@@ -47,14 +47,14 @@ class CharacterRNN(nn.Module):
         self.output_size = 2 * hidden_size
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """The words' vectors. Shapes: characters (U, C); lengths (U,); result (U, 2H)."""
+        """Return the word vectors. Shapes: characters (U, C); lengths (U,); result (U, 2H)."""
         vectors = self.embedding(characters.clamp(min=0))
         _, state = self.recurrent(vectors, lengths=lengths)
         return ends_of_state(state, bidirectional=True)
 
 
 class CharacterCNN(nn.Module):
-    """A word's vector from its characters: the largest answer of each filter over three of them.
+    """A word vector from characters: the maximum of each filter over windows of three characters.
 
     Shapes: characters (U, C), -1 past the end; result (U, filters).
     Source: X. Ma & E. Hovy, End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF (2016).
@@ -67,7 +67,7 @@ class CharacterCNN(nn.Module):
         self.output_size = filters
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """The words' vectors. Shapes: characters (U, C); lengths (U,); result (U, filters)."""
+        """Return the word vectors. Shapes: characters (U, C); lengths (U,); result (U, filters)."""
         there = (characters >= 0).unsqueeze(2)
         vectors = self.embedding(characters.clamp(min=0)) * there
         answers = self.filters(vectors.transpose(1, 2)).masked_fill(~there.transpose(1, 2), -torch.inf)
@@ -76,7 +76,7 @@ class CharacterCNN(nn.Module):
 
 
 class OneOfN(nn.Module):
-    """1-of-N: a one at the word's place and zeros elsewhere. Unknown words share a place, or have none.
+    """1-of-N: a one at the word's index and zeros elsewhere. Unknown words share an index, or have none.
 
     Shapes: ids (B, T), 0 for an unknown word; result (B, T, N).
     """
@@ -86,19 +86,19 @@ class OneOfN(nn.Module):
         self.with_unknown, self.output_size = with_unknown, words
 
     def forward(self, ids: Tensor) -> Tensor:
-        """The vectors. Shapes: ids (B, T); result (B, T, N)."""
+        """Return the vectors. Shapes: ids (B, T); result (B, T, N)."""
         vectors = F.one_hot(ids, self.output_size).float()
         return vectors if self.with_unknown else vectors * (ids > 0).unsqueeze(2)
 
 
 class WordInput(nn.Module):
-    """Vectors of words: a learnt or given one, 1-of-N, letter trigrams, characters, casing, side by side.
+    """Word vectors: a learnt or pretrained embedding, 1-of-N, trigrams, characters, casing, concatenated.
 
-    In training a word is `<unk>` with probability `word_dropout`, and then known by its characters, trigrams
-    and casing alone.
+    In training a word becomes `<unk>` with probability `word_dropout`; its characters, trigrams and casing
+    remain.
 
     Shapes: batch of words (B, T); result (B, T, output_size).
-    Raises: ConfigError where there would be nothing to see of a word.
+    Raises: ConfigError if no representation is configured.
     """
 
     def __init__(self, sizes: InputSizes, config: RepresentationPart) -> None:
@@ -129,20 +129,20 @@ class WordInput(nn.Module):
             width += _CASING_SIZE
         if width == 0:
             raise ConfigError(
-                "word_vectors: is none, and trigrams, characters and casing are not asked for; choose one."
+                "word_vectors: is none, and trigrams, characters and casing are off; choose at least one."
             )
         self.output_size = width
 
     def forward(self, batch: WordBatch | Tensor) -> Tensor:
-        """The words' vectors, from ids alone where nothing else is seen of a word.
+        """Return the word vectors; ids alone are enough if no other representation is configured.
 
         Shapes: ids (B, T); result (B, T, output_size).
-        Raises: ConfigError for ids where characters, trigrams or casing are seen too.
+        Raises: ConfigError for ids alone if characters, trigrams or casing are configured.
         """
         parts = []
         if isinstance(batch, Tensor):
             if self.words is None or self.trigrams or self.characters or self.casing:
-                raise ConfigError("words: are seen by more than their ids; pass a WordBatch.")
+                raise ConfigError("words: ids alone are not enough for this network; pass a WordBatch.")
             vectors: Tensor = self.words(self._dropped(batch))
             return vectors
         if self.words is not None:
@@ -153,7 +153,7 @@ class WordInput(nn.Module):
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 
     def _of_each_word(self, batch: WordBatch) -> list[Tensor | None]:
-        """What is made once for each word that occurs, (U, …) each."""
+        """Return the representations that are computed once per distinct word, (U, …) each."""
         trigrams = characters = casing = None
         if self.trigrams is not None:
             there = (batch.trigrams >= 0).unsqueeze(2)
@@ -172,7 +172,7 @@ class WordInput(nn.Module):
 
 
 def _embedding(count: int, size: int) -> nn.Embedding:
-    """Vectors that start uniform within ±√(3/size), so that their numbers have variance 1/size."""
+    """Return an embedding with initial weights uniform within ±√(3/size), of variance 1/size."""
     embedding = nn.Embedding(count, size)
     bound = (3.0 / size) ** 0.5
     nn.init.uniform_(embedding.weight, -bound, bound)

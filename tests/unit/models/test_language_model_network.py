@@ -76,7 +76,7 @@ def test_tied_weights_are_one_and_the_last_layer_has_their_size():
     start = model.initial_state(B)
     assert start.layers.hidden.shape == (2, B, 12)
     assert start.last.cell.shape == (1, B, 8)
-    with pytest.raises(ConfigError, match="tie_weights: a symbol's vector has 8 numbers"):
+    with pytest.raises(ConfigError, match="tie_weights: needs an embedding size, 8, equal"):
         network(tie_weights=True, adaptive_softmax=True)
 
 

@@ -190,16 +190,16 @@ def test_the_state_of_rows_is_that_of_their_sources():
 @pytest.mark.parametrize(
     ("joint", "shape", "options", "said"),
     [
-        (False, (), {"share_vectors": True}, "share_vectors: needs one vocabulary"),
-        (False, (), {"copying": True}, "copying: needs one vocabulary"),
+        (False, (), {"share_vectors": True}, "share_vectors: needs a joint vocabulary"),
+        (False, (), {"copying": True}, "copying: needs a joint vocabulary"),
         (
             True,
             (),
             {"attention": "none", "copying": True},
             "with attention other than none",
         ),
-        (True, (5,), {"copying": True}, "copying: is of sources that are text"),
-        (True, (), {"bridge": "copy"}, "bridge: copy needs an encoder of text"),
+        (True, (5,), {"copying": True}, "copying: applies to text sources only"),
+        (True, (), {"bridge": "copy"}, "bridge: copy needs a text encoder"),
         (True, (), {"attention": "dot"}, "attention: dot needs an encoder"),
     ],
 )

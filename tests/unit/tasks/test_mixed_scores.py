@@ -113,7 +113,7 @@ def test_a_model_with_itself_or_with_none_is_itself(models):
 @pytest.mark.parametrize("weights", [[], [1], [1, 2, 3], [1, 0], [1, -1], [math.nan, 1]])
 def test_weights_that_cannot_be_are_refused(models, weights):
     for other in ("short", "char"):
-        with pytest.raises(ConfigError, match=r"weights: got .* for 2 models, expected a positive one"):
+        with pytest.raises(ConfigError, match=r"weights: got .* for 2 models, expected one positive"):
             models["long"].score_with([models[other]], LINES, weights)
 
 

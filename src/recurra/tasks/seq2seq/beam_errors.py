@@ -139,12 +139,12 @@ def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float
             parts.append("None of the beams tried is better: keep the search options.")
     if shares.share("beam") >= _MUCH:
         parts.append(
-            f"The beam is at fault for {shares.share('beam'):.0%} of the errors: a wider beam finds texts with "
-            "higher scores, which are not always better texts; compare the figures above."
+            f"The beam is at fault for {shares.share('beam'):.0%} of the errors: a wider beam finds texts "
+            "with higher scores, which are not always better texts; compare the figures above."
         )
     if shares.share("model") > 1 - _MUCH:
         parts.append(
-            f"The model is at fault for {shares.share('model'):.0%} of the errors: more or better pairs, longer "
-            "training, a larger model or other regularisation would help; a wider beam would not help much."
+            f"The model is at fault for {shares.share('model'):.0%} of the errors: more or better pairs, "
+            "longer training, a larger model or other regularisation would help; a wider beam hardly."
         )
     return " ".join(parts)

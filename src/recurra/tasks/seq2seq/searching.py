@@ -37,7 +37,7 @@ class SearchRequest:
     phrases: tuple[tuple[int, ...], ...] = ()
 
     def least(self, part: SearchPart) -> int:
-        """Return the least maximum length with which prefix and phrases fit; 0 if max_length is given."""
+        """Return a lower limit of the maximum length, so that prefix and phrases fit; 0 with max_length."""
         bound = bool(self.prefix or self.phrases) and part.max_length is None
         return len(self.prefix) + sum(map(len, self.phrases)) + 10 if bound else 0
 

@@ -68,7 +68,9 @@ class PairSymbols:
         """
         target = load_tokenizer(folder)
         if target.end_id is None:
-            raise VocabularyError(f"{folder}: the vocabulary has no end of a line; copy it from its run.")
+            raise VocabularyError(
+                f"{folder}: the vocabulary has no end-of-line symbol; copy it from its run."
+            )
         if vector_shape:
             return cls(None, target, vector_shape)
         own = folder / _SOURCE_FOLDER
