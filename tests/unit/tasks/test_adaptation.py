@@ -98,7 +98,7 @@ def test_what_cannot_be_is_refused(model, held_out, tmp_path):
     with pytest.raises(ConfigError, match="steps 0"):
         DynamicOptions(steps=0)
     counted = recurra.LanguageModel.train(held_out, out=tmp_path / "run", unit="word", model="ngram")
-    with pytest.raises(ConfigError, match="not for a model of n-grams"):
+    with pytest.raises(ConfigError, match="not to n-gram models"):
         counted.evaluate(held_out, cache=CacheOptions())
 
 

@@ -207,7 +207,7 @@ class PairModel(Model):
         seed: int = 0,
         first: int = 0,
     ) -> list[list[GeneratedText]]:
-        """Draw `count` answers to the source of each pair.
+        """Sample `count` outputs for each pair.
 
         `top_k` and `top_p` truncate the distribution, after the temperature. The draw depends on the seed and
         on the pair's index, counted from `first`.
