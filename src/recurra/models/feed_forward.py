@@ -11,7 +11,7 @@ from recurra.models.windows import NONE, last_windows, no_symbols, windows
 
 
 class WindowNetwork(NextSymbolNetwork):
-    """P(next symbol | the W before it):
+    """P(next symbol | the last W symbols):
 
         x_t = [E[w_{t-W+1}]; …; E[w_t]];   logits_t = U dropout(tanh(H x_t + d)) + b  (+ M x_t)
 

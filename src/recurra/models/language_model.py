@@ -87,7 +87,7 @@ class LanguageModelNetwork(NextSymbolNetwork):
         return Features(self.dropout(output), output), after
 
     def penalty(self, features: Features) -> Tensor | None:
-        """α·mean(dropout(h)²) + β·mean((h_t - h_{t-1})²), a scalar; None where both factors are zero.
+        """α·mean(dropout(h)²) + β·mean((h_t - h_{t-1})²), a scalar; None if there is no term.
 
         Shapes: features (B, T, H).
         """

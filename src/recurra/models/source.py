@@ -15,7 +15,8 @@ from recurra.models.sequence_encoder import FrameInput
 class ReadSource(NamedTuple):
     """An encoded source: a vector at each step for attention, and the input of the bridge.
 
-    `ends` has one vector per tensor of a decoder's state: the final state of the encoder's last layer.
+    `ends` has one vector per tensor of a decoder's state: for symbols the final state of the encoder's last
+    layer in each direction, for pictures one vector of the whole.
     `state` is the final state of all its layers, or None if it has no recurrent layers.
 
     Shapes: steps (B, S, V); lengths (B,), on the CPU, or None where all rows have S steps;

@@ -80,7 +80,7 @@ def _mistakes(model: "Labeller") -> list[Table]:
     return (
         [
             Table(
-                "Worst mistakes in the validation data: wrong predictions of the highest probability",
+                "Worst mistakes in the validation data: wrong predictions with the highest probability",
                 columns,
                 shown,
             )

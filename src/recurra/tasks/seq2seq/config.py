@@ -214,5 +214,5 @@ class CaptionConfig(Seq2SeqConfig):
             raise ValueError(f"bridge: got {self.bridge}, expected linear, as the picture starts the decoder")
         for part in ("valid", "test"):
             if (getattr(self, f"{part}_captions") is None) != (getattr(self, part) is None):
-                raise ValueError(f"{part}_captions: goes with {part}; give both or neither")
+                raise ValueError(f"{part}_captions: is used with {part} only; give both or neither")
         return self

@@ -40,7 +40,7 @@ class GeneratedText:
     ended: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values for JSON."""
         return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
 
 
