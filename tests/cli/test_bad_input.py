@@ -96,9 +96,9 @@ def test_an_option_in_toml_that_cannot_be(tmp_path, play, line, told):
         ),
         (["train", "juggle"], "No such command 'juggle'"),
         (["train"], "Usage"),
-        (["train", "--resume", "nowhere"], "there is no such folder"),
-        (["evaluate", "nowhere"], "there is no such folder"),
-        (["sample", "nowhere"], "there is no such folder"),
+        (["train", "--resume", "nowhere"], "the folder does not exist"),
+        (["evaluate", "nowhere"], "the folder does not exist"),
+        (["sample", "nowhere"], "the folder does not exist"),
         (["data", "make", "dragons", "-o", "x"], "kinematics"),
     ],
 )

@@ -225,7 +225,7 @@ def test_a_run_stopped_before_its_first_checkpoint_does_not_begin_on_other_data(
     lines = files["data"].read_text().splitlines(keepends=True)
     files["data"].write_text("".join(reversed(lines)))  # contains the same symbols
     refused = recurra("train", "--resume", tmp_path / "run")
-    assert "have changed since it began; put them back" in str(refused.exception)
+    assert "have changed since it began; restore them" in str(refused.exception)
     files["data"].write_text("".join(lines))
     assert recurra("train", "--resume", tmp_path / "run").exit_code == 0
 
@@ -243,7 +243,7 @@ def test_a_run_that_is_overwritten_just_before_the_lock_is_not_gone_on_with(tmp_
 
     monkeypatch.setattr(RunFolder, "locked", too_late)
     refused = recurra("train", "--resume", run)
-    assert "was overwritten by another process just now; try again" in str(refused.exception)
+    assert "another process has just overwritten this run; try again" in str(refused.exception)
 
 
 def test_held_out_rows_are_those_that_the_run_kept(trained, copied, monkeypatch):
@@ -308,9 +308,9 @@ def test_without_its_data_a_run_is_used_all_the_same(trained, tmp_path):
     shutil.rmtree(home)
     gone = recurra("evaluate", away / "run")
     assert str(files["data"]) in str(gone.exception), gone.output
-    assert "put it back, or name another file with --data" in str(gone.exception)
+    assert "restore it, or name another file with --data" in str(gone.exception)
     gone = recurra("train", "--resume", away / "run")
-    assert f"part of {away / 'run'} is read from it; put it back" in str(gone.exception)
+    assert f"data of {away / 'run'} are read from it; restore it" in str(gone.exception)
     other = tmp_path / "other"
     other.mkdir()
     others = case.write(other, ROWS - 10)
@@ -332,8 +332,8 @@ def test_a_second_file_that_is_gone_is_named(trained, tmp_path):
     files[case.beside].unlink()
     for command in (["evaluate"], ["train", "--resume"]):
         gone = str(recurra(*command, tmp_path / "run").exception)
-        assert gone.startswith(f"{files[case.beside]}: is not there"), gone
-        assert f"part of {tmp_path / 'run'} is read from it; put it back" in gone
+        assert gone.startswith(f"{files[case.beside]}: does not exist"), gone
+        assert f"data of {tmp_path / 'run'} are read from it; restore it" in gone
 
 
 def test_fewer_folds_over_more_leave_nothing_of_those(tmp_path):
@@ -372,8 +372,8 @@ def test_a_summary_of_runs_that_are_gone_goes_with_the_first(tmp_path):
     unusable = task.config.build(options=options | {"data": tmp_path / "missing"})
     with pytest.raises(DataError):
         repeats.train_repeatedly(task, unusable, out, overwrite=True)
-    assert (out / "summary.json").exists()  # nothing has been overwritten yet
-    with pytest.raises(Interrupted, match="go on with it and the others by the same command without"):
+    assert (out / "summary.json").exists()  # nothing was overwritten yet
+    with pytest.raises(Interrupted, match="continue it and the remaining runs with the same command without"):
         repeats.train_repeatedly(
             task, task.config.build(options=options), out, overwrite=True, listeners=lambda: [Noted(3)]
         )
@@ -421,7 +421,7 @@ def test_a_saved_copy_answers_the_same(trained, tmp_path):
 def test_a_loaded_model_does_not_take_another_runs_rows_for_its_own(trained, copied):
     model = trained.case.facade.load(copied)
     assert train(trained.case, copied, trained.files, "--overwrite", **trained.case.other).exit_code == 0
-    with pytest.raises(RunError, match="was overwritten since this model was loaded; load it again"):
+    with pytest.raises(RunError, match="was overwritten after this model was loaded; load it again"):
         model.evaluate()
 
 

@@ -59,14 +59,16 @@ def test_a_task_is_found_by_its_name():
 
 
 def test_another_task_of_the_same_name_is_refused():
-    with pytest.raises(ConfigError, match="there is one with the name 'lm' already"):
+    with pytest.raises(ConfigError, match="a task with the name 'lm' exists already"):
         registry.add(type("Mine", (type(registry.get("tag")),), {"name": "lm"}))
 
 
 def test_a_run_of_a_task_that_is_not_known_here_says_what_to_do(tmp_path):
     with RunFolder.claimed(tmp_path / "run") as run:
         run.begin("juggle", {}, {}, lambda folder: None)
-    with pytest.raises(RunError, match="is of task 'juggle', which is not known here; upgrade Recurra, or"):
+    with pytest.raises(
+        RunError, match="belongs to the task 'juggle', which is unknown here; upgrade Recurra"
+    ):
         registry.task_of(RunFolder.open(tmp_path / "run"))
 
 
@@ -74,10 +76,10 @@ def test_a_task_that_is_not_whole_is_refused_before_any_work():
     letters = letters_task.Letters
     mute = type("Mute", (Model,), {"task": "half"})
     half = type("Half", (letters,), {"name": "half", "model": mute})
-    with pytest.raises(ConfigError, match="not whole: Mute has no read_file, Mute has no predictions"):
+    with pytest.raises(ConfigError, match="incomplete: Mute has no read_file, Mute has no predictions"):
         registry.add(half)
     other = type("Other", (letters,), {"name": "other"})
-    with pytest.raises(ConfigError, match=r"'other' is not whole: LetterCounter\.task is 'letters'"):
+    with pytest.raises(ConfigError, match=r"'other' is incomplete: LetterCounter\.task is 'letters'"):
         registry.add(other)
     without = type("Bare", (RunPart, TaskConfig), {"__module__": __name__})
     bare = type("Bare", (letters,), {"name": "letters", "config": without})

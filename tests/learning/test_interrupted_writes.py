@@ -85,7 +85,11 @@ class Scene:
         if said.code == 0:
             return said
         sentence = refusal(said)
-        not_begun = ("there is no such folder", "is not a run (it has no run.toml)", "stopped while it began")
+        not_begun = (
+            "the folder does not exist",
+            "is not a run (it has no run.toml)",
+            "stopped while it started",
+        )
         assert any(each in sentence for each in not_begun), sentence
         return self.work()
 

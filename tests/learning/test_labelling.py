@@ -356,8 +356,8 @@ def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_pat
     path = flights(tmp_path / "flights.iob", 30)
     files = ["--word-vectors", "pretrained", "--vectors", vectors]
     command = ["train", "tag", "--data", path, "-o", tmp_path / "runs", "--epochs", 1, "--threads", 1]
-    assert "deviation of 2 runs" in say(*command, *files, "--seeds", 2)
-    assert "deviation of 2 runs" in say(*command, *files, "--seeds", 2)
+    assert "standard deviation of 2 runs" in say(*command, *files, "--seeds", 2)
+    assert "standard deviation of 2 runs" in say(*command, *files, "--seeds", 2)
 
     def stop(trainer, corpus):
         raise RuntimeError("stopped here")
@@ -414,7 +414,7 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
         2,
     ]
     told = say(*command)
-    assert "test, mean ± deviation of 6 runs: f1" in told
+    assert "test, mean ± standard deviation of 6 runs: f1" in told
     summary = json.loads((out / "summary.json").read_text())
     assert summary["runs"] == [f"fold-{fold}-seed-{seed}" for fold in (1, 2, 3) for seed in (1, 2)]
     values = summary["figures"]["accuracy"]["values"]
@@ -431,7 +431,7 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
     assert before == {name: (out / name / "model.safetensors").read_bytes() for name in summary["runs"]}
     with pytest.raises(RunError, match="holds a run with other options"):
         CliRunner().invoke(app, [*map(str, command), "--hidden-size", "9"], catch_exceptions=False)
-    with pytest.raises(ConfigError, match="make several models"):
+    with pytest.raises(ConfigError, match="train several models"):
         rc.Tagger.train(path, out=tmp_path / "api", folds=3)
 
 
@@ -598,7 +598,7 @@ def test_rows_that_changed_since_are_noticed(tmp_path):
         rc.Tagger.train(path, out=tmp_path / "run", listeners=[SignalAt(8)], **options)
     text = path.read_text()
     path.write_text(text.replace("boston", "oslo"))
-    with pytest.raises(DataError, match="put the old file back, or train again with --overwrite"):
+    with pytest.raises(DataError, match="restore the old file, or train again with --overwrite"):
         CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")], catch_exceptions=False)
     path.write_text(text)
     say("train", "--resume", tmp_path / "run")

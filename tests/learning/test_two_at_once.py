@@ -180,6 +180,9 @@ def test_of_two_threads_one_trains(runs, wanted):
         ],
     )
     rc.LanguageModel.train(out=out, listeners=[meanwhile], **asked)
-    held = f"{out}: is being written by another process (pid {os.getpid()}); wait for it, or stop it first."
+    held = (
+        f"{out}: is being written by another process (pid {os.getpid()}); "
+        "wait until it ends, or stop it first."
+    )
     assert meanwhile.told == [held] * 3
     assert result_of(out) == wanted[0]

@@ -73,12 +73,12 @@ def test_without_latest_the_newest_whole_one_is_gone_on_from(folder, latest):
 
 
 def test_where_there_is_none_it_is_said(folder):
-    with pytest.raises(RunError, match="has no checkpoint to go on from"):
+    with pytest.raises(RunError, match="has no checkpoint to resume from"):
         folder.load()
     folder.path.mkdir()
     folder.latest.write_text("step-5\n")
     assert not folder.exists()
-    with pytest.raises(RunError, match="has no checkpoint to go on from"):
+    with pytest.raises(RunError, match="has no checkpoint to resume from"):
         folder.load()
 
 

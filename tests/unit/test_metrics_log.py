@@ -62,7 +62,7 @@ def test_a_torn_line_that_is_long_goes_whole(log):
     [
         (b"\xff\xfe", "it is not UTF-8"),
         (b"{", "it is not JSON"),
-        (b'"kind"', "it is no JSON object"),
+        (b'"kind"', "it is not a JSON object"),
         (b'{"step": 3}', "it has no kind or no step"),
         (b'{"kind": 3, "step": 3}', "it has no kind or no step"),
         (b'{"kind": "training", "step": "3"}', "it has no kind or no step"),
@@ -79,7 +79,7 @@ def test_a_damaged_line_is_named_and_can_be_blanked_out(log, line, why):
     log.append(records(2)[0])
     after = log.path.read_bytes()[len(before) :]
     log.path.write_bytes(before + line + b"\n" + after)
-    with pytest.raises(RunError, match=rf"metrics\.jsonl:2: is damaged \({why}.*put a blank in place"):
+    with pytest.raises(RunError, match=rf"metrics\.jsonl:2: is damaged \({why}.*replace each character"):
         read_metrics(log.path)
     with pytest.raises(RunError, match=r"metrics\.jsonl:2: is damaged"):
         log.cut_back(log.size)

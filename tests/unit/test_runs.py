@@ -68,11 +68,11 @@ def test_weights_come_back(run):
 
 
 def test_what_is_no_run_is_refused(tmp_path, run):
-    with pytest.raises(RunError, match="there is no such folder"):
+    with pytest.raises(RunError, match="the folder does not exist"):
         RunFolder.open(tmp_path / "none")
     with pytest.raises(RunError, match="is a file"):
         RunFolder.open(run.settings)
-    with pytest.raises(RunError, match=rf"is not a run, but holds some; .* such as {run.path}\."):
+    with pytest.raises(RunError, match=rf"is not a run, but contains runs; .* such as {run.path}\."):
         RunFolder.open(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=r"is not a run \(it has no run.toml\)"):
@@ -89,7 +89,7 @@ def test_a_change_of_the_settings_is_noticed_and_can_be_accepted(run):
     text = run.settings.read_text()
     edited = text.replace("hidden_size = 3", "hidden_size = 4")
     run.settings.write_text(edited)
-    with pytest.raises(RunError, match=r"run\.toml: was edited or damaged .* write `accepted` in place of"):
+    with pytest.raises(RunError, match=r"run\.toml: was edited or damaged .* with `accepted`"):
         RunFolder.open(run.path)
     accepted = re.sub(r"(?<=# sha256 )[0-9a-f]{64}(?= of .*\n\Z)", "accepted", edited)
     run.settings.write_text(accepted)
@@ -150,7 +150,7 @@ def test_over_a_run_of_format_1_exactly_its_files_go(old_run):
 
 
 def test_a_folder_in_the_way_is_never_harmed(tmp_path, run):
-    with pytest.raises(RunError, match=r"go on with it by `recurra train --resume .*--overwrite"):
+    with pytest.raises(RunError, match=r"resume it with `recurra train --resume .*--overwrite"):
         begin(run.path)
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("keep")
@@ -198,7 +198,7 @@ def test_a_file_of_a_person_is_never_replaced(tmp_path):
     run = small_run(tmp_path / "run")
     want = content_of(run)
     (run.path / "labels.json").write_text("keep")
-    with pytest.raises(RunError, match=r"labels\.json: is in the way and was written by no run"):
+    with pytest.raises(RunError, match=r"labels\.json: is in the way and was not written by a run"):
         begin(run.path, save_labels, overwrite=True)
     assert content_of(run) == want
     assert (run.path / "labels.json").read_text() == "keep"
@@ -270,7 +270,7 @@ def test_a_run_that_has_just_begun_is_told_from_one_that_trained(tmp_path):
 def test_a_run_without_its_settings_is_not_lost_in_silence(tmp_path):
     run = small_run(tmp_path / "run")
     run.settings.unlink()
-    with pytest.raises(RunError, match=r"has lost its run\.toml; restore that"):
+    with pytest.raises(RunError, match=r"the run\.toml of this run is missing; restore it"):
         begin(run.path)
     assert run.weights.exists()
     begin(run.path, overwrite=True)
@@ -304,7 +304,7 @@ def test_a_run_is_held_by_one_process_which_is_named(run):
     os.read(told, 1)
     where = f" (pid {child})" if Path("/proc/locks").exists() else ""
     want = re.escape(
-        f"{run.path}: is being written by another process{where}; wait for it, or stop it first."
+        f"{run.path}: is being written by another process{where}; wait until it ends, or stop it first."
     )
     before = files_of(run.path)
     for attempt in (run.locked(), RunFolder.claimed(run.path, overwrite=True)):

@@ -1,4 +1,4 @@
-"""The run folder: its layout, its checkpoints, its log of metrics."""
+"""The run folder: its layout, its checkpoints and its metrics log."""
 
 from recurra.runs.checkpoints import CheckpointFolder
 from recurra.runs.folder import RunFolder

@@ -1,6 +1,6 @@
 """The files of a run that never change: vocabularies, labels. run.toml lists them with their sha256.
 
-Also, what is removed where a run is begun over another: exactly what the other wrote.
+Also removes an earlier run when it is overwritten: exactly the files that the earlier run wrote.
 """
 
 import os
@@ -19,10 +19,10 @@ from recurra.files import (
     sync_tree,
 )
 
-# What a run writes in the course of training; run.toml comes first, so that no run has lost a part of it.
+# Files and folders that training writes; run.toml is removed first, so that no partial run looks complete.
 FILES = ("run.toml", "model.safetensors", "report.html", "metrics.jsonl")
 FOLDERS = ("checkpoint", "events")
-# What a run of format 1 may have beside those; its run.toml does not tell.
+# Other files that a run of format 1 may have; its run.toml does not list them.
 OF_FORMAT_1 = (
     "vocabulary.json",
     "tokenizer.json",
@@ -37,7 +37,7 @@ ASIDE = "artefacts"
 
 @contextmanager
 def aside(folder: Path) -> Iterator[Path]:
-    """A folder in `folder` to write artefacts into before they are moved into place; removed at the end."""
+    """A temporary folder in `folder`, in which artefacts are written before they are moved into place."""
     place = name_aside(folder / ASIDE)
     try:
         place.mkdir()
@@ -48,19 +48,21 @@ def aside(folder: Path) -> Iterator[Path]:
 
 
 def sums_of(folder: Path) -> dict[str, str]:
-    """The sha256 of each file below `folder` by its name, onto the disk with all of them."""
+    """Sync all files below `folder` to disk and return the sha256 of each by name."""
     sync_tree(folder)
     files = sorted(file for file in folder.rglob("*") if not file.is_dir())
     sums = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
     for name in sums:
-        assert PurePosixPath(name).parts[0] not in (*FILES, *FOLDERS), f"{name} is no name for an artefact"
+        assert PurePosixPath(name).parts[0] not in (*FILES, *FOLDERS), (
+            f"{name} is not a valid name for an artefact"
+        )
     return sums
 
 
 def refuse_collisions(folder: Path, names: Iterable[str], of_runs: Collection[str]) -> None:
-    """Refuse artefacts whose names others have who are of no run.
+    """Refuse artefacts with the name of a file that no run wrote.
 
-    Raises: RunError naming the first of them.
+    Raises: RunError naming the first such file.
     """
     for name in names:
         parents = [folder / parent for parent in PurePosixPath(name).parents][:-1]
@@ -68,13 +70,13 @@ def refuse_collisions(folder: Path, names: Iterable[str], of_runs: Collection[st
         if name not in of_runs and os.path.lexists(folder / name):
             in_the_way.append(folder / name)
         for path in in_the_way:
-            raise RunError(f"{path}: is in the way and was written by no run; move it elsewhere.")
+            raise RunError(f"{path}: is in the way and was not written by a run; move it elsewhere.")
 
 
 def refuse_folders(folder: Path, names: Iterable[str]) -> None:
-    """Refuse folders with something in them where a run has, or had, files of these names.
+    """Refuse non-empty folders in places where a run has, or had, files of these names.
 
-    Raises: RunError naming the first of them.
+    Raises: RunError naming the first such folder.
     """
     for name in (*FILES, *names):
         path = folder / name
@@ -83,7 +85,7 @@ def refuse_folders(folder: Path, names: Iterable[str]) -> None:
 
 
 def _remove_file(path: Path) -> None:
-    """Remove a file, or the empty folder that has come in its place; nothing where there is none."""
+    """Remove a file, or the empty folder in its place, if there is one."""
     if path.is_dir() and not path.is_symlink():
         path.rmdir()
     else:
@@ -91,7 +93,7 @@ def _remove_file(path: Path) -> None:
 
 
 def remove_run(folder: Path, names: Iterable[str]) -> None:
-    """Remove what a run wrote in the course of training, and the artefacts of these names; run.toml first."""
+    """Remove everything that training wrote, and the artefacts of these names; run.toml first."""
     for name in FILES:
         _remove_file(folder / name)
         sync_folder(folder)
@@ -103,14 +105,14 @@ def remove_run(folder: Path, names: Iterable[str]) -> None:
         if not any(parent.is_symlink() or not parent.is_dir() for parent in above):
             _remove_file(folder / name)
             parents.update(above)
-    for parent in sorted(parents, reverse=True):  # the inner ones first
+    for parent in sorted(parents, reverse=True):  # inner folders first
         with suppress(OSError):
-            parent.rmdir()  # unless somebody's files are in it
+            parent.rmdir()  # unless it has other files
     sync_folder(folder)
 
 
 def move_into(folder: Path, place: Path, names: Iterable[str]) -> None:
-    """Move artefacts that were written to `place` into the run's folder."""
+    """Move artefacts that were written to `place` into the run folder."""
     parents = {folder}
     for name in names:
         target = folder / name
@@ -122,14 +124,14 @@ def move_into(folder: Path, place: Path, names: Iterable[str]) -> None:
 
 
 def of_format_1(folder: Path) -> list[str]:
-    """The artefacts that a run of format 1 has."""
+    """Return the artefacts that a run of format 1 has."""
     return [name for name in OF_FORMAT_1 if name != ".lock" and (folder / name).exists()]
 
 
 def check(folder: Path, sums: Mapping[str, str]) -> None:
-    """Check artefacts.
+    """Check artefacts against their sha256.
 
-    Raises: RunError naming the first that is missing or damaged.
+    Raises: RunError naming the first one that is missing or damaged.
     """
     for name, expected in sums.items():
         path = folder / name

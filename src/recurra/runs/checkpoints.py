@@ -1,9 +1,10 @@
 """Checkpoints that survive a crash at any moment: safetensors and JSON only, never a pickle.
 
     checkpoint/ step-N/state.json, step-N/tensors.safetensors, step-N/SHA256SUMS
-                LATEST   the name of the whole one to go on from
+                LATEST   the name of the complete one to resume from
 
-A checkpoint is written aside, synced, renamed; then LATEST is replaced; then the one before is removed.
+A checkpoint is written to a temporary folder, synced and renamed; then LATEST is replaced; then the previous
+checkpoint is removed.
 """
 
 import json
@@ -39,8 +40,9 @@ _REMEDY = "restore it from a copy, or train again with --overwrite"
 
 
 class CheckpointFolder:
-    """The checkpoints of one run. `logs` are files that a checkpoint tells the size of: they are on the disk
-    before it is."""
+    """The checkpoints of one run.
+
+    `logs` are files whose size a checkpoint stores; they are synced to disk before the checkpoint."""
 
     def __init__(self, path: Path, logs: Sequence[Path] = ()) -> None:
         self.path = path
@@ -48,16 +50,16 @@ class CheckpointFolder:
         self._logs = tuple(logs)
 
     def exists(self) -> bool:
-        """Whether there is one to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return bool(self._names())
 
     def save(self, step: int, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Write a checkpoint and make it the latest.
 
-        Raises: StorageError if the disk is full or fails; the one before is then still the latest.
+        Raises: StorageError if the disk is full or fails; the previous checkpoint then remains the latest.
         """
         name, again = f"step-{step}", 1
-        while (self.path / name).exists():  # never put anything in the place of what may be needed
+        while (self.path / name).exists():  # never replace a checkpoint that may be needed
             again += 1
             name = f"step-{step}-{again}"
         try:
@@ -74,7 +76,7 @@ class CheckpointFolder:
         self.remove_older()
 
     def remove_older(self) -> None:
-        """Remove all checkpoints but the latest, for the process that holds the run and has read it."""
+        """Remove all checkpoints but the latest. Only the process that holds the run may call it."""
         names, latest = self._names(), self._latest()
         for name in names if latest in names else []:
             if name != latest:
@@ -82,23 +84,23 @@ class CheckpointFolder:
                     remove_at_once(self.path / name)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """State and tensors of the latest checkpoint; of the newest whole one where LATEST is lost.
+        """Read state and tensors of the latest checkpoint, or of the newest complete one if LATEST is lost.
 
-        Raises: RunError if there is none or it is damaged.
+        Raises: RunError if there is no checkpoint or it is damaged.
         """
         if not self._names():
-            raise RunError(f"{self.path}: has no checkpoint to go on from; train again with --overwrite.")
+            raise RunError(f"{self.path}: has no checkpoint to resume from; train again with --overwrite.")
         return self._read_latest(self._read)
 
     def peek(self) -> dict[str, Any]:
-        """The state of the checkpoint that `load` reads, without its tensors; empty without one."""
+        """Read only the state of the checkpoint that `load` reads; empty if there is no checkpoint."""
         try:
             return self._read_latest(self._peek) if self._names() else {}
         except RunError:
             return {}
 
     def _read_latest(self, read: Callable[[str], ReadT]) -> ReadT:
-        """What `read` gives of the latest checkpoint, or of the newest whole one where LATEST is lost."""
+        """Apply `read` to the latest checkpoint, or to the newest complete one if LATEST is lost."""
         names, latest = self._names(), self._latest()
         if latest in names:
             return read(latest)
@@ -111,7 +113,7 @@ class CheckpointFolder:
         raise faults[0]
 
     def _latest(self) -> str:
-        """The name in LATEST; nothing where it is lost. Raises: RunError if none can be written there."""
+        """Return the name in LATEST, or "" if it is lost. Raises: RunError if LATEST is a folder."""
         try:
             return self.latest.read_text(encoding="utf-8").strip()
         except IsADirectoryError as error:
@@ -120,7 +122,7 @@ class CheckpointFolder:
             return ""
 
     def remove_strays(self) -> None:
-        """Remove what a killed process left half written; for the process that holds the run."""
+        """Remove incomplete files of killed processes. Only the process that holds the run may call it."""
         remove_strays(self.path)
         with suppress(OSError):
             for entry in list(self.path.iterdir()):
@@ -128,7 +130,7 @@ class CheckpointFolder:
                     remove_tree(entry)
 
     def _names(self) -> list[str]:
-        """The names of all checkpoints, the newest first."""
+        """Return the names of all checkpoints, the newest first."""
         try:
             matches = [_STEP.fullmatch(name) for name in os.listdir(self.path)]
         except FileNotFoundError:
@@ -140,21 +142,21 @@ class CheckpointFolder:
         return [match.group() for match in found]
 
     def _read(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """State and tensors of one checkpoint. Raises: RunError naming a file that is missing or damaged."""
+        """Read state and tensors of one checkpoint. Raises: RunError naming a missing or damaged file."""
         folder = self.path / name
         _check_sums(folder, (_STATE, _TENSORS))
         return _read_state(folder / _STATE), read_tensors(folder / _TENSORS)
 
     def _peek(self, name: str) -> dict[str, Any]:
-        """The state of one checkpoint. Raises: RunError naming a file that is missing or damaged."""
+        """Read the state of one checkpoint. Raises: RunError naming a missing or damaged file."""
         _check_sums(self.path / name, (_STATE,))
         return _read_state(self.path / name / _STATE)
 
 
 def _check_sums(folder: Path, names: Sequence[str]) -> None:
-    """Check files of a checkpoint, of which there are no sums in format 1.
+    """Check files of a checkpoint against their checksums, which format 1 does not have.
 
-    Raises: RunError naming one that is missing or damaged.
+    Raises: RunError naming a missing or damaged file.
     """
     fault = fault_in(folder, names) if (folder / SUMS).exists() else None
     if fault is not None:
@@ -162,11 +164,11 @@ def _check_sums(folder: Path, names: Sequence[str]) -> None:
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    """The content of a state.json. Raises: RunError if it is missing or damaged."""
+    """Read the content of a state.json. Raises: RunError if it is missing or damaged."""
     try:
         state = json.loads(path.read_bytes().decode("utf-8"))
         if not isinstance(state, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
     except FileNotFoundError as error:
         raise RunError(f"{path}: is missing; {_REMEDY}.") from error
     except (OSError, ValueError, RecursionError) as error:

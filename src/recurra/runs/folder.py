@@ -1,12 +1,12 @@
-"""A run on disk: what was asked, what came out, and what is needed to go on.
+"""A run on disk: its settings, its results, and everything needed to resume it.
 
-RUN/ run.toml            the whole configuration, versions, split, fingerprints of the data, sums of artefacts
-     vocabulary.json     and other artefacts, which never change; run.toml lists them
+RUN/ run.toml            configuration, versions, fingerprints and facts of the data, checksums of artefacts
+     vocabulary.json     and other artefacts (such as split.json), which never change; run.toml lists them
      model.safetensors   the best weights so far
      checkpoint/         see recurra.runs.checkpoints
      metrics.jsonl       see recurra.runs.metrics_log
      report.html
-     .recurra            makes the folder ours, see recurra.runs.marker
+     .recurra            marks the folder as a run, see recurra.runs.marker
 """
 
 import os
@@ -29,12 +29,12 @@ from recurra.runs.settings import is_settings, listed_artefacts, read_settings, 
 from recurra.runs.tensor_files import read_tensors, write_tensors
 
 _LOST_SETTINGS = (
-    "{}: holds a run that has lost its run.toml; restore that from a copy, or overwrite it with --overwrite."
+    "{}: the run.toml of this run is missing; restore it from a copy, or overwrite the run with --overwrite."
 )
 
 
 class RunFolder:
-    """The places in a run's folder, and what is read from and written to them."""
+    """The paths in a run folder, and methods that read and write them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,31 +47,31 @@ class RunFolder:
 
     @staticmethod
     def check_free(path: Path, *, overwrite: bool = False) -> None:
-        """Refuse a path that holds anything; with `overwrite`, one that holds anything but a run.
+        """Refuse a path that is not empty; with `overwrite`, one that holds anything but a run.
 
-        A run that was stopped while it began is not in the way. Nothing is written.
+        A run that was stopped while it was being started may be replaced. Nothing is written.
 
-        Raises: RunError if something is in the way.
+        Raises: RunError if the path is refused.
         """
         try:
             names = set(os.listdir(path))
         except FileNotFoundError:
             return
         except NotADirectoryError as error:
-            raise RunError(f"{path}: exists and is not a run; choose another folder to write to.") from error
+            raise RunError(f"{path}: exists and is not a run; choose another output folder.") from error
         except OSError as error:
             raise reading_error(error, path) from error
         marker = Marker(path)
         if not names - {MARKER} and (marker.is_ours or marker.is_torn):
             return
         if not marker.is_ours and not is_settings(path / "run.toml"):
-            raise RunError(f"{path}: exists and is not a run; choose another folder to write to.")
+            raise RunError(f"{path}: exists and is not a run; choose another output folder.")
         if overwrite:
             return
         if "run.toml" in names:
             raise RunError(
-                f"{path}: holds a run already; go on with it by `recurra train --resume {path}`, or begin "
-                "anew over it with --overwrite."
+                f"{path}: holds a run already; resume it with `recurra train --resume {path}`, or replace it "
+                "with --overwrite."
             )
         if _lost_settings(names, marker):
             raise RunError(_LOST_SETTINGS.format(path))
@@ -79,18 +79,18 @@ class RunFolder:
     @classmethod
     @contextmanager
     def claimed(cls, path: Path, *, overwrite: bool = False) -> Iterator["RunFolder"]:
-        """The folder for a new run, held for this process; an earlier run stays whole until `begin`.
+        """Claim the folder of a new run for this process; an earlier run stays intact until `begin`.
 
-        Where the body fails before `begin`, a folder that was made for it is removed again.
+        If the body fails before `begin`, a folder that was created for it is removed again.
 
-        Raises: RunError if something is in the way, or another process writes there; StorageError if the
-        folder cannot be written to.
+        Raises: RunError as `check_free`, or if another process writes there; StorageError if the folder
+        cannot be written to.
         """
         cls.check_free(path, overwrite=overwrite)
         run = cls(path)
         with held(path, make=True) as marker:
             try:
-                cls.check_free(path, overwrite=overwrite)  # again: now it stays so
+                cls.check_free(path, overwrite=overwrite)  # again, now that the lock is held
                 run._sign(marker)
                 yield run
             except BaseException:
@@ -99,7 +99,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process while it writes there; within one thread also more than once.
+        """Lock the run for this process while it writes there; one thread may nest calls.
 
         Raises: RunError if there is no run, or another process holds it; StorageError if it cannot be
         written to.
@@ -111,12 +111,14 @@ class RunFolder:
             raise _no_run(self.path)
         with held(self.path) as marker:
             self._sign(marker)
-            if marker.beginning and is_settings(self.settings):  # begun, or left before anything was removed
+            if marker.beginning and is_settings(
+                self.settings
+            ):  # started, or stopped before anything was removed
                 marker.settle(listed_artefacts(self.settings) or [])
             yield
 
     def _sign(self, marker: HeldMarker) -> None:
-        """Make the folder ours, and remove what processes that were killed left half written."""
+        """Mark the folder as a run, and remove incomplete files of killed processes."""
         try:
             marker.sign()
         except OSError as error:
@@ -133,17 +135,17 @@ class RunFolder:
         save: Callable[[Path], None],
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Begin the run in a folder that is `claimed`: remove an earlier one, write artefacts and run.toml.
+        """Start the run in a folder that is `claimed`: remove an earlier run, write artefacts and run.toml.
 
-        `save` writes the files that never change, such as the vocabulary, into the folder that it is given.
-        `config` and `data`, what is known of the data, come to stand in run.toml, beside `versions`, those of
-        this process if not given.
+        `save` writes the files that never change, such as the vocabulary, into the folder passed to it.
+        run.toml stores `config`, `data` (facts about the data) and `versions`; if not given, the versions of
+        this process.
 
-        Raises: RunError if a file that no run wrote has the name of an artefact, or a folder that of a file;
-        StorageError if the disk is full or fails. If `save` fails, an earlier run is still whole.
+        Raises: RunError if a file that no run wrote has the name of an artefact, or a folder has the name of
+        a file; StorageError if the disk is full or fails. If `save` fails, an earlier run stays intact.
         """
         marker = held_marker(self.path)
-        assert marker is not None, "a run is begun in a folder that is claimed"
+        assert marker is not None, "a run can only start in a claimed folder"
         try:
             with artefacts.aside(self.path) as aside:
                 save(aside)
@@ -161,9 +163,9 @@ class RunFolder:
             raise storage_error(error, self.path) from error
 
     def remove(self) -> None:
-        """Remove the run: exactly what it wrote, and the folder if it is empty then.
+        """Remove the run: exactly the files that it wrote, and the folder if it is then empty.
 
-        Raises: RunError if another process holds the run, or a folder has come in place of a file of it;
+        Raises: RunError if another process holds the run, or a folder has replaced one of its files;
         StorageError if it cannot be removed.
         """
         with self.locked():
@@ -179,7 +181,7 @@ class RunFolder:
                 raise storage_error(error, self.path) from error
 
     def _artefacts_before(self, marker: Marker) -> list[str]:
-        """The artefacts of runs that were begun here before."""
+        """Return the artefacts of runs that were started here before."""
         names = marker.names
         if not os.path.exists(self.settings):
             return names
@@ -190,9 +192,9 @@ class RunFolder:
         return [*names, *listed]
 
     def copy_to(self, path: Path) -> None:
-        """Copy what is needed to load, evaluate and report the run into another folder: no checkpoint.
+        """Copy the files needed to load, evaluate and report the run into another folder, but no checkpoint.
 
-        Raises: RunError if something is in the way there, or a file here is missing or damaged; StorageError.
+        Raises: RunError if the target is refused, or a file here is missing or damaged; StorageError.
         """
         settings = self.read_settings()
         self.check_artefacts()
@@ -213,9 +215,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """The run that lies in `path`.
+        """Open the run in `path`.
 
-        Raises: RunError if there is none, it is damaged or of a newer version.
+        Raises: RunError if there is no run, it is damaged or it was written by a newer version.
         """
         run = cls(path)
         if not os.path.exists(run.settings):
@@ -224,23 +226,23 @@ class RunFolder:
         return run
 
     def read_settings(self) -> dict[str, Any]:
-        """The content of run.toml: at least `task`, and the tables `config` and `data`.
+        """Read run.toml: at least `task`, and the tables `config` and `data`.
 
-        Raises: RunError if it is missing, damaged, edited or of a newer version.
+        Raises: RunError if it is missing, damaged, edited or written by a newer version.
         """
         return read_settings(self.settings)
 
     def check_artefacts(self) -> None:
-        """Check that the files that never change are as run.toml tells; of format 1 it does not tell.
+        """Check the files that never change against the checksums in run.toml; format 1 has none.
 
-        Raises: RunError naming one that is missing or damaged.
+        Raises: RunError naming a missing or damaged file.
         """
         artefacts.check(self.path, self.read_settings().get("artefacts", {}))
 
     def has_artefacts_of(self, save: Callable[[Path], None]) -> bool:
-        """Whether `save`, as `begin` takes it, writes the artefacts that run.toml lists, if it lists any.
+        """Whether `save` (as in `begin`) writes exactly the artefacts that run.toml lists; True for format 1.
 
-        Raises: StorageError if it cannot.
+        Raises: StorageError if they cannot be written.
         """
         listed = self.read_settings().get("artefacts")
         try:
@@ -252,18 +254,18 @@ class RunFolder:
 
     @property
     def begun_only(self) -> bool:
-        """Whether the run was stopped before its first checkpoint: it starts with its first step."""
+        """Whether the run was stopped before its first checkpoint, so that it must start over."""
         if not os.path.exists(self.settings) or os.path.exists(self.weights):
             return False
         return not self.checkpoints.exists() and not self.metrics.size
 
     @property
     def has_ended(self) -> bool:
-        """Whether the latest checkpoint tells that training came to its end."""
+        """Whether training has ended, according to the latest checkpoint."""
         return self._place().get("finished") is True
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The records of metrics.jsonl, none missing of those that the latest checkpoint tells of.
+        """Read metrics.jsonl, checking that no record from before the latest checkpoint is missing.
 
         Raises: RunError if a line is damaged or missing.
         """
@@ -272,12 +274,12 @@ class RunFolder:
         return self.metrics.read()
 
     def _place(self) -> Mapping[str, Any]:
-        """Where training stood at the latest checkpoint; nothing where there is none that can be read."""
+        """Return the training position at the latest checkpoint; empty if none can be read."""
         place = self.checkpoints.peek().get("place")
         return place if isinstance(place, dict) else {}
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """Write model.safetensors, whole or not at all.
+        """Write model.safetensors atomically.
 
         Raises: StorageError if it cannot be written.
         """
@@ -285,7 +287,7 @@ class RunFolder:
             write_tensors(file, tensors)
 
     def read_weights(self) -> dict[str, Tensor]:
-        """The tensors of model.safetensors.
+        """Read the tensors of model.safetensors.
 
         Raises: RunError if the file is missing or damaged.
         """
@@ -312,18 +314,17 @@ def _versions() -> dict[str, str]:
 
 
 def _lost_settings(names: Set[str], marker: Marker) -> bool:
-    """Whether in a folder of these entries, which is ours, a run has lost its run.toml, and was not stopped
-    while it began."""
+    """Whether a run folder with these entries has lost its run.toml after the run had started."""
     left = names & {*artefacts.FILES, *artefacts.FOLDERS, *marker.names}
     return bool(left) and "run.toml" not in names and not marker.beginning
 
 
 def _no_run(path: Path) -> RunError:
-    """What to say of a path without a run.toml."""
+    """Return the error for a path without a run.toml."""
     try:
         names = set(os.listdir(path))
     except FileNotFoundError:
-        return RunError(f"{path}: there is no such folder; name one that `recurra train` wrote.")
+        return RunError(f"{path}: the folder does not exist; name one that `recurra train` wrote.")
     except NotADirectoryError:
         return RunError(f"{path}: is a file, not a run; name a folder that `recurra train` wrote.")
     except OSError as error:
@@ -333,10 +334,12 @@ def _no_run(path: Path) -> RunError:
         return RunError(_LOST_SETTINGS.format(path))
     if marker.is_ours:
         return RunError(
-            f"{path}: has no run.toml, since the run was stopped while it began; begin it again by the same "
-            "command."
+            f"{path}: has no run.toml, because the run was stopped while it started; run the same command "
+            "again."
         )
     runs = sorted(file.parent.name for file in path.glob("*/run.toml"))
     if runs:
-        return RunError(f"{path}: is not a run, but holds some; name one of them, such as {path / runs[0]}.")
+        return RunError(
+            f"{path}: is not a run, but contains runs; name one of them, such as {path / runs[0]}."
+        )
     return RunError(f"{path}: is not a run (it has no run.toml); name one that `recurra train` wrote.")

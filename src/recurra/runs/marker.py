@@ -1,8 +1,8 @@
-"""RUN/.recurra: makes a folder ours, is locked by the process that writes there, and lists what it wrote.
+"""RUN/.recurra: marks a folder as a run, is locked by the process that writes to it, and lists its files.
 
-Its first line says what it is. Each further line names a file that the run keeps in the folder, or is
-`# beginning` while a run is begun and what an earlier one wrote is removed. The lock is an flock: it ends
-with the process, however that ends.
+The first line says what the file is. Each further line names a file of the run in the folder, or is
+`# beginning` while a run is being started and the files of an earlier one are removed. The lock is an flock:
+the system releases it when the process ends, for whatever reason.
 """
 
 import errno
@@ -23,7 +23,7 @@ _TRIES = 100
 
 
 class Marker:
-    """The marker of a folder, read anew at each question."""
+    """The marker of a folder; every property reads the file again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,28 +39,28 @@ class Marker:
 
     @property
     def is_ours(self) -> bool:
-        """Whether a run was claimed in the folder: the first line is whole."""
+        """Whether a run was claimed in the folder: the first line is complete."""
         return self._content().startswith(_FIRST)
 
     @property
     def is_torn(self) -> bool:
-        """Whether there is none, or one whose first line a crash cut short."""
+        """Whether the marker is missing, or a crash cut its first line short."""
         return not self.path.is_dir() and _FIRST.startswith(self._content()) and not self.is_ours
 
     @property
     def beginning(self) -> bool:
-        """Whether the process that was last to begin a run here was stopped before it had begun."""
+        """Whether the last process that started a run here was stopped before the start was complete."""
         return _BEGINNING in self._lines()
 
     @property
     def names(self) -> list[str]:
-        """The files that are listed, relative to the folder."""
+        """The listed files, relative to the folder."""
         return [
             str(PurePosixPath(line)) for line in self._lines() if not line.startswith("#") and is_inside(line)
         ]
 
     def _lines(self) -> list[str]:
-        """The whole lines after the first."""
+        """The complete lines after the first."""
         content = self._content()
         if not content.startswith(_FIRST):
             return []
@@ -69,7 +69,7 @@ class Marker:
 
 
 class HeldMarker(Marker):
-    """A marker whose lock this process holds, which alone may write to it. `is_new`: it was made for this."""
+    """A marker locked by this process, which alone may write to it. `is_new`: this process made the file."""
 
     def __init__(self, folder: Path, descriptor: int, *, made: Sequence[Path]) -> None:
         super().__init__(folder)
@@ -78,24 +78,24 @@ class HeldMarker(Marker):
         self.holder = (os.getpid(), threading.get_ident())
 
     def sign(self) -> None:
-        """Make the folder ours."""
+        """Mark the folder as a run."""
         if not self.is_ours:
             self._write(_FIRST, 0)
             sync_folder(self.folder)
 
     def note_beginning(self, names: Iterable[str]) -> None:
-        """List files that are about to be removed or to be made."""
+        """List files that are about to be removed or written."""
         content = self._content()
         lines = "".join(f"{line}\n" for line in (_BEGINNING, *map(_as_line, names)))
         self._write(lines.encode("utf-8", "surrogateescape"), content.rfind(b"\n") + 1)
 
     def settle(self, names: Iterable[str]) -> None:
-        """List these files, and no others: the run has begun."""
+        """List exactly these files: the run has started."""
         lines = "".join(f"{_as_line(name)}\n" for name in names)
         self._write(lines.encode("utf-8", "surrogateescape"), len(_FIRST))
 
     def withdraw(self) -> None:
-        """Remove the marker and the folders that were made for it, where nothing else is in them."""
+        """Remove the marker and the folders that were made for it, if they contain nothing else."""
         with suppress(OSError):
             alone = os.listdir(self.folder) == [MARKER]
             if self.is_new and (alone or not self.is_ours):
@@ -104,17 +104,17 @@ class HeldMarker(Marker):
                     made.rmdir()
 
     def remove(self) -> None:
-        """Remove the marker of a run that was removed, and the folder if it is empty then."""
+        """Remove the marker of a removed run, and the folder if it is then empty."""
         self.path.unlink()
         with suppress(OSError):
             self.folder.rmdir()
 
     def release(self) -> None:
-        """Let others have the lock."""
+        """Release the lock."""
         os.close(self._descriptor)
 
     def _write(self, content: bytes, at: int) -> None:
-        """Write to the end of the file from some place on, onto the disk."""
+        """Replace the content from position `at` to the end, and sync it to disk."""
         os.ftruncate(self._descriptor, at)
         while content:
             written = os.pwrite(self._descriptor, content, at)
@@ -126,7 +126,7 @@ _held: dict[str, HeldMarker] = {}
 
 
 def held_marker(folder: Path) -> HeldMarker | None:
-    """The marker of a folder, if this thread holds it."""
+    """Return the marker of a folder if this thread holds it, else None."""
     marker = _held.get(os.path.realpath(folder))
     mine = marker is not None and marker.holder == (os.getpid(), threading.get_ident())
     return marker if mine else None
@@ -134,7 +134,7 @@ def held_marker(folder: Path) -> HeldMarker | None:
 
 @contextmanager
 def held(folder: Path, *, make: bool = False) -> Iterator[HeldMarker]:
-    """Hold a folder's marker, which is made where there is none, and with `make` the folder too.
+    """Hold a folder's marker, creating it if it is missing; with `make`, also create the folder.
 
     Raises: RunError if another process or thread holds it; StorageError if it cannot be written.
     """
@@ -156,9 +156,9 @@ def held(folder: Path, *, make: bool = False) -> Iterator[HeldMarker]:
 
 
 def _take(folder: Path, *, make: bool) -> HeldMarker:
-    """Open and lock the marker; again where whoever held it has removed it meanwhile."""
+    """Open and lock the marker; try again if its previous holder removed it in the meantime."""
     path = folder / MARKER
-    made: list[Path] = []  # the inner ones first
+    made: list[Path] = []  # inner folders first
     for _ in range(_TRIES):
         if make and not folder.is_dir():
             made = [each for each in (folder, *folder.parents) if not each.exists()]
@@ -182,11 +182,11 @@ def _take(folder: Path, *, make: bool) -> HeldMarker:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise OSError(errno.EBUSY, "others begin and stop there all the time")
+    raise OSError(errno.EBUSY, "other processes keep claiming and releasing it")
 
 
 def _remove_if_empty(path: Path, error: OSError) -> None:
-    """Remove a folder that has come in place of a marker. Raises: `error` where something is in it."""
+    """Remove an empty folder in the place of a marker. Raises: `error` if it is not empty."""
     try:
         path.rmdir()
     except OSError:
@@ -198,15 +198,17 @@ def _lock(descriptor: int, folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = f"another process{_pid_of_holder(descriptor)}"
-        raise RunError(f"{folder}: is being written by {holder}; wait for it, or stop it first.") from error
+        raise RunError(
+            f"{folder}: is being written by {holder}; wait until it ends, or stop it first."
+        ) from error
     except OSError as error:
         raise StorageError(
-            f"{folder}: cannot be locked ({error.strerror or error}); write the run to a disk that can be."
+            f"{folder}: cannot be locked ({error.strerror or error}); use a disk that supports file locks."
         ) from error
 
 
 def _pid_of_holder(descriptor: int) -> str:
-    """` (pid N)` of the process that holds the lock; nothing where the system does not tell."""
+    """Return ` (pid N)` of the process that holds the lock, or "" if it is unknown."""
     status = os.fstat(descriptor)
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     with suppress(OSError, ValueError):
@@ -218,7 +220,7 @@ def _pid_of_holder(descriptor: int) -> str:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a name is of something inside the folder that it is relative to."""
+    """Whether a relative name stays inside its folder."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 

@@ -1,7 +1,7 @@
-"""metrics.jsonl: one JSON object a line, cut back where a run goes on from a checkpoint.
+"""metrics.jsonl: one JSON object per line, truncated when a run is resumed from a checkpoint.
 
-The last key of each line is `crc32`: 8 hexadecimal digits over the line's text as it is without that key.
-Lines of format 1 have none. A line that was blanked out by hand is passed over.
+The last key of each line is `crc32`: 8 hexadecimal digits, the checksum of the line's text without that key.
+Lines of format 1 have no checksum. Lines that were blanked out by hand are skipped.
 """
 
 import json
@@ -22,17 +22,17 @@ _BLOCK = 1 << 16
 
 
 class MetricsLog:
-    """Appends records; `size` marks a place, `cut_back` returns to it."""
+    """Appends records; `size` is the current position, `cut_back` truncates the file to a position."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one record; it has a `kind` and a `step`. A last line that a crash cut short goes first.
+        """Append one record with a `kind` and a `step`; first remove a last line that a crash cut short.
 
-        Raises: StorageError if it cannot be written; the records before it are still there.
+        Raises: StorageError if it cannot be written; the earlier records are kept.
         """
-        assert isinstance(record["kind"], str), "the kind is a name"
+        assert isinstance(record["kind"], str), "the kind is a string"
         assert isinstance(record["step"], int), "the step is a number"
         text = json.dumps(record, allow_nan=False)
         line = f'{text[:-1]}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'.encode()
@@ -53,7 +53,7 @@ class MetricsLog:
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
+        """Size of the file in bytes."""
         try:
             return self.path.stat().st_size
         except FileNotFoundError:
@@ -62,10 +62,10 @@ class MetricsLog:
             raise reading_error(error, self.path) from error
 
     def cut_back(self, size: int) -> None:
-        """Drop what was logged after `size` bytes, once what stays is checked.
+        """Check the first `size` bytes, then remove everything after them.
 
-        Raises: RunError if lines are missing or damaged; StorageError if it cannot be written. Nothing is
-        dropped then.
+        Raises: RunError if lines are missing or damaged; StorageError if the file cannot be written. In both
+        cases nothing is removed.
         """
         self.check_size(size)
         if size == 0 and self.size == 0:
@@ -75,8 +75,8 @@ class MetricsLog:
                 content = file.read(size)
                 if size and not content.endswith(b"\n"):
                     raise RunError(
-                        f"{self.path}: was changed, since no line ends at byte {size:,}, where one ended "
-                        "when the checkpoint was saved; restore it from a copy."
+                        f"{self.path}: was changed (no line ends at byte {size:,}, where one ended when "
+                        "the checkpoint was saved); restore it from a copy."
                     )
                 _records(self.path, content)
                 file.truncate(size)
@@ -84,20 +84,20 @@ class MetricsLog:
             raise storage_error(error, self.path) from error
 
     def check_size(self, size: int) -> None:
-        """Check that what was there when a checkpoint was saved, `size` bytes, still is.
+        """Check that the file still has the `size` bytes that it had when a checkpoint was saved.
 
         Raises: RunError if lines are missing.
         """
         missing = size - self.size
         if missing > 0:
             raise RunError(
-                f"{self.path}: lines are missing, since it has {self.size:,} bytes and had {size:,} when the "
-                f"checkpoint was saved; restore it from a copy, or add {missing} empty lines at its end to "
-                "go on without them."
+                f"{self.path}: lines are missing (it has {self.size:,} bytes and had {size:,} when the "
+                f"checkpoint was saved); restore it from a copy, or add {missing} empty lines at its end to "
+                "continue without them."
             )
 
     def read(self) -> list[dict[str, Any]]:
-        """All records.
+        """Return all records.
 
         Raises: RunError if a line is damaged.
         """
@@ -105,9 +105,9 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics.jsonl, none where the file is missing; each has a `kind` and a `step`.
+    """Read the records of a metrics.jsonl, each with a `kind` and a `step`; none if the file is missing.
 
-    A last line that was cut short by a crash is left out. Raises: RunError if another is damaged.
+    A last line that was cut short by a crash is skipped. Raises: RunError if another line is damaged.
     """
     try:
         content = path.read_bytes()
@@ -119,9 +119,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _records(path: Path, content: bytes) -> list[dict[str, Any]]:
-    """The records of a metrics.jsonl that was read. Raises: RunError naming a line that is damaged."""
+    """Parse the content of a metrics.jsonl. Raises: RunError naming a damaged line."""
     *lines, rest = content.split(b"\n")
-    if _SUM.fullmatch(rest[:-1]):  # a line is cut before its end, never after it
+    if _SUM.fullmatch(rest[:-1]):  # a whole line without its line end
         lines.append(rest)
     records, summed = [], False
     for number, line in enumerate(lines, start=1):
@@ -135,14 +135,14 @@ def _records(path: Path, content: bytes) -> list[dict[str, Any]]:
             summed = has_sum
         except (ValueError, RecursionError) as error:
             raise RunError(
-                f"{path}:{number}: is damaged ({error}); restore the file from a copy, or put a blank in "
-                "place of each character of the line to go on without it."
+                f"{path}:{number}: is damaged ({error}); restore the file from a copy, or replace each "
+                "character of the line with a blank to continue without it."
             ) from error
     return records
 
 
 def _read_line(line: bytes) -> dict[str, Any]:
-    """The record of one line, without its crc32. Raises: ValueError if it is damaged."""
+    """Return the record of one line, without its crc32. Raises: ValueError if it is damaged."""
     match = _SUM.fullmatch(line)
     if match is not None:
         line = match["text"] + b"}"
@@ -156,17 +156,17 @@ def _read_line(line: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError("it is not JSON") from error
     if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if not isinstance(record.get("kind"), str) or type(record.get("step")) is not int:
         raise ValueError("it has no kind or no step")
     last = list(record.values())[-1]
     if match is None and list(record)[-1] != "kind" and isinstance(last, str) and len(last) <= _SUM_DIGITS:
-        raise ValueError("its crc32 is damaged")  # lines of format 1 end with a number, or with a longer text
+        raise ValueError("its crc32 is damaged")  # lines of format 1 end with a number or a longer text
     return record
 
 
 def _end_of_whole_lines(file: IO[bytes]) -> int:
-    """After the last end of a line; 0 where there is none."""
+    """Return the position after the last line end; 0 if there is none."""
     at = file.seek(0, os.SEEK_END)
     while at:
         begin = max(0, at - _BLOCK)

@@ -1,6 +1,6 @@
-"""run.toml: what a run was asked, with a sum in its last line, so that no change of it passes in silence.
+"""run.toml: the settings of a run, with a checksum in the last line so that every change is noticed.
 
-Format 1 has neither the sum nor a table of artefacts, and is read without.
+Format 1 has neither the checksum nor a table of artefacts, and is read without them.
 """
 
 import hashlib
@@ -23,19 +23,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def settings_text(content: Mapping[str, Any]) -> str:
-    """The text of a run.toml of the present format, with its last line."""
+    """Return the text of a run.toml in the current format, including the last line."""
     text = to_toml({"format_version": FORMAT_VERSION} | dict(content))
     return text + _LAST.format(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
 
 
 def is_settings(path: Path) -> bool:
-    """Whether a file is a run.toml of ours, be it of another version, or edited."""
+    """Whether a file is a run.toml of Recurra, even of another version or edited."""
     content = _parsed(path)
     return "format_version" in content and "task" in content
 
 
 def listed_artefacts(path: Path) -> list[str] | None:
-    """The artefacts that a run.toml lists, as far as a damaged one can be read; None for one of format 1."""
+    """Return the artefacts that a run.toml lists, as far as it can be read; None for format 1."""
     content = _parsed(path)
     if content.get("format_version") == 1:
         return None
@@ -44,9 +44,9 @@ def listed_artefacts(path: Path) -> list[str] | None:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The content of a run.toml: at least the task, and the tables of configuration and data.
+    """Read the content of a run.toml: at least the task, and the tables of configuration and data.
 
-    Raises: RunError if it is missing, damaged, edited or of a newer version.
+    Raises: RunError if it is missing, damaged, edited or written by a newer version.
     """
     try:
         raw = path.read_bytes()
@@ -61,7 +61,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path, raw: bytes) -> bytes:
-    """The text above the last line, if its sum fits; all of it where there is no such line."""
+    """Return the text above the last line if its checksum matches; all text if there is no such line."""
     match = _LAST_LINE.search(raw)
     if match is None:
         return raw
@@ -69,13 +69,13 @@ def _checked(path: Path, raw: bytes) -> bytes:
     if match["sum"] not in (b"accepted", hashlib.sha256(above).hexdigest().encode()):
         raise RunError(
             f"{path}: was edited or damaged (its sha256 differs from the one in its last line); restore it "
-            "from a copy, or, if the text is right, write `accepted` in place of the sum in its last line."
+            "from a copy, or, if the text is right, replace the checksum in its last line with `accepted`."
         )
     return above
 
 
 def _check_version(path: Path, content: Mapping[str, Any], *, has_sum: bool) -> None:
-    """Refuse formats that cannot be read. Raises: ValueError for one that is damaged."""
+    """Refuse formats that cannot be read. Raises: ValueError for a damaged one; RunError for a newer one."""
     version = content.get("format_version")
     if type(version) is not int or version < 1:
         raise ValueError("it has no format_version")
@@ -85,13 +85,13 @@ def _check_version(path: Path, content: Mapping[str, Any], *, has_sum: bool) -> 
             f"{FORMAT_VERSION}); upgrade with `pip install --upgrade recurra`."
         )
     if version == 1 and (has_sum or "artefacts" in content):
-        raise ValueError("it says format 1, which has no sum and no artefacts")
+        raise ValueError("it says format 1, which has no checksum and no artefacts")
     if version > 1 and not has_sum:
-        raise ValueError("its last line, which has the sum of the others, is missing or damaged")
+        raise ValueError("its last line, which has the checksum of the others, is missing or damaged")
 
 
 def _check_keys(content: Mapping[str, Any]) -> None:
-    """Refuse content without what every run has. Raises: ValueError."""
+    """Check that the entries of every run are there. Raises: ValueError."""
     if not isinstance(content.get("task"), str):
         raise ValueError("it has no task")
     for table in ("config", "data"):
@@ -102,11 +102,11 @@ def _check_keys(content: Mapping[str, Any]) -> None:
         is_inside(name) and isinstance(digest, str) and _SHA256.fullmatch(digest)
         for name, digest in artefacts.items()
     ):
-        raise ValueError("its table [artefacts] is no list of files with their sha256")
+        raise ValueError("its table [artefacts] is not a list of files with their sha256")
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    """What can be read of a TOML file without looking at its sum; nothing where that is impossible."""
+    """Parse a TOML file without checking its checksum; return an empty dict if that is impossible."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""split.json: which rows of --data a run held out, by index, so that they are found again as they were."""
+"""split.json: the indices of the rows of --data that a run held out, so that resuming finds the same rows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ SPLIT = "split.json"
 
 
 def write_split(path: Path, split: Mapping[str, Sequence[int]]) -> None:
-    """Write the indices of each part; no file where no part was cut from the data."""
+    """Write the indices of each part; no file is written if no part was held out from the data."""
     if split:
         write_text(path, json_line({part: list(rows) for part, rows in split.items()}) + "\n")
 
 
 def read_split(run: RunFolder) -> dict[str, list[int]] | None:
-    """The indices of each part of a run; None in a run that kept none.
+    """Read the indices of each part of a run; None if the run has no split.json.
 
     Raises: RunError if the file is damaged.
     """

@@ -1,8 +1,8 @@
-"""Safetensors files with a sha256 of their own, written and read tensor by tensor.
+"""Safetensors files with their own sha256, written and read tensor by tensor.
 
-A file is the length of its header (8 bytes, little-endian), the header (JSON), and the numbers of all
-tensors without gaps. In the header, `__metadata__.sha256` is taken over the header without `__metadata__`, as
-JSON with sorted keys and without blanks, and then over the numbers. Files without it are read too.
+A file has the length of its header (8 bytes, little-endian), the header (JSON), and the data of all tensors
+without gaps. In the header, `__metadata__.sha256` is computed over the header without `__metadata__`, as JSON
+with sorted keys and without blanks, followed by the data. Files without it can also be read.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _NO_SUM = "0" * 64
 
 
 class _Entry(NamedTuple):
-    """Where a tensor lies: its numbers are bytes `start` … `stop` after the header."""
+    """Location of a tensor: its data are the bytes `start` … `stop` after the header."""
 
     name: str
     dtype: torch.dtype
@@ -52,19 +52,19 @@ class _Entry(NamedTuple):
 
     @classmethod
     def read(cls, name: str, content: Any) -> "_Entry":
-        """The entry that a header has for a tensor. Raises: ValueError for one that cannot be."""
+        """Parse a header's entry for a tensor. Raises: ValueError if it is invalid."""
         if not isinstance(content, dict) or content.keys() != {"dtype", "shape", "data_offsets"}:
-            raise ValueError(f"its header tells too little of {name!r}")
+            raise ValueError(f"the entry of {name!r} in its header is incomplete or has unknown keys")
         shape, places = content["shape"], content["data_offsets"]
         numbers = [*shape, *places] if isinstance(shape, list) and isinstance(places, list) else [None]
         if any(type(number) is not int or number < 0 for number in numbers) or len(places) != 2:
-            raise ValueError(f"its header gives {name!r} an impossible shape or place")
+            raise ValueError(f"its header gives {name!r} an invalid shape or offset")
         if str(content["dtype"]) not in _DTYPES:
             raise ValueError(f"its header gives {name!r} an unknown type")
         return cls(name, _DTYPES[str(content["dtype"])], tuple(shape), *places)
 
     def describe(self) -> dict[str, Any]:
-        """What the header has of it."""
+        """Return the header's entry for the tensor."""
         return {
             "dtype": _NAMES[self.dtype],
             "shape": list(self.shape),
@@ -73,12 +73,14 @@ class _Entry(NamedTuple):
 
 
 def write_tensors(file: IO[bytes], tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as a safetensors file, one at a time, into a file that can be gone back in.
+    """Write tensors one at a time as a safetensors file; `file` must be seekable.
 
     Shapes: as they come.
     """
     entries, stop = [], 0
-    for name in sorted(tensors, key=lambda name: (-tensors[name].element_size(), name)):  # all are aligned
+    for name in sorted(
+        tensors, key=lambda name: (-tensors[name].element_size(), name)
+    ):  # large elements first, so all are aligned
         tensor, start = tensors[name], stop
         stop += tensor.numel() * tensor.element_size()
         entries.append(_Entry(name, tensor.dtype, tuple(tensor.shape), start, stop))
@@ -95,7 +97,7 @@ def write_tensors(file: IO[bytes], tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, each in memory of its own.
+    """Read the tensors of a safetensors file, each into its own memory.
 
     Raises: RunError if it is missing or damaged.
     """
@@ -109,29 +111,29 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
-    """The tensors of an open file. Raises: ValueError if it is damaged."""
+    """Read the tensors of an open file. Raises: ValueError if it is damaged."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
-        raise ValueError("it is cut off in its header")
+        raise ValueError("it is truncated in its header")
     header = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_without_repeats)
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     metadata = header.pop(_METADATA, {})
     entries = sorted((_Entry.read(*item) for item in header.items()), key=lambda entry: entry[3:])
     stop = 0
     for entry in entries:
         if entry.start != stop or entry.stop - stop != math.prod(entry.shape) * entry.dtype.itemsize:
-            raise ValueError(f"its header gives {entry.name!r} an impossible place")
+            raise ValueError(f"its header gives {entry.name!r} an invalid offset")
         stop = entry.stop
     if stop != size - 8 - length:
-        raise ValueError(f"its tensors have {size - 8 - length:,} bytes, and its header tells of {stop:,}")
+        raise ValueError(f"its tensors have {size - 8 - length:,} bytes, but its header lists {stop:,}")
     digest = hashlib.sha256(_canonical(entries))
     tensors = {}
     for entry in entries:
         tensor = torch.empty(entry.shape, dtype=entry.dtype)
         numbers = _numbers_of(tensor)
         if file.readinto(numbers) != len(numbers):
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         digest.update(numbers)
         tensors[entry.name] = tensor
     if not isinstance(metadata, dict) or metadata.get(_SUM, digest.hexdigest()) != digest.hexdigest():
@@ -140,7 +142,7 @@ def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
 
 
 def _header(entries: Sequence[_Entry], digest: str) -> bytes:
-    """The length of the header and the header, filled up so that the numbers begin at a multiple of 8."""
+    """Return the header's length and the header, padded so that the data begin at a multiple of 8."""
     content = {_METADATA: {_SUM: digest}} | {entry.name: entry.describe() for entry in entries}
     text = json.dumps(content, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -153,7 +155,7 @@ def _canonical(entries: Sequence[_Entry]) -> bytes:
 
 
 def _numbers_of(tensor: Tensor) -> memoryview:
-    """The bytes of a contiguous tensor on the CPU, in its own memory."""
+    """Return a view of the bytes of a contiguous CPU tensor."""
     numbers: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
     return numbers
 

@@ -1,1 +1,1 @@
-"""One package a task: its configuration, data, training, evaluation, verbs and facade."""
+"""One package per task family: configuration, data, training, evaluation, verbs and facade."""

@@ -1,8 +1,8 @@
-"""Training, the same for every task: begin, go on, several processes, and the end.
+"""Training, the same for every task: start, resume, several processes, and the final evaluation.
 
-    read → build → run folder begun → fit → measured with the best weights → last records
+    read → build → start the run folder → fit → evaluate the best weights → write the last records
 
-Whoever writes into a run folder holds its lock, from before the first byte to after the last.
+A process that writes into a run folder holds its lock, from before the first byte to after the last.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,12 +30,12 @@ T = TypeVar("T")
 OnReady = Callable[[Trainer, Any], None]
 PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 LAST = {"final": "valid", "test": "test"}
-"""The kinds of last records in metrics.jsonl, and the parts of the data that they are of."""
+"""The kinds of the last records in metrics.jsonl, and the part of the data that each describes."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished training: how it went, and the figures of the best weights on held-out data and --test."""
+    """A finished training: its outcome, and the figures of the best weights on validation and test data."""
 
     run: Path
     outcome: Outcome
@@ -45,7 +45,7 @@ class Result:
 
     @property
     def figures(self) -> Figures:
-        """Those of the part that is only measured at the end, else of the held-out part."""
+        """The figures on the test set, or on the validation set if there is no test set."""
         return self.validation if self.test is None else self.test
 
 
@@ -60,11 +60,11 @@ def train(
 ) -> Result:
     """Train one model into the folder `out`.
 
-    Raises: RunError if `out` is in the way, or written to by another process; DataError if a file cannot be
-    used; ConfigError, OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
+    Raises: RunError if `out` exists already or another process is writing to it; DataError if a file cannot
+    be used; ConfigError, OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
     """
     if config.is_repeated:
-        raise ConfigError("folds, seeds: make several models; use `recurra train`, or train_repeatedly.")
+        raise ConfigError("folds, seeds: train several models; use `recurra train`, or train_repeatedly.")
     config = config.resolved()
     RunFolder.check_free(out, overwrite=overwrite)
     with named_memory_faults():
@@ -84,8 +84,10 @@ def train(
 
 
 def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None) -> Result:
-    """Go on with the run in `out` from its latest checkpoint, to the same weights, bit for bit, as a run that
-    was never stopped. A run that had ended is only measured.
+    """Resume the run in `out` from its latest checkpoint.
+
+    The weights are the same, bit for bit, as those of a run that was never stopped. A finished run is only
+    evaluated.
 
     Raises: RunError if there is no run or no checkpoint; DataError if its data have changed; as `train`.
     """
@@ -96,12 +98,12 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
         fabric = make_fabric(config)
         with run.locked() if fabric.is_global_zero else nullcontext():
             if task_and_config(run) != (task, config):
-                raise RunError(f"{out}: was overwritten by another process just now; try again.")
+                raise RunError(f"{out}: another process has just overwritten this run; try again.")
             from_start = run.begun_only
             if not from_start and not run.checkpoints.exists():
                 raise RunError(
-                    f"{run.checkpoints.path}: has no checkpoint to go on from (the run was copied without, "
-                    "or has lost it); restore it from a copy, or train again with --overwrite."
+                    f"{run.checkpoints.path}: has no checkpoint to resume from (the run was copied without "
+                    "it, or it was lost); restore it from a copy, or train again with --overwrite."
                 )
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
@@ -110,7 +112,7 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
 
 
 def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
-    """Task and configuration of a run.
+    """Return the task and the configuration of a run.
 
     Raises: RunError if the task is not known or the configuration is damaged.
     """
@@ -123,29 +125,29 @@ def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
 
 
 def symbols_of(task: Task, run: RunFolder) -> Any:
-    """The symbols that a run kept. Raises: RunError, VocabularyError if a file is missing or damaged."""
+    """Load the symbols of a run. Raises: RunError, VocabularyError if a file is missing or damaged."""
     run.check_artefacts()
     return task.load_symbols(run.path, run.read_settings()["data"])
 
 
 def known_of(run: RunFolder) -> Known:
-    """What a run kept of its corpus. Raises: RunError if it is damaged."""
+    """Return what a run saved about its corpus. Raises: RunError if it is damaged."""
     run.check_artefacts()
     return Known(run.read_settings()["data"], read_split(run))
 
 
 def not_measured(run: RunFolder) -> list[str]:
-    """The last records that a run does not have yet: "final", and "test" where there is a part to test on.
+    """Return the last records that a run does not have yet: "final", and "test" if there is a test set.
 
-    Raises: RunError if they are lost, since training has ended, or if other lines are missing or damaged.
+    Raises: RunError if training has ended and they were lost, or if other lines are missing or damaged.
     """
     kinds = {record["kind"] for record in run.read_metrics()}
     parts = run.read_settings()["data"]
     missing = [kind for kind, part in LAST.items() if part in parts and kind not in kinds]
     if missing and run.has_ended:
         raise RunError(
-            f"{run.metrics.path}: lacks the figures of the end of training; add them by `recurra train "
-            f"--resume {run.path}`."
+            f"{run.metrics.path}: the figures of the final evaluation are missing; add them with "
+            f"`recurra train --resume {run.path}`."
         )
     return missing
 
@@ -156,12 +158,14 @@ def _save_artefacts(task: Task, corpus: Corpus, folder: Path) -> None:
 
 
 def _facts_of(corpus: Corpus) -> dict[str, Any]:
-    """What run.toml keeps of a corpus, as it is read from there."""
+    """Return the facts of a corpus as run.toml stores them and as they are read back."""
     return without_none(finite(corpus.facts()))
 
 
 def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> None:
-    """Refuse a part of a run's data that has a file which is gone, with a `remedy` beside putting it back.
+    """Check that the files of one part of a run's data exist.
+
+    `remedy` is what the message suggests besides restoring the file.
 
     Raises: DataError naming the file and the run.
     """
@@ -170,8 +174,8 @@ def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> No
     for path in (str(known.facts[part]["path"]), *task.files_beside(config, "data" if cut else part)):
         if not is_of_hub(path) and not Path(path).exists():
             raise DataError(
-                f"{path}: is not there, and the {PART_NAMES[part]} part of {run.path} is read from it; put "
-                f"it back{remedy and f', or {remedy}'}."
+                f"{path}: does not exist, and the {PART_NAMES[part]} data of {run.path} are read from it; "
+                f"restore it{remedy and f', or {remedy}'}."
             )
 
 
@@ -183,14 +187,14 @@ def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
 
 
 def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
-    """The corpus of a run that was stopped before its first checkpoint, and so begins once more."""
+    """Read the corpus of a run that was stopped before its first checkpoint, so it starts over."""
     run.check_artefacts()
     corpus = task.read(config)
     same = run.has_artefacts_of(partial(_save_artefacts, task, corpus))
     if not same or _facts_of(corpus) != run.read_settings()["data"]:
         raise RunError(
-            f"{run.path}: its data, or what is learnt of them, have changed since it began; put them back, "
-            "or train again with --overwrite."
+            f"{run.path}: its data, or the symbols learnt from them, have changed since it began; restore "
+            "them, or train again with --overwrite."
         )
     return corpus
 
@@ -217,7 +221,7 @@ def _fit(
     *,
     resume: bool,
 ) -> Result:
-    """Train to the end; measure the best weights on what is held out."""
+    """Train to the end, then evaluate the best weights on the validation and test data."""
     is_main_process, run = trainer.fabric.is_global_zero, trainer.run_folder
     if on_ready is not None and is_main_process:
         on_ready(trainer, corpus)
@@ -231,25 +235,25 @@ def _fit(
 
 
 def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | None]) -> None:
-    """The last records, of the best weights on held-out data ("final") and on that of --test; once only."""
+    """Log the last records once: the best weights on the validation data ("final") and the test data."""
     if any(record["kind"] == "final" for record in run.metrics.read()):
         return
     for kind, result in results.items():
         if result is not None:
-            # A figure that is infinite is left out, as everywhere in the log.
+            # Infinite figures are omitted, as everywhere in the log.
             figures = {name: value for name, value in finite(result.to_dict()).items() if value is not None}
             run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})
 
 
 def _claimed(fabric: Fabric, out: Path, *, overwrite: bool) -> AbstractContextManager[RunFolder]:
-    """The folder of a new run, which the first process alone writes to."""
+    """Claim the folder of a new run; only the first process writes to it."""
     if fabric.is_global_zero:
         return RunFolder.claimed(out, overwrite=overwrite)
     return nullcontext(RunFolder(out))
 
 
 def _first_process_first(fabric: Fabric, task: Task, work: Callable[[], T]) -> T:
-    """Let the first process fill the cache, the others then find its work there."""
+    """Let the first process fill the cache; the others then read from it."""
     if fabric.world_size == 1 or not task.reads_into_cache:
         return work()
     result = work() if fabric.is_global_zero else None

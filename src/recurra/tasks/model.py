@@ -1,4 +1,4 @@
-"""What a person holds of any task: train, go on, load, evaluate, predict, save, report."""
+"""The base class of trained models: train, resume, load, evaluate, predict, save, report."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,19 +18,19 @@ from recurra.training import Listener, named_memory_faults
 
 ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
-"""The kinds of last records in metrics.jsonl, and what the part that they are of is called."""
-_NOT_MEASURED = "not measured: training has not ended, or metrics.jsonl has lost its last lines"
+"""The kinds of the last records in metrics.jsonl, and the name of the part that each describes."""
+_NOT_MEASURED = "not measured: training has not ended, or the last lines of metrics.jsonl are missing"
 
 
 def ignored(sentence: str) -> None:
-    """Tell nobody."""
+    """Discard the sentence."""
 
 
 class InputPrediction(Protocol):
     """What a model predicts for one input."""
 
     def line(self) -> str:
-        """For people and pipes: a line, or several where several answers were asked for."""
+        """As text: one line, or several lines if several answers were requested."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,8 +40,8 @@ class InputPrediction(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `recurra evaluate` found: figures as plain values, the same as lines for people, and what is to be
-    said of the data beside."""
+    """The result of `recurra evaluate`: figures as plain values, the same figures as lines of text, and one
+    sentence for each row that was skipped."""
 
     figures: dict[str, Any]
     lines: Sequence[str]
@@ -50,7 +50,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Page:
-    """What report.html holds beside curves and configuration. `pictures` are SVG of ours, by their titles."""
+    """Contents of report.html besides curves and configuration. `pictures` maps titles to our own SVG."""
 
     unit: str
     figures: dict[str, str]
@@ -60,11 +60,11 @@ class Page:
 
 
 class Model:
-    """A trained model of some task; the base of those that a person holds.
+    """A trained model; the base class of the models of all tasks.
 
-    `network` is the torch module inside, `symbols` what it must know to read and to answer, `config` what it
-    was trained with, `run` the folder that it lies in. Its recurrent layers keep packed weights
-    (`RecurrentLayer.keep_packed`), as uses make many short calls.
+    `network` is the torch module, `symbols` the vocabularies and labels that it needs to read inputs and
+    write answers, `config` the training configuration, and `run` the run folder. The recurrent layers keep
+    packed weights (`RecurrentLayer.keep_packed`), because prediction makes many short calls.
     """
 
     task: ClassVar[str]
@@ -88,11 +88,12 @@ class Model:
         listeners: Sequence[Listener] = (),
         **options: Any,
     ) -> Self:
-        """Train on a file into the run folder `out`; `preset` and `options` are those of `recurra train`, the
-        files `valid` and `test` among them.
+        """Train on a file, write the run folder `out`, and return the model.
+
+        `preset` and `options` are those of `recurra train`, including the files `valid` and `test`.
 
         Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
-        if `out` is in the way.
+        if `out` exists already.
         """
         task = registry.get(cls.task)
         if data is not None:
@@ -103,9 +104,9 @@ class Model:
 
     @classmethod
     def resume(cls, run: str | Path, *, listeners: Sequence[Listener] = ()) -> Self:
-        """Go on with a training that was stopped, to the same weights as one that never was.
+        """Resume a training that was stopped; the weights are the same as without the stop.
 
-        Raises: RunError if there is none to go on with, or it is of another task; as `train`.
+        Raises: RunError if there is no run to resume, or it belongs to another task; as `train`.
         """
         check_kind(Path(run), cls)
         driver.resume(Path(run), listeners=listeners)
@@ -113,14 +114,14 @@ class Model:
 
     @classmethod
     def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
-        """The model that lies in a run folder, with its best weights.
+        """Load the model of a run folder with its best weights.
 
-        Raises: RunError if there is none, it is damaged or of another task.
+        Raises: RunError if there is no run, it is damaged or it belongs to another task.
         """
         check_kind(Path(run), cls)
         folder = RunFolder.open(Path(run))
         task, config = driver.task_and_config(folder)
-        if not hasattr(cls, "task"):  # what several tasks have in common
+        if not hasattr(cls, "task"):  # the base class of several tasks
             return cast(Self, task.model.load(run, device=device))
         with named_memory_faults("use a machine with more memory"):
             symbols = driver.symbols_of(task, folder)
@@ -128,24 +129,24 @@ class Model:
         return cls(network.to(device), symbols, config, folder)
 
     def evaluate(self, data: str | Path | None = None) -> Any:
-        """The model's figures on a file, or without one on the part held out in training.
+        """Return the model's figures on a file, or on the validation data of the run if no file is given.
 
-        Raises: DataError if the file cannot be used; ConfigError if the model is of no run.
+        Raises: DataError if the file cannot be used; ConfigError if the model has no run folder.
         """
         part = self.held_out() if data is None else self.read_file(data)
         return registry.get(self.task).measure(self.network, self.symbols, self.config, part)
 
     def read_file(self, data: str | Path) -> Any:
-        """A file as `evaluate` takes it.
+        """Read a file for `evaluate`.
 
         Raises: DataError if it cannot be used.
         """
         raise NotImplementedError
 
     def held_out(self, part: str = "valid") -> Any:
-        """The part that was held out in training, or that of --test ("test").
+        """Return the validation data of the run ("valid"), or its test data ("test").
 
-        Raises: DataError if it is gone or has changed since; ConfigError if the model is of no run.
+        Raises: DataError if they are missing or have changed; ConfigError if the model has no run folder.
         """
         if part not in ("valid", "test"):
             raise ConfigError(f"part: got {part!r}, expected 'valid' or 'test'.")
@@ -155,20 +156,23 @@ class Model:
         return task.read_part(config, self.symbols, known, part)
 
     def known(self, part: str, remedy: str = "name another file with --data") -> Known:
-        """What the run kept of its data, a part of which is there. `remedy`: what to do if it is not, beside
-        putting it back. Raises: as `held_out`."""
+        """Return what the run saved about its data, after checking that the files of `part` exist.
+
+        `remedy` is what the message suggests besides restoring the file. Raises: as `held_out`."""
         if self.run is None:
-            raise ConfigError("data: the model is of no run, so it has no data of its own; name a file.")
+            raise ConfigError("data: the model has no run folder, so it has no data of its own; name a file.")
         known = driver.known_of(self.run)
         if self._settings not in (None, self.run.read_settings()):
-            raise RunError(f"{self.run.path}: was overwritten since this model was loaded; load it again.")
+            raise RunError(
+                f"{self.run.path}: the run was overwritten after this model was loaded; load it again."
+            )
         if part not in known.facts:
-            raise ConfigError(f"{self.run.path}: keeps no part {part!r} of its data; name a file.")
+            raise ConfigError(f"{self.run.path}: the run has no {part!r} data; name a file.")
         driver.check_there(self.run, known, part, remedy)
         return known
 
     def evaluation(self, data: Path | None, options: Any) -> Evaluation:
-        """What `recurra evaluate` shows; `options` is of the configuration's `evaluation`.
+        """Return what `recurra evaluate` shows; `options` has the type `config.evaluation`.
 
         Raises: as `evaluate`.
         """
@@ -183,16 +187,18 @@ class Model:
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[InputPrediction]:
-        """What `recurra predict` answers, an answer for each input; `options` is of the configuration's
-        `prediction`. `tell` is handed sentences about input that is left out.
+        """Yield one answer per input for `recurra predict`.
+
+        `options` has the type `config.prediction`. `tell` is called with one sentence for
+        each input that is skipped.
 
         Raises: DataError for input that cannot be read.
         """
         raise NotImplementedError
 
     def page(self) -> Page:
-        """What report.html holds beside curves and configuration: the figures of the last records."""
-        assert self.run is not None, "a page is of a run"
+        """Contents of report.html besides curves and configuration: by default the last records' figures."""
+        assert self.run is not None, "a page needs a run"
         figures = {
             f"{PARTS[record['kind']]} {name.replace('_', ' ')}": f"{value:,.4g}"
             for record in self.run.read_metrics()
@@ -203,13 +209,15 @@ class Model:
         return Page(registry.get(self.task).unit(self.config), figures)
 
     def report(self) -> Path:
-        """Write report.html into the run's folder: curves, figures, samples, configuration; returns its path.
+        """Write report.html (curves, figures, samples, configuration) to the run folder; return its path.
 
         Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot
-        be written; ConfigError if the model is of no run.
+        be written; ConfigError if the model has no run folder.
         """
         if self.run is None:
-            raise ConfigError("report: the model is of no run, so there is no folder to write it to.")
+            raise ConfigError(
+                "report: the model has no run folder to write the report to; train it into one."
+            )
         with self.run.locked():
             unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
             page = self.page()
@@ -224,12 +232,12 @@ class Model:
             )
 
     def save(self, out: str | Path) -> None:
-        """Copy what is needed to load, evaluate and report the model into another folder.
+        """Copy the files needed to load, evaluate and report the model into another folder.
 
-        Raises: RunError if something is in the way; ConfigError if the model is of no run.
+        Raises: RunError if the target exists already; ConfigError if the model has no run folder.
         """
         if self.run is None:
-            raise ConfigError("save: the model is of no run, so there is nothing to copy; train it into one.")
+            raise ConfigError("save: the model has no run folder to copy; train it into one.")
         self.run.copy_to(Path(out))
 
 
@@ -242,19 +250,19 @@ def load(run: str | Path, kind: type[ModelT]) -> ModelT: ...
 
 
 def load(run: str | Path, kind: type[Model] = Model) -> Any:
-    """The trained model in a run folder, as the facade of its task.
+    """Load the trained model of a run folder as the model class of its task.
 
-    Raises: RunError if there is none, it is damaged, of a task that is not known here, or not of the `kind`
-    asked for.
+    Raises: RunError if there is no run, it is damaged, its task is unknown, or its model is not of the
+    requested `kind`.
     """
     check_kind(Path(run), kind)
     return registry.task_of(RunFolder.open(Path(run))).model.load(run)
 
 
 def check_kind(run: Path, kind: type[Model]) -> None:
-    """Refuse a run whose model is of another kind.
+    """Check that the model of a run is an instance of `kind`.
 
-    Raises: RunError, also if there is no run.
+    Raises: RunError if it is not, or if there is no run.
     """
     task = registry.task_of(RunFolder.open(run))
     if not issubclass(task.model, kind):
@@ -265,7 +273,7 @@ def check_kind(run: Path, kind: type[Model]) -> None:
 
 
 def _tasks_of(kind: type[Model]) -> list[str]:
-    """The tasks whose models are of some kind, as far as they can be loaded."""
+    """Return the names of the tasks whose models are of a kind, skipping tasks that cannot be loaded."""
     found = []
     for name in registry.names():
         with suppress(ConfigError):

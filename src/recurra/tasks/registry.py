@@ -1,4 +1,4 @@
-"""Every task by its name: the only list of tasks in the package; each is loaded where it is asked for."""
+"""The registry of tasks by name: the only list of tasks in the package; each is loaded on first use."""
 
 from collections.abc import Callable
 from functools import cache
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from recurra.tasks.task import Task
 
 ENTRY_POINTS = "recurra.tasks"
-"""Installed packages name tasks of their own in this group by their configurations, which say where they are:
-`letters = "package.config:LettersConfig"`."""
+"""Entry point group in which installed packages name the configurations of their tasks, which say where the
+tasks are: `letters = "package.config:LettersConfig"`."""
 
 _OURS = {
     "lm": "recurra.tasks.language_modeling.config:LanguageModelConfig",
@@ -30,24 +30,25 @@ _added: "dict[str, Task]" = {}
 
 
 def add(task: "type[Task]") -> None:
-    """Make a task of one's own known to this process; see `ENTRY_POINTS` for one that is always known.
+    """Register a task in this process; see `ENTRY_POINTS` to register one permanently.
 
-    Raises: ConfigError if another task has its name, or something of it is missing.
+    Raises: ConfigError if another task has the same name, or the task is incomplete.
     """
     name = task.name
     if name in names() and type(_added.get(name)) is not task:
-        raise ConfigError(f"task: there is one with the name {name!r} already; choose another name.")
+        raise ConfigError(f"task: a task with the name {name!r} exists already; choose another name.")
     _added[name] = _checked(name, task())
 
 
 def names() -> list[str]:
-    """The names of all tasks, ours first."""
+    """Return the names of all tasks, the built-in ones first."""
     return list({**_OURS, **_installed(), **_added})
 
 
 def configs(tell: Callable[[str], None] | None = None) -> dict[str, type[TaskConfig]]:
-    """The configurations of all tasks by name, without those of packages that cannot be loaded; `tell` is
-    handed a sentence about each of those."""
+    """Return the configuration classes of all tasks by name.
+
+    Packages that cannot be loaded are skipped; `tell` is called with one sentence for each of them."""
     found = {}
     for name in names():
         try:
@@ -59,9 +60,9 @@ def configs(tell: Callable[[str], None] | None = None) -> dict[str, type[TaskCon
 
 
 def config_of(name: str) -> type[TaskConfig]:
-    """The configuration of a task, without loading what trains it.
+    """Return the configuration class of a task, without loading the training code.
 
-    Raises: ConfigError if there is no such task, or the package that has it cannot be loaded.
+    Raises: ConfigError if the task is unknown, or its package cannot be loaded.
     """
     if name in _added:
         return _added[name].config
@@ -73,37 +74,37 @@ def config_of(name: str) -> type[TaskConfig]:
 
 @cache
 def _of_package(name: str) -> type[TaskConfig]:
-    """The configuration that an installed package names."""
+    """Return the configuration class that an installed package names."""
     point = _installed()[name]
     try:
         found = point.load()
         if not (isinstance(found, type) and issubclass(found, TaskConfig)):
-            raise TypeError("it is no subclass of TaskConfig")
-    except Exception as error:  # whatever a foreign module raises
+            raise TypeError("it is not a subclass of TaskConfig")
+    except Exception as error:  # a third-party module may raise anything
         raise ConfigError(
-            f"task: {name!r} cannot be loaded from {point.value} ({error}); mend or remove that package."
+            f"task: {name!r} cannot be loaded from {point.value} ({error}); fix or remove that package."
         ) from error
     return found
 
 
 def get(name: str) -> "Task":
-    """A task by its name.
+    """Return a task by its name.
 
-    Raises: ConfigError as `config_of`, and if something of the task is missing.
+    Raises: ConfigError as `config_of`, and if the task is incomplete.
     """
     return _added[name] if name in _added else _made(name)
 
 
 def task_of(run: "RunFolder") -> "Task":
-    """The task that a run is of.
+    """Return the task of a run.
 
-    Raises: RunError if it is not known here.
+    Raises: RunError if the task is unknown.
     """
     name = run.read_settings().get("task")
     if name not in names():
         raise RunError(
-            f"{run.path}: is of task {name!r}, which is not known here; upgrade Recurra, or install the "
-            "package that has the task."
+            f"{run.path}: belongs to the task {name!r}, which is unknown here; upgrade Recurra, or install "
+            "the package of the task."
         )
     return get(str(name))
 
@@ -117,13 +118,13 @@ def _made(name: str) -> "Task":
         if name in _OURS:
             raise
         raise ConfigError(
-            f"task: {name!r} cannot be loaded from {place} ({error}); mend or remove that package."
+            f"task: {name!r} cannot be loaded from {place} ({error}); fix or remove that package."
         ) from error
     return _checked(name, task)
 
 
 def _checked(name: str, task: "Task") -> "Task":
-    """A task that says all that the frame needs, before any work is done with it.
+    """Check, before any other work, that a task defines everything that the framework needs; return it.
 
     Raises: ConfigError naming what is missing or wrong.
     """
@@ -141,13 +142,13 @@ def _checked(name: str, task: "Task") -> "Task":
     faults += [f"{model.__name__} has no read_file"] if not {"read_file", "evaluation"} & set(own) else []
     faults += [f"{model.__name__} has no predictions"] if "predictions" not in own else []
     if faults:
-        raise ConfigError(f"task: {name!r} is not whole: {', '.join(faults)}; see CONTRIBUTING.md.")
+        raise ConfigError(f"task: {name!r} is incomplete: {', '.join(faults)}; see CONTRIBUTING.md.")
     return task
 
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    """The tasks of other installed packages; none of them takes the name of one of ours."""
+    """Return the tasks of other installed packages; they cannot replace built-in names."""
     return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _OURS}
 
 

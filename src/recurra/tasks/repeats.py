@@ -1,4 +1,4 @@
-"""Several trainings as one: a model for each fold of cross-validation, or for each of several seeds."""
+"""Repeated training: one model per fold of cross-validation, or one per random seed."""
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -18,35 +18,35 @@ from recurra.tasks.task import Task
 from recurra.training import Listener, Trainer
 
 SUMMARY = "summary.json"
-OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # as TaskConfig.parts names folders
+OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # folder names made by TaskConfig.parts
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Several finished runs and the spread of their figures, on the part tested on or else held out."""
+    """Several finished runs and the spread of their figures, on the test set or else the validation set."""
 
     task: Task
     results: tuple[Result, ...]
 
     @property
     def part(self) -> str:
-        """Which part the figures are of."""
+        """The part of the data that the figures describe."""
         return "validation" if self.results[0].test is None else "test"
 
     @property
     def figures(self) -> dict[str, Spread]:
-        """Each figure that counts."""
+        """The main figures by name, with their spread over the runs."""
         of_runs = [result.figures.main() for result in self.results]
         return {name: Spread(tuple(run[name] for run in of_runs)) for name in of_runs[0]}
 
     def sentence(self) -> str:
-        """For people."""
+        """The mean and the standard deviation of each figure, as one sentence."""
         shown = self.task.shown
         parts = [
             f"{name.replace('_', ' ')} {shown(name, spread.mean)} ± {shown(name, spread.deviation)}"
             for name, spread in self.figures.items()
         ]
-        return f"{self.part}, mean ± deviation of {len(self.results)} runs: " + ", ".join(parts)
+        return f"{self.part}, mean ± standard deviation of {len(self.results)} runs: " + ", ".join(parts)
 
     def to_dict(self) -> dict[str, object]:
         """As plain values, for summary.json."""
@@ -70,19 +70,21 @@ def train_repeatedly(
     on_part: Callable[[str, Result], None] | None = None,
     on_ready: OnReady | None = None,
 ) -> Repeats:
-    """Train one model after the other into folders in `out`; those that are there go on, or are done.
+    """Train the models one by one into folders in `out`; existing runs are resumed, or kept if done.
 
-    `on_ready` is called before the first of them, `on_part` after each. Writes `summary.json`. With
-    `overwrite` all are trained anew, and what earlier repeats left beside them is removed.
+    `on_ready` is called before the first one, `on_part` after each. Writes `summary.json`. With `overwrite`
+    all models are trained again, and other folders of earlier repeats are removed.
 
-    Raises: RunError if a folder holds a run that was asked otherwise; as `driver.train`.
+    Raises: RunError if a folder holds a run with other options or data; as `driver.train`.
     """
     if (out / "run.toml").exists():
-        raise RunError(f"{out}: holds a single run, and several are to be written; choose another folder.")
+        raise RunError(
+            f"{out}: holds a single run, but several runs are to be written; choose another folder."
+        )
 
     def begun(trainer: Trainer, corpus: Any) -> None:
         if overwrite:
-            (out / SUMMARY).unlink(missing_ok=True)  # of the earlier ones, of which one is gone now
+            (out / SUMMARY).unlink(missing_ok=True)  # it describes earlier runs
         if on_ready is not None:
             on_ready(trainer, corpus)
 
@@ -96,7 +98,8 @@ def train_repeatedly(
         folder = out / list(parts)[len(results)]
         again = "the same command without --overwrite" if overwrite else "the same command"
         raise Interrupted(
-            f"stopped in {folder}, and saved; go on with it and the others by {again}", stop.signal_number
+            f"stopped in {folder}, and saved; continue it and the remaining runs with {again}",
+            stop.signal_number,
         ) from stop
     repeats = Repeats(task, tuple(results))
     if results[0].is_main_process:
@@ -114,10 +117,12 @@ def train_each(
     listeners: Callable[[], Sequence[Listener]] = tuple,
     on_ready: OnReady | None = None,
 ) -> Iterator[tuple[str, Result]]:
-    """Train a model of each configuration into the folder of its name in `out`; without `overwrite` those
-    that are there go on, or are done. `on_ready` is called once.
+    """Train one model per configuration into the folder of its name in `out`.
 
-    Raises: RunError, before any work, if a folder holds a run that was asked otherwise; as `driver.train`.
+    Without `overwrite`, existing runs are resumed, or kept if done. `on_ready` is called once.
+
+    Raises: RunError, before any work, if a folder holds a run with other options or data; as
+    `driver.train`.
     """
     there = {name for name in configs if (out / name / "run.toml").exists() and not overwrite}
     for name in there:
@@ -136,7 +141,7 @@ def train_each(
 
 
 def _left_over(out: Path, parts: Container[str]) -> list[Path]:
-    """The folders of runs that earlier repeats left, beside those of `parts`."""
+    """Return the run folders of earlier repeats that are not among `parts`."""
     return [
         file.parent
         for file in out.glob("*/run.toml")
@@ -145,9 +150,9 @@ def _left_over(out: Path, parts: Container[str]) -> list[Path]:
 
 
 def _check_same(folder: Path, asked: TaskConfig) -> None:
-    """Refuse to go on with a run that was asked otherwise. Raises: RunError."""
+    """Check that a run to resume has the same options and data. Raises: RunError."""
     task, found = driver.task_and_config(RunFolder.open(folder))
     expected = asked.resolved().with_absolute_paths()
     same = {name: getattr(found, name) for name in task.settled}
     if found.with_absolute_paths() != expected.model_copy(update=same):
-        raise RunError(f"{folder}: holds a run with other options or data; choose another folder for all.")
+        raise RunError(f"{folder}: holds a run with other options or data; choose another output folder.")

@@ -1,4 +1,4 @@
-"""Tasks whose data are rows: files read, parts held out and found again by index and fingerprint."""
+"""Tasks with row data: read files, hold out rows, and find them again by index and fingerprint."""
 
 import hashlib
 from abc import abstractmethod
@@ -20,7 +20,7 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Parts(Generic[RowT]):
-    """Rows by the part that they belong to, and the indices of those that were cut from --data."""
+    """The rows of each part, and the indices of the rows that were held out from --data."""
 
     train: list[RowT]
     valid: list[RowT]
@@ -29,14 +29,14 @@ class Parts(Generic[RowT]):
     files: Mapping[str, str]
 
     def each(self) -> list[tuple[str, list[RowT]]]:
-        """The parts that are there, by name."""
+        """Return the existing parts, with their names."""
         every = zip(PARTS, (self.train, self.valid, self.test), strict=True)
         return [(part, rows) for part, rows in every if rows is not None]
 
 
 @dataclass
 class RowCorpus(Generic[RowT]):
-    """Rows to train on, to validate on and to test on, and what was left out of their files."""
+    """Training, validation and test rows, and one sentence for each skipped row."""
 
     symbols: Any
     parts: Parts[RowT]
@@ -45,21 +45,21 @@ class RowCorpus(Generic[RowT]):
 
     @property
     def train(self) -> list[RowT]:
-        """The rows to train on."""
+        """The training rows."""
         return self.parts.train
 
     @property
     def valid(self) -> list[RowT]:
-        """The held-out rows."""
+        """The validation rows."""
         return self.parts.valid
 
     @property
     def test(self) -> list[RowT] | None:
-        """The rows that are only measured at the end."""
+        """The test rows, which are evaluated after training."""
         return self.parts.test
 
     def facts(self) -> dict[str, Any]:
-        """What run.toml says of the data."""
+        """Return the facts about the data that run.toml stores."""
         return {"skipped": len(self.skipped)} | {
             part: {
                 "path": self.parts.files[part],
@@ -70,18 +70,18 @@ class RowCorpus(Generic[RowT]):
         }
 
     def split(self) -> Split:
-        """The rows of --data that are held out, by index."""
+        """Return the indices of the rows held out from --data, by part."""
         return self.parts.indices
 
 
 class RowTask(Task):
-    """A task whose data are rows of files; a subclass says how a file is read and what the symbols are."""
+    """A task with row data; a subclass defines how a file is read and what the symbols are."""
 
     options = ("validation_fraction", "split_seed")
 
     @abstractmethod
     def read_rows(self, config: Any, part: str, bad: BadRows) -> list[Any] | None:
-        """The rows of --data ("data"), --valid or --test; None where the configuration names no such file.
+        """Read the rows of --data ("data"), --valid or --test; None if the configuration names no such file.
 
         Rows that cannot be used go to `bad`.
 
@@ -90,37 +90,39 @@ class RowTask(Task):
 
     @abstractmethod
     def learn_symbols(self, config: Any, train: Sequence[Any]) -> Any:
-        """The symbols of the rows to train on."""
+        """Learn the symbols from the training rows."""
 
     def groups(self, config: Any, rows: Sequence[Any]) -> list[list[int]]:
-        """Rows that go together into one part, by index; each alone."""
+        """Group the indices of rows that must go into the same part; by default each row is alone."""
         return [[i] for i in range(len(rows))]
 
     def stratum(self, row: Any) -> object:
-        """Of which kind a row is: each part has as large a share of each."""
+        """Return the stratum of a row; each part has the same share of every stratum."""
         return 0
 
     def fingerprint(self, rows: Sequence[Any]) -> str:
-        """A digest that changes with anything that is read of any row."""
+        """Return a digest that changes with the content of any row."""
         digest = hashlib.sha256()
         for row in rows:
             told = repr(row)
-            assert " object at 0x" not in told, "a row tells its content, or the task has its own fingerprint"
+            assert " object at 0x" not in told, (
+                "repr of a row must show its content, or the task must define fingerprint"
+            )
             digest.update(told.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
     def corpus(self, config: Any, parts: Parts[Any], symbols: Any, bad: BadRows) -> RowCorpus[Any]:
-        """Rows and symbols together; a subclass may check that they fit."""
+        """Combine rows and symbols; a subclass may check that they fit."""
         return RowCorpus(symbols, parts, self.fingerprint, bad.sentences)
 
     def read(self, config: Any) -> RowCorpus[Any]:
-        """Read and split the rows, and learn the symbols of those to train on."""
+        """Read and split the rows, and learn the symbols from the training rows."""
         bad = bad_rows(config)
         parts = self.parts(config, bad)
         return self.corpus(config, parts, self.learn_symbols(config, parts.train), bad)
 
     def read_again(self, config: Any, symbols: Any, known: Known) -> RowCorpus[Any]:
-        """The rows of an earlier run, with its symbols and its split."""
+        """Read the rows of an earlier run, with its symbols and its split."""
         bad = bad_rows(config)
         corpus = self.corpus(config, self.parts(config, bad, known.split), symbols, bad)
         for part, rows in corpus.parts.each():
@@ -128,7 +130,7 @@ class RowTask(Task):
         return corpus
 
     def read_part(self, config: Any, symbols: Any, known: Known, part: str) -> list[Any]:
-        """One held-out part alone. Runs of format 1, which kept no split, cut it anew."""
+        """Read one held-out part only. Runs of format 1 stored no split, so it is computed again."""
         bad = bad_rows(config)
         if known.split is not None and part in known.split:
             every = self.read_rows(config, "data", bad)
@@ -137,13 +139,13 @@ class RowTask(Task):
         else:
             own = self.read_rows(config, part, bad)
             rows = dict(self.parts(config, bad, known.split).each())[part] if own is None else own
-        self._check_unchanged(rows, known, part, "name another with --data")
+        self._check_unchanged(rows, known, part, "name another file with --data")
         return rows
 
     def parts(self, config: Any, bad: BadRows, known: Split | None = None) -> Parts[Any]:
-        """All parts: from files of their own, or cut from --data as `known` says, else by the configuration.
+        """Return all parts: each from its own file, or held out from --data as `known` or the options say.
 
-        Raises: DataError where there are too few rows, or fewer than `known` says.
+        Raises: DataError if there are too few rows, or fewer than `known` needs.
         """
         rows, valid, test = (self.read_rows(config, part, bad) for part in ("data", "valid", "test"))
         if rows is None:
@@ -165,22 +167,22 @@ class RowTask(Task):
         facts = known.facts[part]
         if self.fingerprint(rows) != facts["fingerprint"]:
             raise DataError(
-                f"{facts['path']}: has changed since the run began ({part} rows differ); put the old file "
-                f"back, or {remedy}."
+                f"{facts['path']}: has changed since the run began ({part} rows differ); restore the old "
+                f"file, or {remedy}."
             )
 
 
 def bad_rows(config: Any) -> BadRows:
-    """What is done about rows that cannot be used, as a configuration says."""
+    """Return how rows that cannot be read are handled, from the configuration."""
     return BadRows(getattr(config, "skip_bad", False), can_skip="skip_bad" in type(config).model_fields)
 
 
 def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[RowT]:
-    """The rows at some places. Raises: DataError where there are fewer."""
+    """Return the rows at the given indices. Raises: DataError if there are fewer rows."""
     if indices and max(indices) >= len(rows):
         raise DataError(
-            f"{path}: has {len(rows):,} rows, fewer than when the run began; put the old file back, or name "
-            "another with --data."
+            f"{path}: has {len(rows):,} rows, fewer than when the run began; restore the old file, or name "
+            "another file with --data."
         )
     return [rows[i] for i in indices]
 
@@ -188,13 +190,13 @@ def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[Ro
 def _cut(
     config: Any, groups: Sequence[Sequence[int]], strata: Sequence[object], left_out: int
 ) -> dict[str, list[int]]:
-    """Which rows are tested on (a fold) and which are held out."""
+    """Return the indices of the test rows (one fold) and of the validation rows."""
     found: dict[str, list[int]] = {}
     left = list(range(len(groups)))
     folds = getattr(config, "folds", None)
     if folds is not None:
         if config.fold is None:
-            raise ConfigError("fold: is missing; several folds are trained by train_repeatedly.")
+            raise ConfigError("fold: is missing; use train_repeatedly to train several folds.")
         if len(groups) < folds:
             raise DataError(f"{config.data}: has {len(groups)} rows, fewer than {folds} folds.")
         fold = set(stratified_folds(strata, folds, config.split_seed)[config.fold - 1])
@@ -203,8 +205,8 @@ def _cut(
     if config.valid is None:
         if len(left) < 2:
             raise DataError(
-                f"{config.data}: has one row{f' ({left_out} left out)' if left_out else ''} or one group of "
-                "rows, so none can be held out; name others with --valid."
+                f"{config.data}: has one row{f' ({left_out} skipped)' if left_out else ''} or one group of "
+                "rows, so none can be held out; name a validation file with --valid."
             )
         _, held = stratified_split([strata[g] for g in left], config.validation_fraction, config.split_seed)
         found["valid"] = [i for g in held for i in groups[left[g]]]

@@ -1,6 +1,7 @@
-"""What a task is: an object that says how files become a trained, measured model, and knows no command line.
+"""The interface of a task: how files become a trained and evaluated model, without the command line.
 
-`registry.py` names all tasks, `driver.py` trains each alike, `model.py` is what a person holds of it.
+`registry.py` lists all tasks, `driver.py` trains them all in the same way, `model.py` is the base class of
+trained models.
 """
 
 from abc import ABC, abstractmethod
@@ -23,61 +24,62 @@ if TYPE_CHECKING:
 
 
 class Figures(Protocol):
-    """What was measured of a model."""
+    """The figures of a model on a data set."""
 
     def main(self) -> dict[str, float]:
-        """The figures that count, by name."""
+        """Return the main figures by name."""
         ...
 
     def sentence(self) -> str:
-        """For people."""
+        """Return the figures as a sentence."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """All of them as plain values, for metrics.jsonl and JSON."""
+        """Return all figures as plain values, for metrics.jsonl and JSON."""
         ...
 
 
 class Corpus(Protocol):
-    """What a model is trained, validated and tested on.
+    """The training, validation and test data of a model.
 
-    `train`, `valid` and `test` are parts as the task's `measure` takes them; `test` may be None.
+    The task's `measure` accepts `train`, `valid` and `test`; `test` may be None.
     """
 
     @property
     def symbols(self) -> Any:
-        """What a model must know to read and to answer."""
+        """The vocabularies, labels and the like that a model needs to read inputs and write answers."""
         ...
 
     @property
     def valid(self) -> Any:
-        """The held-out part."""
+        """The validation data."""
         ...
 
     @property
     def test(self) -> Any:
-        """The part that is only measured at the end."""
+        """The test data, which are evaluated after training."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """What run.toml says of each part: enough to find it again and to notice a change. A part has a
-        `fingerprint` and the `path` of its file."""
+        """Return what run.toml stores about each part, to find it again and to detect changes.
+
+        Each part has a `fingerprint` and the `path` of its file."""
         ...
 
     def split(self) -> Mapping[str, Sequence[int]]:
-        """Of parts cut from the rows of --data the rows' indices; empty where there are none."""
+        """Return the row indices of the parts held out from --data; empty if there are none."""
         ...
 
 
 class Known(NamedTuple):
-    """What a run kept of its corpus, from `Corpus.facts` and `split`; runs of format 1 have no split."""
+    """What a run saved of its corpus, from `Corpus.facts` and `split`; runs of format 1 have no split."""
 
     facts: Mapping[str, Any]
     split: Mapping[str, Sequence[int]] | None
 
 
 class Setup(NamedTuple):
-    """What a network learns by: what its gradient is of, the batches, over how many of them it flows back."""
+    """Training setup of a network: the objective, the batches, and how many of them the gradient spans."""
 
     objective: Objective
     feed: Feed
@@ -85,24 +87,24 @@ class Setup(NamedTuple):
 
 
 class Task(ABC):
-    """How one kind of model is made; see CONTRIBUTING.md, "How to add a task"."""
+    """Defines how one kind of model is trained and evaluated; see CONTRIBUTING.md, "How to add a task"."""
 
     name: ClassVar[str]
     config: ClassVar[type[TaskConfig]]
     model: "ClassVar[type[Model]]"
-    # Whether `read` leaves its work in the cache, so that of several processes the first one reads alone.
+    # Whether `read` stores its result in the cache; if so, the first of several processes reads first.
     reads_into_cache: ClassVar[bool] = False
-    # Options that the configuration must have, beside files and batch_size.
+    # Options that the configuration must have, in addition to the files and batch_size.
     options: ClassVar[tuple[str, ...]] = ()
-    # Options that `settle` fills in from the files.
+    # Options that `settle` sets from the files.
     settled: ClassVar[tuple[str, ...]] = ()
-    # Whether exp(loss) is shown while training, and what the loss is counted in.
+    # Whether exp(loss) is shown during training, and the unit of the loss.
     perplexity: ClassVar[bool] = False
     loss_unit: ClassVar[str] = "nats"
 
     @abstractmethod
     def read(self, config: Any) -> Corpus:
-        """Read, check and split the files of a configuration, and learn the symbols of the part to train on.
+        """Read, check and split the files of a configuration, and learn the symbols from the training data.
 
         Raises: DataError, VocabularyError for files that cannot be used; ConfigError for options that do not
         fit.
@@ -110,16 +112,16 @@ class Task(ABC):
 
     @abstractmethod
     def read_again(self, config: Any, symbols: Any, known: Known) -> Corpus:
-        """The corpus of an earlier run, with the symbols and the split that the run kept.
+        """Read the corpus of an earlier run, with the symbols and the split that the run saved.
 
-        Raises: DataError if a part is gone or has changed.
+        Raises: DataError if a part is missing or has changed.
         """
 
     @abstractmethod
     def read_part(self, config: Any, symbols: Any, known: Known, part: str) -> Any:
-        """One part of an earlier run's corpus, "valid" or "test", and nothing beside it.
+        """Read one part of an earlier run's corpus, "valid" or "test", and no other.
 
-        Raises: DataError if it is gone or has changed.
+        Raises: DataError if it is missing or has changed.
         """
 
     @abstractmethod
@@ -128,75 +130,75 @@ class Task(ABC):
 
     @abstractmethod
     def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> Any:
-        """The symbols of a run, whose facts of the data are given.
+        """Load the symbols of a run; `facts` are the run's facts about its data.
 
         Raises: VocabularyError if a file is missing or damaged.
         """
 
     @abstractmethod
     def build(self, config: Any, symbols: Any, corpus: Any = None) -> nn.Module:
-        """A network with its first weights; `corpus` is there where it is about to be trained.
+        """Build a network with initial weights; `corpus` is given if the network is about to be trained.
 
-        Raises: ConfigError where configuration and symbols do not fit.
+        Raises: ConfigError if the configuration and the symbols do not fit.
         """
 
     @abstractmethod
     def setup(self, config: Any, corpus: Any, network: Any, rank: int, processes: int) -> Setup:
-        """What the loop is given to train a network with; process `rank` has its share of each batch."""
+        """Return the training setup of a network; process `rank` gets its share of each batch."""
 
     @abstractmethod
     def measure(self, network: Any, symbols: Any, config: Any, part: Any) -> Figures:
-        """The figures of a network on a part of a corpus."""
+        """Evaluate a network on a part of a corpus."""
 
     @abstractmethod
     def unit(self, config: Any) -> str:
-        """What is counted while training: "word", "row" …"""
+        """Return the unit that is counted during training, for example "word" or "row"."""
 
     def files_beside(self, config: Any, part: str) -> Sequence[str]:
-        """The files that a part is read from beside the one that option `part` names."""
+        """Return the files that a part is read from, in addition to the one that option `part` names."""
         return ()
 
     def settle(self, config: Any, corpus: Any) -> Any:
-        """The configuration with what the files decide filled in."""
+        """Return the configuration with the options set that depend on the files."""
         return config
 
     def introduce(self, corpus: Any) -> Iterable[str]:
-        """What is about to be trained on, in sentences."""
+        """Return sentences that describe the training data."""
         return ()
 
     def next_commands(self, config: Any, run: Path) -> Sequence[str]:
-        """The commands that a person is likely to go on with."""
+        """Return the commands that are useful after training."""
         return (f"recurra evaluate {run}", f"recurra predict {run} FILE")
 
     def ending(self, config: Any, outcome: Outcome) -> str:
-        """How a training ended, for people."""
+        """Return a sentence about the outcome of a training."""
         early = ", stopped early" if outcome.stopped_early else ""
         return (
             f"trained {counted(outcome.steps, 'step')}, {self.amount(outcome)} in "
-            f"{outcome.elapsed_s:,.0f} s{early}; best weights of step {outcome.best_step:,}"
+            f"{outcome.elapsed_s:,.0f} s{early}; best weights at step {outcome.best_step:,}"
         )
 
     def amount(self, outcome: Outcome) -> str:
-        """How much was trained on, beside the steps."""
+        """Return the amount of training data seen, as text."""
         return counted(outcome.epochs, "epoch")
 
     def shown(self, name: str, value: float) -> str:
-        """One of the figures that count, for people."""
+        """Format one of the main figures."""
         return f"{value:.4g}"
 
     def check_resumable(self, config: Any, run: Path) -> None:
-        """Refuse a run of a kind that cannot be gone on with. Raises: RunError."""
+        """Refuse a run that cannot be resumed. Raises: RunError."""
         return
 
     def load_network(self, config: Any, symbols: Any, run: RunFolder) -> nn.Module:
-        """The network of a run with its best weights.
+        """Load the network of a run with its best weights.
 
-        Raises: RunError if they are missing, damaged or of another network; OutOfMemoryError.
+        Raises: RunError if they are missing, damaged or belong to another network; OutOfMemoryError.
         """
         return best_network(run, lambda: self.build(config, symbols))
 
     def learner(self, config: Any, corpus: Any, fabric: Fabric) -> Learner:
-        """What the loop trains: a network by its gradient, over what `build` and `setup` give."""
+        """Return the learner that the loop trains; by default it uses gradients, with `build` and `setup`."""
         check_shares(config.batch_size, fabric)
         network = first_network(fabric, config.seed, lambda: self.build(config, corpus.symbols, corpus))
         made = self.setup(config, corpus, network, fabric.global_rank, fabric.world_size)
@@ -205,5 +207,5 @@ class Task(ABC):
         )
 
     def loop_config(self, config: Any) -> TrainingConfig:
-        """What of a configuration the loop needs to know."""
+        """Return the part of a configuration that the loop needs."""
         return TrainingConfig(**{name: getattr(config, name) for name in TrainingConfig.model_fields})

@@ -213,9 +213,9 @@ def test_the_held_out_part_is_needed_for_mixtures_alone(runs, tmp_path):
     there = compare([tmp_path / "a"], other).models[0].word_perplexity
     own.unlink()
     assert compare([tmp_path / "a"], other).models[0].word_perplexity == there
-    with pytest.raises(DataError, match="put it back, or compare the runs one at a time"):
+    with pytest.raises(DataError, match="restore it, or compare the runs one at a time"):
         compare([tmp_path / "a", tmp_path / "b"], other)
-    with pytest.raises(DataError, match="put it back, or name another file with --data"):
+    with pytest.raises(DataError, match="restore it, or name another file with --data"):
         compare([tmp_path / "a"])
 
 
