@@ -529,7 +529,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
         kind, path = rc.Tagger, flights(tmp_path / "flights.iob", 60)
         options = OPTIONS | {"epochs": 3, "batch_size": 8, "decoder": "crf"}
     kind.train(path, out=tmp_path / "whole", **options)
-    with pytest.raises(Interrupted, match="go on with `recurra train --resume"):
+    with pytest.raises(Interrupted, match="resume with `recurra train --resume"):
         kind.train(path, out=tmp_path / "stopped", listeners=[SignalAt(8)], **options)
     assert "go on with" in say("train", "--resume", tmp_path / "stopped")
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]

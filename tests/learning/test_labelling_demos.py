@@ -25,7 +25,7 @@ def test_slots(tmp_path):
     told = console.file.getvalue()
     assert "sentences only the recurrent network gets right" in told
     assert "left out" in told
-    with pytest.raises(RunError, match="choose another output folder"):
+    with pytest.raises(RunError, match="choose another folder"):
         slots.run(tmp_path / "slots", console=console)
 
 

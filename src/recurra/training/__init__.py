@@ -1,4 +1,4 @@
-"""The loop, and learners: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
+"""The training loop and learners: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
 
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.devices import make_fabric, named_memory_faults

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 
 def stopped_improving(losses: Sequence[float], after: int) -> bool:
-    """The non-monotone criterion: whether the last loss is no better than the best of all that are older
-    than the `after` before it.
+    """Non-monotone criterion: whether the last loss is worse than the best loss before the previous `after`.
 
     Source: S. Merity et al., Regularizing and optimizing LSTM language models (2018), algorithm 1.
     """
@@ -18,7 +17,7 @@ def stopped_improving(losses: Sequence[float], after: int) -> bool:
 
 
 class WeightAverage:
-    """The mean of a network's weights after each update since it began; nothing before that."""
+    """The mean of a network's weights over all updates since averaging began."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -26,27 +25,27 @@ class WeightAverage:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a mean."""
+        """Whether averaging has begun."""
         return bool(self._mean)
 
     def begin(self, network: nn.Module) -> None:
-        """Begin with the weights as they are, which count until the first update."""
+        """Begin averaging; until the first update the mean is the current weights."""
         self.count = 0
         self._mean = {name: weight.detach().clone() for name, weight in network.named_parameters()}
 
     def update(self, network: nn.Module) -> None:
-        """Take note of the weights after an update: mean += (weights - mean) / count."""
+        """Include the weights after an update: mean += (weights - mean) / count."""
         if not self.begun:
             return
         self.count += 1
-        named = dict(network.named_parameters())  # by name: what was restored may be in another order
+        named = dict(network.named_parameters())  # by name: restored tensors may be in another order
         with torch.no_grad():
             means, weights = [self._mean[name] for name in named], list[Tensor](named.values())
             torch._foreach_lerp_(means, weights, 1.0 / self.count)
 
     @contextmanager
     def in_place(self, network: nn.Module) -> Iterator[None]:
-        """Let the network have the mean of its weights, if there is one."""
+        """Replace the network's weights by their mean within the context, if averaging has begun."""
         if not self.begun:
             yield
             return
@@ -59,11 +58,11 @@ class WeightAverage:
             self._copy(kept, weights)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The means by the names of the weights."""
+        """Return the means by weight name."""
         return dict(self._mean)
 
     def restore(self, tensors: Mapping[str, Tensor], count: int, device: torch.device) -> None:
-        """Go on from what `tensors` and `count` were. Shapes: as the weights'."""
+        """Restore `tensors` and `count` from a checkpoint. Shapes: as the weights'."""
         self._mean = {name: tensor.to(device) for name, tensor in tensors.items()}
         self.count = count
 

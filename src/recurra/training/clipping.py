@@ -1,4 +1,4 @@
-"""Clipping, against exploding gradients."""
+"""Gradient clipping, against exploding gradients."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,10 @@ def _gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
 
 
 def clip_by_norm(parameters: Iterable[nn.Parameter], threshold: float | None) -> Tensor:
-    """Scale all gradients g ← g·threshold/‖g‖ where ‖g‖ > threshold, ‖g‖ the L2 norm of all together.
+    """Scale all gradients g ← g·threshold/‖g‖ if ‖g‖ > threshold; ‖g‖ is the L2 norm of all together.
 
-    Returns the norm before clipping; with threshold None nothing is scaled. A norm that is NaN or
-    infinite scales nothing either: the caller must look at it.
+    Returns the norm before clipping. Nothing is scaled if the threshold is None, or if the norm is NaN or
+    infinite: the caller must check it.
 
     Shapes: the result is a scalar. Source: Pascanu, Mikolov & Bengio 2013.
     """
@@ -28,7 +28,7 @@ def clip_by_norm(parameters: Iterable[nn.Parameter], threshold: float | None) ->
 
 
 def clip_by_value(parameters: Iterable[nn.Parameter], limit: float) -> None:
-    """Cut every element of every gradient into [-limit, limit]."""
+    """Clip every element of every gradient to [-limit, limit]."""
     gradients = _gradients(parameters)
     if gradients:
         torch._foreach_clamp_max_(gradients, limit)

@@ -1,4 +1,4 @@
-"""Which devices compute, in how many processes, at which precision; and what to say when memory ends."""
+"""Device, number of processes and precision; and the error message when memory runs out."""
 
 import logging
 import os
@@ -15,9 +15,9 @@ from recurra.errors import ConfigError, memory_fault
 
 
 def make_fabric(config: LoopPart) -> Fabric:
-    """The device and the processes to compute with: one, or those that `torchrun` started.
+    """Set up the device and the processes: one, or those that `torchrun` started.
 
-    Raises: ConfigError if the device or the precision asked for is not there.
+    Raises: ConfigError if the requested device or precision is not available.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     has_cuda = torch.cuda.is_available()
@@ -46,7 +46,7 @@ def make_fabric(config: LoopPart) -> Fabric:
 
 @contextmanager
 def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidden_size") -> Iterator[None]:
-    """Turn a failed allocation into one sentence that says what to lower.
+    """Turn a failed memory allocation into an error with one sentence that gives the remedy.
 
     Raises: OutOfMemoryError.
     """
@@ -60,14 +60,14 @@ def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidde
 
 
 def sum_over_processes(fabric: Fabric, value: Tensor) -> float:
-    """The sum of a number of each process. Shapes: value ()."""
+    """Return the sum of a number over all processes. Shapes: value ()."""
     if fabric.world_size > 1:
         torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.SUM)
     return float(value)
 
 
 def largest_of_processes(fabric: Fabric, *values: int) -> list[int]:
-    """The largest of each number over all processes: so all find the same."""
+    """Return the maximum of each number over all processes; the result is the same in all of them."""
     if fabric.world_size == 1:
         return list(values)
     found = torch.tensor(values, device=fabric.device)
@@ -76,7 +76,7 @@ def largest_of_processes(fabric: Fabric, *values: int) -> list[int]:
 
 
 def of_every_process(fabric: Fabric, tensor: Tensor) -> list[Tensor]:
-    """The tensor of each process, which may differ in shape along the batch. Shapes: as the tensor's."""
+    """Return the tensor of each process; shapes may differ along the batch. Shapes: as the tensor's."""
     if fabric.world_size == 1:
         return [tensor]
     gathered: list[Any] = [None] * fabric.world_size

@@ -1,13 +1,13 @@
-"""Learning by the gradient of a loss through time.
+"""Gradient-based learning with backpropagation through time (BPTT).
 
 One update of truncated BPTT(k1, k2) (Williams & Peng 1990):
 
-    loss, state = objective.loss(segment, state)     forwards through the segment of k1 steps
-    backward(loss); clip; update                     the gradient stops at the segment's beginning
-    state = detach(state)                            and the next segment starts from it
+    loss, state = objective.loss(segment, state)     forward through the segment of k1 steps
+    backward(loss); clip; update                     the gradient stops at the segment's start
+    state = detach(state)                            the next segment starts from it
 
-That is k1 = k2. Where k2 is w times k1, the last w segments are run again together from the state
-before them, and only the last of them has a loss: so its gradient flows back over k2 steps.
+This is the case k1 = k2. If k2 is w times k1, the last w segments are run again together from the state
+before them, with a loss on the last one only, so the gradient flows back over k2 steps.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,9 +38,9 @@ from recurra.training.weights import below, restore_weights, weights_of
 
 
 class GradientLearner(Learner):
-    """Moves the weights of an objective's network against the gradient of its loss, segment after segment.
+    """Trains the network of an objective by gradient descent, one segment per update.
 
-    `window` is k2 / k1; `unit` is what targets are called.
+    `window` is k2 / k1; `unit` is the name of a target in messages.
     """
 
     def __init__(
@@ -55,10 +55,14 @@ class GradientLearner(Learner):
     ) -> None:
         self.objective, self.feed, self.config, self.fabric = objective, feed, config, fabric
         self.window, self.unit = window, unit
-        self.network = objective.network.to(fabric.device)  # before the optimiser makes state beside it
+        self.network = objective.network.to(
+            fabric.device
+        )  # before the optimiser makes its state on the same device
         self.optimizer = build_optimizer(self.network, config)
         self.average = WeightAverage()
-        self.carried: list[State | None] = []  # before each of the last segments, the next one's last
+        self.carried: list[
+            State | None
+        ] = []  # states before each of the last segments; the last one is the next segment's
         self._in_pass = False
         wrapped: Any = fabric.setup(self.network, self.optimizer)
         self._wrapped, self._wrapped_optimizer = wrapped
@@ -66,11 +70,11 @@ class GradientLearner(Learner):
             self._wrapped.mark_forward_method(objective.loss_method)
 
     def __len__(self) -> int:
-        """How many segments a pass has."""
+        """Number of segments per epoch."""
         return len(self.feed)
 
     def sentences(self, steps: int) -> Iterable[str]:
-        """The weights, the number of updates, and how the loss is reduced."""
+        """Describe the weights, the number of updates, and the reduction of the loss."""
         yield parameter_summary(self.network).table()
         yield (
             f"{steps:,} steps on {self.fabric.device}; loss: {self.config.loss_reduction} over an update's "
@@ -78,13 +82,13 @@ class GradientLearner(Learner):
         )
 
     def remedies(self) -> str:
-        """Smaller steps."""
+        """Suggest smaller steps."""
         config = self.config
         clip = f"--clip-norm {config.clip_norm / 4:g}" if config.clip_norm else "--clip-norm 1"
         return f"Try --learning-rate {config.learning_rate / 3:.2g}, {clip}, or more --warmup-steps"
 
     def update(self, moment: Moment) -> Update:
-        """One segment forwards and backwards, one step of the optimiser."""
+        """Run one segment forward and backward, then one optimiser step."""
         config = self.config
         threshold = config.clip_norm or None
         segment, context = self._segments(moment)
@@ -93,8 +97,8 @@ class GradientLearner(Learner):
         self.objective.before_update(moment)
         with self.fabric.autocast():
             loss_sum, state, penalty = self.objective.loss(self._wrapped, segment, self.carried[0], context)
-        # DDP takes the mean over processes of gradients: the sum over all is world_size times it.
-        weight = segment.count if config.loss_reduction == "mean" else 1  # of what is summed
+        # DDP averages gradients over the processes: the sum is world_size times the average.
+        weight = segment.count if config.loss_reduction == "mean" else 1  # divisor of the summed loss
         total = loss_sum * (self.fabric.world_size / weight)
         if penalty is not None:
             total = total + penalty * (segment.count / weight)
@@ -107,16 +111,16 @@ class GradientLearner(Learner):
         self._wrapped_optimizer.step()
         self._wrapped_optimizer.zero_grad()
         self.average.update(self.network)
-        # A clone, laid out in memory as one read from a checkpoint is: so both give the same bits.
+        # Cloned to the memory layout of a state read from a checkpoint, so that both give the same bits.
         after = map_nest(lambda part: part.detach().clone().contiguous(), state)
         self.carried = [*self.carried, after][-self.window :]
         self._in_pass = moment.index + 1 < len(self.feed)
         return done
 
     def _segments(self, moment: Moment) -> tuple[TrainingBatch, int]:
-        """The last segments joined, and how many of their steps have no loss any more."""
+        """Return the last segments joined, and the number of their first steps that have no loss."""
         index = moment.index
-        if index == 0:  # a pass begins
+        if index == 0:  # start of an epoch
             start = self.objective.initial_state(self.feed.batch_rows)
             self.carried = [map_nest(lambda part: part.to(self.fabric.device), start)]
         segment, context = self.feed.window(index + 1 - len(self.carried), index, moment.epoch)
@@ -124,32 +128,32 @@ class GradientLearner(Learner):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """In evaluation mode and without gradients, with the mean of the weights where that has begun."""
+        """Context in evaluation mode, without gradients, and with averaged weights if averaging has begun."""
         self.network.eval()
         with self.average.in_place(self.network), torch.no_grad():
             yield
 
     def validate(self) -> dict[str, float]:
-        """The objective's figures."""
+        """Return the objective's figures."""
         return self.objective.validate(self.network)
 
     def after_validation(self, criteria: Sequence[float]) -> dict[str, float]:
-        """Begin to take the mean of the weights where validations stopped improving."""
+        """Begin weight averaging once validations have stopped improving."""
         may_begin = self.config.averaging == "non-monotone" and not self.average.begun
         if may_begin and stopped_improving(criteria, self.config.averaging_after):
             self.average.begin(self.network)
         return {"averaged_steps": float(self.average.count)} if self.average.begun else {}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """The objective's."""
+        """Return the objective's criterion."""
         return self.objective.criterion(figures)
 
     def training_figures(self, loss: float) -> dict[str, float]:
-        """The objective's, and the rate of the last update."""
+        """Return the objective's training figures."""
         return self.objective.training_figures(loss)
 
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Weights, optimiser, their mean, what each process carries over, and its random generators."""
+        """Return weights, optimiser state, averaged weights, and each process's carried and random states."""
         carried = self.carried if self._in_pass else []
         tensors = {f"weights.{name}": tensor for name, tensor in weights_of(self.network).items()}
         tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self.optimizer).items()}
@@ -171,15 +175,15 @@ class GradientLearner(Learner):
         return state, tensors
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `checkpoint` gave.
+        """Restore the state of `checkpoint`.
 
-        Raises: RunError if it was taken by another number of processes or does not fit.
+        Raises: RunError if it is from another number of processes or does not fit.
         """
         refuse_other_keys(state, {"processes", "carried", "averaged"})
         processes, rank, device = state["processes"], self.fabric.global_rank, self.fabric.device
         if processes != self.fabric.world_size:
             raise RunError(
-                f"the run was trained by {processes} processes, not {self.fabric.world_size}; go on with "
+                f"the run was trained by {processes} processes, not {self.fabric.world_size}; resume with "
                 f"`torchrun --nproc-per-node {processes} -m recurra train --resume RUN`."
             )
         restore_weights(self.network, below(tensors, "weights."), source="the checkpoint")

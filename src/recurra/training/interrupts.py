@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, taken note of and obeyed between two steps."""
+"""Handling of SIGINT and SIGTERM: the signal is recorded and obeyed between two steps."""
 
 import signal
 import threading
@@ -7,8 +7,9 @@ from typing import Any
 
 
 class Interrupts:
-    """While entered, the first SIGINT or SIGTERM is only noted in `received`; a second one acts as
-    it always would, for a person who does not want to wait."""
+    """Context manager in which the first SIGINT or SIGTERM is only recorded in `received`.
+
+    A second signal has its usual effect, for users who do not want to wait."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

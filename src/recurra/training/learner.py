@@ -1,6 +1,7 @@
-"""What the training loop trains: something that makes update after update, in any way it likes.
+"""The learner interface: what the training loop trains, by any kind of updates.
 
-A network that learns by its gradient is one (`recurra.training.gradient`); a model that counts is another.
+Gradient-based training of a network is one learner (`recurra.training.gradient`); counting n-grams is
+another.
 """
 
 from abc import ABC, abstractmethod
@@ -16,8 +17,9 @@ from recurra.training.weights import restore_weights, weights_of
 
 @dataclass(frozen=True)
 class Moment:
-    """When an update is made: number `step` of all, number `index` of pass `epoch`, all from 0, at a learning
-    rate that the schedule gives."""
+    """The position of an update: number `step` overall, number `index` within `epoch`, all from 0.
+
+    The schedule gives the learning rate."""
 
     step: int
     epoch: int
@@ -27,8 +29,9 @@ class Moment:
 
 @dataclass(frozen=True)
 class Update:
-    """What an update was made from: `count` targets over all processes, their summed loss, and the norm of
-    the gradient before clipping; None of what the learner does not have."""
+    """Result of an update: `count` targets over all processes, their summed loss, and the gradient norm.
+
+    The norm is taken before clipping. Values that the learner does not have are None."""
 
     count: int
     loss_sum: float | None = None
@@ -37,76 +40,77 @@ class Update:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended."""
+    """The outcome of a training."""
 
     steps: int
     epochs: int
     tokens: int
-    best: float  # the least value of Learner.criterion over all validations
+    best: float  # lowest Learner.criterion over all validations
     best_step: int
     stopped_early: bool
     elapsed_s: float
 
 
 class Learner(ABC):
-    """What the loop trains. Nothing that it computes depends on the clock.
+    """The object that the loop trains. No result depends on the clock.
 
-    `network` is what is trained, with its best weights once training has ended.
+    `network` is the trained module; it has the best weights once training has ended.
     """
 
     network: nn.Module
-    # Whether updates have a size, which the schedule gives.
+    # Whether updates use the learning rate of the schedule.
     has_learning_rate: ClassVar[bool] = True
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many updates a pass has."""
+        """Number of updates per epoch."""
 
     @abstractmethod
     def update(self, moment: Moment) -> Update:
-        """Make one update."""
+        """Run one update."""
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """Figures on held-out data, `loss` among them: the mean over all targets. Within `evaluating`."""
+        """Return held-out figures; `loss` is the mean over all targets. Called within `evaluating`."""
 
     @abstractmethod
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """All that is needed to go on bit for bit, as plain values and tensors; of several processes each
-        calls it, and the first one's is kept."""
+        """Return everything needed to resume bit for bit, as plain values and tensors.
+
+        Each process calls this; the result of the first one is kept."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `checkpoint` gave. Raises: RunError if it does not fit."""
+        """Restore the state of `checkpoint`. Raises: RunError if it does not fit."""
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """Where the network is as it is validated and kept."""
+        """Return a context in which the network is in the state that is validated and saved."""
         return nullcontext()
 
     def after_validation(self, criteria: Sequence[float]) -> dict[str, float]:
-        """Told of the criterion of each validation so far; what is to be logged beside the last one's."""
+        """Called with the criterion of each validation so far; return further figures to log."""
         return {}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """The value that the best checkpoint minimises, from the figures of a validation; the loss."""
+        """Return the value that the best checkpoint minimises, by default the validation loss."""
         return figures["loss"]
 
     def training_figures(self, loss: float) -> dict[str, float]:
-        """What is logged of training beside its mean loss."""
+        """Return training figures to log in addition to the mean loss."""
         return {}
 
     def weights(self) -> Mapping[str, Tensor]:
-        """What model.safetensors holds. Shapes: the network's own."""
+        """Return the tensors for model.safetensors. Shapes: as the network's."""
         return weights_of(self.network)
 
     def load_weights(self, tensors: Mapping[str, Tensor], *, source: str) -> None:
-        """Give the network weights that `weights` gave. Raises: RunError if they do not fit."""
+        """Load the tensors of `weights` into the network. Raises: RunError if they do not fit."""
         restore_weights(self.network, tensors, source=source)
 
     def sentences(self, steps: int) -> Iterable[str]:
-        """What is about to be trained in so many updates, for people."""
+        """Return sentences about the training that is about to run for `steps` updates."""
         return ()
 
     def remedies(self) -> str:
-        """What to try where the loss is no finite number."""
-        return "Look for faults in the data"
+        """Return the remedy to suggest if the loss is not finite."""
+        return "Check the data for errors"

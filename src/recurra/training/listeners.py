@@ -1,4 +1,4 @@
-"""Those who watch a training: a progress bar, TensorBoard, a demo that shows samples."""
+"""Listeners that observe a training: a progress bar, TensorBoard, a demo that shows samples."""
 
 import itertools
 import os
@@ -16,8 +16,10 @@ from recurra.files import make_folder, storage_error
 
 @dataclass(frozen=True)
 class StepReport:
-    """One update, as its watchers see it: `loss` the mean over its targets, the norm before clipping; None of
-    what the learner does not have."""
+    """One update, as reported to listeners.
+
+    `loss` is the mean over the targets, `gradient_norm` the norm before clipping. Values that the learner
+    does not have are None."""
 
     step: int
     total_steps: int
@@ -29,28 +31,28 @@ class StepReport:
 
 
 class Listener:
-    """Watches a training; each method does nothing unless a subclass says otherwise."""
+    """Observes a training; each method does nothing unless a subclass overrides it."""
 
     def on_start(self, step: int, total_steps: int) -> None:
-        """Training begins, or goes on, after `step` updates."""
+        """Training starts, or resumes after `step` updates."""
 
     def on_step(self, report: StepReport) -> None:
-        """An update was made."""
+        """Called after each update."""
 
     def on_log(self, record: Mapping[str, Any]) -> None:
-        """A record was written to metrics.jsonl."""
+        """Called after a record was written to metrics.jsonl."""
 
     def on_validation(self, record: Mapping[str, Any], *, best: bool) -> None:
-        """A validation was made; `best` tells whether none was better so far."""
+        """Called after each validation; `best` is True if it is the best so far."""
 
     def on_end(self) -> None:
-        """Training ended, for whatever cause."""
+        """Training ended, for whatever reason."""
 
 
 class TensorBoardListener(Listener):
-    """Writes what metrics.jsonl gets as TensorBoard events too, each at once.
+    """Writes the records of metrics.jsonl also as TensorBoard events, each immediately.
 
-    torch's SummaryWriter writes from a thread, where nobody can catch the error of a full disk.
+    torch's SummaryWriter writes from a thread, in which the error of a full disk cannot be caught.
 
     Raises: StorageError if the events cannot be written.
     """
@@ -69,7 +71,7 @@ class TensorBoardListener(Listener):
         return find_spec("tensorboard") is not None
 
     def on_start(self, step: int, total_steps: int) -> None:
-        number = next(self._numbers)  # two files of one process and one second differ
+        number = next(self._numbers)  # distinguishes files of one process in the same second
         name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{number}"
         try:
             make_folder(self._folder)
@@ -77,7 +79,7 @@ class TensorBoardListener(Listener):
         except OSError as error:
             raise storage_error(error, self._folder) from error
         self._write(file_version="brain.Event:2")
-        # Events after the checkpoint that a run goes on from are hidden by it.
+        # This event hides earlier events from after the checkpoint that a run resumes from.
         self._write(step=step + 1, session_log={"status": "START"})
 
     def on_log(self, record: Mapping[str, Any]) -> None:
@@ -90,14 +92,14 @@ class TensorBoardListener(Listener):
 
     def on_end(self) -> None:
         if self._file is not None:
-            with suppress(OSError):  # all was written before
+            with suppress(OSError):  # every event was flushed before
                 self._file.close()
 
     def _write(self, **content: Any) -> None:
-        """Write one event. TensorBoard passes over a last one that a crash cut short."""
+        """Write one event. TensorBoard skips a last event that a crash cut short."""
         from torch.utils.tensorboard import RecordWriter
 
-        assert self._file is not None, "it was told of the start"
+        assert self._file is not None, "on_start was called"
         event = import_module("tensorboard.compat.proto.event_pb2").Event(wall_time=time.time(), **content)
         try:
             RecordWriter(self._file).write(event.SerializeToString())

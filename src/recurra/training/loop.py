@@ -1,6 +1,6 @@
-"""The loop that trains: update after update, logged, validated, saved, and stopped without loss.
+"""The training loop: it updates, logs, validates, saves checkpoints, and stops without losing work.
 
-Nothing that is computed depends on the clock; only how often checkpoints are written does.
+No result depends on the clock; only the times of checkpoints do.
 """
 
 import math
@@ -21,17 +21,17 @@ from recurra.training.listeners import Listener, StepReport
 from recurra.training.place import Place
 from recurra.training.schedules import Schedule
 
-_TOO_LARGE_LOSS = 700.0  # nats: the perplexity, exp(loss), is beyond what a float holds
+_TOO_LARGE_LOSS = 700.0  # nats: the perplexity, exp(loss), is close to overflow
 
 
 class TrainingConfig(OptimizerPart, SchedulePart, LoopPart):
-    """What the loop and a learner by gradient need to know: a task's configuration has these parts."""
+    """The options that the loop and the gradient learner use; every task's configuration has these parts."""
 
     title: ClassVar[str] = "Training"
 
 
 class Trainer:
-    """Trains one learner into one run folder. `loss_unit` is what the loss is counted in."""
+    """Trains one learner and writes one run folder. `loss_unit` is the unit of the loss."""
 
     def __init__(
         self,
@@ -50,18 +50,17 @@ class Trainer:
         steps = config.epochs * len(learner)
         self.total_steps = min(steps, config.max_steps or steps)
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
-        self._learning_rate = 0.0  # of the last update
+        self._learning_rate = 0.0  # at the last update
 
     def sentences(self) -> Iterable[str]:
-        """What is about to be trained, for people."""
+        """Return sentences about the training that is about to start."""
         return self.learner.sentences(self.total_steps)
 
     def fit(self, *, resume: bool = False) -> Outcome:
-        """Train to the end, from the beginning or from the latest checkpoint; the learner is left with the
-        best weights.
+        """Train to the end, from the start or from the latest checkpoint; then load the best weights.
 
-        Raises: Interrupted after SIGINT or SIGTERM, once the state is saved; TrainingDiverged where
-        the loss or the gradient is no finite number.
+        Raises: Interrupted after SIGINT or SIGTERM, once the state is saved; TrainingDiverged if the loss or
+        the gradient is not finite.
         """
         with Interrupts() as interrupts:
             if resume:
@@ -80,7 +79,7 @@ class Trainer:
         return self._outcome()
 
     def _loop(self, interrupts: Interrupts) -> None:
-        """Update until the end; save every so often."""
+        """Run updates until the end; save checkpoints on the way."""
         started, elapsed_before = time.monotonic(), self.place.elapsed_s
         saved = started
         while not self.place.finished:
@@ -96,19 +95,19 @@ class Trainer:
                 place.elapsed_s = elapsed_before + time.monotonic() - started
                 place.finished = done or self._out_of_patience()
             late = now - saved >= self.config.checkpoint_every_s
-            due, stop = largest_of_processes(self.fabric, late, interrupts.received)  # then all act alike
+            due, stop = largest_of_processes(self.fabric, late, interrupts.received)  # so that all act alike
             if validated or due or stop:
                 self._save()
                 saved = time.monotonic()
             if stop and not place.finished:
                 raise Interrupted(
-                    f"stopped at step {place.step} of {self.total_steps}, and saved; go on with "
+                    f"stopped at step {place.step} of {self.total_steps}, and saved; resume with "
                     f"`recurra train --resume {self.run_folder.path}`",
                     stop,
                 )
 
     def _step(self) -> None:
-        """One update."""
+        """Run one update."""
         place, epoch = self.place, self.place.epoch
         rate = self._learning_rate = self.schedule.rate(place.step, epoch, place.plateaus)
         done = self.learner.update(Moment(place.step, epoch, place.segment, rate))
@@ -122,11 +121,11 @@ class Trainer:
         self._tell("on_step", report)
 
     def _refuse_divergence(self, loss: float | None, norm: float | None) -> None:
-        """Stop where the loss a target or the gradient is no finite number, or of nats exp(loss) is none.
+        """Stop if the gradient or the loss per target is not finite, or a loss in nats is at least 700.
 
-        The best validated weights are kept, or where there are none yet those of the last checkpoint.
+        The best validated weights are kept; if there are none yet, those of the last checkpoint.
         """
-        if not self.learner.has_learning_rate:  # an infinite loss tells of the data
+        if not self.learner.has_learning_rate:  # an infinite loss is then due to the data
             return
         bound = _TOO_LARGE_LOSS if self.loss_unit == "nats" else math.inf
         if (norm is None or math.isfinite(norm)) and (loss is None or loss < bound):
@@ -139,7 +138,7 @@ class Trainer:
             if self.fabric.is_global_zero:
                 run.write_weights(self.learner.weights())
         what = (
-            "the gradient is no finite number"
+            "the gradient is not finite"
             if loss is None or loss < bound
             else f"the loss is {loss:.3g} {self.loss_unit}"
         )
@@ -156,7 +155,7 @@ class Trainer:
         return self.config.patience is not None and self.place.bad_validations >= self.config.patience
 
     def _validate(self) -> None:
-        """Validate; keep the weights if none were better."""
+        """Validate; save the weights if they are the best so far."""
         learner = self.learner
         with learner.evaluating():
             figures = learner.validate()
@@ -181,7 +180,7 @@ class Trainer:
     def _record(self, kind: str, figures: dict[str, float]) -> dict[str, Any]:
         place = self.place
         record = {"kind": kind, "step": place.step, "epoch": place.epoch, "tokens": place.tokens}
-        # JSON has no infinity: a perplexity too large for a float is left out.
+        # JSON has no infinity: a perplexity too large for a float is omitted.
         record |= {name: float(value) for name, value in figures.items() if math.isfinite(value)}
         record["elapsed_s"] = round(place.elapsed_s, 3)
         if self.fabric.is_global_zero:
@@ -203,7 +202,7 @@ class Trainer:
         state, tensors = self.run_folder.checkpoints.load()
         self.place = snapshot.restore(self.learner, state, tensors)
         if self.place.finished:
-            self.run_folder.read_weights()  # nothing makes them anew: better said before anything is written
+            self.run_folder.read_weights()  # they cannot be recomputed: fail before anything is written
         if self.fabric.is_global_zero:
             self.run_folder.metrics.cut_back(self.place.metrics_size)
             self.run_folder.checkpoints.remove_older()

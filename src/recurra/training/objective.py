@@ -1,4 +1,4 @@
-"""What is learnt by a gradient: segments, and what is to be made small on them."""
+"""Gradient-based training: the segments, and the objective to minimise on them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,39 +12,39 @@ from recurra.training.learner import Moment
 
 
 class TrainingBatch(Protocol):
-    """What one update is made from. `count` is the number of its targets over all processes."""
+    """The data of one update. `count` is the number of its targets over all processes."""
 
     @property
     def count(self) -> int:
-        """Its targets over all processes."""
+        """The number of its targets over all processes."""
         ...
 
     def to(self, device: torch.device) -> "TrainingBatch":
-        """The same on another device."""
+        """Return the batch on another device."""
         ...
 
 
 class Feed(Protocol):
-    """What is trained on: the segments of a pass, found by number, so that a run goes on in mid-pass."""
+    """The training data: segments of an epoch by number, so that a run can resume within an epoch."""
 
     def __len__(self) -> int:
-        """How many segments a pass has."""
+        """Number of segments per epoch."""
         ...
 
     @property
     def batch_rows(self) -> int:
-        """Rows of a batch that are this process's own."""
+        """Number of rows of a batch that belong to this process."""
         ...
 
     def window(self, first: int, last: int, epoch: int) -> tuple[TrainingBatch, int]:
-        """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
+        """Return segments `first` … `last` of an epoch joined, and the number of steps before `last`."""
         ...
 
 
 class Objective(ABC):
-    """What a gradient is taken of.
+    """The function to minimise.
 
-    `loss_method` names the method of the network that `loss` calls: with several processes it must go through
+    `loss_method` names the network method that `loss` calls: with several processes the call must go through
     the wrapper that sums gradients.
     """
 
@@ -57,27 +57,30 @@ class Objective(ABC):
     def loss(
         self, network: nn.Module, segment: Any, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over the segment's real targets but those of its first `context` steps, the
-        state after it, and a penalty that is added to the mean loss, not reported. `network` is
-        `self.network`, wrapped for several processes."""
+        """Return the summed loss, the state after the segment, and a penalty.
+
+        The loss covers the segment's real targets except those of its first `context` steps. The penalty is
+        added to the mean loss but not reported. `network` is `self.network`, wrapped for several
+        processes."""
 
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out data, `loss` among them: the mean over all targets. The
-        network is in evaluation mode, and no gradients are taken; batches are moved to its device here."""
+        """Return figures on held-out data, including `loss`, the mean over all targets.
+
+        The network is in evaluation mode and gradients are off; this method moves batches to its device."""
 
     def before_update(self, moment: Moment) -> None:
-        """Told before each loss when it is: for what changes in the course of training."""
+        """Called before each loss, for objectives that change during training."""
         return
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """The value that the best checkpoint minimises, from the figures of a validation; the loss."""
+        """Return the value that the best checkpoint minimises, by default the validation loss."""
         return figures["loss"]
 
     def training_figures(self, loss: float) -> dict[str, float]:
-        """What is logged of training beside its mean loss."""
+        """Return training figures to log in addition to the mean loss."""
         return {}
 
     def initial_state(self, batch_size: int) -> State | None:
-        """The state before anything is read; None where nothing is carried from segment to segment."""
+        """Return the initial state; None if no state is carried from segment to segment."""
         return None

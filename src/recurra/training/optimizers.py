@@ -1,4 +1,4 @@
-"""Optimisers by name, and their state as tensors and plain values."""
+"""Construction of optimisers by name, and their state as tensors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from recurra.config import OptimizerPart
 
 
 def build_optimizer(network: nn.Module, config: OptimizerPart) -> torch.optim.Optimizer:
-    """The optimiser that the configuration names, over all weights of the network."""
+    """Build the configured optimiser over all weights of the network."""
     parameters = list(network.parameters())
     rate, decay = config.learning_rate, config.weight_decay
-    # One pass over a weight instead of one an operation: 30 in place of 200 ms for 13 million on a CPU.
+    # One pass over each weight instead of one per operation: 30 instead of 200 ms for 13 million on a CPU.
     fused = all(weight.device.type in ("cpu", "cuda") for weight in parameters)
     match config.optimizer:
         case "adamw":
@@ -39,9 +39,9 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state: `0.exp_avg` is the moving average of the first weight, and so on.
+    """Return the optimiser's state: `0.exp_avg` is the moving average of the first weight, and so on.
 
-    The settings (learning rate and the like) are not in it: they come from the configuration.
+    The state does not include the settings, such as the learning rate: they come from the configuration.
     """
     return {
         f"{index}.{name}": value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
@@ -52,7 +52,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser the state that `optimizer_tensors` took."""
+    """Load the state that `optimizer_tensors` returned into an optimiser."""
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")

@@ -1,4 +1,4 @@
-"""Where a training stands, all of it plain numbers, so that it can be written as JSON."""
+"""The position of a training, as plain numbers that can be written as JSON."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,18 +8,18 @@ from recurra.training.learner import Update
 
 @dataclass
 class Place:
-    """The next segment to read, what was counted so far, and the figures since the last log."""
+    """The next segment to read, the counts so far, and the figures since the last log record."""
 
     step: int = 0
     epoch: int = 0
     segment: int = 0
     tokens: int = 0
     elapsed_s: float = 0.0
-    best: float | None = None  # what the best validation had least of
+    best: float | None = None  # lowest criterion of all validations
     best_step: int | None = None
     bad_validations: int = 0  # in a row
-    plateaus: int = 0  # validations without improvement, all of them
-    validations: list[float] = field(default_factory=list)  # what each had of that
+    plateaus: int = 0  # validations without improvement, in total
+    validations: list[float] = field(default_factory=list)  # the criterion of each validation
     finished: bool = False
     metrics_size: int = 0
     window_loss: float = 0.0
@@ -28,7 +28,7 @@ class Place:
     window_steps: int = 0
 
     def count_step(self, done: Update, updates: int) -> None:
-        """Take note of one update, and move to the next of `updates` a pass."""
+        """Count one update, and advance to the next one; an epoch has `updates` of them."""
         self.step += 1
         self.tokens += done.count
         if done.loss_sum is not None:
@@ -43,7 +43,7 @@ class Place:
             self.epoch += 1
 
     def close_window(self) -> dict[str, float]:
-        """Mean loss and gradient norm since the last call, as far as there are any."""
+        """Return mean loss and gradient norm since the last call, if there are any."""
         figures = {}
         if self.window_tokens:
             figures["loss"] = self.window_loss / self.window_tokens
@@ -54,7 +54,7 @@ class Place:
         return figures
 
     def count_validation(self, criterion: float) -> bool:
-        """Take note of a validation; True where none had less of the criterion."""
+        """Count a validation; return True if its criterion is the lowest so far."""
         self.validations.append(criterion)
         if self.best is None or criterion < self.best:
             self.best, self.best_step, self.bad_validations = criterion, self.step, 0
@@ -64,5 +64,5 @@ class Place:
         return False
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the fields as plain values."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The bar that a person watches: rate, time left, loss, perplexity, gradient norm."""
+"""The progress bar: rate, remaining time, loss, perplexity, gradient norm."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from recurra.training.listeners import Listener, StepReport
 
 
 class ProgressBar(Listener):
-    """A rich progress bar; where the output is no terminal, a line at each validation instead."""
+    """A rich progress bar; if the output is not a terminal, one line per validation instead."""
 
     def __init__(self, console: Console, unit: str, *, perplexity: bool = True) -> None:
         self._console, self._perplexity = console, perplexity
@@ -57,7 +57,7 @@ class ProgressBar(Listener):
         )
 
     def _figures(self, report: StepReport) -> str:
-        """The smoothed loss and the gradient's norm, of what there is."""
+        """Return the smoothed loss, perplexity and gradient norm, as far as available."""
         shown = []
         if report.loss is not None:
             loss = report.loss if self._loss is None else 0.95 * self._loss + 0.05 * report.loss

@@ -1,4 +1,4 @@
-"""Rows of different lengths as the training loop is fed with them: batch by batch, near in length."""
+"""Batches of rows of similar length for the training loop."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,28 +13,28 @@ BatchT = TypeVar("BatchT", bound=Any)
 
 
 class Rows(Protocol[BatchT]):
-    """Rows as numbers. A batch has `count`, its targets over all processes."""
+    """Encoded rows. A batch has `count`, the number of its targets over all processes."""
 
     @property
     def lengths(self) -> Sequence[int]:
-        """How long each row is."""
+        """The length of each row."""
         ...
 
     def batch(self, chosen: Sequence[int], *, count: int | None = None) -> BatchT:
-        """Some rows as a batch; `count` is that of these rows if not given."""
+        """Return some rows as a batch; if `count` is not given, it is computed from these rows."""
         ...
 
     def targets(self, chosen: Sequence[int]) -> int:
-        """How many targets rows have."""
+        """Return the number of targets of some rows."""
         ...
 
     def blank(self, batch: BatchT) -> BatchT:
-        """A batch of which nothing is to be learnt."""
+        """Return the batch with all targets ignored, so that its gradient is zero."""
         ...
 
 
 class RowFeed(Generic[BatchT]):
-    """Batches of rows for the training loop: near in length, in another order in each pass."""
+    """Batches of rows of similar length for the training loop, in a new order in each epoch."""
 
     def __init__(
         self, rows: Rows[BatchT], batch_size: int, seed: int, *, rank: int = 0, processes: int = 1
@@ -44,22 +44,23 @@ class RowFeed(Generic[BatchT]):
         self.batch_rows = batch_size // processes
 
     def __len__(self) -> int:
-        """How many batches a pass has."""
+        """Number of batches per epoch."""
         return len(self._order)
 
     def window(self, first: int, last: int, epoch: int) -> tuple[BatchT, int]:
-        """Batch `last` of a pass; there is nothing to join."""
+        """Return batch `last` of an epoch; batches are never joined."""
         every = self._order.batch(last, epoch).tolist()
         own = every[self._rank :: self._processes]
         batch = self._rows.batch(own or every[:1], count=self._rows.targets(every))
-        if not own:  # fewer rows than processes: zero gradients all the same, as the others wait for them
+        if not own:  # fewer rows than processes: send zero gradients, because the others wait for them
             batch = self._rows.blank(batch)
         return batch, 0
 
 
 class RowObjective(Objective):
-    """The summed losses of a batch's targets, `network.total_loss(batch)`; batches stand alone.
-    Validated by the mean loss of held-out rows."""
+    """The summed loss over a batch's targets, `network.total_loss(batch)`; batches are independent.
+
+    Validation computes the mean loss over the held-out rows."""
 
     def __init__(self, network: nn.Module, valid: Rows[Any], batch_size: int) -> None:
         super().__init__(network)
@@ -68,12 +69,12 @@ class RowObjective(Objective):
     def loss(
         self, network: nn.Module, segment: Any, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
-        """The summed loss over a batch; no state and no penalty."""
+        """Return the summed loss over a batch, without state and penalty."""
         total_loss: Any = network.total_loss
         return total_loss(segment), None, None
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """The mean loss of a target on the held-out rows."""
+        """Return the mean loss per target on the held-out rows."""
         device = next(self.network.parameters()).device
         total = count = 0.0
         for number in range(len(self._feed)):

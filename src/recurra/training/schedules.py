@@ -1,4 +1,4 @@
-"""The learning rate as a function of the place in training alone, so that a resumed run has the same."""
+"""Learning rate schedules: functions of the training position only, so a resumed run has the same rates."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from recurra.config import SchedulePart
 
 @dataclass(frozen=True)
 class Schedule:
-    """The rate at each step: a linear rise over `warmup_steps`, times the shape that `config` names.
+    """The rate at each step: a linear rise over `warmup_steps`, times the schedule that `config` names.
 
     cosine    m + (peak - m)·(1 + cos(π p))/2,   p = step/total, m = min_learning_rate
     linear    m + (peak - m)·(1 - p)
@@ -22,7 +22,7 @@ class Schedule:
     total_steps: int
 
     def rate(self, step: int, epoch: int, plateaus: int) -> float:
-        """The learning rate of update `step`, counted from 0."""
+        """Return the learning rate of update `step`, counted from 0."""
         rise = min(1.0, (step + 1) / self.config.warmup_steps) if self.config.warmup_steps else 1.0
         return rise * self._shape(step, epoch, plateaus)
 

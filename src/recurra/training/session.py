@@ -1,4 +1,4 @@
-"""What every training does around the loop: shares, seeds, watchers, the best weights."""
+"""Helpers around the training loop: batch shares, seeds, listeners, the best weights."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -17,7 +17,7 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def check_shares(batch_size: int, fabric: Fabric) -> None:
-    """Refuse batches whose rows cannot be shared out evenly among the processes.
+    """Refuse a batch size that cannot be divided evenly among the processes.
 
     Raises: ConfigError.
     """
@@ -28,13 +28,13 @@ def check_shares(batch_size: int, fabric: Fabric) -> None:
 
 
 def rows_of_process(batch_size: int, rank: int, processes: int) -> slice:
-    """The rows of each batch that are one process's own."""
+    """Return the rows of each batch that belong to one process."""
     share = batch_size // processes
     return slice(rank * share, (rank + 1) * share)
 
 
 def first_network(fabric: Fabric, seed: int, build: Callable[[], NetworkT]) -> NetworkT:
-    """A network with its first weights, the same in every process; dropout, drawn after it, differs."""
+    """Build a network with the same initial weights in every process; dropout differs between processes."""
     fabric.seed_everything(seed, verbose=False)
     network = build()
     torch.manual_seed(seed + 1000 * fabric.global_rank)
@@ -42,7 +42,7 @@ def first_network(fabric: Fabric, seed: int, build: Callable[[], NetworkT]) -> N
 
 
 def all_listeners(listeners: Sequence[Listener], run: RunFolder, fabric: Fabric) -> list[Listener]:
-    """Those given, and TensorBoard's where it is installed."""
+    """Return the given listeners, and TensorBoard's if it is installed."""
     found = list(listeners)
     if TensorBoardListener.available() and fabric.is_global_zero:
         found.append(TensorBoardListener(run.events))
@@ -50,9 +50,9 @@ def all_listeners(listeners: Sequence[Listener], run: RunFolder, fabric: Fabric)
 
 
 def best_network(run: RunFolder, build: Callable[[], NetworkT]) -> NetworkT:
-    """A network with the best weights of a run. What a training in this process draws next stays the same.
+    """Build a network and load the best weights of a run, without changing the random state of the process.
 
-    Raises: RunError if they are missing, damaged or of another network; OutOfMemoryError.
+    Raises: RunError if they are missing, damaged or belong to another network; OutOfMemoryError.
     """
     weights = run.read_weights()
     with named_memory_faults("use a machine with more memory"), torch.random.fork_rng(devices=[]):

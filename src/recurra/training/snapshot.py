@@ -1,4 +1,4 @@
-"""Everything that a training must find again to go on bit for bit, as tensors and plain values."""
+"""The complete state of a training, as tensors and plain values, for a bit-for-bit resume."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -11,17 +11,17 @@ from recurra.training.learner import Learner
 from recurra.training.place import Place
 
 _VERSION = 3
-_REMEDY = "go on with the Recurra that wrote it, or train again"
+_REMEDY = "resume with the Recurra version that wrote it, or train again"
 
 
 def take(learner: Learner, place: Place) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """State and tensors of a checkpoint; every process must call it, the first one writes it."""
+    """Return state and tensors of a checkpoint; every process must call this, and the first one writes."""
     state, tensors = learner.checkpoint()
     return {"version": _VERSION, "place": place.to_dict(), **state}, tensors
 
 
 def restore(learner: Learner, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Place:
-    """Give the learner what `take` took of it; returns the place.
+    """Restore the learner from the result of `take`; return the place.
 
     Raises: RunError if it does not fit.
     """
@@ -34,9 +34,9 @@ def restore(learner: Learner, state: Mapping[str, Any], tensors: Mapping[str, Te
 
 
 def refuse_other_keys(found: Collection[str], expected: Collection[str], within: str = "") -> None:
-    """Refuse a part of a checkpoint whose keys are not those expected.
+    """Refuse a part of a checkpoint with missing or unknown keys.
 
-    Raises: RunError naming those that are missing and those that are unknown.
+    Raises: RunError naming the missing and the unknown keys.
     """
     wrong = [f"{within}{key} is missing" for key in sorted(set(expected).difference(found))]
     wrong += [f"{within}{key} is unknown" for key in sorted(set(found).difference(expected))]
