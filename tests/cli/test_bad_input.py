@@ -69,7 +69,7 @@ def test_a_validation_text_that_cannot_be_used(tmp_path, play):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("hiden_size = 3", "hiden_size: there is no such option; did you mean hidden_size?"),
+        ("hiden_size = 3", "hiden_size: unknown option; did you mean hidden_size?"),
         ('cell = "transformer"', "cell: got 'transformer', expected one of lstm, gru, rnn"),
         ("dropout = 2", "dropout: got 2, expected < 1.0"),
         ("cell = lstm", "is not TOML"),

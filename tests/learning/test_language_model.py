@@ -267,7 +267,7 @@ def test_the_sum_as_loss_is_the_mean_at_another_rate(play, tmp_path):
 
 
 def test_bad_options_write_nothing(play, tmp_path):
-    with pytest.raises(ConfigError, match="hidden_sise: there is no such option; did you mean hidden_size"):
+    with pytest.raises(ConfigError, match="hidden_sise: unknown option; did you mean hidden_size"):
         recurra.LanguageModel.train(play, out=tmp_path / "run", hidden_sise=3)
     with pytest.raises(DataError, match="fewer than one segment"):
         recurra.LanguageModel.train(play, out=tmp_path / "run", segment_length=10**6)

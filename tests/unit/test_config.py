@@ -27,25 +27,25 @@ def test_all_faults_are_told_with_key_place_and_choices(tmp_path):
         f"{file}: cell: got 'lstn', expected one of lstm, gru, rnn, jordan.",
         f"{file}: dropout: got 1.5, expected < 1.0.",
         f"{file}: epochs: got 'many', expected a valid integer, unable to parse string as an integer.",
-        f"{file}: hiden_size: there is no such option; did you mean hidden_size?",
+        f"{file}: hiden_size: unknown option; did you mean hidden_size?",
         "num_layers: got 0, expected >= 1.",
     ]
 
 
 def test_an_unknown_key_without_a_near_one_lists_the_choices():
-    with pytest.raises(ConfigError, match=r"qqqq: there is no such option; choose from .*hidden_size"):
+    with pytest.raises(ConfigError, match=r"qqqq: unknown option; choose from .*hidden_size"):
         build_config(LanguageModelConfig, overrides={"qqqq": 1})
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"tie_weights": True, "adaptive_softmax": True}, "adaptive_softmax: does not go with tie_weights"),
+        ({"tie_weights": True, "adaptive_softmax": True}, "adaptive_softmax: cannot be combined"),
         ({"nonlinearity": "relu"}, "nonlinearity: applies only with cell rnn or jordan; remove it"),
         ({"cell": "gru", "peepholes": "current"}, "peepholes: applies only with cell lstm"),
         ({"cell": "jordan", "num_layers": 3}, "num_layers: applies only with cell other than jordan"),
         ({"averaging_after": 3}, "averaging_after: applies only with averaging non-monotone"),
-        ({"shift_segments": True, "documents": "line", "at_document": "cut"}, "shift_segments: does not"),
+        ({"shift_segments": True, "documents": "line", "at_document": "cut"}, "shift_segments: cannot be"),
         ({"model": "feed-forward", "weight_drop": 0.5}, "weight_drop: applies only with model recurrent"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan, expected a finite number"),
     ],
@@ -61,7 +61,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     file.write_bytes(content.encode("latin1"))
     with pytest.raises(ConfigError, match=r"a\.toml: is not TOML"):
         build_config(LanguageModelConfig, [file])
-    with pytest.raises(ConfigError, match="there is no such configuration file"):
+    with pytest.raises(ConfigError, match="the configuration file does not exist"):
         build_config(LanguageModelConfig, [tmp_path / "none.toml"])
 
 
@@ -103,7 +103,7 @@ def test_a_preset_that_is_not_there_is_named():
 
 
 def test_a_task_without_presets_says_so():
-    with pytest.raises(ConfigError, match="preset: got 'big', and the task has no presets; remove it"):
+    with pytest.raises(ConfigError, match="preset: got 'big', but the task has no presets; remove it"):
         TagConfig.build("big")
 
 

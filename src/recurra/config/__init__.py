@@ -1,4 +1,4 @@
-"""Frozen parts of configurations, and how they are read from TOML and named in errors."""
+"""Frozen parts of configurations; reading them from TOML, and error messages for invalid options."""
 
 from recurra.config.pairs import (
     EncoderDecoderPart,

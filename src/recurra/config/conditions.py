@@ -1,4 +1,4 @@
-"""When an option has a use: what another option must be, or never in some task."""
+"""Conditions under which an option applies: values of another option, or only in other tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,34 +9,35 @@ if TYPE_CHECKING:
 
 
 class Condition(Protocol):
-    """Tells when an option has a use, by the value of another `option`, if of any."""
+    """A condition under which an option applies, usually on the value of another `option`."""
 
     @property
     def option(self) -> str | None:
-        """The other option."""
+        """The other option, or None."""
         ...
 
     def met(self, config: "Part") -> bool:
-        """Whether the option has a use in this configuration."""
+        """Whether the option applies in this configuration."""
         ...
 
     def can_be_met(self, config: "type[Part]") -> bool:
-        """Whether any configuration of this class gives the option a use."""
+        """Whether the option applies in any configuration of this class."""
         ...
 
     def __str__(self) -> str:
-        """What it applies to."""
+        """The condition, to follow "applies only" in a message."""
         ...
 
 
 Conditions = Mapping[str, Condition | Sequence[Condition]]
-"""The conditions of options by their names; of several all must be met."""
+"""The conditions of options by name; if an option has several, all must be met."""
 
 
 @dataclass(frozen=True)
 class When:
-    """The option applies where another one has one of these values; without values, where it is set at all,
-    to something else than nothing, none or False."""
+    """The option applies if another one has one of these values; without values, if the other one is set.
+
+    An option counts as set unless it is None, False, 0, "none" or empty."""
 
     option: str
     values: tuple[Any, ...] = ()
@@ -46,12 +47,12 @@ class When:
         object.__setattr__(self, "values", values)
 
     def met(self, config: "Part") -> bool:
-        """Whether the other option is so."""
+        """Whether the other option has such a value."""
         value = getattr(config, self.option)
         return value in self.values if self.values else _is_set(value)
 
     def can_be_met(self, config: "type[Part]") -> bool:
-        """Whether the other option can be so."""
+        """Whether the other option can have such a value."""
         allowed = _choices(config.model_fields[self.option].annotation)
         if not self.values:
             return not allowed or any(map(_is_set, allowed))
@@ -63,17 +64,17 @@ class When:
 
 @dataclass(frozen=True)
 class Unless(When):
-    """The option applies where another one has none of these values; without values, where it is not set."""
+    """The option applies if another one has none of these values; without values, if it is not set."""
 
     def __init__(self, option: str, *values: Any) -> None:
         super().__init__(option, *values)
 
     def met(self, config: "Part") -> bool:
-        """Whether the other option is not so."""
+        """Whether the other option has no such value."""
         return not super().met(config)
 
     def can_be_met(self, config: "type[Part]") -> bool:
-        """Whether the other option can be otherwise."""
+        """Whether the other option can have another value."""
         allowed = _choices(config.model_fields[self.option].annotation)
         return not allowed or any(value not in self.values for value in allowed)
 
@@ -85,18 +86,18 @@ class Unless(When):
 
 @dataclass(frozen=True)
 class Above:
-    """The option applies where another one is larger than a number."""
+    """The option applies if another one is larger than a number."""
 
     option: str
     number: float
 
     def met(self, config: "Part") -> bool:
-        """Whether it is larger."""
+        """Whether the other option is larger."""
         value = getattr(config, self.option)
         return value is not None and value > self.number
 
     def can_be_met(self, config: "type[Part]") -> bool:
-        """It can be."""
+        """Always."""
         return True
 
     def __str__(self) -> str:
@@ -105,7 +106,7 @@ class Above:
 
 @dataclass(frozen=True)
 class OnlyIn:
-    """The option has no use in a task: it is that of others, which are named, and is not shown."""
+    """The option does not apply in this task, only in `others`, and is not shown."""
 
     others: str
     option: None = None
@@ -123,7 +124,7 @@ class OnlyIn:
 
 
 def conditions_of(config: "type[Part]", name: str) -> list[Condition]:
-    """All conditions of an option: those of the part that has it, and of the configuration around it."""
+    """Return all conditions of an option: those of its own part and of the whole configuration."""
     found: list[Condition] = []
     for part in config.__mro__:
         own: Conditions = vars(part).get("conditions", {})
@@ -135,12 +136,12 @@ def conditions_of(config: "type[Part]", name: str) -> list[Condition]:
 
 
 def can_apply(config: "type[Part]", name: str) -> bool:
-    """Whether an option has a use in any configuration of a class; one that has none is not shown."""
+    """Whether an option applies in any configuration of a class; otherwise it is not shown."""
     return all(condition.can_be_met(config) for condition in conditions_of(config, name))
 
 
 def idle(config: "Part", name: str) -> str | None:
-    """Why an option has no use in a configuration; None where it has one."""
+    """Return why an option does not apply in a configuration; None if it applies."""
     for condition in conditions_of(type(config), name):
         if not condition.met(config):
             return f"{name}: applies only {condition}; remove it"
@@ -152,7 +153,7 @@ def _is_set(value: Any) -> bool:
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    """The values of a Literal, or of a bool."""
+    """Return the values of a Literal or of a bool; empty for other types."""
     if annotation is bool:
         return (True, False)
     return get_args(annotation) if str(annotation).startswith("typing.Literal") else ()

@@ -1,4 +1,4 @@
-"""The parts of tasks from sequence to sequence: how pairs are read, symbols made, the decoder built."""
+"""Configuration parts of sequence-to-sequence tasks: reading pairs, symbols, encoder and decoder."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -13,7 +13,7 @@ PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues", "ca
 
 
 class PairFilesPart(Part):
-    """Where the two sides of a pair are."""
+    """Options for reading the two sides of pairs."""
 
     title: ClassVar[str] = "Pairs"
     conditions: ClassVar[Conditions] = {
@@ -45,7 +45,7 @@ class PairFilesPart(Part):
 
 
 class SymbolsPart(Part):
-    """What both sides are cut into."""
+    """Options for splitting both sides into symbols."""
 
     title: ClassVar[str] = "Symbols"
     renamed: ClassVar[Mapping[str, str]] = {"vocabulary_size": "max_vocabulary_size"}
@@ -63,7 +63,7 @@ class SymbolsPart(Part):
 
 
 class EncoderDecoderPart(Part):
-    """From what was read to what is written."""
+    """Options of the encoder and the decoder."""
 
     title: ClassVar[str] = "Encoder and decoder"
     conditions: ClassVar[Conditions] = {
@@ -107,7 +107,7 @@ class EncoderDecoderPart(Part):
 
 
 class SearchPart(Part):
-    """How an answer is searched for; `recurra translate` and its kin have the same options."""
+    """Options of the search for an output; `recurra translate` and similar commands have the same options."""
 
     title: ClassVar[str] = "Search"
 
@@ -156,17 +156,17 @@ class SearchPart(Part):
 
 
 class RunSearchPart(SearchPart):
-    """The search of a trained model: what is not given is as in its training."""
+    """The search of a trained model: options that are not given are as in its training."""
 
     as_trained: ClassVar[tuple[str, ...]] = tuple(SearchPart.model_fields)
 
     @model_validator(mode="after")
     def _check_search(self) -> Self:
-        return self  # it is checked together with what is not given
+        return self  # checked together with the options that are not given
 
 
 class PairBatchPart(Part):
-    """Which pairs are held out, and how the others go into batches."""
+    """Options for holding out pairs and for batching the others."""
 
     title: ClassVar[str] = "Batches"
 

@@ -1,4 +1,4 @@
-"""What a part of a configuration is, and how a whole one is built with every fault named at once."""
+"""The base class of configuration parts, and building a configuration with all errors reported at once."""
 
 import difflib
 import tomllib
@@ -17,12 +17,12 @@ from recurra.config.conditions import Conditions, idle
 from recurra.errors import ConfigError
 from recurra.files import is_of_hub
 
-_SHOWN = 200  # characters of a value that cannot be
+_SHOWN = 200  # characters of an invalid value in a message
 ConfigT = TypeVar("ConfigT", bound="Part")
 
 
 def _path_text(given: Any) -> Any:
-    """The text of a path; what is neither a path nor a text is refused."""
+    """Return a path as text; refuse other types."""
     if isinstance(given, Path):
         return str(given)
     if given is not None and not isinstance(given, str):
@@ -31,26 +31,28 @@ def _path_text(given: Any) -> Any:
 
 
 FilePath = Annotated[str, BeforeValidator(_path_text)]
-"""The type of an option that names a file: Python may give a `Path` too."""
+"""The type of an option that names a file; in Python it may also be a `Path`."""
 
 
 class Part(BaseModel):
-    """A frozen group of options. A task's configuration inherits from the parts that it needs, so
-    that its options are flat: one name each in Python, in TOML and on the command line."""
+    """A frozen group of options.
+
+    A task's configuration inherits from the parts that it needs, so its options are flat: each has one name
+    in Python, in TOML and on the command line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: ClassVar[str] = "Options"
-    # When options have a use, of this part or of those that a configuration inherits from.
+    # Conditions under which options apply: options of this part or of the parts that it inherits from.
     conditions: ClassVar[Conditions] = {}
-    # The present names of options by those that they had; runs of older versions have the old ones.
+    # Current names of renamed options by their old names, which runs of older versions have.
     renamed: ClassVar[Mapping[str, str]] = {}
-    # The options that are as a run was trained with where they are not given, whatever their default.
+    # Options that, if not given, take the value of the trained run instead of their default.
     as_trained: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def renamed_options(cls) -> dict[str, str]:
-        """The options that had another name, of all parts: the present names by the old ones."""
+        """Return the renamed options of all parts: current names by old names."""
         found: dict[str, str] = {}
         for part in reversed(cls.__mro__):
             found |= vars(part).get("renamed", {})
@@ -59,18 +61,18 @@ class Part(BaseModel):
 
     @classmethod
     def default_of(cls, name: str) -> Any:
-        """What an option is if it is not given."""
+        """Return the default of an option."""
         return cls.model_fields[name].default
 
     @classmethod
     def file_options(cls) -> list[str]:
-        """The options that name files."""
+        """Return the names of the options that name files."""
         return [name for name in cls.model_fields if FilePath in get_args(cls.model_fields[name].annotation)]
 
     def with_absolute_paths(self) -> Self:
-        """The same, with every file named from the root, so that it is found from any folder.
+        """Return a copy with absolute file paths, which are valid from any folder.
 
-        Data sets of a hub (`hub:…`) stay as they are.
+        Data sets of a hub (`hub:…`) are not changed.
         """
         files = {name: getattr(self, name) for name in self.file_options()}
         found = {
@@ -81,35 +83,35 @@ class Part(BaseModel):
         return self.model_copy(update=found)
 
     def given(self) -> dict[str, Any]:
-        """The options that were given, not left at their defaults."""
+        """Return the options that were given explicitly, even if they equal their defaults."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
     def changed(self) -> dict[str, Any]:
-        """The options that are not at their defaults."""
+        """Return the options that differ from their defaults."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if value != self.default_of(name)}
 
 
 def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:
-    """One option: its default, what it does, its unit, and limits such as `ge=1`."""
+    """Define an option: its default, description, unit, and limits such as `ge=1`."""
     return Field(default=default, description=text, json_schema_extra={"unit": unit or ""}, **limits)
 
 
 def unit_of(field: FieldInfo) -> str:
-    """The unit of an option's number; empty where it has none."""
+    """Return the unit of an option; empty if it has none."""
     extra = field.json_schema_extra
     return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
 
 
 def default(part: type[Part], name: str, value: Any) -> Any:
-    """An option of a part with another default, for a configuration that inherits from the part."""
+    """Copy an option of a part with another default, for a configuration that inherits from the part."""
     field = copy(part.model_fields[name])
     field.default = value
     return field
 
 
 def choices(annotation: object) -> tuple[str, ...]:
-    """The values that an annotation of literals allows; empty where it is none."""
+    """Return the values that a Literal annotation allows; empty for other annotations."""
     if get_origin(annotation) is Literal:
         return tuple(str(value) for value in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
@@ -124,12 +126,12 @@ def build_config(
     *,
     known: Mapping[str, Any] | None = None,
 ) -> ConfigT:
-    """A configuration from defaults, TOML files over them, each over those before, and `overrides` over all.
+    """Build a configuration from defaults, `known`, TOML files and `overrides`; later ones take precedence.
 
-    An option that is given, be it at its default, must have a use beside the others. `known` is below all
-    else, such as the options of a run, all of which stand there; so of a file that is a run.toml.
+    An option from a TOML file or `overrides` must apply together with the others, even if it equals its
+    default. This is not checked for `known`, such as the complete options of a run, nor for a run.toml.
 
-    Raises: ConfigError naming every unknown key and every value that cannot be, one line each.
+    Raises: ConfigError naming every unknown key and every invalid value, one per line.
     """
     values = _renamed(config, known or {})
     where: dict[str, str] = {}
@@ -156,12 +158,12 @@ def build_config(
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
-    """TOML text of nested plain values; options that are None are left out, as TOML has no null."""
+    """Return TOML text of nested plain values; options that are None are omitted, as TOML has no null."""
     return tomli_w.dumps(without_none(values))
 
 
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values as they come back from TOML: without those that are None."""
+    """Return nested values without those that are None, as they are read back from TOML."""
     return {
         key: without_none(value) if isinstance(value, Mapping) else value
         for key, value in values.items()
@@ -170,19 +172,19 @@ def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(config: type[Part], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a run, by the names that they have today."""
+    """Return the options of a run under their current names."""
     names = config.renamed_options()
     return {names.get(name, name): value for name, value in values.items()}
 
 
 def _read_toml(path: Path) -> tuple[dict[str, Any], bool]:
-    """The options of a file, and whether it is the run.toml of a run, which has all of them."""
+    """Return the options of a file, and whether it is a run.toml, which has all options."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         is_run = {"format_version", "task", "config"} <= content.keys()
         return content["config"] if is_run else content, is_run
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such configuration file; check the path.") from error
+        raise ConfigError(f"{path}: the configuration file does not exist; check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}.") from error
     except OSError as error:
@@ -190,7 +192,7 @@ def _read_toml(path: Path) -> tuple[dict[str, Any], bool]:
 
 
 def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) -> str:
-    """One line: where, which option, what was got, what is expected."""
+    """Return one line: file, option, given value, expected value."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     place = where.get(name, "")
     if fault["type"] == "extra_forbidden" and name in config.renamed_options():
@@ -198,7 +200,7 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."
-        return f"{place}{name}: there is no such option; {hint}"
+        return f"{place}{name}: unknown option; {hint}"
     if not name:
         return f"{place}{fault['msg'].removeprefix('Value error, ')}"
     allowed = choices(config.model_fields[name].annotation)

@@ -1,4 +1,4 @@
-"""The parts that tasks compose: text, streams, the recurrent network, optimiser, schedule, loop, run."""
+"""Configuration parts of the tasks: text, streams, recurrent network, optimiser, schedule, loop, run."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -19,7 +19,7 @@ Smoothing = Literal["kneser-ney", "witten-bell", "add-k", "maximum-likelihood"]
 
 
 class TextPart(Part):
-    """How text becomes symbols."""
+    """Options for splitting text into symbols."""
 
     title: ClassVar[str] = "Text"
 
@@ -40,7 +40,7 @@ class TextPart(Part):
 
 
 class ModelPart(Part):
-    """Which kind of model."""
+    """The kind of model."""
 
     title: ClassVar[str] = "Model"
 
@@ -50,7 +50,7 @@ class ModelPart(Part):
 
 
 class ContextPart(Part):
-    """The context of the feed-forward model."""
+    """Options of the feed-forward model."""
 
     title: ClassVar[str] = "Context (model feed-forward)"
     renamed: ClassVar[Mapping[str, str]] = {"window": "context_size"}
@@ -62,7 +62,7 @@ class ContextPart(Part):
 
 
 class NGramPart(Part):
-    """The model that counts."""
+    """Options of the n-gram model."""
 
     title: ClassVar[str] = "N-grams (model ngram)"
     conditions: ClassVar[Conditions] = {
@@ -84,7 +84,7 @@ class NGramPart(Part):
 
 
 class StreamPart(Part):
-    """How a corpus is read through time."""
+    """Options for reading a corpus as parallel streams."""
 
     title: ClassVar[str] = "Streams"
     conditions: ClassVar[Conditions] = {"at_document": When("documents", "line", "blank")}
@@ -113,7 +113,7 @@ class StreamPart(Part):
 
 
 class RecurrentPart(Part):
-    """The recurrent network."""
+    """Options of the recurrent network."""
 
     title: ClassVar[str] = "Network"
 
@@ -140,7 +140,7 @@ class RecurrentPart(Part):
 
 
 class CellPart(Part):
-    """Which variant of the cell, and how layers are joined."""
+    """Variants of the cell, and connections between layers."""
 
     title: ClassVar[str] = "Cell"
     conditions: ClassVar[Conditions] = {
@@ -178,7 +178,7 @@ class CellPart(Part):
 
 
 class RegularizationPart(Part):
-    """What keeps a recurrent network from learning its text by heart, beside dropout."""
+    """Regularisation of a recurrent network, in addition to dropout."""
 
     title: ClassVar[str] = "Regularisation"
 
@@ -207,11 +207,11 @@ class RegularizationPart(Part):
 
 
 class RecurrentNetworkConfig(RecurrentPart, CellPart, RegularizationPart):
-    """All that says what a recurrent network is."""
+    """All options of a recurrent network."""
 
 
 class OptimizerPart(Part):
-    """How weights move."""
+    """Options of the optimiser."""
 
     title: ClassVar[str] = "Optimiser"
     conditions: ClassVar[Conditions] = {
@@ -239,7 +239,7 @@ class OptimizerPart(Part):
 
 
 class SchedulePart(Part):
-    """How the learning rate changes."""
+    """Options of the learning rate schedule."""
 
     title: ClassVar[str] = "Schedule"
     conditions: ClassVar[Conditions] = {
@@ -263,7 +263,7 @@ class SchedulePart(Part):
 
 
 class LoopPart(Part):
-    """How long, how often, on what."""
+    """Options of the training loop: duration, intervals and hardware."""
 
     title: ClassVar[str] = "Training"
 
@@ -286,7 +286,7 @@ class LoopPart(Part):
 
 
 class FoldsPart(Part):
-    """Cross-validation."""
+    """Options of cross-validation."""
 
     title: ClassVar[str] = "Cross-validation"
     conditions: ClassVar[Conditions] = {"fold": When("folds")}
@@ -303,12 +303,14 @@ class FoldsPart(Part):
         if self.fold is not None and self.folds is not None and self.fold > self.folds:
             raise ValueError(f"fold: got {self.fold}, expected one of the {self.folds} folds")
         if self.folds is not None and getattr(self, "test", None) is not None:
-            raise ValueError("test: does not go with folds, which are tested on; leave one of them out")
+            raise ValueError(
+                "test: cannot be combined with folds, each of which is a test set; remove one of them"
+            )
         return self
 
 
 class RunPart(Part):
-    """What goes in and where it comes out."""
+    """The data files."""
 
     title: ClassVar[str] = "Files"
 

@@ -1,4 +1,4 @@
-"""The parts of tasks that label: how rows are read, words represented, sequences labelled."""
+"""Configuration parts of tasks that predict labels: reading rows, representing words, predicting labels."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -14,7 +14,7 @@ Scheme = Literal["auto", "bio", "iob1", "iobes", "classes"]
 
 
 class RowsPart(Part):
-    """How rows are read from files, with labels or without."""
+    """Options for reading rows from files, with or without labels."""
 
     title: ClassVar[str] = "Reading"
 
@@ -46,7 +46,7 @@ class RowsPart(Part):
 
 
 class GoldPart(Part):
-    """How the labels of rows are read."""
+    """Options for reading the labels of rows."""
 
     title: ClassVar[str] = "Reading"
 
@@ -61,7 +61,7 @@ class GoldPart(Part):
 
 
 class ReaderPart(RowsPart, GoldPart):
-    """How rows with labels are read from files."""
+    """Options for reading labelled rows from files."""
 
     title: ClassVar[str] = "Reading"
 
@@ -69,7 +69,7 @@ class ReaderPart(RowsPart, GoldPart):
 
 
 class RepresentationPart(Part):
-    """What a word is to the network: any of these, side by side."""
+    """Representations of a word; the network concatenates all that are chosen."""
 
     title: ClassVar[str] = "Words"
     conditions: ClassVar[Conditions] = {
@@ -128,7 +128,7 @@ class RepresentationPart(Part):
 
 
 class BaselinePart(Part):
-    """Baselines that see no further than a window, or no order at all."""
+    """Options of the baselines: a fixed window of words, or an average without word order."""
 
     title: ClassVar[str] = "Baselines (models window and average)"
 
@@ -136,7 +136,7 @@ class BaselinePart(Part):
 
 
 class HeadPart(Part):
-    """From what was read to labels."""
+    """Options for predicting labels from the encoded sequence."""
 
     title: ClassVar[str] = "Labels"
 
@@ -150,13 +150,13 @@ class HeadPart(Part):
 
 
 class EncoderConfig(RecurrentNetworkConfig, RepresentationPart, BaselinePart, HeadPart):
-    """All that says what reads a sequence."""
+    """All options of the network that reads a sequence."""
 
     embedding_size: int = default(RepresentationPart, "embedding_size", 100)
 
 
 class BatchPart(Part):
-    """Which rows are held out, and how the others go into batches."""
+    """Options for holding out rows and for batching the others."""
 
     title: ClassVar[str] = "Batches"
 
@@ -170,7 +170,7 @@ class BatchPart(Part):
 
 
 class LongRowsPart(Part):
-    """What is done with long texts and conversations."""
+    """Options for long texts and conversations."""
 
     title: ClassVar[str] = "Batches"
 

@@ -1,4 +1,4 @@
-"""What every task's configuration has: how long it trains, how often, and what the task's verbs take."""
+"""The options that every task's configuration has, and the description of a task for the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from recurra.errors import ConfigError
 
 
 class RepeatPart(Part):
-    """Several trainings as one."""
+    """Repeated training with several random seeds."""
 
     title: ClassVar[str] = "Repeats"
 
@@ -20,13 +20,13 @@ class RepeatPart(Part):
 
 
 class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
-    """The last part of every task's configuration; the first ones are the task's own, `RunPart` among them.
+    """The last part of every task's configuration, after the task's own parts, which include `RunPart`.
 
-    The class is also what the command line and the documentation know of the task before it is loaded:
-    `title` heads its page, `summary` and `example` are its help, `evaluation` and `prediction` the options of
-    `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML files with a name,
-    `main_options` are those that --help shows, all if none are named. `task` says
-    where the task is, "module:Class".
+    The class also describes the task to the command line and the documentation before it is loaded:
+    `title` is the title of its page, `summary` and `example` are its help text, `evaluation` and
+    `prediction` have the options of `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML
+    files, `main_options` lists the options that --help shows (all if it is empty), and `task` is the
+    location of the task, "module:Class".
     """
 
     task: ClassVar[str]
@@ -39,7 +39,7 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
 
     @classmethod
     def preset_names(cls) -> list[str]:
-        """The names of all presets, in order."""
+        """Return the names of all presets, sorted."""
         return [] if cls.presets is None else sorted(file.stem for file in cls.presets.glob("*.toml"))
 
     @classmethod
@@ -49,26 +49,26 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         toml: Path | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Self:
-        """A configuration from a preset, a TOML file over it, and options over both, whichever there are.
+        """Build a configuration from a preset, a TOML file and options; later ones take precedence.
 
-        Raises: ConfigError naming every fault.
+        Raises: ConfigError naming every error.
         """
         files = [] if toml is None else [toml]
         if preset is not None:
             if preset not in cls.preset_names():
                 known = ", ".join(cls.preset_names())
-                expected = f"expected one of {known}" if known else "and the task has no presets; remove it"
+                expected = f"expected one of {known}" if known else "but the task has no presets; remove it"
                 raise ConfigError(f"preset: got {preset!r}, {expected}.")
             assert cls.presets is not None, "it has presets"
             files.insert(0, cls.presets / f"{preset}.toml")
         return build_config(cls, files, options)
 
     def resolved(self) -> Self:
-        """The same with what depends on other options filled in."""
+        """Return a copy with the options set that depend on other options."""
         return self
 
     def chosen(self) -> list[str]:
-        """The options that differ from their defaults, files first; not those that `resolved` filled in."""
+        """Return the options that differ from their defaults, files first, except those set by `resolved`."""
         found = []
         for name, value in self.changed().items():
             back = self.model_copy(update={name: self.default_of(name)}).resolved()
@@ -77,8 +77,7 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         return sorted(found, key=lambda name: name not in self.file_options())
 
     def parts(self) -> dict[str, Self]:
-        """The configuration of each training that is asked for, by the name of its folder; for one alone the
-        name is empty."""
+        """Return the configuration of each requested training by folder name (empty for a single one)."""
         folds, fold = getattr(self, "folds", None), getattr(self, "fold", None)
         every_fold = range(1, folds + 1) if folds is not None and fold is None else None
         found = {}
@@ -93,5 +92,5 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether several trainings are asked for."""
+        """Whether several trainings are requested."""
         return list(self.parts()) != [""]

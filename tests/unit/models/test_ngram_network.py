@@ -94,5 +94,5 @@ def test_tensors_of_something_else_are_refused(damage):
         tensors["3.backoffs"] = tensors["3.backoffs"][:-1]
     else:
         tensors = {}
-    with pytest.raises(RunError, match=r"x\.safetensors: does not hold the tables"):
+    with pytest.raises(RunError, match=r"x\.safetensors: does not contain the tables"):
         NGramNetwork.from_tensors(tensors, "kneser-ney", 0, source="x.safetensors")

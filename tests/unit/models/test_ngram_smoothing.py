@@ -161,8 +161,8 @@ def test_runs_merge_to_the_same_counts(text, order, chunk):
     ("options", "sentence"),
     [
         ({"smoothing": "add-k", "k": 0.0}, "k: got 0.0, expected > 0"),
-        ({"smoothing": "add-k", "cutoffs": [1]}, "cutoffs: go with kneser-ney and witten-bell"),
-        ({"smoothing": "kneser-ney", "cutoffs": [2, 1]}, "numbers >= 0 that do not fall"),
+        ({"smoothing": "add-k", "cutoffs": [1]}, "cutoffs: need smoothing kneser-ney or witten-bell"),
+        ({"smoothing": "kneser-ney", "cutoffs": [2, 1]}, "numbers >= 0 in non-decreasing order"),
     ],
 )
 def test_options_that_cannot_be(options, sentence):

@@ -1,4 +1,4 @@
-"""Models that count: n-grams with their smoothings, and the ARPA format."""
+"""N-gram models, their smoothing methods, and the ARPA format."""
 
 from recurra.models.ngram.arpa import read_arpa, write_arpa
 from recurra.models.ngram.model import NGramModel

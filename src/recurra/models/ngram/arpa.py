@@ -1,14 +1,14 @@
-"""The ARPA format, in which n-gram models go to and from SRILM, KenLM and others.
+"""The ARPA format, which exchanges n-gram models with SRILM, KenLM and others.
 
     \\data\\
-    ngram 1=4            how many n-grams of each length
+    ngram 1=4            the number of n-grams of each length
     \\1-grams:
-    -0.9 the -0.3        log10 P, the tokens, log10 of the back-off where longer n-grams begin with them
+    -0.9 the -0.3        log10 P, the tokens, log10 of the back-off if longer n-grams begin with them
     …
     \\end\\
 
-A line of text begins with `<s>`, which is never predicted, and ends with `</s>`; both are one symbol here,
-the model's `<eos>`, as one is only ever a context's first token and the other only ever predicted.
+A line of text begins with `<s>`, which is never predicted, and ends with `</s>`. Recurra uses one symbol for
+both, the model's `<eos>`: one is only ever the first token of a context, the other is only ever predicted.
 """
 
 import math
@@ -27,22 +27,22 @@ from recurra.models.ngram.smoothing import Floats, GramTable
 from recurra.text import EOS, UNK
 
 _BEGIN, _END = "<s>", "</s>"
-_NEVER = -99.0  # what the format writes for log10 of zero
+_NEVER = -99.0  # log10 of zero in this format
 _LN10 = math.log(10.0)
 _ROWS = 1 << 16
-_ESCAPED = re.compile(r"\s|\\(?=u[0-9a-f]{6})")  # what would end a token, or be read as such an escape
+_ESCAPED = re.compile(r"\s|\\(?=u[0-9a-f]{6})")  # characters that end a token or look like such an escape
 _ESCAPE = re.compile(r"\\u([0-9a-f]{6})")
 
 
 def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
-    """Write a model whose token i is `symbols[i]`. White space in symbols becomes \\uXXXXXX, its code point.
+    """Write a model in which token i is `symbols[i]`. White space in symbols is written as \\uXXXXXX.
 
-    Raises: ConfigError for a smoothing that has no back-off (add-k, maximum likelihood); StorageError if the
+    Raises: ConfigError for smoothing without back-off (add-k, maximum likelihood); StorageError if the
     file cannot be written.
     """
     if model.smoothing not in ("kneser-ney", "witten-bell"):
         raise ConfigError(
-            f"ARPA: cannot hold a model smoothed by {model.smoothing}, which does not back off; "
+            f"ARPA: cannot store a model with smoothing {model.smoothing}, which does not back off; "
             "use kneser-ney or witten-bell."
         )
     written = [_written(symbol) for symbol in symbols]
@@ -75,13 +75,13 @@ def write_arpa(path: Path, model: NGramModel, symbols: Sequence[str]) -> None:
 
 
 def _written(symbol: str) -> str:
-    """A symbol as a token: without white space, and none of the two that mean a line's ends."""
+    """Escape a symbol as a token: without white space, and different from `<s>` and `</s>`."""
     token = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):06x}", symbol)
     return f"\\u{ord(token[0]):06x}{token[1:]}" if token in (_BEGIN, _END) else token
 
 
 def _followed(model: NGramModel, length: int) -> Ids:
-    """1 for each k-gram that longer ones begin with."""
+    """Return 1 for each k-gram with which a longer one begins, else 0."""
     followed = np.zeros(len(model.tables[length - 1]), dtype=np.int64)
     if length < model.order:
         followed[model.tables[length].keys // model.vocabulary_size] = 1
@@ -104,7 +104,7 @@ def _lines(
 
 
 class _Section(NamedTuple):
-    """The n-grams of one length, in the order of the file, and the lines they stand on."""
+    """The n-grams of one length in file order, with their line numbers."""
 
     tokens: Ids
     log_probs: Floats
@@ -113,12 +113,12 @@ class _Section(NamedTuple):
 
 
 def read_arpa(path: Path) -> tuple[NGramModel, list[str]]:
-    """The model in an ARPA file, plain or `.gz`, and its symbols, token by token.
+    """Read the model of an ARPA file, plain or `.gz`, and its symbols by token id.
 
-    `<s>` and `</s>` become the one symbol `<eos>`. Without `<unk>` in the file it is added, at
+    `<s>` and `</s>` become the one symbol `<eos>`. If the file has no `<unk>`, it is added with
     log10 P = -100.
 
-    Raises: DataError if the file is no ARPA file, is cut short, or contradicts itself; the line is named.
+    Raises: DataError naming the line if the file is not an ARPA file, is truncated, or contradicts itself.
     """
     reader = _Reader(path)
     counts = reader.counts()
@@ -137,31 +137,31 @@ def read_arpa(path: Path) -> tuple[NGramModel, list[str]]:
 
 
 class _Reader:
-    """The lines of a file, with their numbers for what is wrong with them."""
+    """Reads the lines of a file and counts them for error messages."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, 0
         self._lines = read_lines(path)
-        self._ids: dict[str, int] = {}  # of the tokens as they are written
+        self._ids: dict[str, int] = {}  # by token as written in the file
 
     def next(self, expected: str) -> str:
-        """The next line that is not blank."""
+        """Return the next line that is not blank."""
         for line in self._lines:
             self.number += 1
             if line.strip():
                 return line.strip()
         raise DataError(
-            f"{self.path}: ends after line {self.number} where {expected} is expected; it is cut short."
+            f"{self.path}: the file ends after line {self.number}, expected {expected}; it is truncated."
         )
 
     def fault(self, what: str) -> DataError:
         return DataError(f"{self.path}:{self.number}: {what}")
 
     def counts(self) -> list[int]:
-        """How many n-grams of each length the head promises."""
+        """Read the number of n-grams of each length from the header."""
         while (line := self.next("\\data\\")) != "\\data\\":
             if self.number > 100:
-                raise self.fault("no \\data\\ in the first 100 lines; this is no ARPA file.")
+                raise self.fault("no \\data\\ in the first 100 lines; this is not an ARPA file.")
         found: list[int] = []
         while (line := self.next("\\1-grams:")) != "\\1-grams:":
             match = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
@@ -169,16 +169,16 @@ class _Reader:
                 raise self.fault(f"got {line!r}, expected `ngram {len(found) + 1}=COUNT` or \\1-grams:.")
             found.append(int(match[2]))
         if not found or not found[0]:
-            raise self.fault("the head promises no 1-grams.")
+            raise self.fault("the header lists no 1-grams.")
         return found
 
     def section(self, length: int, count: int, symbols: dict[str, int]) -> _Section:
-        """The n-grams of one length; those of length 1 name the symbols."""
+        """Read the n-grams of one length; those of length 1 define the symbols."""
         if length > 1:
             line = self.next(f"\\{length}-grams:")
             if line != f"\\{length}-grams:":
                 raise self.fault(
-                    f"got {line!r}, expected \\{length}-grams: (the head promised fewer before it)."
+                    f"got {line!r}, expected \\{length}-grams: (the header lists fewer before it)."
                 )
         tokens = np.empty((count, length), dtype=np.int64)
         log_probs, backoffs = np.empty(count), np.zeros(count)
@@ -187,12 +187,12 @@ class _Reader:
             line = self.next(f"{length}-gram {row + 1} of {count}")
             fields = line.split()
             if len(fields) not in (length + 1, length + 2):
-                raise self.fault(f"got {line!r}, expected log10 P, {length} tokens and perhaps a back-off.")
+                raise self.fault(f"got {line!r}, expected log10 P, {length} tokens and an optional back-off.")
             try:
                 log_probs[row] = float(fields[0])
                 backoffs[row] = float(fields[-1]) if len(fields) == length + 2 else 0.0
             except ValueError as error:
-                raise self.fault(f"got {line!r}, where a number is expected ({error}).") from error
+                raise self.fault(f"got {line!r}, expected a number ({error}).") from error
             if not log_probs[row] <= 0 or math.isnan(backoffs[row]):
                 raise self.fault(f"got log10 P {fields[0]}, expected at most 0.")
             words = fields[1 : length + 1]
@@ -204,18 +204,18 @@ class _Reader:
         return _Section(tokens, log_probs * _LN10, backoffs * _LN10, lines)
 
     def _new_id(self, word: str, symbols: dict[str, int]) -> int:
-        """The id of a 1-gram's token, which is seen for the first time."""
+        """Return a new id for the token of a 1-gram."""
         name = EOS if word in (_BEGIN, _END) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), word)
         if name in symbols and name != EOS:
-            raise self.fault(f"{word!r} stands there for the second time.")
+            raise self.fault(f"{word!r} is listed twice.")
         return self._ids.setdefault(word, symbols.setdefault(name, len(symbols)))
 
     def _known_ids(self, words: list[str]) -> list[int]:
-        """The ids of a longer n-gram's tokens."""
+        """Return the ids of the tokens of a longer n-gram."""
         for word, first, last in ((_BEGIN, 1, len(words)), (_END, 0, len(words) - 1)):
             if word in words[first:last]:
                 place = words.index(word, first) + 1
-                raise self.fault(f"{word} stands at place {place} of {len(words)}, where it never can.")
+                raise self.fault(f"{word} is at position {place} of {len(words)}, where it is not allowed.")
         try:
             return [self._ids[word] for word in words]
         except KeyError as error:
@@ -224,11 +224,11 @@ class _Reader:
     def end(self) -> None:
         line = self.next("\\end\\")
         if line != "\\end\\":
-            raise self.fault(f"got {line!r}, expected \\end\\ (the head promised fewer n-grams).")
+            raise self.fault(f"got {line!r}, expected \\end\\ (the header lists fewer n-grams).")
 
 
 def _unigrams(section: _Section, symbols: dict[str, int]) -> GramTable:
-    """By token. Of `<s>` the back-off counts, of `</s>` the probability: they are one symbol."""
+    """Order 1-grams by token; `<eos>` gets the back-off of `<s>` and the probability of `</s>`."""
     ids = section.tokens[:, 0]
     log_probs = np.full(len(symbols), _NEVER * _LN10)
     np.maximum.at(log_probs, ids, section.log_probs)
@@ -251,7 +251,7 @@ def _longer(section: _Section, tables: Sequence[GramTable], vocabulary_size: int
     order = np.argsort(keys, kind="stable")
     twice = np.zeros(len(keys), dtype=bool)
     twice[order[1:]] = keys[order[1:]] == keys[order[:-1]]
-    _refuse(twice, section, path, "the n-gram stands there for the second time")
+    _refuse(twice, section, path, "the n-gram is listed twice")
     return GramTable(keys[order], section.log_probs[order], section.backoffs[order])
 
 

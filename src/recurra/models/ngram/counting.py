@@ -1,7 +1,7 @@
-"""Counting the n-grams of a text by sorting, a chunk at a time; the counts of chunks are merged.
+"""Counting the n-grams of a text by sorting, one chunk at a time; the counts of chunks are merged.
 
-Each level refines the one before: a k-gram is its first k-1 tokens, by their number among the (k-1)-grams,
-and a last token. So a key is one integer whatever k is, and V^k is never formed.
+Each level refines the previous one: a k-gram is the number of its first k-1 tokens among the (k-1)-grams,
+and its last token. So a key is one integer for every k, and V^k is never computed.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
-AnyIds = NDArray[np.integer]  # of any width: a token file has two or four bytes a token
+AnyIds = NDArray[np.integer]  # of any width: a token file has two or four bytes per token
 Flags = NDArray[np.bool_]
 Depths = NDArray[np.uint8]
 
@@ -24,9 +24,9 @@ class GramCounts:
 
     Shapes: all (M,), M the number of distinct k-grams (for k = 1 all V tokens, seen or not).
 
-    `keys` are prefix*V + token, rising, where prefix is the number of the first k-1 tokens; `counts` how
-    often each stands; `suffixes` the number of its last k-1 tokens; `begins` whether it stands where a text
-    begins, so that nothing can stand to its left.
+    `keys` are prefix*V + token, ascending, where prefix is the number of the first k-1 tokens; `counts` are
+    the numbers of occurrences; `suffixes` are the numbers of the last k-1 tokens; `begins` tells whether the
+    k-gram occurs at the start of a text, where no token can precede it.
     """
 
     keys: Ids
@@ -43,10 +43,10 @@ _NO_GRAMS = GramCounts(_NO_IDS, _NO_IDS, _NO_IDS, np.zeros(0, dtype=np.bool_))
 
 
 class Contexts:
-    """Where each token of a text has its context: how many tokens stand before it since the text began anew.
+    """The contexts of the tokens of a text: how many tokens precede each one since the last start.
 
-    `starts` are the places where it begins anew (0 always does). With `start_id` that symbol stands before
-    each beginning: it is seen as a context, and never predicted.
+    `starts` are the positions of new sentences (0 is always one). With `start_id`, that symbol precedes each
+    start: it is part of contexts, and never predicted.
     """
 
     def __init__(self, ids: AnyIds, starts: Ids | None, start_id: int | None, order: int) -> None:
@@ -57,15 +57,16 @@ class Contexts:
         self._known: tuple[int, int, Depths] | None = None
 
     def depth(self, low: int, high: int) -> Depths:
-        """How many symbols stand before each token from `low` to `high`, the start symbol among them, as far
-        as they count: at most n."""
-        if self._known is None or self._known[:2] != (low, high):  # asked for again at each level
+        """Return the number of symbols before each token from `low` to `high`, at most n.
+
+        The start symbol is included."""
+        if self._known is None or self._known[:2] != (low, high):  # needed again at each level
             self._known = (low, high, self._depth(low, high))
         return self._known[2]
 
     def _depth(self, low: int, high: int) -> Depths:
         first, last = np.searchsorted(self.starts, [low, high])
-        since = np.full(high - low, -high, dtype=np.int64)  # where it began anew, counted from `low`
+        since = np.full(high - low, -high, dtype=np.int64)  # the last start, relative to `low`
         since[:1] = self.starts[np.searchsorted(self.starts, low, side="right") - 1] - low
         since[self.starts[first:last] - low] = self.starts[first:last] - low
         if len(since):
@@ -75,8 +76,9 @@ class Contexts:
         return depth
 
     def before(self, numbers: Ids, length: int, low: int, high: int) -> Ids:
-        """The number of the (length-1)-gram before each token from `low` to `high`, from those that end
-        at each of them; -1 where there is none, or it is not among them."""
+        """Return the number of the (length-1)-gram before each token from `low` to `high`, or -1 if none.
+
+        `numbers` are the numbers of the (length-1)-grams that end at each of these tokens."""
         contexts = np.full(high - low, _NONE, dtype=np.int64)
         contexts[1:] = numbers[:-1]
         contexts[self.depth(low, high) < length - 1] = _NONE
@@ -95,11 +97,11 @@ def count_ngrams(
     start_id: int | None = None,
     chunk: int = CHUNK_TOKENS,
 ) -> list[GramCounts]:
-    """The k-grams of every length up to `order`, shorter ones where the text is shorter.
+    """Count the k-grams of every length up to `order`, or up to the length of a shorter text.
 
-    What must fit into memory are the distinct k-grams, and those of a chunk, not the text.
+    The distinct k-grams and those of one chunk must fit into memory, but not the text.
 
-    Shapes: ids (N,), N >= 1; starts (S,), rising.
+    Shapes: ids (N,), N >= 1; starts (S,), ascending.
     """
     counter = GramCounter(Contexts(ids, starts, start_id, order), vocabulary_size)
     for low in range(0, len(ids), chunk):
@@ -108,10 +110,10 @@ def count_ngrams(
 
 
 class GramCounter:
-    """Counts the k-grams of a text, chunk after chunk.
+    """Counts the k-grams of a text, chunk by chunk.
 
-    `parts` are the counts of stretches of the text, each at least twice as large as the next, so that each
-    k-gram is merged as often as the logarithm of the number of chunks.
+    `parts` are the counts of consecutive pieces of the text, each at least twice as large as the next, so
+    that the number of merges per k-gram is logarithmic in the number of chunks.
     """
 
     def __init__(self, contexts: Contexts, vocabulary_size: int) -> None:
@@ -125,7 +127,7 @@ class GramCounter:
             self._merge_last()
 
     def total(self) -> list[GramCounts]:
-        """The k-grams of all chunks, level by level; none for k longer than the text."""
+        """Return the k-grams of all chunks, by level; there are no levels longer than the text."""
         while len(self.parts) > 1:
             self._merge_last()
         return self.parts[0]
@@ -140,8 +142,9 @@ def _size(levels: list[GramCounts]) -> int:
 
 
 def _count_chunk(contexts: Contexts, vocabulary_size: int, low: int, high: int) -> list[GramCounts]:
-    """The k-grams that end at the tokens from `low` to `high`, numbered among themselves. Those that end
-    before, of which longer ones are made, are there too, with a count of 0."""
+    """Count the k-grams that end at the tokens from `low` to `high`, with numbers of their own.
+
+    k-grams that end earlier but are prefixes of longer ones are included with a count of 0."""
     begin = max(0, low - contexts.order + 1)
     tokens = np.asarray(contexts.ids[begin:high]).astype(np.int64)
     counted = np.arange(begin, high) >= low
@@ -179,7 +182,7 @@ def _unigrams(contexts: Contexts, tokens: Ids, vocabulary_size: int, low: int, h
 
 
 def _groups(keys: Ids) -> tuple[Ids, Ids, Ids]:
-    """The order that sorts the keys, where in it each new key begins, and the rank of each in that order."""
+    """Return the sorting order of the keys, the start of each distinct key in it, and each key's rank."""
     order = np.argsort(keys)
     ordered = keys[order]
     fresh = np.ones(len(keys), dtype=bool)
@@ -188,11 +191,11 @@ def _groups(keys: Ids) -> tuple[Ids, Ids, Ids]:
 
 
 def _merged(a: list[GramCounts], b: list[GramCounts], vocabulary_size: int) -> list[GramCounts]:
-    """The k-grams of two stretches of a text, numbered anew; counts of equal k-grams are added up.
+    """Merge and renumber the k-grams of two pieces of a text; counts of equal k-grams are added.
 
-    Numbers rise with keys, so the keys of a stretch stay in order when their prefixes get new numbers.
+    Numbers increase with keys, so the keys of a piece stay in order when their prefixes get new numbers.
     """
-    maps = [np.arange(vocabulary_size, dtype=np.int64)] * 2  # the new number of each shorter k-gram of both
+    maps = [np.arange(vocabulary_size, dtype=np.int64)] * 2  # new numbers of the shorter k-grams of both
     counts, begins = a[0].counts + b[0].counts, np.logical_or(a[0].begins, b[0].begins)
     levels = [GramCounts(a[0].keys, counts, a[0].suffixes, begins)]
     for length in range(1, max(len(a), len(b))):
@@ -215,7 +218,7 @@ def _merged(a: list[GramCounts], b: list[GramCounts], vocabulary_size: int) -> l
 
 
 def _renumbered(grams: GramCounts, new: Ids, vocabulary_size: int) -> GramCounts:
-    """The same k-grams with the new numbers of those that are one token shorter."""
+    """Return the same k-grams with new numbers of their prefixes and suffixes."""
     prefixes, tokens = np.divmod(grams.keys, vocabulary_size)
     return GramCounts(
         new[prefixes] * vocabulary_size + tokens, grams.counts, new[grams.suffixes], grams.begins

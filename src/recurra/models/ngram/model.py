@@ -1,4 +1,4 @@
-"""An n-gram model of any order and smoothing: fitted, asked, sampled from."""
+"""N-gram models of any order and smoothing: fitting, probabilities and sampling."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from recurra.models.ngram.smoothing import Floats, GramTable, smoothed
 
 
 class NGramModel:
-    """P(w | the n-1 tokens before it), from counts.
+    """An n-gram model: P(w | the n-1 tokens before it), from counts.
 
         log P(w|h) = log_probs[h w] where h w was seen, else backoffs[h] + log P(w|h')
 
-    where h' is h without its first token; after an h never seen, P(w|h) = P(w|h'). What the tables hold is
-    the smoothing's business: see `recurra.models.ngram.smoothing.smoothed`. With add-k and maximum likelihood
-    nothing is asked of h': backoffs[h] itself is log P of what was not seen after h. Made by `fit` or
-    `read_arpa`.
+    where h' is h without its first token; if h was never seen, P(w|h) = P(w|h'). The smoothing defines the
+    content of the tables: see `recurra.models.ngram.smoothing.smoothed`. With add-k and maximum likelihood
+    the model does not use h': backoffs[h] itself is log P of a token not seen after h. `fit` and `read_arpa`
+    create models.
 
-    `start_id` is the symbol that stands before a text begins, or None where there is none.
+    `start_id` is the symbol before the start of a text, or None if there is no such symbol.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class NGramModel:
     ) -> "NGramModel":
         """Count the n-grams of every length up to `order` in one text.
 
-        `starts` are the places where the text begins anew, such as its lines: no n-gram reaches over them.
-        `k`, `cutoffs`: see `smoothed`; `chunk`: how many tokens are sorted at once.
+        `starts` are the positions of new sentences, such as lines; no n-gram crosses them. `k`, `cutoffs`:
+        see `smoothed`; `chunk`: number of tokens that are sorted at once.
 
-        Shapes: ids (T,), integers from 0 to V-1; starts (S,), rising.
-        Raises: ConfigError if an option cannot be; DataError if there are no ids; ShapeError if they are not
+        Shapes: ids (T,), integers from 0 to V-1; starts (S,), ascending.
+        Raises: ConfigError if an option is invalid; DataError if there are no ids; ShapeError if they are not
         one row of integers; VocabularyError if one is outside 0 … V-1.
         """
         if order < 1 or vocabulary_size < 1:
@@ -74,18 +74,18 @@ class NGramModel:
 
     @property
     def order(self) -> int:
-        """The length n of the longest n-grams; at most the length of the text that was counted."""
+        """The length n of the longest n-grams; at most the length of the counted text."""
         return len(self.tables)
 
     @property
     def parameters(self) -> int:
-        """The number of n-grams that the model keeps, of all lengths; V + V^2 + … + V^n were possible."""
+        """The number of stored n-grams of all lengths, out of V + V^2 + … + V^n possible ones."""
         return sum(map(len, self.tables))
 
     def log_probs(self, ids: ArrayLike, starts: ArrayLike | None = None) -> Floats:
-        """log P, in nats, of each token given the (up to n-1) tokens before it since the text began anew.
+        """Return log P, in nats, of each token given up to n-1 tokens before it, back to the last start.
 
-        Shapes: ids (T,); starts (S,), rising; result (T,).
+        Shapes: ids (T,); starts (S,), ascending; result (T,).
         Raises: ShapeError, VocabularyError as `fit`.
         """
         tokens = _checked(ids, self.vocabulary_size).astype(np.int64)
@@ -108,7 +108,7 @@ class NGramModel:
         return result
 
     def log_probs_after(self, contexts: Ids, tokens: Ids) -> Floats:
-        """log P, in nats, of each token after a context of its own.
+        """Return log P, in nats, of each token after its own context.
 
         Shapes: contexts (M, n-1), the newest token last, -1 to the left of shorter ones; tokens (M,);
         result (M,). All ids from 0 to V-1.
@@ -131,7 +131,7 @@ class NGramModel:
         return result
 
     def cross_entropy(self, ids: ArrayLike, starts: ArrayLike | None = None) -> float:
-        """The mean of -log P over the tokens, in nats a token; its exponential is the perplexity.
+        """Return the mean of -log P in nats per token; its exponential is the perplexity.
 
         Shapes: ids (T,), T >= 1; starts (S,).
         Raises: DataError if there are no ids; ShapeError, VocabularyError as `fit`.
@@ -142,9 +142,9 @@ class NGramModel:
         return float(-log_probs.mean())
 
     def next_probs(self, context: ArrayLike = ()) -> Floats:
-        """P(w|h) of every token w after `context`, of which the last n-1 tokens count; the sum is 1.
+        """Return P(w|h) of every token w after the last n-1 tokens of `context`; the sum is 1.
 
-        With a start symbol, give it first where the context reaches back to the beginning.
+        If the model has a start symbol, a context from the start of a text must begin with it.
 
         Shapes: context (T,), T >= 0; result (V,).
         Raises: ShapeError, VocabularyError as `fit`.
@@ -168,7 +168,7 @@ class NGramModel:
         return probs
 
     def sample(self, length: int, prime: ArrayLike = (), seed: int = 0) -> Ids:
-        """Draw `length` tokens one after another, each given those before it, `prime` first of all.
+        """Sample `length` tokens one by one, each given the tokens before it, starting from `prime`.
 
         Shapes: prime (T,); result (length,), without `prime`.
         Raises: ConfigError if `length` is negative; ShapeError, VocabularyError as `fit`.
@@ -190,11 +190,11 @@ class NGramModel:
 
     @property
     def _nothing_known(self) -> float:
-        """log P after a context never seen, where nothing is asked of shorter ones."""
+        """log P after an unseen context, for smoothing without back-off."""
         return -float(np.log(self.vocabulary_size)) if self.smoothing == "add-k" else -np.inf
 
     def _number(self, tokens: Ids) -> int:
-        """The number of the n-gram that `tokens` are, or -1 if it is not known."""
+        """Return the number of the n-gram `tokens`, or -1 if it is unknown."""
         number = int(tokens[0])
         for table, token in zip(self.tables[1:], tokens[1:].tolist(), strict=False):
             number = int(table.find(np.array(number * self.vocabulary_size + token)))
@@ -204,7 +204,7 @@ class NGramModel:
 
 
 def _checked(ids: ArrayLike, vocabulary_size: int) -> AnyIds:
-    """The same as an array that is not copied: it may be a file larger than memory."""
+    """Return the ids as an array, checked but not copied: it may be a file larger than memory."""
     found = np.asarray(ids)
     if found.ndim != 1 or (found.size and not np.issubdtype(found.dtype, np.integer)):
         raise ShapeError(
@@ -215,6 +215,6 @@ def _checked(ids: ArrayLike, vocabulary_size: int) -> AnyIds:
         wrong = found.min() if found.min() < 0 else found.max()
         raise VocabularyError(
             f"n-gram model: got id {wrong}, expected 0 to {vocabulary_size - 1}; "
-            f"encode the text with the vocabulary that the model was counted with."
+            f"encode the text with the vocabulary of the model."
         )
     return found

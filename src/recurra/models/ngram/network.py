@@ -1,4 +1,4 @@
-"""An n-gram model in the place of a network: a state goes in and out, batches of ids, logits and losses."""
+"""An n-gram model with the interface of a network: batches of ids, states, logits and losses."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ from recurra.models.windows import NONE, last_windows, no_symbols, windows
 class NGramNetwork(nn.Module):
     """P(next symbol | the n-1 before it), with the methods of LanguageModelNetwork.
 
-    The state is the last n-1 symbols read, the newest last; -1 where fewer were.
+    The state is the last n-1 symbols read, the newest last; missing ones are -1.
 
     Shapes: inputs (B, T) ids; logits (B, T, V); state (1, B, n-1) int64.
     """
@@ -31,9 +31,9 @@ class NGramNetwork(nn.Module):
     def from_tensors(
         cls, tensors: Mapping[str, Tensor], smoothing: Smoothing, start_id: int | None, *, source: str
     ) -> "NGramNetwork":
-        """The model whose tables `tensors` took.
+        """Build the model from the tables that `tensors` returned.
 
-        Raises: RunError if they are no tables of an n-gram model.
+        Raises: RunError if they are not the tables of an n-gram model.
         """
         tables: list[GramTable] = []
         while f"{len(tables) + 1}.keys" in tensors:
@@ -44,11 +44,13 @@ class NGramNetwork(nn.Module):
             keys, log_probs, backoffs = arrays
             tables.append(GramTable(keys, log_probs.astype(np.float64), backoffs.astype(np.float64)))
         if not tables or 3 * len(tables) != len(tensors):
-            raise RunError(f"{source}: does not hold the tables of an n-gram model; it is of another run.")
+            raise RunError(
+                f"{source}: does not contain the tables of an n-gram model; it belongs to another run."
+            )
         return cls(NGramModel(len(tables[0]), tables, smoothing=smoothing, start_id=start_id))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The model's tables: keys in 64 bits, log-probabilities and back-offs in 32."""
+        """Return the model's tables: keys in 64 bits, log-probabilities and back-offs in 32."""
         return {
             f"{length}.{name}": torch.from_numpy(array.astype(kind))
             for length, table in enumerate(self.model.tables, start=1)
@@ -66,11 +68,11 @@ class NGramNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where inputs belong: always the CPU."""
+        """The device of inputs and outputs: always the CPU."""
         return torch.device("cpu")
 
     def initial_state(self, batch_size: int) -> Tensor:
-        """The state before anything is read: (1, batch_size, n-1)."""
+        """Return the initial state: (1, batch_size, n-1)."""
         return no_symbols(batch_size, self.model.order - 1, self.device)
 
     def forward(
@@ -80,7 +82,7 @@ class NGramNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Logits (here log P) of each next symbol, and the state after the last.
+        """Return logits (here log P) of each next symbol, and the final state.
 
         Shapes: inputs (B, T) ids; state (1, B, n-1); lengths (B,); resets (B, T) bool; logits (B, T, V).
         """
@@ -101,7 +103,7 @@ class NGramNetwork(nn.Module):
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """-log P of each target, zero in padding, and the state after the last.
+        """Return -log P of each target, zero in padding, and the final state.
 
         Shapes: inputs, targets (B, T); losses (B, T), in nats, float64.
         """
@@ -114,7 +116,7 @@ class NGramNetwork(nn.Module):
     def _contexts(
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Tensor]:
-        """The n-1 symbols before each target, -1 where there are none; which steps are real; the last state.
+        """Return the n-1 symbols before each target (-1 if missing), the mask of real steps, the final state.
 
         Shapes: contexts (B, T, n-1); real (B, T); state (1, B, n-1).
         """

@@ -116,16 +116,16 @@ class LanguageModelConfig(
     @model_validator(mode="after")
     def _check(self) -> "LanguageModelConfig":
         if self.tie_weights and self.adaptive_softmax:
-            raise ValueError("adaptive_softmax: does not go with tie_weights; leave one of them out")
+            raise ValueError("adaptive_softmax: cannot be combined with tie_weights; remove one of them")
         if self.shift_segments and self.at_document == "cut" and self.documents != "none":
-            raise ValueError("shift_segments: does not go with at_document 'cut'; use 'reset'")
+            raise ValueError("shift_segments: cannot be combined with at_document 'cut'; use 'reset'")
         if self.update_every is not None and self.segment_length % self.update_every:
             raise ValueError(
                 f"update_every: got {self.update_every}, expected a divisor of segment_length, "
                 f"{self.segment_length}"
             )
         if self.updates_within_segment > 1 and self.at_document == "cut" and self.documents != "none":
-            raise ValueError("update_every: does not go with at_document 'cut'; use 'reset'")
+            raise ValueError("update_every: cannot be combined with at_document 'cut'; use 'reset'")
         return self
 
     @property
