@@ -204,7 +204,7 @@ def test_a_diverged_training_ends_with_code_3(tmp_path, play):
         (["sample", "RUN", "--tune", "a.abc", "--novelty"], "--tune: writes one whole tune"),
         (["spell", "RUN", "a.txt", "--one-in", "3"], "--lines, --one-in and --seed: go with --evaluate-text"),
         (["spell", "RUN", "a.txt", "--explain", "--json"], "--explain: JSON has the changes already"),
-        (["export", "RUN", "-o", "a.arpa"], "ARPA: holds models of n-grams only"),
+        (["export", "RUN", "-o", "a.arpa"], "ARPA: the format is for n-gram models only"),
     ],
 )
 def test_options_of_the_uses_that_do_not_go_together(trained, arguments, told):
@@ -269,7 +269,7 @@ def words(tmp_path_factory):
         ),
         (
             "train lm --model ngram --unit word --arpa {}/char.arpa --valid {}/text.txt -o {}/new",
-            "it is one of characters; name --unit char",
+            "it is a character model; use --unit char",
         ),
         (
             "train lm --model ngram --arpa {}/word.arpa --min-count 2 --valid {}/text.txt -o {}/new",
@@ -297,7 +297,7 @@ def test_one_string_is_no_list_of_lines(words):
     model = rc.LanguageModel.load(words / "word")
     with pytest.raises(RecurraError, match="expected a list of lines"):
         model.score("the cat")
-    with pytest.raises(RecurraError, match="has a line break in it"):
+    with pytest.raises(RecurraError, match="contains a line break"):
         model.log_prob("the cat\nsat")
     assert rc.LanguageModel.load(words / "char").log_prob("the cat\nsat") < 0
 

@@ -37,7 +37,8 @@ Conditions = Mapping[str, Condition | Sequence[Condition]]
 class When:
     """The option applies if another one has one of these values; without values, if the other one is set.
 
-    An option counts as set unless it is None, False, 0, "none" or empty."""
+    An option counts as set unless it is None, False, 0, "none" or empty.
+    """
 
     option: str
     values: tuple[Any, ...] = ()

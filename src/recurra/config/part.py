@@ -38,7 +38,8 @@ class Part(BaseModel):
     """A frozen group of options.
 
     A task's configuration inherits from the parts that it needs, so its options are flat: each has one name
-    in Python, in TOML and on the command line."""
+    in Python, in TOML and on the command line.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

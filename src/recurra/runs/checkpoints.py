@@ -42,7 +42,8 @@ _REMEDY = "restore it from a copy, or train again with --overwrite"
 class CheckpointFolder:
     """The checkpoints of one run.
 
-    `logs` are files whose size a checkpoint stores; they are synced to disk before the checkpoint."""
+    `logs` are files whose size a checkpoint stores; they are synced to disk before the checkpoint.
+    """
 
     def __init__(self, path: Path, logs: Sequence[Path] = ()) -> None:
         self.path = path

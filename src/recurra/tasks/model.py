@@ -158,7 +158,8 @@ class Model:
     def known(self, part: str, remedy: str = "name another file with --data") -> Known:
         """Return what the run saved about its data, after checking that the files of `part` exist.
 
-        `remedy` is what the message suggests besides restoring the file. Raises: as `held_out`."""
+        `remedy` is what the message suggests besides restoring the file. Raises: as `held_out`.
+        """
         if self.run is None:
             raise ConfigError("data: the model has no run folder, so it has no data of its own; name a file.")
         known = driver.known_of(self.run)

@@ -48,7 +48,8 @@ def names() -> list[str]:
 def configs(tell: Callable[[str], None] | None = None) -> dict[str, type[TaskConfig]]:
     """Return the configuration classes of all tasks by name.
 
-    Packages that cannot be loaded are skipped; `tell` is called with one sentence for each of them."""
+    Packages that cannot be loaded are skipped; `tell` is called with one sentence for each of them.
+    """
     found = {}
     for name in names():
         try:

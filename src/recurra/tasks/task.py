@@ -63,7 +63,8 @@ class Corpus(Protocol):
     def facts(self) -> dict[str, Any]:
         """Return what run.toml stores about each part, to find it again and to detect changes.
 
-        Each part has a `fingerprint` and the `path` of its file."""
+        Each part has a `fingerprint` and the `path` of its file.
+        """
         ...
 
     def split(self) -> Mapping[str, Sequence[int]]:

@@ -9,7 +9,8 @@ from typing import Any
 class Interrupts:
     """Context manager in which the first SIGINT or SIGTERM is only recorded in `received`.
 
-    A second signal has its usual effect, for users who do not want to wait."""
+    A second signal has its usual effect, for users who do not want to wait.
+    """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -19,7 +19,8 @@ from recurra.training.weights import restore_weights, weights_of
 class Moment:
     """The position of an update: number `step` overall, number `index` within `epoch`, all from 0.
 
-    The schedule gives the learning rate."""
+    The schedule gives the learning rate.
+    """
 
     step: int
     epoch: int
@@ -31,7 +32,8 @@ class Moment:
 class Update:
     """Result of an update: `count` targets over all processes, their summed loss, and the gradient norm.
 
-    The norm is taken before clipping. Values that the learner does not have are None."""
+    The norm is taken before clipping. Values that the learner does not have are None.
+    """
 
     count: int
     loss_sum: float | None = None
@@ -77,7 +79,8 @@ class Learner(ABC):
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return everything needed to resume bit for bit, as plain values and tensors.
 
-        Each process calls this; the result of the first one is kept."""
+        Each process calls this; the result of the first one is kept.
+        """
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

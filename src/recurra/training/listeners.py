@@ -19,7 +19,8 @@ class StepReport:
     """One update, as reported to listeners.
 
     `loss` is the mean over the targets, `gradient_norm` the norm before clipping. Values that the learner
-    does not have are None."""
+    does not have are None.
+    """
 
     step: int
     total_steps: int

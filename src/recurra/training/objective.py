@@ -61,13 +61,15 @@ class Objective(ABC):
 
         The loss covers the segment's real targets except those of its first `context` steps. The penalty is
         added to the mean loss but not reported. `network` is `self.network`, wrapped for several
-        processes."""
+        processes.
+        """
 
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return figures on held-out data, including `loss`, the mean over all targets.
 
-        The network is in evaluation mode and gradients are off; this method moves batches to its device."""
+        The network is in evaluation mode and gradients are off; this method moves batches to its device.
+        """
 
     def before_update(self, moment: Moment) -> None:
         """Called before each loss, for objectives that change during training."""

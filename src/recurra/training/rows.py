@@ -60,7 +60,8 @@ class RowFeed(Generic[BatchT]):
 class RowObjective(Objective):
     """The summed loss over a batch's targets, `network.total_loss(batch)`; batches are independent.
 
-    Validation computes the mean loss over the held-out rows."""
+    Validation computes the mean loss over the held-out rows.
+    """
 
     def __init__(self, network: nn.Module, valid: Rows[Any], batch_size: int) -> None:
         super().__init__(network)

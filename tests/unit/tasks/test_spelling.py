@@ -156,7 +156,7 @@ def test_several_lines_and_a_backward_model_are_refused(alone, folder):
 
 @pytest.mark.parametrize("counts", [{}, {"x": 4}])
 def test_without_words_there_is_nothing_to_correct_to(counts):
-    with pytest.raises(DataError, match="no words to correct to"):
+    with pytest.raises(DataError, match="the word list is empty"):
         SpellingCorrector(counts)
 
 

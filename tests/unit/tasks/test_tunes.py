@@ -112,7 +112,7 @@ def test_a_tune_goes_on_from_its_prime(model):
 
 
 def test_a_prime_of_no_tune_is_given_up_after_some_tries(model):
-    with pytest.raises(ConfigError, match="none of 20 samples is a whole tune"):
+    with pytest.raises(ConfigError, match="none of 20 samples is a complete tune"):
         sample_tune(model, "T:no number\nK:G\n", seed=1)
 
 
@@ -122,7 +122,7 @@ def test_other_models_are_refused(tmp_path, play):
     of_words = recurra.LanguageModel.train(words, out=tmp_path / "words", model="ngram", unit="word")
     of_prose = recurra.LanguageModel.train(play, out=tmp_path / "prose", model="ngram", unit="char")
     for model in (of_words, of_prose):
-        with pytest.raises(ConfigError, match="needs a model of characters, trained on tunes"):
+        with pytest.raises(ConfigError, match="needs a character model trained on tunes"):
             sample_tune(model)
 
 

@@ -59,7 +59,8 @@ class Contexts:
     def depth(self, low: int, high: int) -> Depths:
         """Return the number of symbols before each token from `low` to `high`, at most n.
 
-        The start symbol is included."""
+        The start symbol is included.
+        """
         if self._known is None or self._known[:2] != (low, high):  # needed again at each level
             self._known = (low, high, self._depth(low, high))
         return self._known[2]
@@ -78,7 +79,8 @@ class Contexts:
     def before(self, numbers: Ids, length: int, low: int, high: int) -> Ids:
         """Return the number of the (length-1)-gram before each token from `low` to `high`, or -1 if none.
 
-        `numbers` are the numbers of the (length-1)-grams that end at each of these tokens."""
+        `numbers` are the numbers of the (length-1)-grams that end at each of these tokens.
+        """
         contexts = np.full(high - low, _NONE, dtype=np.int64)
         contexts[1:] = numbers[:-1]
         contexts[self.depth(low, high) < length - 1] = _NONE
@@ -144,7 +146,8 @@ def _size(levels: list[GramCounts]) -> int:
 def _count_chunk(contexts: Contexts, vocabulary_size: int, low: int, high: int) -> list[GramCounts]:
     """Count the k-grams that end at the tokens from `low` to `high`, with numbers of their own.
 
-    k-grams that end earlier but are prefixes of longer ones are included with a count of 0."""
+    k-grams that end earlier but are prefixes of longer ones are included with a count of 0.
+    """
     begin = max(0, low - contexts.order + 1)
     tokens = np.asarray(contexts.ids[begin:high]).astype(np.int64)
     counted = np.arange(begin, high) >= low

@@ -131,7 +131,8 @@ def _interpolated(
 def _left_neighbours(grams: GramCounts, longer: GramCounts) -> Ids:
     """Return the number of distinct tokens to the left of each k-gram; the start of a text counts as one.
 
-    A k-gram that occurs only at the start of a text, such as one with the start symbol, keeps its count."""
+    A k-gram that occurs only at the start of a text, such as one with the start symbol, keeps its count.
+    """
     found = np.bincount(longer.suffixes, minlength=len(grams))
     return np.where(found == 0, grams.counts, found + grams.begins)
 

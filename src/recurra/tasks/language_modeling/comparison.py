@@ -1,4 +1,4 @@
-"""One bench for all language models: one text, one vocabulary, one treatment of what is unknown."""
+"""Comparison of language models on one text, with figures that do not depend on unit and vocabulary."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ _MOST_UNITS = 1 << 14
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One model on the text that all are compared on.
+    """Figures of one model on the common text.
 
-    `words` counts ends of lines too; perplexity per word and bits per character are those of the whole text,
-    what is unknown spelt out, so they compare whatever the model's unit and vocabulary.
+    `words` includes line ends. Perplexity per word and bits per character cover the whole text, with unknown
+    symbols spelt out, so they are comparable across units and vocabularies.
     """
 
     name: str
@@ -43,12 +43,12 @@ class ComparedModel:
 
     @property
     def word_perplexity(self) -> float:
-        """exp of the nats a word, unknown symbols spelt out."""
+        """exp of the nats per word, with unknown symbols spelt out."""
         nats = self.figures.total_nats + (self.figures.spelling_nats or 0.0)
         return exp_or_infinite(nats / self.words)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -64,10 +64,10 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Models of the same symbols interpolated: their names, the best weights, and the figures.
+    """An interpolation of models with the same symbols: names, best weights, and perplexity.
 
-    `perplexity` is honest: each half of the weights' text was mixed with weights found on the other half,
-    or the weights were found on another text altogether (`weights_from`).
+    `perplexity` is not biased by the choice of the weights: they were found on another text, or each half of
+    the text was mixed with weights found on the other half (`weights_from`).
     """
 
     names: tuple[str, ...]
@@ -78,14 +78,14 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found."""
+    """The result of `compare`."""
 
     text: str
     models: tuple[ComparedModel, ...]
     mixtures: tuple[Mixture, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "text": self.text,
             "models": [one.to_dict() for one in self.models],
@@ -99,11 +99,11 @@ def compare(
     *,
     on_model: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
-    """Evaluate several runs on one text: a file, or the part held out by the first of them.
+    """Evaluate several runs on one text: a file, or the text that the first run held out.
 
-    Models of the same symbols are interpolated too, each group of them. On a file the weights are those
-    that are best on the part the first run held out; without one, each half of the text is mixed with the
-    weights of the other half.
+    Each group of models with the same symbols is also interpolated. For a file, the weights are the best ones
+    on the text that the first run held out; if no file is given, each half of the held-out text is mixed with
+    the best weights of the other half.
 
     Raises: RunError, DataError as `LanguageModel.load` and `evaluate`.
     """
@@ -118,7 +118,7 @@ def compare(
     else:
         source = TextSource(Path(data).absolute())
         if groups:  # before the work begins
-            held_out = models[0].source_of("valid", "compare the runs one at a time, which mixes none")
+            held_out = models[0].source_of("valid", "compare the runs one at a time, without mixtures")
     words = _count_words(source)
     losses, compared = [], []
     for name, model in zip(names, models, strict=True):
@@ -141,11 +141,12 @@ def compare(
 
 
 def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str, LanguageModelConfig]:
-    """One configuration a cell, all with as many parameters as the LSTM of the configuration's size, as
-    nearly as whole units allow (the comparison of Chung et al. 2014).
+    """Return one configuration per cell with as many parameters as the LSTM of the configured size.
 
-    Raises: ConfigError where the number of units cannot make up for the cell, for a model that is not
-    recurrent, and for options that only some of the cells have.
+    The numbers are as close as whole units allow (the comparison of Chung et al. 2014).
+
+    Raises: ConfigError if no number of units comes close enough, if the model is not recurrent, or for
+    options that only some of the cells have.
     """
     if config.model != "recurrent":
         raise ConfigError(f"equal parameters: compares recurrent cells, not a {config.model} model.")
@@ -161,21 +162,21 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
         count = count_parameters(configs[cell], vocabulary_size)
         if abs(count - wanted) > 0.05 * wanted:
             raise ConfigError(
-                f"equal parameters: {cell} comes to {count:,} at best, the LSTM has {wanted:,}; give a "
-                "larger hidden_size, or leave tie_weights out."
+                f"equal parameters: {cell} has {count:,} at best, the LSTM has {wanted:,}; use a larger "
+                "hidden_size, or remove tie_weights."
             )
     return configs
 
 
 def count_parameters(config: LanguageModelConfig, vocabulary_size: int) -> int:
-    """How many numbers the configured recurrent network learns, tied ones once."""
+    """Return the number of parameters of the configured recurrent network, tied ones once."""
     with torch.device("meta"):
         network = LanguageModelNetwork(vocabulary_size, config)
     return sum(weight.numel() for weight in network.parameters())
 
 
 def _size_with(config: LanguageModelConfig, wanted: int, vocabulary_size: int) -> int:
-    """The hidden size whose network has the number of parameters nearest to `wanted`."""
+    """Return the hidden size for which the number of parameters is closest to `wanted`."""
 
     def count(size: int) -> int:
         return count_parameters(config.model_copy(update={"hidden_size": size}), vocabulary_size)
@@ -241,7 +242,7 @@ def _parameters(model: LanguageModel) -> int:
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """The folders' own names, or as much of their paths as tells them apart."""
+    """Return the folder names, with parent folders if needed to distinguish them."""
     paths = [path.resolve() for path in paths]
     for depth in range(1, 1 + max(len(path.parts) for path in paths)):
         names = ["/".join(path.parts[-depth:]) for path in paths]
@@ -251,7 +252,7 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _same_symbols(models: Sequence[LanguageModel]) -> list[list[int]]:
-    """Groups of models whose symbols are the same, read in the same direction."""
+    """Group the models with the same symbols and the same direction; return indices."""
     prints = sorted((model.symbols_read, i) for i, model in enumerate(models))
     return [[i for _, i in group] for _, group in groupby(prints, key=lambda one: one[0])]
 
@@ -275,7 +276,7 @@ def _mixture(names: Sequence[str], losses: np.ndarray, held_out: np.ndarray | No
 
 
 def _count_words(source: TextSource) -> int:
-    """Words between blanks, and ends of lines."""
+    """Count the words between blanks, and the line ends."""
     count = 0
     inside = False  # whether the chunk before ended within a word
     for chunk in source.chunks():

@@ -1,4 +1,4 @@
-"""Predictive typing: the likeliest ways to go on, key by key."""
+"""Predictive typing: the most probable continuations after each key."""
 
 import math
 import re
@@ -23,42 +23,42 @@ _LONGEST_WORD = 24  # symbols
 
 
 class Completer:
-    """Completions of one model; `LanguageModel.complete` says what they are.
+    """Computes the completions of one model; see `LanguageModel.complete`.
 
-    It remembers the state after what it last read, so that each key costs one step and the search alone.
+    It caches the state after the last text, so that each key costs only one step and the search.
     """
 
     def __init__(self, model: "LanguageModel") -> None:
         self._model = model
         self._tokenizer = model.tokenizer
-        self._read: list[int] = []  # the state below is the one after these
+        self._read: list[int] = []  # the ids that lead to the state below
         self._state: Any = None
         self._spelt_by = Remembered(self._spells, size=256)
 
     def complete(self, text: str, *, k: int, length: int | None) -> list[tuple[str, float]]:
-        """The k likeliest endings after a text."""
+        """Return the k most probable endings of a text."""
         if k < 1 or (length is not None and length < 1):
             raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
         if self._model.reads_backward:
-            raise ConfigError("complete: the model reads backward; use a forward one.")
+            raise ConfigError("complete: the model reads backward; use a forward model.")
         typed = self._begun(text)
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
             self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed
-        ):  # several ways to spell one ending are one
+        ):  # spellings of the same ending are added up
             ending = self._tokenizer.decode(ids)[len(typed) :]
             endings[ending] = endings.get(ending, 0.0) + probability
         ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
         return [(ending, probability) for ending, probability in ordered if ending][:k]
 
     def next_words(self, text: str, count: int) -> dict[str, float]:
-        """The likeliest whole words beside a text, with log P."""
+        """Return the most probable whole words next to a text, with log P."""
         tokenizer = self._tokenizer
         ids = self._model.prime_ids(text)
         if tokenizer.unit == "word":
             return self._likeliest(ids, ~(self._ends | self._forbidden), count)
         if self._model.reads_backward and tokenizer.unit == "subword":
-            # Read from its end, a word ends with the subword that begins with a blank: whole ones are sought.
+            # Read backward, a word ends with the subword that begins with a blank; use whole words only.
             return self._likeliest(ids, self._whole_words, count)
         direction, typed = -1 if self._model.reads_backward else 1, self._begun(text)
         if typed:
@@ -71,15 +71,17 @@ class Completer:
         return {word: math.log(p) for word, p in words.items() if p > 0}
 
     def _likeliest(self, ids: list[int], words: Tensor, count: int) -> dict[str, float]:
-        """The likeliest of the symbols that are `words` to come next, with log P."""
+        """Return the most probable next symbols among `words`, with log P."""
         log_probs = self._next_log_probs(ids).masked_fill(~words, -torch.inf)
         found = log_probs.topk(min(count, int(log_probs.isfinite().sum())))
         pairs = zip(found.indices.tolist(), found.values.tolist(), strict=True)
         return {self._pieces[id_].strip(): log_p for id_, log_p in pairs}
 
     def _begun(self, text: str) -> str:
-        """The word begun, with the blank before it, that subwords must spell out anew: they cut it otherwise
-        than the whole."""
+        """Return the unfinished word with the blank before it; empty except for forward subword models.
+
+        Subwords must spell it again, because they split a whole word differently from its beginning.
+        """
         if self._tokenizer.unit != "subword" or self._model.reads_backward:
             return ""
         return text[len(_WORD_BEGUN.sub("", text)) :]
@@ -103,7 +105,7 @@ class Completer:
         return [(one.ids, one.probability) for one in found]
 
     def _after(self, ids: list[int]) -> tuple[list[int], Any]:
-        """The last of these symbols, and the state after all before it."""
+        """Return the last of these symbols, and the state after all symbols before it."""
         known = len(self._read)
         if not (known < len(ids) and ids[:known] == self._read):
             known, self._state = 0, None
@@ -125,19 +127,19 @@ class Completer:
 
     @cached_property
     def _ends(self) -> Tensor:
-        """Which symbols close an ending."""
+        """Mask of the symbols that end a completion."""
         if self._tokenizer.unit == "word":
             return self._mask(lambda piece: piece == "\n")
         return self._mask(lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
 
     @cached_property
     def _whole_words(self) -> Tensor:
-        """Which subwords are a blank and letters."""
+        """Mask of the subwords that are a blank followed by letters."""
         return self._mask(lambda piece: piece[:1] == " " and piece[1:2].isalnum())
 
     @cached_property
     def _forbidden(self) -> Tensor:
-        """Which symbols are never proposed: `<unk>`."""
+        """Mask of the symbols that are never proposed: `<unk>`."""
         unk = self._tokenizer.vocabulary.unk_id
         return torch.arange(self._tokenizer.vocabulary_size) == (-1 if unk is None else unk)
 
@@ -148,7 +150,7 @@ class Completer:
         return self._mask(lambda piece: bool(piece) and (piece.startswith(rest) or rest.startswith(piece)))
 
     def _spelling(self, typed: str) -> Callable[[tuple[int, ...]], Tensor | None]:
-        """Which symbols go on spelling `typed`, None once it is spelt out."""
+        """Return a function for the symbols that continue to spell `typed`; None once it is complete."""
 
         def allowed(ids: tuple[int, ...]) -> Tensor | None:
             rest = typed[len(self._tokenizer.decode(ids)) :]

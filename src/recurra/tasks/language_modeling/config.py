@@ -1,4 +1,4 @@
-"""Every option of a language model's training."""
+"""The options for training, evaluating and completing with language models."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,17 +34,17 @@ _SAID_BY_ARPA = (
 
 
 def _of(parts: Sequence[type[Part]], *models: str) -> dict[str, Condition]:
-    """The options of some parts apply to some models, but for those that all models have."""
+    """Restrict the options of some parts to some models, except the options of all models."""
     return {name: When("model", *models) for part in parts for name in part.model_fields.keys() - _ON_TOP}
 
 
 def _both(*each: Mapping[str, Condition]) -> dict[str, Sequence[Condition]]:
-    """Conditions that hold together."""
+    """Combine conditions that must all be met."""
     return {name: [one[name] for one in each if name in one] for one in each for name in one}
 
 
 class ReadingPart(Part):
-    """How a text is read to be evaluated."""
+    """Options for reading a text in evaluation."""
 
     title: ClassVar[str] = "Language models"
     conditions: ClassVar[Conditions] = {
@@ -68,7 +68,7 @@ class ReadingPart(Part):
 
 
 class CompletionPart(Part):
-    """How the beginning of a line is gone on with."""
+    """Options for completing a line."""
 
     title: ClassVar[str] = "Language models"
 
@@ -90,7 +90,7 @@ class LanguageModelConfig(
 ):
     """The options of `recurra train lm`.
 
-    Raises: ConfigError (through `build_config`) where options contradict each other.
+    Raises: ConfigError (through `build_config`) if options contradict each other.
     """
 
     title: ClassVar[str] = "Language model"
@@ -130,11 +130,11 @@ class LanguageModelConfig(
 
     @property
     def updates_within_segment(self) -> int:
-        """k2 / k1: over how many updates the gradient flows back."""
+        """k2 / k1: the number of updates that the gradient spans."""
         return self.segment_length // (self.update_every or self.segment_length)
 
     def resolved(self) -> "LanguageModelConfig":
-        """The same with what depends on other options filled in."""
+        """Return a copy with the options set that depend on other options."""
         if self.model == "ngram":
             return self
         found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""From a text file to a tokenizer and token files, split into training and validation."""
+"""From text files to a tokenizer and token files for training, validation and test."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from recurra.text import Tokenizer
 
 @dataclass(frozen=True)
 class EncodedText:
-    """One text, encoded."""
+    """One encoded text."""
 
     source: TextSource
     tokens: TokenFile
@@ -24,9 +24,9 @@ class EncodedText:
 
 @dataclass(frozen=True)
 class LanguageModelCorpus:
-    """What a language model is trained and validated on.
+    """The training, validation and test text of a language model.
 
-    `train` is None for one of an ARPA file, whose n-grams are `counted`.
+    For a model from an ARPA file, `train` is None and `counted` has the n-grams.
     """
 
     symbols: Tokenizer
@@ -37,16 +37,16 @@ class LanguageModelCorpus:
 
     @property
     def training_text(self) -> EncodedText:
-        """The text to train on.
+        """The training text.
 
         Raises: DataError if there is none.
         """
         if self.train is None:
-            raise DataError("data: the model was read from a file, so it has no text that it was trained on.")
+            raise DataError("data: the model was read from an ARPA file, so it has no training text.")
         return self.train
 
     def facts(self) -> dict[str, Any]:
-        """What run.toml keeps of it: enough to find it again and to notice a change."""
+        """Return what run.toml stores, to find the texts again and to detect changes."""
         texts = {"train": self.train, "valid": self.valid, "test": self.test}
         return {
             name: {
@@ -62,20 +62,20 @@ class LanguageModelCorpus:
         } | {"vocabulary_size": self.symbols.vocabulary_size}
 
     def split(self) -> Mapping[str, Sequence[int]]:
-        """Nothing: parts are from one character of a file to another, as the facts say."""
+        """Return nothing: parts are character ranges of a file, which `facts` contains."""
         return {}
 
 
 def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
     """Read, split and encode the texts that a configuration names.
 
-    The vocabulary is counted on the training part alone, so that unknown symbols of held-out text are
-    unknown indeed.
+    The vocabulary is built from the training text only, so that symbols seen only in held-out text are
+    unknown.
 
     Raises: DataError if a file cannot be used.
     """
     if config.data is None:
-        raise DataError("data: no text to train on; name a file with --data.")
+        raise DataError("data: the training text is missing; name a file with --data.")
     whole = TextSource(Path(config.data).absolute())
     if config.valid is None:
         train, valid = split_source(whole, config.validation_fraction, at_line_end=config.unit != "char")
@@ -84,7 +84,7 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
     test = None if config.test is None else TextSource(Path(config.test).absolute())
     for held_out in (valid, test):
         if held_out is not None:
-            held_out.facts()  # a fault in it is best known before the work begins
+            held_out.facts()  # report errors in it before the work begins
     tokenizer = open_tokenizer(
         train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )
@@ -99,9 +99,9 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
 def find_corpus(
     config: LanguageModelConfig, facts: Mapping[str, Any], tokenizer: Tokenizer
 ) -> LanguageModelCorpus:
-    """The corpus of an earlier run, with the tokenizer that the run kept.
+    """Read the corpus of an earlier run, with its saved tokenizer.
 
-    Raises: DataError if a file is gone or has changed since.
+    Raises: DataError if a file is missing or has changed.
     """
     names = [name for name in ("train", "valid", "test") if name in facts]
     texts = {name: encode(known_source(facts[name]), tokenizer, config) for name in names}
@@ -109,21 +109,21 @@ def find_corpus(
 
 
 def known_source(facts: Mapping[str, Any]) -> TextSource:
-    """The text that run.toml tells of.
+    """Return a text that run.toml describes.
 
-    Raises: DataError if the file is gone or has changed since.
+    Raises: DataError if the file is missing or has changed.
     """
     source = TextSource(Path(facts["path"]), facts["start"], facts.get("stop"))
     if source.fingerprint != facts["fingerprint"]:
         raise DataError(
-            f"{source.path}: has changed since the run began, so its figures would not be the same; put the "
-            "old file back, or train anew on the new one."
+            f"{source.path}: has changed since the run began, so its figures would differ; restore the old "
+            "file, or train a new run on the new one."
         )
     return source
 
 
 def encode(source: TextSource, tokenizer: Tokenizer, config: TextPart) -> EncodedText:
-    """A text's token file, from the cache where it is."""
+    """Encode a text into a token file, or open it from the cache."""
     tokens = open_tokens(source, tokenizer, config.documents, backward=config.direction == "backward")
     stop = source.facts().characters if source.stop is None else source.stop
     return EncodedText(source, tokens, stop - source.start)
@@ -132,7 +132,7 @@ def encode(source: TextSource, tokenizer: Tokenizer, config: TextPart) -> Encode
 def make_streams(
     text: EncodedText, tokenizer: Tokenizer, config: LanguageModelConfig, *, rows: slice | None = None
 ) -> TokenStreams:
-    """The training streams of a text; `rows` are those of this process."""
+    """Return the training streams of a text; `rows` are the rows of this process."""
     return TokenStreams(
         text.tokens.ids,
         start_id=tokenizer.start_id,

@@ -1,4 +1,4 @@
-"""Learners of n-grams: one counts those of a text, the other takes those of an ARPA file."""
+"""Learners of n-gram models: one counts the n-grams of a text, the other reads an ARPA file."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _OF_GRAMS = ("keys", "counts", "suffixes", "begins")
 
 
 class NGramLearner(Learner):
-    """What comes to a model of n-grams, and how that is validated and kept."""
+    """Base class of n-gram learners: validation, weights and loading."""
 
     has_learning_rate: ClassVar[bool] = False
 
@@ -36,29 +36,31 @@ class NGramLearner(Learner):
         self._start_id = start_of_lines(corpus.symbols)
 
     def validate(self) -> dict[str, float]:
-        """Loss and perplexity on the validation text."""
-        assert isinstance(self.network, NGramNetwork), "it is validated once it is made"
+        """Return loss and perplexity on the validation text."""
+        assert isinstance(self.network, NGramNetwork), "validation needs a finished model"
         figures = evaluate_text(self.network, self._symbols, self._corpus.valid, spell_unknown=False)
         return figures.of_validation()
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """The loss, which is infinite where the model finds a symbol impossible."""
+        """Return the loss, with the largest float for an infinite loss (a symbol with probability 0)."""
         return min(figures["loss"], sys.float_info.max)
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The tables of probabilities. Shapes: see `NGramNetwork.tensors`."""
+        """Return the tables of probabilities. Shapes: see `NGramNetwork.tensors`."""
         return cast(NGramNetwork, self.network).tensors()
 
     def load_weights(self, tensors: Mapping[str, Tensor], *, source: str) -> None:
-        """Take tables that `weights` gave, rounded as they are in the run. Raises: RunError."""
+        """Load the tables of `weights`, rounded as in the run. Raises: RunError."""
         self.network = NGramNetwork.from_tensors(
             tensors, self._config.smoothing, self._start_id, source=source
         )
 
 
 class CountingLearner(NGramLearner):
-    """Counts a text's n-grams, a chunk an update. With words each line is a sentence of its own; characters
-    and subwords run on over lines."""
+    """Counts the n-grams of a text, one chunk per update.
+
+    With words, each line is a separate sentence; n-grams of characters and subwords may cross lines.
+    """
 
     def __init__(self, config: LanguageModelConfig, corpus: LanguageModelCorpus) -> None:
         super().__init__(config, corpus)
@@ -71,17 +73,17 @@ class CountingLearner(NGramLearner):
         self._counter = GramCounter(contexts, corpus.symbols.vocabulary_size)
 
     def __len__(self) -> int:
-        """How many chunks the text has."""
+        """Number of chunks of the text."""
         return -(-self._length // self._config.chunk_size)
 
     def sentences(self, steps: int) -> Iterable[str]:
-        """The size of the work."""
+        """Yield the size of the work."""
         config = self._config
         updates = counted(steps, "step")
         yield f"{config.order}-grams of {self._length:,} {config.unit}s in {updates}; Ctrl-C saves"
 
     def update(self, moment: Moment) -> Update:
-        """Count a chunk."""
+        """Count one chunk."""
         low = moment.index * self._config.chunk_size
         high = min(low + self._config.chunk_size, self._length)
         with named_memory_faults(_LESS_MEMORY):
@@ -89,12 +91,12 @@ class CountingLearner(NGramLearner):
         return Update(high - low)
 
     def validate(self) -> dict[str, float]:
-        """Make probabilities of all that was counted, and measure them."""
+        """Compute probabilities from all counts, and evaluate them."""
         config, size = self._config, self._symbols.vocabulary_size
         cutoffs = [0, config.cutoff] if config.cutoff else ()
         with named_memory_faults(_LESS_MEMORY):
             levels = self._counter.total()
-            self._counter.parts = []  # all is counted: a checkpoint needs them no more
+            self._counter.parts = []  # counting is complete: a checkpoint no longer needs them
             tables = smoothed(levels, size, config.smoothing, k=config.add_k, cutoffs=cutoffs)
         self.network = NGramNetwork(
             NGramModel(size, tables, smoothing=config.smoothing, start_id=self._start_id)
@@ -102,7 +104,7 @@ class CountingLearner(NGramLearner):
         return super().validate()
 
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The counts of each stretch of the text. Shapes: see `GramCounts`."""
+        """Return the counts of each piece of the text. Shapes: see `GramCounts`."""
         parts = self._counter.parts
         tensors = {
             f"counts.{part}.{length}.{name}": torch.from_numpy(getattr(grams, name))
@@ -113,7 +115,7 @@ class CountingLearner(NGramLearner):
         return {"levels": [len(levels) for levels in parts]}, tensors
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `checkpoint` gave. Raises: RunError if it does not fit."""
+        """Restore the state of `checkpoint`. Raises: RunError if it does not fit."""
         refuse_other_keys(state, {"levels"})
         names = [
             [[f"counts.{part}.{length}.{name}" for name in _OF_GRAMS] for length in range(1, count + 1)]
@@ -126,24 +128,24 @@ class CountingLearner(NGramLearner):
 
 
 class ArpaLearner(NGramLearner):
-    """Takes the n-grams of an ARPA file, in one update."""
+    """Reads the n-grams of an ARPA file, in one update."""
 
     def __len__(self) -> int:
-        """One update."""
+        """Number of updates: one."""
         return 1
 
     def sentences(self, steps: int) -> Iterable[str]:
-        """Where the n-grams come from."""
+        """Yield the source of the n-grams."""
         yield f"n-grams of {self._config.arpa}"
 
     def update(self, moment: Moment) -> Update:
-        """Read the file, if that was not done yet."""
+        """Read the file, if it was not read before."""
         model = self._corpus.counted
         if model is None:
             model, symbols = read_arpa(Path(str(self._config.arpa)))
             if tuple(symbols) != tuple(self._symbols.vocabulary.symbols):
                 raise RunError(
-                    f"{self._config.arpa}: has changed since the run began; put the old file back, or train "
+                    f"{self._config.arpa}: has changed since the run began; restore the old file, or train "
                     "again with --overwrite."
                 )
         model.start_id = self._start_id
@@ -151,25 +153,23 @@ class ArpaLearner(NGramLearner):
         return Update(0)
 
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Nothing: the file is read again."""
+        """Return nothing: the file is read again."""
         return {}, {}
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Nothing to put back. Raises: RunError if there is something."""
+        """Restore nothing. Raises: RunError if the checkpoint is not empty."""
         refuse_other_keys([*state, *tensors], ())
 
 
 def read_counts(config: LanguageModelConfig, path: Path) -> LanguageModelCorpus:
-    """The n-grams of an ARPA file, and the texts to measure them on.
+    """Read the n-grams of an ARPA file and the texts to evaluate on.
 
     Raises: ConfigError for options that do not fit; DataError if a file cannot be used.
     """
     if config.unit == "subword":
-        raise ConfigError("arpa: an ARPA file holds words or characters, not subwords; name --unit word.")
+        raise ConfigError("arpa: an ARPA file has words or characters, not subwords; use --unit word.")
     if config.valid is None:
-        raise ConfigError(
-            "arpa: a model that is read needs a text to be validated on; name one with --valid."
-        )
+        raise ConfigError("arpa: a model from an ARPA file needs a validation text; name one with --valid.")
     model, symbols = read_arpa(path)
     _check_unit(config.unit, path, symbols)
     tokenizer = tokenizer_of(config.unit, Vocabulary(symbols))
@@ -182,17 +182,19 @@ def read_counts(config: LanguageModelConfig, path: Path) -> LanguageModelCorpus:
 
 
 def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:
-    """Refuse an ARPA file whose tokens are no symbols of this unit."""
+    """Refuse an ARPA file with tokens that are not symbols of this unit."""
     longer = next((one for one in symbols if len(one) > 1 and one not in (UNK, EOS)), None)
     if unit == "char" and longer is not None:
-        raise ConfigError(f"{path}: has tokens of several characters ({longer!r}); name --unit word.")
+        raise ConfigError(f"{path}: has tokens of several characters ({longer!r}); use --unit word.")
     if unit == "word" and EOS not in symbols:
         hint = (
-            "it is one of characters; name --unit char." if longer is None else "its sentences have no end."
+            "it is a character model; use --unit char."
+            if longer is None
+            else "its sentences have no end symbol."
         )
-        raise ConfigError(f"{path}: has no </s>, so it is no model of words in lines: {hint}")
+        raise ConfigError(f"{path}: has no </s>, so it is not a word model of lines: {hint}")
 
 
 def start_of_lines(tokenizer: Tokenizer) -> int | None:
-    """The symbol that stands before each line, or None where lines are no sentences of their own."""
+    """Return the symbol before each line, or None if lines are not separate sentences."""
     return tokenizer.start_id if tokenizer.unit == "word" else None

@@ -1,4 +1,4 @@
-"""How well a language model predicts a text: every symbol counted, the state carried."""
+"""Evaluation of language models: -log P of every symbol of a text, with the state carried over."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def read_text(
     streams: int = 1,
     reset_at_documents: bool = False,
 ) -> Iterator[tuple[Segment, Tensor]]:
-    """Segment after segment of a text with the losses of its targets, (B, T), the state carried."""
+    """Yield the segments of a text with the losses of their targets, (B, T), carrying the state over."""
     batches = TokenStreams(
         text.tokens.ids,
         start_id=tokenizer.start_id,
@@ -52,11 +52,11 @@ def evaluate_text(
     reader: Reader | None = None,
     spell_unknown: bool = True,
 ) -> LikelihoodFigures:
-    """Sums of -log P over a text.
+    """Compute the sum of -log P over a text and its likelihood figures.
 
-    With one stream the state is carried from the first symbol to the last, as published figures do; with
-    more (faster) each stream after the first begins without its context. Either way every symbol
-    counts once, the first predicted from the start symbol.
+    With one stream the state is carried from the first symbol to the last, as for published figures. With
+    more streams, which is faster, each stream after the first starts without its context. In both cases
+    every symbol counts once; the first one is predicted from the start symbol.
     """
     unk = tokenizer.vocabulary.unk_id
     total = unknown_nats = 0.0
@@ -89,7 +89,7 @@ def losses_of_text(
     *,
     reset_at_documents: bool = False,
 ) -> NDArray[np.float64]:
-    """-log P of each symbol of a text, one after the other, the state carried.
+    """Return -log P of each symbol of a text in order, with the state carried over.
 
     Shapes: result (N,), in nats.
     """

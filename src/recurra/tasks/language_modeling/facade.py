@@ -1,4 +1,4 @@
-"""The language model that a person holds: train, evaluate, score, sample, complete."""
+"""The language model class: train, evaluate, score, sample, complete."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from recurra.text import Tokenizer
 
 @dataclass(frozen=True)
 class Continuation:
-    """The likeliest ways to go on after a line, best first, with their probabilities."""
+    """The most probable continuations of a line, best first, with their probabilities."""
 
     text: str
     endings: tuple[tuple[str, float], ...]
@@ -51,7 +51,7 @@ class Continuation:
     several: bool
 
     def line(self) -> str:
-        """The likeliest ending, or a line each with its probability where several were asked for."""
+        """The most probable ending, or one line per ending with its probability if several were requested."""
         if not self.several:
             return self.endings[0][0] if self.endings else ""
         return "\n".join(f"{self.number}\t{share:.4f}\t{ending}" for ending, share in self.endings)
@@ -68,7 +68,7 @@ class LanguageModel(Model):
         lm = recurra.LanguageModel.train("corpus.txt", out="runs/tiny", hidden_size=256)
         lm.perplexity("held-out.txt");  lm.sample("The ", seed=1)
 
-    `tokenizer` is its symbols; see `Model` for the others.
+    `tokenizer` splits text into symbols; see `Model` for the other attributes.
     """
 
     task = "lm"
@@ -87,7 +87,7 @@ class LanguageModel(Model):
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The symbols, and how texts are cut into them."""
+        """The vocabulary, and the splitting of text into its symbols."""
         return self.symbols
 
     def evaluate(
@@ -98,13 +98,13 @@ class LanguageModel(Model):
         cache: CacheOptions | None = None,
         dynamic: DynamicOptions | None = None,
     ) -> LikelihoodFigures:
-        """How well the model predicts a text file, or without one the part held out in training.
+        """Return the likelihood figures of a text file, or of the held-out text if no file is given.
 
-        With `cache` and `dynamic` it goes on learning from the text as it reads; the model itself stays as it
-        is. `dynamic` reads the training text too.
+        With `cache` or `dynamic` the model adapts to the text while reading; the model itself is not changed.
+        `dynamic` also reads the training text.
 
-        Raises: DataError if the file cannot be used; ConfigError for more streams than one with a cache or
-        dynamic evaluation, or with a model that counts.
+        Raises: DataError if the file cannot be used; ConfigError for more than one stream with a cache or
+        dynamic evaluation, or for either of them with an n-gram model.
         """
         if streams > 1 and (cache or dynamic):
             raise ConfigError(f"streams: got {streams}, expected 1 with a cache or dynamic evaluation.")
@@ -124,7 +124,7 @@ class LanguageModel(Model):
         )
 
     def evaluation(self, data: Path | None, options: ReadingPart) -> Evaluation:
-        """The figures of a text, as `recurra evaluate` shows them."""
+        """Evaluate a text as `recurra evaluate` shows it."""
         cache = dynamic = None
         if options.cache_size is not None:
             cache = CacheOptions(options.cache_size, options.cache_sharpness, options.cache_weight)
@@ -141,68 +141,69 @@ class LanguageModel(Model):
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[Continuation]:
-        """The likeliest ways to go on after each line; see `complete`."""
+        """Yield the most probable continuations of each line; see `complete`."""
         for number, line in enumerate(source.lines(), start=1):
             found = self.complete(line, k=options.n_best, length=options.length)
             yield Continuation(line, tuple(found), number, options.n_best > 1)
 
     def page(self) -> Page:
-        """The figures, and texts that the model writes."""
+        """Return the figures and text samples for report.html."""
         return page_of(self)
 
     def read_file(self, data: str | Path) -> EncodedText:
-        """A text file as the model's symbols.
+        """Read a text file and encode it as the model's symbols.
 
         Raises: DataError if it cannot be used.
         """
         return encode(TextSource(Path(data).absolute()), self.tokenizer, self.config)
 
     def encoded(self, part: str) -> EncodedText:
-        """The text that the run was trained on ("train"), or held out ("valid").
+        """Return the encoded training text ("train") or held-out text ("valid") of the run.
 
-        Raises: DataError if it is gone or has changed since; ConfigError if the model is of no run.
+        Raises: DataError if it is missing or has changed; ConfigError if the model has no run folder.
         """
         return encode(self.source_of(part), self.tokenizer, self.config)
 
     def source_of(self, part: str, remedy: str = "") -> TextSource:
-        """The text of `encoded` as it stands in its file; `remedy` as in `known`. Raises: as `encoded`."""
+        """Return the text of `encoded` without encoding it; `remedy` as in `known`. Raises: as `encoded`."""
         return known_source(self.known(part, remedy).facts[part])
 
     def save_arpa(self, path: str | Path) -> None:
-        """Write a model of n-grams as an ARPA file, which KenLM, SRILM and others read.
+        """Write an n-gram model as an ARPA file, which KenLM, SRILM and others can read.
 
-        Raises: ConfigError for another model, or a smoothing that does not back off; StorageError.
+        Raises: ConfigError for other models, or for smoothing without back-off; StorageError.
         """
         if not isinstance(self.network, NGramNetwork):
             raise ConfigError(
-                f"ARPA: holds models of n-grams only, and this one is {self.config.model}; train one with "
-                "--model ngram."
+                f"ARPA: the format is for n-gram models only, but this model is {self.config.model}; "
+                "train one with --model ngram."
             )
         write_arpa(Path(path), self.network.model, self.tokenizer.vocabulary.symbols)
 
     @property
     def symbols_read(self) -> tuple[str, bool]:
-        """What tells whether two models read one text as the same symbols, in the same order."""
+        """A key that is equal for two models if they read a text as the same symbols in the same order."""
         return self.tokenizer.symbols_fingerprint, self.reads_backward
 
     @property
     def reads_backward(self) -> bool:
-        """Whether it reads each line from its end to its beginning."""
+        """Whether the model reads each line from its end to its start."""
         return self.config.direction == "backward"
 
     def perplexity(self, data: str | Path | None = None) -> float:
-        """exp of the mean -log P a symbol of a text file; see `evaluate`."""
+        """Return exp of the mean -log P per symbol of a text file; see `evaluate`."""
         return self.evaluate(data).perplexity
 
     def score(self, lines: Sequence[str]) -> list[LineScore]:
-        """log P of each line, each scored on its own.
+        """Return log P of each line, scored independently.
 
-        Raises: ConfigError for a string in place of lines, or a break within a line of words or subwords.
+        Raises: ConfigError for a string instead of a list, or for a line break within a line if the unit is
+        words or subwords.
         """
         if isinstance(lines, str):
-            raise ConfigError("score: got one string, expected a list of lines; put it in brackets.")
+            raise ConfigError("score: got one string, expected a list of lines; put it into a list.")
         if self.tokenizer.unit != "char" and any("\n" in line for line in lines):
-            raise ConfigError("score: a line has a line break in it; score its lines one by one.")
+            raise ConfigError("score: a line contains a line break; pass its parts as separate lines.")
         return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
 
     def score_with(
@@ -211,10 +212,11 @@ class LanguageModel(Model):
         lines: Sequence[str],
         weights: Sequence[float] | None = None,
     ) -> list[LineScore]:
-        """log P of each line under this model and others together, equally weighted if no `weights` are
-        given, this model's first; see `mixed_scores`.
+        """Return log P of each line under a mixture of this model and others; see `mixed_scores`.
 
-        Raises: ConfigError if the weights cannot be.
+        `weights` begin with this model's; if not given, all are equal.
+
+        Raises: ConfigError if the weights are invalid.
         """
         models = [self, *others]
         prints = {model.symbols_read for model in models}
@@ -225,14 +227,14 @@ class LanguageModel(Model):
         )
 
     def novelty(self, text: str) -> Novelty:
-        """How much of a text stands word for word in what the model was trained on, which is read whole.
+        """Return how much of a text is copied word for word from the training text, which is read completely.
 
-        Raises: DataError if that text is gone or has changed; ConfigError if the model is of no run.
+        Raises: DataError if that text is missing or has changed; ConfigError if the model has no run folder.
         """
         return novelty(text, self.source_of("train").chunks)
 
     def log_prob(self, line: str) -> float:
-        """log P of one line, in nats, its end included."""
+        """Return log P of one line including its end, in nats."""
         return self.score([line])[0].log_prob
 
     def sample_stream(
@@ -247,18 +249,19 @@ class LanguageModel(Model):
         keep_unknown: bool = False,
         until_end: bool = False,
     ) -> Iterator[str]:
-        """Text drawn from the model after `prime`, piece by piece as it is drawn.
+        """Sample text that continues `prime`, and yield it piece by piece.
 
-        `length` symbols are drawn, or fewer with `until_end`, which stops at the first end of a line.
-        `<unk>` is drawn again until another symbol comes, unless `keep_unknown`. Without a seed each
-        call differs.
+        `length` symbols are sampled, or fewer with `until_end`, which stops at the first line end. `<unk>` is
+        never sampled unless `keep_unknown` is set. Without a seed, each call gives another text.
 
-        Raises: ConfigError if an option cannot be.
+        Raises: ConfigError if an option is invalid.
         """
         if length < 1:
             raise ConfigError(f"length: got {length}, expected >= 1.")
         if self.reads_backward:
-            raise ConfigError("sample: the model reads backward, so it cannot write on; use a forward one.")
+            raise ConfigError(
+                "sample: the model reads backward, so it cannot continue a text; use a forward model."
+            )
         generator = torch.Generator()
         if seed is None:
             generator.seed()
@@ -280,25 +283,28 @@ class LanguageModel(Model):
             between = ""
 
     def sample(self, prime: str = "", **options: Any) -> str:
-        """`prime` and what was drawn after it; options as `sample_stream`."""
+        """Return `prime` and its sampled continuation; options as in `sample_stream`."""
         return prime + "".join(self.sample_stream(prime, **options))
 
     def complete(self, text: str, *, k: int = 5, length: int | None = None) -> list[tuple[str, float]]:
-        """The k likeliest ways to go on after `text`, with their probabilities.
+        """Return the k most probable continuations of `text`, with their probabilities.
 
-        For models of words: the next `length` words (default 1). For characters and subwords: the rest
-        of the word, up to `length` symbols (default 24). With subwords a probability is a share of the ways
-        to spell what was typed that the search kept, so it moves a little with k.
+        Word models give the next `length` words (default 1). Character and subword models give the rest of
+        the word, up to `length` symbols (default 24). With subwords, probabilities are normalised over the
+        spellings of the typed word that the search kept, so they vary slightly with k.
 
-        What was read is remembered: a text that goes on where the last one ended costs its new part alone.
+        The state is cached: a text that extends the previous one costs only its new part.
 
         Raises: ConfigError if k or length is below 1, or the model reads backward.
         """
         return self._completer.complete(text, k=k, length=length)
 
     def next_words(self, text: str, count: int) -> dict[str, float]:
-        """The likeliest words to stand next to a text, with log P: after it, or before it for a model that
-        reads backward. With characters and subwords those that the search for completions finds."""
+        """Return the most probable words next to a text, with log P.
+
+        The words follow the text, or precede it if the model reads backward. For characters and subwords, the
+        search for completions finds them.
+        """
         return self._completer.next_words(text, count)
 
     @cached_property
@@ -306,7 +312,7 @@ class LanguageModel(Model):
         return Completer(self)
 
     def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Logits after each symbol, on the CPU, and the state after the last.
+        """Return the logits after each symbol, on the CPU, and the final state.
 
         Shapes: ids (B, T); logits (B, T, V).
         """
@@ -314,7 +320,7 @@ class LanguageModel(Model):
         return logits.cpu(), state
 
     def _streaming_step(self) -> Step:
-        """`step` for one stream read from left to right: by the native streaming step where it can run."""
+        """Return `step` for a single stream, with the native streaming step if it can run."""
         try:
             if not isinstance(self.network, LanguageModelNetwork):
                 return self.step
@@ -332,7 +338,7 @@ class LanguageModel(Model):
         return step
 
     def read(self, inputs: Tensor, targets: Tensor, state: Any, lengths: Tensor) -> tuple[Tensor, Any]:
-        """-log P of each target, zero in padding, and the state after the last.
+        """Return -log P of each target, zero in padding, and the final state.
 
         Shapes: inputs, targets, losses (B, T); lengths (B,).
         """
@@ -340,8 +346,10 @@ class LanguageModel(Model):
         return self.network.token_losses(inputs.to(device), targets.to(device), state, lengths)
 
     def prime_ids(self, prime: str) -> list[int]:
-        """The start symbol and the ids of the prime, line by line; of a model that reads backward, the last
-        line's in reverse."""
+        """Return the start symbol and the ids of the prime, line by line.
+
+        If the model reads backward, only the first line is used, in reverse.
+        """
         if self.reads_backward:
             return [self.tokenizer.start_id, *self.tokenizer.encode_line(prime.split("\n")[0])[::-1]]
         ids = [self.tokenizer.start_id]
@@ -351,10 +359,10 @@ class LanguageModel(Model):
             ids += [] if self.tokenizer.end_id is None else [self.tokenizer.end_id]
         ids += self.tokenizer.encode_line(last)
         begins = [at for at in range(1, len(ids) + 1) if self._begins_anew(ids[max(0, at - 2) : at])]
-        return ids[begins[-1] - 1 :] if begins else ids  # what was before the document is forgotten
+        return ids[begins[-1] - 1 :] if begins else ids  # the state of earlier documents was reset
 
     def _begins_anew(self, ids: Sequence[int]) -> bool:
-        """Whether the state was set to zero, in training, before the symbol after these."""
+        """Whether training reset the state after these symbols."""
         return self.config.at_document == "reset" and self.tokenizer.begins_document(
             ids, self.config.documents
         )

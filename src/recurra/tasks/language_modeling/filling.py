@@ -1,8 +1,8 @@
-"""Filling gaps in a sentence, from both sides.
+"""Filling gaps in a sentence, with context from both sides.
 
     P(words | rest) ∝ (P_forward(sentence) · P_backward(sentence))^(1/2)
 
-over sentences whose gaps hold words that either model proposes from its own side.
+over sentences in which each gap is filled with a word that one of the models proposes from its side.
 """
 
 import math
@@ -20,12 +20,12 @@ from recurra.metrics import ClozeFigures
 from recurra.tasks.language_modeling.facade import LanguageModel
 
 GAP = "___"
-_FEWEST_WORDS = 4  # of a line that a word is taken out of
+_FEWEST_WORDS = 4  # of a line from which a word is removed
 
 
 @dataclass(frozen=True)
 class Filling:
-    """One way to fill the gaps: the words, the whole line, and its share among the ways that were tried."""
+    """One way to fill the gaps: the words, the whole line, and its probability among the candidates."""
 
     words: tuple[str, ...]
     text: str
@@ -33,9 +33,9 @@ class Filling:
 
 
 class GapFiller:
-    """Fills gaps with a forward model, and a backward one of the same or another unit where there is one.
+    """Fills gaps with a forward model and optionally a backward model, of the same or another unit.
 
-    Raises: ConfigError if a model reads the wrong way.
+    Raises: ConfigError if a model reads in the wrong direction.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class GapFiller:
     ) -> None:
         if forward.reads_backward or (backward is not None and not backward.reads_backward):
             raise ConfigError(
-                "fill: the first model must read forward and --backward name one that was trained with "
+                "fill: the first model must read forward, and --backward must name a model trained with "
                 "--direction backward."
             )
         if proposals < 1:
@@ -51,10 +51,11 @@ class GapFiller:
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
     def fill(self, line: str, *, k: int = 5) -> list[Filling]:
-        """The k likeliest ways to fill the gaps, `___`, of a line, the likeliest first; none where the model
-        finds no word possible.
+        """Return the k most probable ways to fill the gaps, `___`, of a line, best first.
 
-        Raises: ConfigError if the line has no gap, or a gap within a word where the model has whole ones.
+        The result is empty if every word has probability 0.
+
+        Raises: ConfigError if the line has no gap, or if a gap of a word model touches other characters.
         """
         parts = line.split(GAP)
         if len(parts) < 2 or "\n" in line:
@@ -66,7 +67,7 @@ class GapFiller:
             for at in range(len(parts) - 1)
         ]
         if not all(proposed):
-            return []  # nothing is possible there, as a model without smoothing may find
+            return []  # every word has probability 0, as may happen without smoothing
         ways = self._ways(parts, proposed)
         texts = ["".join(a + b for a, b in zip(parts, (*words, ""), strict=True)) for words in ways]
         scores = [one.log_prob for one in self.forward.score(texts)]
@@ -86,11 +87,11 @@ class GapFiller:
             beside = left[-1:] + right[:1]
             if within or (beside and not beside.isspace()):
                 raise ConfigError(
-                    f"fill: got {line!r}, but the model has whole words only; put blanks around {GAP}."
+                    f"fill: got {line!r}, but the model has only whole words; put blanks around {GAP}."
                 )
 
     def _ways(self, parts: Sequence[str], proposed: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-        """Words for all gaps: those that are likely together, seen from the left."""
+        """Return words for all gaps that are probable together, according to the forward model."""
         if len(proposed) == 1:
             return [(word,) for word in proposed[0]]
         tokenizer = self.forward.tokenizer
@@ -111,7 +112,7 @@ class GapFiller:
         ]
 
     def _proposals(self, left: str, right: str) -> list[str]:
-        """Words for one gap: what either side, and both together, find likeliest."""
+        """Return the most probable words for one gap, from the proposals of both models."""
         from_left = self.forward.next_words(left, self.proposals)
         if self.backward is None:
             return list(from_left)
@@ -125,9 +126,9 @@ class GapFiller:
         return sorted(both, key=lambda word: (-joint(word), word))[: 2 * self.proposals]
 
     def cloze(self, lines: Sequence[str], *, seed: int = 1) -> ClozeFigures:
-        """Take one word at random out of each line that has four or more, and look for it.
+        """Remove one random word from each line of at least four words, and try to predict it.
 
-        With a model of words only words that it knows are taken out.
+        With a word model, only words of its vocabulary are removed.
         """
         maker = random.Random(seed)
         vocabulary = self.forward.tokenizer.vocabulary

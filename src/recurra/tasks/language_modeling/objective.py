@@ -1,4 +1,4 @@
-"""What the training loop needs to know of a language model."""
+"""The training objective of language models."""
 
 import math
 from typing import Any, cast
@@ -16,7 +16,7 @@ _VALIDATION_STREAMS = 20
 
 
 class LanguageModelObjective(Objective):
-    """-log P of each symbol given all before it, the state carried from segment to segment."""
+    """-log P of each symbol given all before it, with the state carried from segment to segment."""
 
     def __init__(self, network: NextSymbolNetwork, corpus: LanguageModelCorpus, config: LanguageModelConfig):
         super().__init__(network)
@@ -25,7 +25,7 @@ class LanguageModelObjective(Objective):
     def loss(
         self, network: nn.Module, segment: Segment, state: Any, context: int
     ) -> tuple[Tensor, Any, Tensor | None]:
-        """The summed loss over a segment, the state after it, and a penalty; see training.Objective."""
+        """Return the summed loss over a segment, the state after it, and a penalty; see `Objective`."""
         own = cast(NextSymbolNetwork, network)  # or a wrapper with its methods
         found = own.total_loss(
             segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
@@ -33,7 +33,7 @@ class LanguageModelObjective(Objective):
         return found.total, found.state, found.penalty
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss and perplexity on the validation text, read as a few parallel streams."""
+        """Return loss and perplexity on the validation text, read as parallel streams."""
         figures = evaluate_text(
             self._network,
             self._corpus.symbols,
@@ -45,9 +45,9 @@ class LanguageModelObjective(Objective):
         return figures.of_validation()
 
     def training_figures(self, loss: float) -> dict[str, float]:
-        """The perplexity."""
+        """Return the perplexity."""
         return {"perplexity": math.exp(loss)}
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before anything is read."""
+        """Return the initial state."""
         return self._network.initial_state(batch_size)

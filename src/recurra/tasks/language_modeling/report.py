@@ -1,4 +1,4 @@
-"""The page of a language model's run."""
+"""The report page of a language model."""
 
 import math
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
 
 _SAMPLE_LENGTH = 600
-_LONGEST_SEARCHED = 200_000_000  # characters of a training text: about ten seconds a sample
+_LONGEST_SEARCHED = 200_000_000  # characters of training text: about ten seconds per sample
 
 
 def page_of(model: "LanguageModel") -> Page:
-    """The metrics of the validation, and samples."""
-    assert model.run is not None, "a page is of a run"
+    """Return the figures of the validation and test text, and samples."""
+    assert model.run is not None, "a page needs a run"
     unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
     samples = []
@@ -40,7 +40,7 @@ def page_of(model: "LanguageModel") -> Page:
 
 
 def _novelty(model: "LanguageModel", text: str) -> str:
-    """How much of a sample is learnt by heart; nothing where the training text is gone or very long."""
+    """Return how much of a sample is memorised; empty if the training text is missing or very long."""
     try:
         if model.source_of("train").facts().characters > _LONGEST_SEARCHED:
             return ""

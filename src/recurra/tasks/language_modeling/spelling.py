@@ -2,8 +2,8 @@
 
     corrected = argmax_w  Σ_i log P(typed_i | w_i) + λ log P(w_1 w_2 …)
 
-Known words are mended too where the context asks for it ("form" for "from"). Without a language model each
-word is taken alone, and P(w) is its share of the words of a text.
+Known words are also corrected if the context suggests it ("form" for "from"). Without a language model each
+word is corrected independently, and P(w) is its relative frequency in a text.
 """
 
 import random
@@ -22,19 +22,17 @@ from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
 
-_SHORTEST = 2  # letters; a single one is left alone
-_FALLS_BEHIND = (
-    12.0  # nats by which an alternative may be less likely than the best, before the context counts
-)
+_SHORTEST = 2  # letters; single letters are not corrected
+_FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
 
 
 @dataclass(frozen=True)
 class SpellingOptions:
-    """How bold a corrector is.
+    """Options of a spelling corrector.
 
-    `max_edits` is how far a word may be from what was typed, `known_edits` how far from a word that is one
-    itself, `caution` what a change of such a word costs beside its errors, in nats; `context` weighs the
-    language model (λ).
+    `max_edits` is the maximum edit distance from an unknown typed word to its correction, `known_edits` the
+    maximum distance from a known word; `caution` is the additional cost of changing a known word, in nats;
+    `context` is the weight of the language model (λ).
     """
 
     max_edits: int = 2
@@ -56,7 +54,7 @@ class SpellingOptions:
 
 @dataclass(frozen=True)
 class Change:
-    """One word that was mended, and where it began in the line."""
+    """One corrected word, and its start position in the line."""
 
     typed: str
     corrected: str
@@ -65,16 +63,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Correction:
-    """A line as it should be, and what was changed."""
+    """A corrected line, and its changes."""
 
     text: str
     changes: tuple[Change, ...]
 
 
 class SpellingCorrector:
-    """Mends misspelt words; `model` is None for words without context.
+    """Corrects misspelt words; without a `model`, context is not used.
 
-    Raises: DataError if there are no words.
+    Raises: DataError if there are no words; ConfigError if the model reads backward.
     """
 
     def __init__(
@@ -86,10 +84,10 @@ class SpellingCorrector:
         options: SpellingOptions | None = None,
     ) -> None:
         if model is not None and model.reads_backward:
-            raise ConfigError("spelling: the model reads backward; use a forward one.")
+            raise ConfigError("spelling: the model reads backward; use a forward model.")
         known = {word: n for word, n in counts.items() if len(word) > 1 or word in ("a", "i", "o")}
         if not known:
-            raise DataError("spelling: there are no words to correct to; give a text with words in it.")
+            raise DataError("spelling: the word list is empty; give a text that contains words.")
         self.words = WordList(known)
         self.model = model
         self.edits = edits or Edits()
@@ -100,8 +98,11 @@ class SpellingCorrector:
             self._speller = speller_of(model.tokenizer.vocabulary)
 
     def _candidates(self, typed: str) -> tuple[tuple[str, float, float], ...]:
-        """What a word in small letters may be meant as, the likeliest first: word, log P(typed | word), log P
-        of the word alone. The word itself is among them where it is known."""
+        """Return the possible corrections of a lower-case word, the most probable first.
+
+        Each is a word, log P(typed | word), and log P of the word alone. The word itself is included if it is
+        known.
+        """
         options = self.options
         is_known = typed in self.words
         most = options.known_edits if is_known else options.max_edits
@@ -117,7 +118,7 @@ class SpellingCorrector:
         return tuple(one for one in found[: options.candidates] if one[1] + one[2] > best - _FALLS_BEHIND)
 
     def correct_word(self, typed: str) -> str:
-        """One word without its context: the likeliest it is meant as, itself where nothing is near."""
+        """Return the most probable correction of a word without context; the word itself if none is near."""
         small = typed.lower()
         if len(small) < _SHORTEST:
             return typed
@@ -125,9 +126,11 @@ class SpellingCorrector:
         return _in_case_of(typed, found[0][0]) if found else typed
 
     def correct(self, line: str) -> Correction:
-        """A line with its words mended."""
+        """Correct the words of a line."""
         if "\n" in line:
-            raise ConfigError("spelling: got a text of several lines, expected one; correct each on its own.")
+            raise ConfigError(
+                "spelling: got a text of several lines, expected one; correct each line separately."
+            )
         found = list(WORD.finditer(line))
         if self.model is None:
             chosen = [self.correct_word(one[0]) for one in found]
@@ -142,7 +145,7 @@ class SpellingCorrector:
         return Correction("".join(parts) + line[at:], tuple(changes))
 
     def _in_context(self, line: str, found: Sequence[re.Match[str]], model: LanguageModel) -> list[str]:
-        """The words that a beam through all that may be meant finds likeliest."""
+        """Return the most probable words, found by beam search over all possible corrections."""
         meant = [self._meant(one[0]) for one in found]
         by_blanks = model.tokenizer.unit == "word"
         places = (self._blank_separated if by_blanks else self._letter_by_letter)(line, found, meant, model)
@@ -163,7 +166,7 @@ class SpellingCorrector:
     def _letter_by_letter(
         self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
     ) -> list["_Place"]:
-        """A place for each word with what stands before it, for models of characters and subwords."""
+        """Return one place per word with the text before it, for character and subword models."""
         tokenizer = model.tokenizer
         places, at = [], 0
         for number, (one, ways) in enumerate(zip(found, meant, strict=True)):
@@ -181,7 +184,7 @@ class SpellingCorrector:
     def _blank_separated(
         self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
     ) -> list["_Place"]:
-        """A place for each symbol of a model of words; one with several words in it is left as it is."""
+        """Return one place per symbol of a word model; symbols that contain several words are not changed."""
         vocabulary, places, number = model.tokenizer.vocabulary, [], 0
         unk = vocabulary.unk_id
 
@@ -207,7 +210,7 @@ class SpellingCorrector:
         return [*places, _Place([Alternative((model.tokenizer.start_id,))])]
 
     def _meant(self, typed: str) -> list[tuple[str, float]]:
-        """What a word may be meant as, in its own case, itself always among it: word, log P(typed | word)."""
+        """Return possible corrections in the word's own case, including itself: word, log P(typed | word)."""
         if len(typed) < _SHORTEST:
             return [(typed, 0.0)]
         ways = [(_in_case_of(typed, word), channel) for word, channel, _ in self.candidates(typed.lower())]
@@ -218,14 +221,14 @@ _Meant = list[list[tuple[str, float]]]
 
 
 class _Place(NamedTuple):
-    """What may stand in a place, and which word of the line that is, if any."""
+    """The alternatives in one place, and the index of the line's word there, if any."""
 
     ways: list[Alternative]
     word: int | None = None
 
 
 def evaluate_words(corrector: SpellingCorrector, pairs: Sequence[tuple[str, str]]) -> SpellingFigures:
-    """How many misspellings, each alone, come out as the right word."""
+    """Count the misspellings that are corrected to the right word, without context."""
     mended = sum(corrector.correct_word(typed).lower() == right.lower() for right, typed in pairs)
     return SpellingFigures(len(pairs), mended, 0, 0)
 
@@ -238,9 +241,9 @@ def evaluate_text(
     one_in: int = 12,
     seed: int = 1,
 ) -> SpellingFigures:
-    """How many words come out right where one in `one_in` words was replaced by one of its misspellings.
+    """Count the correct words after one in `one_in` words of a text was replaced by a misspelling.
 
-    Words are drawn among those that have a misspelling, one word each, until so many of all are replaced.
+    The replaced words are sampled from those with a known misspelling that is a single word.
     """
     by_word: dict[str, list[str]] = {}
     for right, typed in pairs:
@@ -274,7 +277,7 @@ def evaluate_text(
 
 
 def _in_case_of(typed: str, word: str) -> str:
-    """A word in small letters, written as what was typed is: Like So, LIKE SO, or as it is."""
+    """Give a lower-case word the case of the typed word: Title, UPPER, or unchanged."""
     if word == typed.lower():
         return typed  # McDonald, iPad
     written = word
@@ -282,4 +285,4 @@ def _in_case_of(typed: str, word: str) -> str:
         written = word.upper()
     elif typed[:1].isupper():
         written = word[:1].upper() + word[1:]
-    return written if WORD.fullmatch(written) else word  # capitals of some letters are two characters
+    return written if WORD.fullmatch(written) else word  # some letters have two characters in upper case

@@ -41,19 +41,19 @@ class LanguageModeling(Task):
     perplexity = True
 
     def read(self, config: LanguageModelConfig) -> LanguageModelCorpus:
-        """The texts, split and encoded; of an ARPA file its n-grams and the texts to measure them on."""
+        """Read, split and encode the texts, or read the n-grams of an ARPA file and the evaluation texts."""
         return read_corpus(config) if config.arpa is None else read_counts(config, Path(config.arpa))
 
     def read_again(
         self, config: LanguageModelConfig, symbols: Tokenizer, known: Known
     ) -> LanguageModelCorpus:
-        """The texts of an earlier run, with the tokenizer that it kept."""
+        """Read the texts of an earlier run, with its saved tokenizer."""
         return find_corpus(config, known.facts, symbols)
 
     def read_part(
         self, config: LanguageModelConfig, symbols: Tokenizer, known: Known, part: str
     ) -> EncodedText:
-        """One text of an earlier run."""
+        """Read one text of an earlier run."""
         return encode(known_source(known.facts[part]), symbols, config)
 
     def save_symbols(self, symbols: Tokenizer, folder: Path) -> None:
@@ -61,13 +61,13 @@ class LanguageModeling(Task):
         symbols.save(folder)
 
     def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> Tokenizer:
-        """The tokenizer of a run."""
+        """Load the tokenizer of a run."""
         return load_tokenizer(folder)
 
     def build(
         self, config: LanguageModelConfig, symbols: Tokenizer, corpus: LanguageModelCorpus | None = None
     ) -> NextSymbolNetwork:
-        """A network with its first weights."""
+        """Build a network with initial weights."""
         if config.model == "feed-forward":
             return WindowNetwork(symbols.vocabulary_size, config, config)
         return LanguageModelNetwork(symbols.vocabulary_size, config)
@@ -80,26 +80,26 @@ class LanguageModeling(Task):
         rank: int,
         processes: int,
     ) -> Setup:
-        """Parallel streams through the text, read in segments."""
+        """Return the objective, and parallel streams through the text in segments."""
         rows = rows_of_process(config.batch_size, rank, processes)
         streams = make_streams(corpus.training_text, corpus.symbols, config, rows=rows)
         if not len(corpus.valid.tokens):
-            raise DataError(f"{corpus.valid.source.path}: has nothing to validate on.")
+            raise DataError(f"{corpus.valid.source.path}: is empty, but validation needs text.")
         return Setup(LanguageModelObjective(network, corpus, config), streams, config.updates_within_segment)
 
     def learner(self, config: LanguageModelConfig, corpus: LanguageModelCorpus, fabric: Fabric) -> Learner:
-        """What counts n-grams, takes those of a file, or learns by the gradient."""
+        """Return a learner that counts n-grams, reads them from a file, or trains by gradients."""
         if config.model != "ngram":
             return super().learner(config, corpus, fabric)
         return CountingLearner(config, corpus) if config.arpa is None else ArpaLearner(config, corpus)
 
     def loop_config(self, config: LanguageModelConfig) -> TrainingConfig:
-        """What the loop needs to know; n-grams are counted once."""
+        """Return the options of the loop; n-grams are counted once."""
         found = super().loop_config(config)
         return found.model_copy(update={"epochs": 1}) if config.model == "ngram" else found
 
     def load_network(self, config: LanguageModelConfig, symbols: Tokenizer, run: RunFolder) -> nn.Module:
-        """The network of a run, or its n-grams."""
+        """Load the network of a run, or its n-grams."""
         if config.model == "ngram":
             return NGramNetwork.from_tensors(
                 run.read_weights(), config.smoothing, start_of_lines(symbols), source=str(run.weights)
@@ -109,34 +109,34 @@ class LanguageModeling(Task):
     def measure(
         self, network: Any, symbols: Tokenizer, config: LanguageModelConfig, part: EncodedText
     ) -> LikelihoodFigures:
-        """How a network predicts a text, as one stream."""
+        """Evaluate a network on a text, as one stream."""
         return evaluate_text(network, symbols, part, reset_at_documents=config.at_document == "reset")
 
     def unit(self, config: LanguageModelConfig) -> str:
-        """What a symbol is."""
+        """Return the unit of a symbol."""
         return config.unit
 
     def introduce(self, corpus: LanguageModelCorpus) -> Iterable[str]:
-        """The symbols of each part, and what no <unk> in training means."""
+        """Yield the size of each part, and a hint if the training text has no <unk>."""
         if corpus.train is None:
             return
         unit, unseen = corpus.symbols.unit, corpus.symbols.vocabulary.unk_id
         yield (
             f"{corpus.train.source.path.name}: {len(corpus.train.tokens):,} {unit}s to train on, "
             f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.symbols.vocabulary_size:,}"
-            + (" (encoded before)" if corpus.train.tokens.from_cache else "")
+            + (" (from cache)" if corpus.train.tokens.from_cache else "")
         )
         if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
-            yield "no <unk> is seen in training, so none is learnt; --min-count 2 would make some"
+            yield "the training text has no <unk>, so the model cannot learn it; --min-count 2 would add it"
 
     def next_commands(self, config: LanguageModelConfig, run: Path) -> Sequence[str]:
-        """Sampling, or of a model that reads backward filling gaps; evaluating and scoring."""
+        """Return commands to sample (or, for a backward model, to fill gaps), evaluate and score."""
         backward = config.direction == "backward"
         first = f"recurra fill FORWARD --backward {run}" if backward else f"recurra sample {run}"
         return (first, f"recurra evaluate {run} --data FILE", f"recurra score {run} FILE")
 
     def ending(self, config: LanguageModelConfig, outcome: Outcome) -> str:
-        """How a training, or a count, ended."""
+        """Return a sentence about the outcome of training or counting."""
         seconds = f"in {outcome.elapsed_s:,.1f} s"
         if config.arpa is not None:
             return f"read {config.arpa} {seconds}"
@@ -145,5 +145,5 @@ class LanguageModeling(Task):
         return super().ending(config, outcome)
 
     def amount(self, outcome: Outcome) -> str:
-        """The symbols."""
+        """Return the number of symbols."""
         return f"{outcome.tokens:,} symbols"

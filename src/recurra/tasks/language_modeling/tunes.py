@@ -1,6 +1,6 @@
-"""Music as ABC text: a model of a tune book writes tunes.
+"""Music as ABC text: sampling tunes from a character model of a tune book.
 
-Train one with `recurra train lm --data tunes.abc --documents blank`: a blank line stands between tunes.
+Train one with `recurra train lm --data tunes.abc --documents blank`: a blank line separates tunes.
 """
 
 from typing import Any
@@ -14,13 +14,15 @@ _TRIES = 20
 
 
 def sample_tune(model: LanguageModel, prime: str = "", *, seed: int | None = None, **options: Any) -> str:
-    """A whole tune, from `X:` to the blank line after it; drawn again, with the next seed, until one has all
-    that a reader of ABC needs: a number, a key, notes, and an end. `options` are those of `sample_stream`.
+    """Sample a complete tune, from `X:` to the blank line after it.
+
+    Samples with further seeds until a tune has everything that ABC readers need: a number, a key, notes, and
+    an end. `options` are those of `sample_stream`.
 
     Raises: ConfigError if the model does not write tunes.
     """
     if model.tokenizer.unit != "char" or "X" not in model.tokenizer.vocabulary:
-        raise ConfigError("tune: needs a model of characters, trained on tunes in ABC notation.")
+        raise ConfigError("tune: needs a character model trained on tunes in ABC notation.")
     prime = prime or "X:"
     for attempt in range(_TRIES):
         own = None if seed is None else seed + attempt * 7919
@@ -32,6 +34,6 @@ def sample_tune(model: LanguageModel, prime: str = "", *, seed: int | None = Non
         if is_tune(text):
             return text.rstrip("\n") + "\n"
     raise ConfigError(
-        f"tune: none of {_TRIES} samples is a whole tune in ABC notation; train longer, or lower "
+        f"tune: none of {_TRIES} samples is a complete tune in ABC notation; train longer, or lower "
         "--temperature."
     )
