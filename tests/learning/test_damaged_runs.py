@@ -158,7 +158,7 @@ def check_use(whole: Whole, damage: Damage, use: str) -> None:
         # The length of the file is recorded nowhere else; the report names what is missing.
         assert (use, damage.name) == ("report", "metrics.jsonl"), where
         assert not (run / "checkpoint").exists(), where
-        assert b"metrics.jsonl has lost its last lines" in made
+        assert b"the last lines of metrics.jsonl are missing" in made
     if said.code and not same:
         assert names_the_file(refusal(said), run / damage.name), where
     if use == "resume":

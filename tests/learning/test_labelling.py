@@ -367,7 +367,7 @@ def test_with_vectors_of_a_file_runs_are_gone_on_with_as_they_were_asked(tmp_pat
     with pytest.raises(RuntimeError, match="stopped here"):
         driver.train(task, task.config.build(options=options), tmp_path / "begun", on_ready=stop)
     vectors.write_text("boston 1 2 3\noslo 3 2 1\nto 1 1 1\ndallas 2 2 2\n")
-    with pytest.raises(RunError, match="or what is learnt of them, have changed since it began"):
+    with pytest.raises(RunError, match="or the symbols learnt from them, have changed since it began"):
         rc.Tagger.resume(tmp_path / "begun")
 
 

@@ -286,7 +286,7 @@ def test_a_run_of_another_task_is_refused(play, tmp_path):
     settings = tmp_path / "run" / "run.toml"
     text = settings.read_text().replace('task = "lm"', 'task = "juggle"')
     settings.write_text(re.sub(r"(?<=# sha256 )[0-9a-f]{64}(?= of .*\n\Z)", "accepted", text))
-    with pytest.raises(RunError, match="of task 'juggle'"):
+    with pytest.raises(RunError, match="the task 'juggle'"):
         recurra.load(tmp_path / "run")
 
 
