@@ -256,7 +256,7 @@ def test_rows_without_what_a_task_needs_are_named(tmp_path):
     with pytest.raises(DataError, match=r"some\.jsonl:2: lacks a label, which the task classify needs"):
         rc.Classifier.train(some, out=tmp_path / "run")
     with pytest.raises(
-        DataError, match=r"some\.jsonl: has one row \(1 left out\) or one group of rows, so none can be"
+        DataError, match=r"some\.jsonl: has one row \(1 skipped\) or one group of rows, so none can be"
     ):
         rc.Classifier.train(some, out=tmp_path / "run", skip_bad=True)
     inconsistent = tmp_path / "x.conll"

@@ -136,7 +136,7 @@ def check(folder: Path, sums: Mapping[str, str]) -> None:
     for name, expected in sums.items():
         path = folder / name
         if not os.path.exists(path):
-            raise RunError(f"{path}: is missing; copy it from where the run came from, or train again.")
+            raise RunError(f"{path}: is missing; copy it from the original run, or train again.")
         fault = fault_of(path, expected, "run.toml")
         if fault is not None:
             raise RunError(f"{fault}; restore it from a copy, or train again.")

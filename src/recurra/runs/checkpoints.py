@@ -42,7 +42,7 @@ _REMEDY = "restore it from a copy, or train again with --overwrite"
 class CheckpointFolder:
     """The checkpoints of one run.
 
-    `logs` are files whose size a checkpoint stores; they are synced to disk before the checkpoint.
+    A checkpoint stores the sizes of the files `logs`, which are synced to disk before it.
     """
 
     def __init__(self, path: Path, logs: Sequence[Path] = ()) -> None:

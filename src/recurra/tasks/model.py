@@ -274,7 +274,7 @@ def check_kind(run: Path, kind: type[Model]) -> None:
 
 
 def _tasks_of(kind: type[Model]) -> list[str]:
-    """Return the names of the tasks whose models are of a kind, skipping tasks that cannot be loaded."""
+    """Return the names of the tasks with models of a kind, skipping tasks that cannot be loaded."""
     found = []
     for name in registry.names():
         with suppress(ConfigError):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from recurra.tasks.task import Task
 
 ENTRY_POINTS = "recurra.tasks"
-"""Entry point group in which installed packages name the configurations of their tasks, which say where the
-tasks are: `letters = "package.config:LettersConfig"`."""
+"""Entry point group in which installed packages register the configuration classes of their tasks:
+`letters = "package.config:LettersConfig"`. The configuration gives the location of the task."""
 
 _OURS = {
     "lm": "recurra.tasks.language_modeling.config:LanguageModelConfig",

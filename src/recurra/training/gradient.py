@@ -55,14 +55,10 @@ class GradientLearner(Learner):
     ) -> None:
         self.objective, self.feed, self.config, self.fabric = objective, feed, config, fabric
         self.window, self.unit = window, unit
-        self.network = objective.network.to(
-            fabric.device
-        )  # before the optimiser makes its state on the same device
+        self.network = objective.network.to(fabric.device)  # before the optimiser creates its state
         self.optimizer = build_optimizer(self.network, config)
         self.average = WeightAverage()
-        self.carried: list[
-            State | None
-        ] = []  # states before each of the last segments; the last one is the next segment's
+        self.carried: list[State | None] = []  # before each of the last segments and the next one
         self._in_pass = False
         wrapped: Any = fabric.setup(self.network, self.optimizer)
         self._wrapped, self._wrapped_optimizer = wrapped
