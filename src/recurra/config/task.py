@@ -68,7 +68,7 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         return self
 
     def chosen(self) -> list[str]:
-        """Return the options that differ from their defaults, files first, except those set by `resolved`."""
+        """Return the options that differ from their defaults, files first; not those that `resolved` sets."""
         found = []
         for name, value in self.changed().items():
             back = self.model_copy(update={name: self.default_of(name)}).resolved()
