@@ -1,4 +1,4 @@
-"""The room of cells: what one step computes. Equation, gate order, weights, state, one reference step."""
+"""Recurrent cells: the equation, gate order, weights, state and reference implementation of one step."""
 
 from recurra.cells.cell import Cell
 from recurra.cells.checks import (

@@ -1,4 +1,4 @@
-"""A cell that owns its weights: one step of an equation as a module, as torch.nn's cells are."""
+"""A cell that owns its weights: one step of an equation as a module, like torch.nn's cells."""
 
 from dataclasses import fields
 from typing import Any, Generic, TypeVar, cast
@@ -24,11 +24,11 @@ S = TypeVar("S", bound=State)
 
 
 class Cell(nn.Module, Generic[W, S]):
-    """One step with weights of its own: `cell(input, state)` is the next state.
+    """A module that computes one step with its own weights: `cell(input, state)` returns the next state.
 
-    Parameters, their names and their initial values are those of torch.nn's cells where torch has the cell.
+    Parameters, their names and their initial values are the same as in torch.nn where torch has the cell.
     Shapes: input (B, I) or (I,); state (B, H) or (H,), a pair of them for the LSTM; (B, O) for a Jordan cell,
-    whose output_size is `proj_size` here.
+    where `proj_size` is the output_size.
     """
 
     _state_axis = "hidden_size"
@@ -48,7 +48,7 @@ class Cell(nn.Module, Generic[W, S]):
         check_sizes(sizes, {}, dtype_faults(dtype), least=0)
         bias = truth_of("bias", bias, stacklevel=4)
         self.equation = equation
-        self.input_size = input_size = int(input_size)  # of numpy's integers, too
+        self.input_size = input_size = int(input_size)  # may be a numpy integer
         self.hidden_size = hidden_size = int(hidden_size)
         self.bias = bias
         shapes = equation.weight_shapes(input_size, hidden_size, bias, proj_size)
@@ -64,20 +64,20 @@ class Cell(nn.Module, Generic[W, S]):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew from U(-1/√H, 1/√H); gains become 1, shifts 0."""
+        """Redraw all weights from U(-1/√H, 1/√H); set gains to 1 and shifts to 0."""
         self.equation.initialise({name: getattr(self, name) for name in self._weight_names}, self.hidden_size)
-        # What weights are computed of, where a normalisation took their place.
+        # Under weight normalisation, the parameters that a weight is computed from.
         init_uniform(
             [p for name, p in self.named_parameters() if name not in self._weight_names], self.hidden_size
         )
 
     @property
     def weights(self) -> W:
-        """The weights, as the equation takes them."""
+        """The weights, in the named tuple that the equation takes."""
         return self.equation.weights_type(**{name: getattr(self, name) for name in self._weight_names})
 
     def initial_state(self, batch_size: int) -> S:
-        """Return the zeros that a sequence starts from.
+        """Return the all-zero state at the start of a sequence.
 
         Shapes: (B, H), a pair of them for the LSTM.
         """
@@ -113,7 +113,7 @@ class Cell(nn.Module, Generic[W, S]):
         check_kind(input, getattr(self, self._weight_names[0]))
 
     def extra_repr(self) -> str:
-        """Return the options as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         text = f"{self.input_size}, {self.hidden_size}"
         options = {} if self.bias else {"bias": False}
         for option in fields(cast(Any, self.equation)):

@@ -1,4 +1,4 @@
-"""Checks of what a caller hands to a cell or a layer. Each failure is one sentence that names the mend."""
+"""Checks of the arguments of cells and layers. Each error is one sentence that names the remedy."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from recurra.errors import ArgumentTypeError, ConfigError, NotATensorError, Shap
 
 
 class WrongType(str):
-    """The sentence of a fault that is an argument's type: `refuse` raises it as a TypeError."""
+    """The message for an argument of the wrong type: `refuse` raises it as a TypeError."""
 
 
 def refuse(faults: Iterable[str]) -> None:
@@ -28,13 +28,13 @@ def refuse(faults: Iterable[str]) -> None:
 def check_sizes(
     sizes: Mapping[str, object], flags: Mapping[str, object], faults: Iterable[str] = (), least: int = 1
 ) -> None:
-    """Raise one ConfigError that lists every size below `least`, every flag that is no bool, and `faults`."""
+    """Raise one ConfigError listing each size below `least`, each flag that is not a bool, and `faults`."""
     lines = [fault for name, size in sizes.items() for fault in size_faults(name, size, least)]
     refuse([*lines, *option_faults(flags, {}), *faults])
 
 
 def size_faults(name: str, size: Any, least: int = 1) -> list[str]:
-    """Return what is wrong with a size, unless it is a whole number, Python's or numpy's, >= `least`."""
+    """Return the faults of a size: none if it is an integer (Python's or numpy's) >= `least`."""
     sentence = f"{name}: got {size!r}, expected a whole number >= {least}"
     if isinstance(size, bool) or not isinstance(size, Integral):
         return [WrongType(sentence)]
@@ -42,7 +42,7 @@ def size_faults(name: str, size: Any, least: int = 1) -> list[str]:
 
 
 def dtype_faults(dtype: object) -> list[str]:
-    """Return what is wrong with a dtype of weights, unless it is None, a floating-point or a complex one."""
+    """Return the faults of a weight dtype: none if it is None, floating-point or complex."""
     sentence = f"dtype: got {dtype!r}, expected a floating-point or complex type such as torch.float32"
     if dtype is None:
         return []
@@ -52,7 +52,7 @@ def dtype_faults(dtype: object) -> list[str]:
 
 
 def truth_of(name: str, given: object, stacklevel: int) -> bool:
-    """Return a flag as torch.nn takes it where it takes any value, with a warning if it is no bool."""
+    """Return the truth value of a flag, as torch.nn does; warn if it is not a bool."""
     if not isinstance(given, bool):
         taken = f"{name}: got {given!r}, which counts as {bool(given)}; pass True or False"
         warnings.warn(taken, stacklevel=stacklevel)
@@ -62,7 +62,7 @@ def truth_of(name: str, given: object, stacklevel: int) -> bool:
 def option_faults(
     flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
 ) -> list[str]:
-    """Return a sentence for each flag that is no bool and each (value, choices) whose value is no choice."""
+    """Return one message per flag that is not a bool and per (value, choices) where value is not a choice."""
     lines: list[str] = [
         WrongType(f"{name}: got {flag!r}, expected True or False")
         for name, flag in flags.items()
@@ -78,26 +78,26 @@ def option_faults(
 def check_options(
     flags: Mapping[str, object], choices: Mapping[str, tuple[object, Iterable[object]]]
 ) -> None:
-    """Raise one ConfigError that lists every flag that is no bool and every value that is no choice."""
+    """Raise one ConfigError that lists each flag that is not a bool and each value that is not a choice."""
     refuse(option_faults(flags, choices))
 
 
 def shape_error(what: str, got: object, expected: str, remedy: str) -> ShapeError:
-    """Return the error whose sentence says what is wrong, what came, what was expected and the remedy."""
+    """Return a ShapeError that names the argument, the value it got, the expected value and the remedy."""
     return ShapeError(f"{what}: got {got}, expected {expected}; {remedy}")
 
 
 def autocasts(x: Tensor) -> bool:
-    """Tell whether torch.autocast is on for the device of x, so that dtypes may differ.
+    """Return whether torch.autocast is enabled for the device of x, so that dtypes may differ.
 
     Shapes: any.
     """
     kind = x.device.type
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)  # "meta" has none
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)  # "meta" has no autocast
 
 
 def check_tensor(what: str, given: object) -> None:
-    """Raise a NotATensorError unless something is a tensor.
+    """Raise a NotATensorError unless `given` is a tensor.
 
     Shapes: any.
     """
@@ -116,7 +116,7 @@ def check_dense(what: str, given: Tensor) -> None:
 
 
 def check_kind(input: Tensor, weight: Tensor) -> None:
-    """Raise a ShapeError unless an input has the dtype (but for autocast) and device of the weights.
+    """Raise a ShapeError unless the input has the weights' device and, without autocast, their dtype.
 
     Shapes: any.
     """
@@ -133,9 +133,9 @@ def check_kind(input: Tensor, weight: Tensor) -> None:
 def checked_state(
     given: Any, shapes: Sequence[tuple[int, ...]], axes: str, device: torch.device, dtype: torch.dtype | None
 ) -> State:
-    """`given` as a State, once it has these shapes (one, or the LSTM's two), this device and this dtype.
+    """Return `given` as a State after checking its shapes (one, or two for the LSTM), device and dtype.
 
-    Shapes: `shapes`; `axes` says in words what they are, for the message. A dtype of None lets any pass.
+    Shapes: `shapes`; `axes` describes them in the error message. With a dtype of None any dtype passes.
     Raises: ShapeError where something differs.
     """
     if len(shapes) == 1:
@@ -154,7 +154,7 @@ def checked_state(
 def _check_tensor(
     what: str, given: Any, shape: tuple[int, ...], axes: str, device: torch.device, dtype: torch.dtype | None
 ) -> None:
-    remedy = "pass the state of this batch, or none to start from zeros"
+    remedy = "pass the state of this batch, or omit it to start from zeros"
     if not isinstance(given, Tensor):
         got = f"a {type(given).__name__}"
         raise NotATensorError(f"{what}: got {got}, expected a tensor of shape {shape}, {axes}; {remedy}")

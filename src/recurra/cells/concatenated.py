@@ -1,8 +1,8 @@
-"""The other way to write a cell's weights: one matrix that multiplies [a<t-1>; x<t>].
+"""A cell's weights in concatenated form: one matrix that multiplies [a<t-1>; x<t>].
 
-Wa [a<t-1>; x<t>] = Waa a<t-1> + Wax x<t> with Wa = [Waa | Wax]: weight_hh stands to the left, weight_ih to
-the right. `concatenate_weights` keeps our gate order in one matrix; `notes_weights` has a matrix for each
-gate, by the names of lecture notes: Wc, Wu, Wf, Wo, Wr.
+Wa [a<t-1>; x<t>] = Waa a<t-1> + Wax x<t> with Wa = [Waa | Wax]: weight_hh is on the left, weight_ih on
+the right. `concatenate_weights` returns one matrix in our gate order; `notes_weights` returns one matrix per
+gate, with the names used in lecture notes: Wc, Wu, Wf, Wo, Wr.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _PLAIN: dict[type, Equation[Any, Any]] = {
 }
 _NO_GAINS: dict[str, tuple[object, ...]] = {"layer_norm": (False,)}
 
-# Our gate to the letter of the notes; a sign of -1 where their gate is 1 minus ours.
+# Our gate: (letter in the notes, sign); the sign is -1 where the notes' gate is 1 minus ours.
 _RNN_LETTERS = {"h": ("a", 1)}
 _GRU_LETTERS = {"r": ("r", 1), "z": ("u", -1), "n": ("c", 1)}
 _LSTM_LETTERS = {"i": ("u", 1), "f": ("f", 1), "g": ("c", 1), "o": ("o", 1), "r": ("r", 1)}
@@ -36,11 +36,11 @@ _COUPLED_LETTERS = {"f": ("u", -1), "g": ("c", 1), "o": ("o", 1), "r": ("r", 1)}
 
 
 class ConcatenatedWeights(NamedTuple):
-    """The weights of a cell with W_hh and W_ih side by side and one bias where one is enough.
+    """The weights of a cell with W_hh and W_ih side by side and the two biases summed.
 
-    `bias_hn` is the second bias of n in a GRU whose reset gate stands after the product: it is inside, so the
-    sum cannot take it up. `weight_hr` is the LSTM's projection, `weight_peephole` its peepholes. Row blocks
-    keep the cell's gate order.
+    `bias_hn` is the second bias of n in a GRU with reset="after": r multiplies it, so it cannot be added to
+    the first. `weight_hr` is the LSTM's projection, `weight_peephole` its peepholes. Row blocks are in the
+    cell's gate order.
     Shapes: weight (G*H, H+I), or (G*H, P+I) with a projection; bias (G*H,) or None; bias_hn (H,) or None;
     weight_hr (P, H) or None; weight_peephole (3*H,), coupled (2*H,), or None.
     """
@@ -55,11 +55,11 @@ class ConcatenatedWeights(NamedTuple):
 def concatenate_weights(
     weights: RNNWeights | GRUWeights | LSTMWeights, equation: Equation[Any, Any] | None = None
 ) -> ConcatenatedWeights:
-    """Return the concatenated form of a cell's weights; the function that the cell computes stays the same.
+    """Return the concatenated form of a cell's weights; the cell computes the same function.
 
-    Without an equation the weights count as those of the plain RNN, GRU or LSTM.
+    If no equation is given, the weights are taken as those of the plain RNN, GRU or LSTM.
     Shapes: weight_ih (G*H, I) and weight_hh (G*H, H) become weight (G*H, H+I); two biases become their sum.
-    Raises: ConfigError for layer_norm, which needs the two products apart.
+    Raises: ConfigError for layer_norm, which normalises the two products separately.
     """
     equation = _plain(type(weights)) if equation is None else equation
     _refuse_jordan(equation)
@@ -80,22 +80,22 @@ def concatenate_weights(
 def _plain(kind: type) -> Equation[Any, Any]:
     if kind not in _PLAIN:
         known = ", ".join(each.__name__ for each in _PLAIN)
-        raise ConfigError(f"weights: got {kind.__name__}, expected one of {known}, or an equation beside")
+        raise ConfigError(f"weights: got {kind.__name__}, expected one of {known}; or pass an equation")
     return _PLAIN[kind]
 
 
 def _refuse_jordan(equation: Equation[Any, Any]) -> None:
     if isinstance(equation, JordanEquation):
-        raise ConfigError("equation: got JordanEquation, which has an output layer, too; use notes_weights")
+        raise ConfigError("equation: got JordanEquation, which has an output layer; use notes_weights")
 
 
 def split_weights(kind: type[W] | Equation[W, Any], concatenated: ConcatenatedWeights) -> W:
-    """Return the weights of an equation, or of a plain `kind` (RNNWeights …), from the concatenated form.
+    """Return the weights of an equation, or of a plain `kind` (such as RNNWeights), from concatenated form.
 
-    The whole bias goes to bias_ih; bias_hh is zero, but for the GRU's bias_hn.
+    The whole bias goes to bias_ih; bias_hh is zero, except for the GRU's bias_hn.
     Shapes: weight (G*H, H+I) becomes weight_hh (G*H, H) and weight_ih (G*H, I).
-    Raises: ShapeError if the rows are no multiple of the gates, or no columns are left for the input;
-    ConfigError for layer_norm.
+    Raises: ShapeError if the number of rows is not a multiple of the number of gates, or no columns are left
+    for the input; ConfigError for layer_norm.
     """
     equation: Equation[W, Any] = kind if isinstance(kind, Equation) else _plain(kind)
     _refuse_jordan(equation)
@@ -125,12 +125,12 @@ def split_weights(kind: type[W] | Equation[W, Any], concatenated: ConcatenatedWe
 
 
 def notes_weights(equation: Equation[Any, Any], weights: Any) -> dict[str, Tensor]:
-    """Return the weights gate by gate as lecture notes write them, c̃ = tanh(Wc [c<t-1>, x<t>] + bc).
+    """Return the weights per gate in the notation of lecture notes, c̃ = tanh(Wc [c<t-1>, x<t>] + bc).
 
-    Vanilla: Wa, ba. GRU: Wc, bc, Wu, bu, Wr, br; its Γu = 1 - z, so Wu and bu are z's with the sign
+    Vanilla: Wa, ba. GRU: Wc, bc, Wu, bu, Wr, br; Γu = 1 - z, so Wu and bu are those of z with the sign
     changed. LSTM: Wc, Wu, Wf, Wo, Wr and their biases, peepholes pu, pf, po; with coupled gates Γu = 1 - f
-    in the place of Γf. Jordan: Wa, ba, Wy, by. What the names compute is the equation's; these are one bias a
-    gate, so that a nonzero bias_hn is refused where it stands inside r's product.
+    replaces Γf. Jordan: Wa, ba, Wy, by. The equation decides how they are used. The notes have one bias per
+    gate, so a nonzero bias_hn is refused for reset="after", where r multiplies it.
     Shapes: each W (H, H+I), [W_hh | W_ih]; each b and p (H,); for Jordan Wa (H, O+I), Wy (O, H), by (O,).
     Raises: ConfigError for a nonzero bias_hn with reset="after", for layer_norm and for a projection.
     """
@@ -162,8 +162,8 @@ def notes_weights(equation: Equation[Any, Any], weights: Any) -> dict[str, Tenso
 def from_notes(equation: Equation[W, Any], arrays: Mapping[str, Any]) -> W:
     """Return the weights from the notes' form; the whole bias goes to bias_ih, bias_hh is zero.
 
-    Shapes: those of notes_weights; tensors, or what torch.as_tensor takes. The biases may be left out, all
-    together.
+    Shapes: those of notes_weights; tensors, or values that torch.as_tensor accepts. Either all biases are
+    given or none.
     Raises: ShapeError for names or shapes that do not fit; ConfigError for layer_norm.
     """
     check_expressible(equation, None, "the notes' form", _NO_GAINS)
@@ -201,13 +201,13 @@ def _check_bias_hn(equation: Equation[Any, Any], weights: Any) -> None:
     if bool(bias_hn.any()):
         largest = f"{bias_hn.abs().max().item():.3g}"
         raise ConfigError(
-            f"bias_hn: got numbers up to {largest}, expected zeros; it stands inside r's product, "
-            "where the notes' one bias bc has no place for it"
+            f"bias_hn: got numbers up to {largest}, expected zeros; r multiplies it, "
+            "so the notes' single bias bc cannot express it"
         )
 
 
 def _check_names(equation: Equation[Any, Any], given: Mapping[str, Tensor]) -> None:
-    """Hold names and shapes to those that notes_weights gives."""
+    """Raise a ShapeError unless the names and shapes are those that notes_weights returns."""
     letters = [_letters(equation)[gate][0] for gate in equation.gates]
     jordan = isinstance(equation, JordanEquation)
     peepholes = equation.peephole_gates if isinstance(equation, LSTMEquation) else ()

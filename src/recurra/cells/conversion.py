@@ -1,6 +1,6 @@
-"""A cell's weights in the layouts of Keras and ONNX, there and back; the cell computes the same.
+"""Conversion of a cell's weights to and from the layouts of Keras and ONNX; the cell computes the same.
 
-torch.nn's layout is our own wherever torch has the cell. The notes' form W[a, x] is in `concatenated`.
+Our layout is torch.nn's wherever torch has the cell. The form W[a, x] of lecture notes is in `concatenated`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,9 +41,9 @@ _ONNX_OPTIONS = _KERAS_OPTIONS | {"peepholes": (False, True), "output_activation
 
 
 class KerasWeights(NamedTuple):
-    """The weights of a Keras SimpleRNN, GRU or LSTM, in the order of its get_weights().
+    """The weights of a Keras SimpleRNN, GRU or LSTM, in the order of get_weights().
 
-    Gate order of the GRU z, r, h; of the LSTM i, f, c, o.
+    Gate order: GRU z, r, h; LSTM i, f, c, o.
     Shapes: kernel (I, G*H); recurrent_kernel (H, G*H); bias (G*H,), (2, 3*H) for a GRU with
     reset_after=True, or None.
     """
@@ -54,9 +54,9 @@ class KerasWeights(NamedTuple):
 
 
 class ONNXWeights(NamedTuple):
-    """The weights of an ONNX RNN, GRU or LSTM of one direction.
+    """The weights of an ONNX RNN, GRU or LSTM with one direction.
 
-    Gate order of the GRU z, r, h; of the LSTM i, o, f, c; of its peepholes i, o, f.
+    Gate order: GRU z, r, h; LSTM i, o, f, c; LSTM peepholes i, o, f.
     Shapes: W (1, G*H, I); R (1, G*H, H); B (1, 2*G*H) or None; P (1, 3*H) or None.
     """
 
@@ -67,13 +67,13 @@ class ONNXWeights(NamedTuple):
 
 
 def keras_weights(equation: Equation[Any, Any], weights: Any) -> KerasWeights:
-    """Return the weights as Keras has them; reset "after" and "before" are its reset_after True and False.
+    """Return the weights in Keras's layout; reset "after" and "before" are reset_after True and False.
 
-    Where Keras has one bias it is the sum of ours. Coupled gates become an LSTM whose i is 1 - f. Gradients
-    pass through; where numbers are wanted, hand in detached weights.
+    Where Keras has one bias, it is the sum of ours. Coupled gates become an LSTM with i = 1 - f. Gradients
+    flow through; pass detached weights to export numbers.
     Shapes: weight_ih (G*H, I) becomes kernel (I, G*H), weight_hh (G*H, H) recurrent_kernel (H, G*H).
-    Raises: ConfigError for what Keras has not: peepholes, a relevance gate, no reset gate, no tanh at the
-    output, layer_norm, a projection.
+    Raises: ConfigError for options that Keras does not have: peepholes, a relevance gate, no reset gate, no
+    tanh at the output, layer_norm, a projection.
     """
     gates = _gates_of(equation, weights, "Keras's layout", KERAS_GATES, _KERAS_OPTIONS)
     kernel, recurrent, bias_ih, bias_hh = (
@@ -89,12 +89,12 @@ def keras_weights(equation: Equation[Any, Any], weights: Any) -> KerasWeights:
 
 
 def from_keras(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
-    """Return the weights of a Keras layer, given as KerasWeights or as its get_weights() lists them.
+    """Return our weights from those of a Keras layer, given as KerasWeights or as get_weights() returns them.
 
-    One bias goes to bias_ih; bias_hh is zero.
-    Shapes: those of KerasWeights; tensors, or what torch.as_tensor takes.
-    Raises: ConfigError for what Keras has not, and for coupled gates whose i is not 1 - f; ShapeError where
-    the shapes do not fit.
+    A single bias goes to bias_ih; bias_hh is zero.
+    Shapes: those of KerasWeights; tensors, or values that torch.as_tensor accepts.
+    Raises: ConfigError for options that Keras does not have, and for coupled gates where i is not 1 - f;
+    ShapeError where the shapes do not fit.
     """
     gates = _gates_of(equation, None, "Keras's layout", KERAS_GATES, _KERAS_OPTIONS)
     kernel, recurrent, bias = _tensors(arrays, KerasWeights)
@@ -113,7 +113,7 @@ def from_keras(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
             "recurrent_kernel": (recurrent.shape[0], rows),
             "bias": (2, rows) if two else (rows,),
         },
-        f"the blocks of {', '.join(gates)} stand side by side",
+        f"the blocks of {', '.join(gates)} are side by side",
     )
     if isinstance(equation, LSTMEquation) and equation.coupled_gates:
         _check_coupled({"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias}, gates)
@@ -127,13 +127,13 @@ def from_keras(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
 
 
 def onnx_weights(equation: Equation[Any, Any], weights: Any) -> ONNXWeights:
-    """Return the weights as the ONNX operators RNN, GRU and LSTM take them; `onnx_attributes` goes with them.
+    """Return the weights in the layout of the ONNX operators RNN, GRU and LSTM; see also `onnx_attributes`.
 
-    Coupled gates: i's rows are f's with the sign changed, so that the result does not depend on input_forget.
-    Gradients pass through; where numbers are wanted, hand in detached weights.
+    Coupled gates: the rows of i are those of f with the sign changed, so the result does not depend on
+    input_forget. Gradients flow through; pass detached weights to export numbers.
     Shapes: weight_ih (G*H, I) becomes W (1, G*H, I), the biases B (1, 2*G*H), weight_peephole P (1, 3*H).
-    Raises: ConfigError for what ONNX has not: peepholes "previous", a relevance gate, no reset gate,
-    layer_norm, a projection.
+    Raises: ConfigError for options that ONNX does not have: peepholes "previous", a relevance gate, no reset
+    gate, layer_norm, a projection.
     """
     gates = _gates_of(equation, weights, "ONNX", ONNX_GATES, _ONNX_OPTIONS)
 
@@ -152,9 +152,9 @@ def onnx_weights(equation: Equation[Any, Any], weights: Any) -> ONNXWeights:
 
 
 def onnx_attributes(equation: Equation[Any, Any]) -> dict[str, Any]:
-    """Return the attributes of the ONNX operator that computes this equation, but for hidden_size.
+    """Return the attributes of the ONNX operator that computes this equation, except hidden_size.
 
-    Raises: ConfigError for what ONNX has not, hardtanh among it.
+    Raises: ConfigError for options that ONNX does not have, such as hardtanh.
     """
     _gates_of(equation, None, "ONNX", ONNX_GATES, _ONNX_OPTIONS)
     if isinstance(equation, GRUEquation):
@@ -170,18 +170,19 @@ def onnx_attributes(equation: Equation[Any, Any]) -> dict[str, Any]:
     if equation.nonlinearity not in names:
         raise ConfigError(
             f"nonlinearity: got {equation.nonlinearity!r}, expected one of {', '.join(names)}; "
-            "ONNX has no place for it"
+            "ONNX does not have it"
         )
     slope = {"activation_alpha": [LEAKY_SLOPE]} if equation.nonlinearity == "leaky_relu" else {}
     return {"activations": [names[equation.nonlinearity]]} | slope
 
 
 def from_onnx(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
-    """Return the weights of an ONNX RNN, GRU or LSTM of one direction, given as ONNXWeights or (W, R, B, P).
+    """Return our weights from those of a one-direction ONNX RNN, GRU or LSTM: ONNXWeights or (W, R, B, P).
 
-    With coupled gates f is 1 minus ONNX's i, as input_forget=1 means; its own rows of f are not read.
-    Shapes: those of ONNXWeights; tensors, or what torch.as_tensor takes. Of two directions pass W[:1], W[1:].
-    Raises: ConfigError for what ONNX has not; ShapeError where the shapes do not fit.
+    With coupled gates f is 1 minus ONNX's i, as with input_forget=1; ONNX's rows of f are not read.
+    Shapes: those of ONNXWeights; tensors, or values that torch.as_tensor accepts. For two directions call it
+    once per direction, with W[:1] and W[1:].
+    Raises: ConfigError for options that ONNX does not have; ShapeError where the shapes do not fit.
     """
     gates = _gates_of(equation, None, "ONNX", ONNX_GATES, _ONNX_OPTIONS)
     weight, recurrent, both, peepholes = _tensors(arrays, ONNXWeights)
@@ -193,7 +194,7 @@ def from_onnx(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
     if bool(seen) != (peepholes is not None):
         got = "None" if peepholes is None else f"shape {tuple(peepholes.shape)}"
         wanted = f"(1, {3 * hidden_size})" if seen else "None"
-        raise shape_error("P", got, wanted, "peepholes=True goes with P, peepholes=False without")
+        raise shape_error("P", got, wanted, "P is given if and only if peepholes=True")
     _check_shapes(
         {"W": weight, "R": recurrent, "B": both, "P": peepholes},
         {
@@ -202,7 +203,7 @@ def from_onnx(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
             "B": (1, 2 * rows),
             "P": (1, 3 * hidden_size),
         },
-        f"the blocks are those of {', '.join(gates)}, of one direction",
+        f"the blocks are {', '.join(gates)}, for one direction",
     )
     named = {"weight_ih": weight[0], "weight_hh": recurrent[0]}
     if both is not None:
@@ -219,9 +220,9 @@ def from_onnx(equation: Equation[W, Any], arrays: Sequence[Any]) -> W:
 
 
 def reordered(tensor: Tensor, source: Sequence[str], target: Sequence[str]) -> Tensor:
-    """Return row blocks in another order; an i that is wanted but absent is f's block with the sign changed.
+    """Return row blocks in another order; if only the target has i, it is f's block with the sign changed.
 
-    1 - σ(f) = σ(-f), which is what couples the two gates.
+    1 - σ(f) = σ(-f) is the coupling of the two gates.
     Shapes: (len(source)*H, …) becomes (len(target)*H, …).
     """
     blocks = dict(zip(source, tensor.chunk(len(source)), strict=True))
@@ -233,7 +234,7 @@ def reordered(tensor: Tensor, source: Sequence[str], target: Sequence[str]) -> T
 def check_expressible(
     equation: Equation[Any, Any], weights: Any, layout: str, options: Mapping[str, Iterable[object]]
 ) -> None:
-    """Raise a ConfigError if an option, or a projection, has no place in a layout.
+    """Raise a ConfigError if a layout cannot express an option or a projection.
 
     Shapes: any.
     """
@@ -242,11 +243,11 @@ def check_expressible(
         choices = list(allowed)
         if got is not None and not any(got is choice or got == choice for choice in choices):
             wanted = " or ".join(map(repr, choices))
-            raise ConfigError(f"{name}: got {got!r}, expected {wanted}; {layout} has no place for it")
+            raise ConfigError(f"{name}: got {got!r}, expected {wanted}; {layout} cannot express it")
     if getattr(weights, "weight_hr", None) is not None:
         shape = tuple(weights.weight_hr.shape)
         raise ConfigError(
-            f"weight_hr: got shape {shape}, expected none; {layout} has no place for a projection"
+            f"weight_hr: got shape {shape}, expected none; {layout} cannot express a projection"
         )
 
 
@@ -257,7 +258,7 @@ def _gates_of(
     gates: Mapping[type, tuple[str, ...]],
     options: Mapping[str, Iterable[object]],
 ) -> tuple[str, ...]:
-    """The layout's gate order, once it is known to have the cell."""
+    """Return the layout's gate order, after checking that the layout has the cell."""
     if type(equation) not in gates:
         cells = ", ".join(kind.__name__ for kind in gates)
         raise ConfigError(
@@ -289,7 +290,7 @@ def _check_shapes(
 
 
 def _coupled(tensor: Tensor, equation: Equation[Any, Any], gates: tuple[str, ...]) -> Tensor:
-    """The same blocks, where the gates are coupled with f's read from i's."""
+    """Return the blocks; with coupled gates, f's block is i's with the sign changed."""
     if not (isinstance(equation, LSTMEquation) and equation.coupled_gates):
         return tensor
     blocks = dict(zip(gates, tensor.chunk(len(gates)), strict=True))

@@ -1,7 +1,7 @@
-"""The contract that every cell keeps: one step, and the state to start from.
+"""The interface of every cell: one step, and the initial state.
 
-An equation holds no tensors: its weights are handed to it, so that a cell, a layer of many steps and a
-kernel's reference all compute with the same few lines.
+An equation holds no tensors: it takes the weights as an argument, so that a cell, a layer over many steps and
+the reference of a kernel all share one implementation.
 """
 
 import math
@@ -22,10 +22,10 @@ S = TypeVar("S", bound=State)
 
 
 class Equation(ABC, Generic[W, S]):
-    """What one step computes, with weights of type W and a state of type S.
+    """The computation of one step, with weights of type W and a state of type S.
 
-    `weights_type` is the named tuple that the weights come in. `layer_norm` tells whether both products are
-    normalised (Ba et al. 2016).
+    `weights_type` is the named tuple of the weights. `layer_norm` says whether both products are normalised
+    (Ba et al. 2016).
     """
 
     weights_type: type[W]
@@ -34,17 +34,17 @@ class Equation(ABC, Generic[W, S]):
     @property
     @abstractmethod
     def gates(self) -> tuple[str, ...]:
-        """The row blocks of weight_ih, weight_hh and the biases by name, in order; each has H rows."""
+        """The names of the row blocks of weight_ih, weight_hh and the biases, in order; each has H rows."""
 
     @abstractmethod
     def step(self, x: Tensor, state: S, weights: W) -> S:
-        """Return the state after one more input.
+        """Return the state after one input.
 
         Shapes: x (B, I); state (B, H), a pair of them for the LSTM.
         """
 
     def gates_of(self, x: Tensor, state: S, weights: W) -> dict[str, Tensor]:
-        """Return what each gate of one step lets through, and the candidate, by name; none if not overridden.
+        """Return the gate activations and the candidate of one step by name; empty unless overridden.
 
         Shapes: x (B, I); state (B, H), a pair of them for the LSTM; each result (B, H).
         """
@@ -52,7 +52,7 @@ class Equation(ABC, Generic[W, S]):
 
     @abstractmethod
     def initial_state(self, batch_size: int, weights: W) -> S:
-        """Return the state before the first step, all zeros: a<0> = 0.
+        """Return the all-zero state before the first step: a<0> = 0.
 
         Shapes: (B, H), a pair of them for the LSTM.
         """
@@ -64,7 +64,7 @@ class Equation(ABC, Generic[W, S]):
     def weight_shapes(
         self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0
     ) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight by its name: torch.nn's in its order, then those torch has not.
+        """Return the shape of each weight by name: torch.nn's weights in torch's order, then the others.
 
         Shapes: weight_ih (G*H, I); weight_hh (G*H, H), or (G*H, P) with a projection; biases (G*H,);
         weight_hr (P, H), only with a projection; gain_ih, gain_hh (G*H,), only with layer_norm.
@@ -83,7 +83,7 @@ class Equation(ABC, Generic[W, S]):
         return shapes
 
     def initialise(self, weights_by_name: Mapping[str, Tensor], hidden_size: int) -> None:
-        """Fill new weights in place: U(-1/√H, 1/√H) in order, torch.nn's draws; gains 1, shifts 0.
+        """Initialise weights in place as torch.nn does, from U(-1/√H, 1/√H) in order; gains 1, shifts 0.
 
         Shapes: those of `weight_shapes`.
         """
@@ -96,7 +96,7 @@ class Equation(ABC, Generic[W, S]):
 
 
 def init_uniform(parameters: Iterable[Tensor], hidden_size: int) -> None:
-    """Draw every parameter from U(-1/√H, 1/√H), in order: the draws that torch.nn makes.
+    """Draw every parameter from U(-1/√H, 1/√H) in order, as torch.nn does.
 
     Shapes: any.
     """
@@ -116,7 +116,7 @@ def layer_normalised(vector: Tensor, gain: Tensor) -> Tensor:
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None) -> Tensor:
-    """Return W x + b; with a gain LN(W x)*gain + b.
+    """Return W x + b, or LN(W x)*gain + b with a gain.
 
     Shapes: x (B, I); weight (N, I); bias, gain (N,) or None; result (B, N).
     """
@@ -129,7 +129,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None)
 def product_of_blocks(
     x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None, blocks: Iterable[int], of: int
 ) -> tuple[Tensor, ...]:
-    """Return the product with some of the `of` row blocks, one tensor a block, normalised together.
+    """Return the product with some of the `of` row blocks, one tensor per block, normalised together.
 
     Shapes: x (B, I); weight (of*H, I); bias, gain (of*H,) or None; each result (B, H).
     """

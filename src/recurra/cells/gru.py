@@ -1,4 +1,4 @@
-"""The gated recurrent unit: reset gate after the product, before it, or none."""
+"""The gated recurrent unit (GRU), with the reset gate after the product, before it, or absent."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,10 +14,10 @@ RESETS = ("after", "before", "none")
 
 
 class GRUWeights(NamedTuple):
-    """The weights of a GRU cell, their row blocks in the order r, z, n, or z, n without a reset gate.
+    """The weights of a GRU cell; row blocks in the order r, z, n, or z, n without a reset gate.
 
-    Two biases do the same, but for those of n where the reset gate stands after the product: there bias_hh's
-    is inside it.
+    Only the sum of the two biases matters, except for n with reset="after", where r multiplies bias_hh's
+    block.
     Shapes: with G = 3, or 2 without a reset gate: weight_ih (G*H, I); weight_hh (G*H, H); bias_ih, bias_hh
     (G*H,) or None; gain_ih, gain_hh (G*H,), only with layer_norm.
     """
@@ -36,20 +36,21 @@ class GRUEquation(Equation[GRUWeights, Tensor]):
 
         r  = σ(W_ir x + b_ir + W_hr h + b_hr)
         z  = σ(W_iz x + b_iz + W_hz h + b_hz)
-        n  = tanh(W_in x + b_in + r*(W_hn h + b_hn))      reset="after", as torch.nn and cuDNN have it
+        n  = tanh(W_in x + b_in + r*(W_hn h + b_hn))      reset="after", as in torch.nn and cuDNN
         n  = tanh(W_in x + b_in + W_hn (r*h) + b_hn)      reset="before"
         n  = tanh(W_in x + b_in + W_hn h + b_hn)          reset="none": the simplified GRU, without r
         h' = (1 - z)*n + z*h
 
-    Gate order r, z, n; without a reset gate z, n. The convention of z: z near 1 keeps the past. It is the
-    opposite of the update gate in c<t> = Γu*c̃ + (1 - Γu)*c<t-1>: Γu = 1 - z, so Γu's weights and biases
-    are z's with the sign changed.
-    With layer_norm each product W v is LN(W v)*gain, the biases outside; over all its rows together, but
-    where r*h is multiplied, W_hn (r*h) is normalised alone and W_hr h with W_hz h.
+    Gate order r, z, n; without a reset gate z, n. A z near 1 keeps the past. This is the opposite of the
+    update gate in c<t> = Γu*c̃ + (1 - Γu)*c<t-1>: Γu = 1 - z, so the weights and biases of Γu are those of z
+    with the sign changed.
+    With layer_norm each product W v becomes LN(W v)*gain, and the biases are added after it. A product is
+    normalised over all its rows together; with reset="before", W_hn (r*h) is normalised alone, and W_hr h
+    together with W_hz h.
     Source: Cho et al. 2014, arXiv 1406.1078: version 1 has "after", version 3 "before"; layer_norm, Ba et
     al. 2016.
     Shapes: x (B, I); state (B, H).
-    Raises: ConfigError if `reset` has no such name or layer_norm is no bool.
+    Raises: ConfigError if `reset` is unknown or layer_norm is not a bool.
     """
 
     reset: str = "after"
@@ -75,7 +76,7 @@ class GRUEquation(Equation[GRUWeights, Tensor]):
         return (1 - z) * n + z * state
 
     def gates_of(self, x: Tensor, state: Tensor, weights: GRUWeights) -> dict[str, Tensor]:
-        """Return reset_gate r, where there is one, update_gate z and candidate n.
+        """Return reset_gate r (unless reset="none"), update_gate z and candidate n.
 
         Shapes: x (B, I); state and each result (B, H).
         """
@@ -98,7 +99,7 @@ class GRUEquation(Equation[GRUWeights, Tensor]):
         return gates | {"update_gate": torch.sigmoid(z_x + z_h), "candidate": torch.tanh(n_x + n_h)}
 
     def initial_state(self, batch_size: int, weights: GRUWeights) -> Tensor:
-        """Return zeros in the weights' type, on their device.
+        """Return zeros with the weights' dtype and device.
 
         Shapes: (B, H).
         """
@@ -106,16 +107,16 @@ class GRUEquation(Equation[GRUWeights, Tensor]):
 
 
 class GRUCell(Cell[GRUWeights, Tensor]):
-    """A GRU cell: `GRUEquation` with weights of its own, in the place of torch.nn.GRUCell.
+    """A GRU cell: `GRUEquation` with its own weights. It can replace torch.nn.GRUCell.
 
         r, z = σ(W_ih x + b_ih + W_hh h + b_hh);   n = tanh(W_in x + b_in + r*(W_hn h + b_hn))
         h' = (1 - z)*n + z*h
 
-    `reset="before"` has W_hn (r*h) in n, `reset="none"` no r at all; `layer_norm` normalises the products.
-    Gate order r, z, n (z, n without r); z near 1 keeps the past (GRUEquation says how Γu relates to it).
+    `reset="before"` uses W_hn (r*h) in n, `reset="none"` has no r; `layer_norm` normalises the products.
+    Gate order r, z, n (z, n without r); z near 1 keeps the past (see GRUEquation for the relation to Γu).
     Source: Cho et al. 2014; layer_norm, Ba et al. 2016.
     Shapes: input (B, I) or (I,); hx and the result (B, H) or (H,).
-    Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
+    Raises: ConfigError for negative sizes and unknown names; ShapeError where the input does not fit.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The Jordan network: what it puts out comes back in."""
+"""The Jordan network: its output is fed back as its state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ OUTPUT_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class JordanWeights(NamedTuple):
-    """The weights of a Jordan cell with O outputs; bias_ih and bias_hh do the same.
+    """The weights of a Jordan cell with O outputs; only the sum of bias_ih and bias_hh matters.
 
     Shapes: weight_ih (H, I); weight_hh (H, O); bias_ih, bias_hh (H,) or None; weight_ho (O, H); bias_ho (O,)
-    or None. weight_ho is never None; it has a default only because it follows what may be left out.
+    or None. weight_ho is never None; it has a default only because it follows optional fields.
     """
 
     weight_ih: Tensor
@@ -41,17 +41,17 @@ class JordanWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class JordanEquation(Equation[JordanWeights, Tensor]):
-    """One Jordan step: the state is the output of the step before.
+    """One Jordan step: the state is the output of the previous step.
 
         h  = g(W_ih x + b_ih + W_hh y + b_hh)
         y' = g2(W_ho h + b_ho)
 
-    g: tanh, relu, leaky_relu, sigmoid, hardtanh; g2: identity, tanh, sigmoid, softmax. `step` with the y that
-    it gave is a network in use; with the true output of the step before it is teacher forcing.
-    One row block, h; O outputs are what `proj_size` means in `weight_shapes` and `state_widths`.
+    g: tanh, relu, leaky_relu, sigmoid, hardtanh; g2: identity, tanh, sigmoid, softmax. Pass the network's own
+    output y to `step` at inference, or the previous true output for teacher forcing.
+    There is one row block, h. `proj_size` is O, the number of outputs, in `weight_shapes` and `state_widths`.
     Source: Jordan 1986, Serial order: a parallel distributed processing approach.
     Shapes: x (B, I); state (B, O).
-    Raises: ConfigError if g or g2 has no such name, or there is no number of outputs.
+    Raises: ConfigError if g or g2 is unknown, or the number of outputs is missing.
     """
 
     nonlinearity: str = "tanh"
@@ -71,7 +71,7 @@ class JordanEquation(Equation[JordanWeights, Tensor]):
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """The one row block, h."""
+        """The single row block, h."""
         return ("h",)
 
     def step(self, x: Tensor, state: Tensor, weights: JordanWeights) -> Tensor:
@@ -84,7 +84,7 @@ class JordanEquation(Equation[JordanWeights, Tensor]):
         return OUTPUT_FUNCTIONS[self.output_activation](F.linear(hidden, weights.weight_ho, weights.bias_ho))
 
     def gates_of(self, x: Tensor, state: Tensor, weights: JordanWeights) -> dict[str, Tensor]:
-        """Return the candidate alone: it is h, as no gate holds it back.
+        """Return only the candidate, which is h: the cell has no gates.
 
         Shapes: x (B, I); state (B, O); result (B, H).
         """
@@ -93,7 +93,7 @@ class JordanEquation(Equation[JordanWeights, Tensor]):
         return {"candidate": NONLINEARITIES[self.nonlinearity](from_x + from_y)}
 
     def initial_state(self, batch_size: int, weights: JordanWeights) -> Tensor:
-        """Return zeros in the weights' type, on their device.
+        """Return zeros with the weights' dtype and device.
 
         Shapes: (B, O).
         """
@@ -106,7 +106,7 @@ class JordanEquation(Equation[JordanWeights, Tensor]):
     def weight_shapes(
         self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0
     ) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight by its name; proj_size is O, the number of outputs.
+        """Return the shape of each weight by name; proj_size is O, the number of outputs.
 
         Shapes: those of JordanWeights.
         Raises: ConfigError without a proj_size.
@@ -133,15 +133,16 @@ def _output_size(proj_size: int) -> int:
 
 
 class JordanCell(SetsNonlinearity, Cell[JordanWeights, Tensor]):
-    """A Jordan cell: `JordanEquation` with weights of its own.
+    """A Jordan cell: `JordanEquation` with its own weights.
 
         h = g(W_ih x + b_ih + W_hh y + b_hh);   y' = g2(W_ho h + b_ho)
 
-    `cell(input, y)` is y'. Hand in the y it gave before (own output in use), or the true one
+    `cell(input, y)` returns y'. Pass the previous output y of the cell (inference), or the true output
     (teacher forcing).
     Source: Jordan 1986.
     Shapes: input (B, I) or (I,); hx and the result (B, O) or (O,).
-    Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
+    Raises: ConfigError for negative sizes, an output_size below 1 and unknown names; ShapeError where the
+    input does not fit.
     """
 
     _state_axis = "output_size"
@@ -163,6 +164,6 @@ class JordanCell(SetsNonlinearity, Cell[JordanWeights, Tensor]):
         self.output_size = output_size
 
     def extra_repr(self) -> str:
-        """Return the options as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         sizes = f"{self.input_size}, {self.hidden_size}"
         return f"{sizes}, {self.output_size}{super().extra_repr().removeprefix(sizes)}"

@@ -1,4 +1,4 @@
-"""The long short-term memory cell, with its peepholes, coupled gates and relevance gate."""
+"""The long short-term memory (LSTM) cell, with optional peepholes, coupled gates and a relevance gate."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ OUTPUT_ACTIVATIONS = ("tanh", "identity")
 
 
 class LSTMWeights(NamedTuple):
-    """The weights of an LSTM cell, their row blocks in the order of LSTMEquation.gates.
+    """The weights of an LSTM cell; row blocks in the order of LSTMEquation.gates.
 
     Shapes: with G gates (4; coupled 3; one more with a relevance gate): weight_ih (G*H, I); weight_hh
     (G*H, H), or (G*H, P) with a projection; bias_ih, bias_hh (G*H,) or None; weight_hr (P, H) or None;
@@ -47,19 +47,20 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
         c' = σ(f)*c + σ(i)*tanh(g);   h' = σ(o)*tanh(c');   with a projection h' = W_hr (σ(o)*tanh(c'))
 
     peepholes=True        σ(i + p_i*c), σ(f + p_f*c), σ(o + p_o*c'); "previous": σ(o + p_o*c)
-    coupled_gates         σ(i) is 1 - σ(f); there are no rows and no peephole of i
+    coupled_gates         σ(i) is 1 - σ(f); i has no rows and no peephole
     relevance_gate        r = σ(W_ir x + b_ir + W_hr h + b_hr);  g = W_ig x + b_ig + W_hg (r*h) + b_hg
     output_activation     "tanh", or "identity": h' = σ(o)*c'
-    layer_norm            each product W v is LN(W v)*gain, over all its rows together, but W_hg (r*h)
-                          alone; h' = σ(o)*tanh(LN(c')*gain_cell + shift_cell); the state keeps c'
+    layer_norm            each product W v becomes LN(W v)*gain, normalised over all its rows together,
+                          but W_hg (r*h) alone; h' = σ(o)*tanh(LN(c')*gain_cell + shift_cell); the state
+                          keeps c'
 
-    Gate order i, f, g, o, as torch.nn.LSTM packs them; coupled f, g, o; the relevance gate's rows come
-    last. In the notation of Γ: i is Γu, f is Γf, o is Γo, r is Γr and g is c̃ before its tanh.
+    Gate order i, f, g, o, as in torch.nn.LSTM; coupled f, g, o; the rows of the relevance gate come last. In
+    Γ notation: i is Γu, f is Γf, o is Γo, r is Γr and g is c̃ before its tanh.
     Source: Hochreiter & Schmidhuber 1997; forget gate, Gers et al. 2000; peepholes, Gers & Schmidhuber 2000
     and Graves 2013; coupled gates, Greff et al. 2015; projection, Sak et al. 2014; layer_norm, Ba et
     al. 2016.
     Shapes: x (B, I); hidden (B, H), or (B, P) with a projection; cell (B, H).
-    Raises: ConfigError for an option that cannot be, and for a relevance gate with a projection.
+    Raises: ConfigError for an invalid option, and for a relevance gate with a projection.
     """
 
     peepholes: bool | str = False
@@ -85,13 +86,13 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """The row blocks: i, f, g, o; without i where coupled; r last where there is a relevance gate."""
+        """The row blocks: i, f, g, o; no i with coupled gates; r last with a relevance gate."""
         gates = ("f", "g", "o") if self.coupled_gates else ("i", "f", "g", "o")
         return (*gates, "r") if self.relevance_gate else gates
 
     @property
     def peephole_gates(self) -> tuple[str, ...]:
-        """The blocks of weight_peephole: i, f, o; coupled f, o; none without peepholes."""
+        """The blocks of weight_peephole: i, f, o; f, o with coupled gates; none without peepholes."""
         if not self.peepholes:
             return ()
         return ("f", "o") if self.coupled_gates else ("i", "f", "o")
@@ -114,7 +115,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
 
     def gates_of(self, x: Tensor, state: LSTMState, weights: LSTMWeights) -> dict[str, Tensor]:
         """Return forget_gate σ(f), input_gate σ(i), candidate tanh(g), output_gate σ(o), and relevance_gate
-        σ(r) where there is one.
+        σ(r) if the cell has one.
 
         Shapes: x (B, I); hidden (B, H), or (B, P) with a projection; cell and each result (B, H).
         """
@@ -123,7 +124,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
     def _gates_and_cell(
         self, x: Tensor, state: LSTMState, weights: LSTMWeights
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """The gates by name, and c', which the output gate may see."""
+        """Return the gates by name, and c', which the output gate's peephole may read."""
         sums, relevance = self._sums(x, state.hidden, weights)
         peephole: dict[str, Tensor] = {}
         if self.peepholes:
@@ -144,7 +145,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
     def _sums(
         self, x: Tensor, hidden: Tensor, weights: LSTMWeights
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What x and h add to each gate, by its block's name, (B, H) each; the relevance gate, if any."""
+        """Return the pre-activations by block name, (B, H) each, and the relevance gate, if any."""
         assert (weights.gain_ih is not None) == self.layer_norm
         gates = self.gates
         from_x = product(x, weights.weight_ih, weights.bias_ih, weights.gain_ih)
@@ -162,7 +163,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
         return by_name | {"g": x_sums["g"] + g_h}, {"relevance_gate": r}
 
     def initial_state(self, batch_size: int, weights: LSTMWeights) -> LSTMState:
-        """Return zeros in the weights' type, on their device.
+        """Return zeros with the weights' dtype and device.
 
         Shapes: hidden (B, H), or (B, P) with a projection; cell (B, H).
         """
@@ -177,7 +178,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
     def weight_shapes(
         self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0
     ) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight by its name: torch.nn's in its order, then those torch has not.
+        """Return the shape of each weight by name: torch.nn's weights in torch's order, then the others.
 
         Shapes: those of LSTMWeights.
         Raises: ConfigError for a relevance gate with a projection.
@@ -185,7 +186,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
         if self.relevance_gate and proj_size:
             raise ConfigError(
                 f"relevance_gate: got True with proj_size={proj_size}, expected one of the two; "
-                "r has H numbers and the projected h has P, so r*h cannot be"
+                "r has H numbers and the projected h has P, so r*h is undefined"
             )
         shapes = super().weight_shapes(input_size, hidden_size, bias, proj_size)
         if self.peepholes:
@@ -199,7 +200,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
     def set_forget_bias(self, bias_ih: Tensor, bias_hh: Tensor, value: float) -> None:
         """Set the forget gate's bias in place: `value` in bias_ih, 0 in bias_hh.
 
-        With 1 or 2 a new cell keeps its memory until it learns to forget.
+        With a value of 1 or 2 a new cell keeps its memory until it learns to forget.
         Source: Gers et al. 2000; Jozefowicz et al. 2015.
         Shapes: bias_ih, bias_hh (G*H,).
         """
@@ -210,7 +211,7 @@ class LSTMEquation(Equation[LSTMWeights, LSTMState]):
 
 
 def forget_bias_faults(forget_bias: object, bias: bool) -> list[str]:
-    """Return what is wrong unless a forget bias is None, or a finite number with biases to hold it."""
+    """Return the faults of a forget bias: none if it is None, or a finite number and the cell has biases."""
     if forget_bias is None:
         return []
     is_bool = isinstance(forget_bias, bool)
@@ -222,18 +223,18 @@ def forget_bias_faults(forget_bias: object, bias: bool) -> list[str]:
 
 
 class LSTMCell(Cell[LSTMWeights, LSTMState]):
-    """An LSTM cell: `LSTMEquation` with weights of its own, in the place of torch.nn.LSTMCell.
+    """An LSTM cell: `LSTMEquation` with its own weights. It can replace torch.nn.LSTMCell.
 
         i, f, g, o = split(W_ih x + b_ih + W_hh h + b_hh)
         c' = σ(f)*c + σ(i)*tanh(g);   h' = σ(o)*tanh(c')
 
-    `peepholes`, `relevance_gate`, `coupled_gates`, `output_activation` and `layer_norm` are LSTMEquation's;
-    `forget_bias` is what the forget gate's bias starts from, None to draw it as the others.
+    `peepholes`, `relevance_gate`, `coupled_gates`, `output_activation` and `layer_norm` are described in
+    LSTMEquation. `forget_bias` is the initial bias of the forget gate; with None it is drawn like the others.
     Gate order i, f, g, o. `hx` is any pair (hidden, cell); the result is an LSTMState.
     Source: Hochreiter & Schmidhuber 1997; forget gate, Gers et al. 2000.
     Shapes: input (B, I) or (I,); hidden and cell (B, H) or (H,).
-    Raises: ConfigError for sizes below 1 and options that cannot be; ShapeError where the input or the state
-    does not fit.
+    Raises: ConfigError for negative sizes and invalid options; ShapeError where the input or the state does
+    not fit.
     """
 
     forget_bias: float | None = None
@@ -261,7 +262,7 @@ class LSTMCell(Cell[LSTMWeights, LSTMState]):
         self._fill_forget_bias()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew from U(-1/√H, 1/√H); gains 1, shift 0, the forget bias as asked for."""
+        """Redraw all weights from U(-1/√H, 1/√H); set gains to 1, the shift to 0 and the forget bias."""
         super().reset_parameters()
         self._fill_forget_bias()
 
@@ -274,6 +275,6 @@ class LSTMCell(Cell[LSTMWeights, LSTMState]):
             self.equation.set_forget_bias(weights.bias_ih, weights.bias_hh, self.forget_bias)
 
     def extra_repr(self) -> str:
-        """Return the options as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         text = super().extra_repr()
         return text if self.forget_bias is None else f"{text}, forget_bias={self.forget_bias}"

@@ -14,7 +14,7 @@ from recurra.cells.equation import Equation, product
 
 LEAKY_SLOPE = 0.01
 
-# g by name. At its kinks a derivative is: relu 0 at 0, leaky_relu LEAKY_SLOPE at 0, hardtanh 0 at -1 and 1.
+# g by name. Derivatives at the kinks: relu 0 at 0, leaky_relu LEAKY_SLOPE at 0, hardtanh 0 at -1 and 1.
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
@@ -25,7 +25,7 @@ NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class RNNWeights(NamedTuple):
-    """The weights of an Elman cell; both biases do the same, as in torch.nn.
+    """The weights of an Elman cell; only the sum of the two biases matters, as in torch.nn.
 
     Shapes: weight_ih (H, I); weight_hh (H, H); bias_ih, bias_hh (H,) or None; gain_ih, gain_hh (H,), only
     with layer_norm.
@@ -46,11 +46,11 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
         h' = g(W_ih x + b_ih + W_hh h + b_hh)
 
     g: tanh, relu (derivative 0 at 0), leaky_relu (max(0.01·a, a)), sigmoid, hardtanh. In the notation
-    a<t> = g(Waa a<t-1> + Wax x<t> + ba): weight_hh is Waa, weight_ih is Wax, ba the sum of the biases.
+    a<t> = g(Waa a<t-1> + Wax x<t> + ba), weight_hh is Waa, weight_ih is Wax, and ba is the sum of the biases.
     With layer_norm: h' = g(LN(W_ih x)*gain_ih + b_ih + LN(W_hh h)*gain_hh + b_hh).
     Source: Elman 1990, Finding structure in time; layer_norm, Ba et al. 2016.
     Shapes: x (B, I); state (B, H).
-    Raises: ConfigError if g has no such name or layer_norm is no bool.
+    Raises: ConfigError if g is unknown or layer_norm is not a bool.
     """
 
     nonlinearity: str = "tanh"
@@ -63,7 +63,7 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """The one row block, h."""
+        """The single row block, h."""
         return ("h",)
 
     def step(self, x: Tensor, state: Tensor, weights: RNNWeights) -> Tensor:
@@ -78,14 +78,14 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
         return g(from_x + from_h)
 
     def gates_of(self, x: Tensor, state: Tensor, weights: RNNWeights) -> dict[str, Tensor]:
-        """Return the candidate alone: it is h', as no gate holds it back.
+        """Return only the candidate, which is h': the cell has no gates.
 
         Shapes: x (B, I); state and result (B, H).
         """
         return {"candidate": self.step(x, state, weights)}
 
     def initial_state(self, batch_size: int, weights: RNNWeights) -> Tensor:
-        """Return zeros in the weights' type, on their device.
+        """Return zeros with the weights' dtype and device.
 
         Shapes: (B, H).
         """
@@ -93,13 +93,13 @@ class RNNEquation(Equation[RNNWeights, Tensor]):
 
 
 class SetsNonlinearity:
-    """The attribute `nonlinearity` of cells and layers whose equation has one; setting it takes effect."""
+    """Mixin with the attribute `nonlinearity`; setting it changes the equation of the cell or layer."""
 
     equation: Any
 
     @property
     def nonlinearity(self) -> str:
-        """The name of g; it may be set, as torch.nn.RNNCell's."""
+        """The name of g; it can be set, as in torch.nn.RNNCell."""
         return str(self.equation.nonlinearity)
 
     @nonlinearity.setter
@@ -108,15 +108,15 @@ class SetsNonlinearity:
 
 
 class RNNCell(SetsNonlinearity, Cell[RNNWeights, Tensor]):
-    """An Elman cell: `RNNEquation` with weights of its own, in the place of torch.nn.RNNCell.
+    """An Elman cell: `RNNEquation` with its own weights. It can replace torch.nn.RNNCell.
 
         h' = g(W_ih x + b_ih + W_hh h + b_hh)
 
-    Beside torch.nn's tanh and relu, `nonlinearity` may be leaky_relu, sigmoid or hardtanh. `layer_norm`
+    `nonlinearity` is tanh or relu, as in torch.nn, or leaky_relu, sigmoid or hardtanh. `layer_norm`
     normalises both products.
     Source: Elman 1990; layer_norm, Ba et al. 2016.
     Shapes: input (B, I) or (I,); hx and the result (B, H) or (H,).
-    Raises: ConfigError for sizes below 1 and unknown names; ShapeError where the input does not fit.
+    Raises: ConfigError for negative sizes and unknown names; ShapeError where the input does not fit.
     """
 
     def __init__(

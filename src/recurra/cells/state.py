@@ -1,4 +1,4 @@
-"""What a cell carries from one step to the next: a hidden tensor, or the LSTM's pair."""
+"""The state of a cell between two steps: a hidden tensor, or the LSTM's pair."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
@@ -9,13 +9,13 @@ from torch.utils import _pytree
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM carries: `hidden` is its output h, `cell` its memory c.
+    """The state of an LSTM: `hidden` is the hidden state h (its output), `cell` the cell state c.
 
-    It is the pair (h, c) that torch.nn gives, and like a tuple it is also made of one iterable:
+    It is the pair (h, c) that torch.nn returns. Like a tuple it can also be built from one iterable:
     `type(state)(part.detach() for part in state)`.
-    Shapes: of one step, hidden (B, H), or (B, P) with a projection; cell (B, H). Of a whole layer both
-    have a first axis more, num_layers * directions.
-    Raises: TypeError for an iterable of more or fewer than two.
+    Shapes: for one step, hidden (B, H), or (B, P) with a projection; cell (B, H). For a whole layer both
+    have an additional first axis, num_layers * directions.
+    Raises: TypeError for an iterable that does not have two elements.
     """
 
     hidden: Tensor
@@ -26,10 +26,10 @@ _MISSING: Any = object()
 
 
 def _new_state(cls: type[LSTMState], hidden: Tensor | Iterable[Tensor], cell: Tensor = _MISSING) -> LSTMState:
-    """Take (hidden, cell), or one iterable of both as `tuple` does."""
+    """Build a state from (hidden, cell), or from one iterable of both as `tuple` does."""
     if cell is not _MISSING:
         return tuple.__new__(cls, (hidden, cell))
-    # A tensor is iterable too, but a hidden state alone is a forgotten cell.
+    # A tensor is iterable, but a single tensor means that the caller forgot the cell state.
     parts = () if isinstance(hidden, Tensor) else tuple(hidden)
     if len(parts) != 2:
         got = "one tensor" if isinstance(hidden, Tensor) else f"an iterable of {len(parts)}"
@@ -37,12 +37,13 @@ def _new_state(cls: type[LSTMState], hidden: Tensor | Iterable[Tensor], cell: Te
     return tuple.__new__(cls, parts)
 
 
-# Not in the class: a named tuple may not define it there, and a subclass that does is none to torch.compile.
+# Set outside the class: a NamedTuple class may not define __new__, and torch.compile does not treat a
+# subclass that defines it as a named tuple.
 _new_state.__name__, _new_state.__qualname__ = "__new__", "LSTMState.__new__"
 LSTMState.__new__ = _new_state  # type: ignore[assignment,method-assign]
-# What a person saved by torch.save torch reads back, by its safe reader, as it reads torch.nn's pair.
+# Lets torch.load(weights_only=True) read a saved state, as it reads torch.nn's pair.
 torch.serialization.add_safe_globals([LSTMState])
-# So does torch.export, which names the type in its file.
+# Lets torch.export store the state; it writes this type name into its file.
 _pytree._register_namedtuple(LSTMState, serialized_type_name="recurra.cells.LSTMState")
 
 
@@ -51,7 +52,7 @@ S = TypeVar("S", bound=State)
 
 
 def map_state(function: Callable[..., Tensor], state: S, *others: S) -> S:
-    """Apply `function` to each tensor of a state; of several states, to those that belong together.
+    """Apply `function` to each tensor of a state; with several states, to corresponding tensors.
 
     Shapes: as `function` maps them; a plain pair of tensors counts as an LSTMState.
     """
@@ -61,15 +62,15 @@ def map_state(function: Callable[..., Tensor], state: S, *others: S) -> S:
 
 
 def hidden_of(state: State) -> Tensor:
-    """What the outside sees of a state: the hidden tensor.
+    """Return the hidden tensor of a state.
 
-    Shapes: of one step (B, H), or (B, P) with a projection.
+    Shapes: for one step (B, H), or (B, P) with a projection.
     """
     return state if isinstance(state, Tensor) else state.hidden
 
 
 def state_from(parts: Sequence[Tensor]) -> State:
-    """Return the state that one tensor, or the LSTM's two, make up.
+    """Return a state built from one tensor, or from two for the LSTM.
 
     Shapes: as they come.
     """

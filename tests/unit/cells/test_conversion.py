@@ -55,7 +55,7 @@ def sigmoid(a):
 
 
 def zero_bias_hn(weights, equation):
-    """The layout of the notes has no place for it."""
+    """The notes' form cannot express it."""
     if isinstance(equation, GRUEquation) and equation.reset == "after" and weights.bias_hh is not None:
         weights.bias_hh.chunk(3)[2].zero_()
     return weights
@@ -235,7 +235,7 @@ def named(equation, **changes):
         (lambda: notes_weights(GRUEquation(), WITH_BIAS_HN), "bias_hn: got numbers up to"),
         (
             lambda: keras_weights(GRUEquation("none"), None),
-            "reset: got 'none', expected 'after' or 'before'; Keras's layout has no place for it",
+            "reset: got 'none', expected 'after' or 'before'; Keras's layout cannot express it",
         ),
         (lambda: keras_weights(LSTMEquation(True), None), "peepholes: got True, expected False"),
         (
@@ -272,7 +272,7 @@ def named(equation, **changes):
         ),
         (
             lambda: notes_weights(LSTMEquation(), random_weights(LSTMEquation(), 2, 3, proj_size=2)),
-            "weight_hr: got shape (2, 3), expected none; the notes' form has no place for a projection",
+            "weight_hr: got shape (2, 3), expected none; the notes' form cannot express a projection",
         ),
         (
             lambda: from_keras(
@@ -301,7 +301,7 @@ def test_what_has_no_place_is_refused(convert, sentence):
         ),
         (
             lambda: from_keras(LSTMEquation(), KerasWeights(torch.zeros(2, 9), torch.zeros(3, 12))),
-            "kernel: got shape (2, 9), expected (2, 12); the blocks of i, f, g, o stand side by side",
+            "kernel: got shape (2, 9), expected (2, 12); the blocks of i, f, g, o are side by side",
         ),
         (
             lambda: from_keras(
@@ -311,11 +311,11 @@ def test_what_has_no_place_is_refused(convert, sentence):
         ),
         (
             lambda: from_onnx(GRUEquation(), [torch.zeros(2, 9, 2), torch.zeros(2, 9, 3)]),
-            "W: got shape (2, 9, 2), expected (1, 9, 2); the blocks are those of z, r, n, of one direction",
+            "W: got shape (2, 9, 2), expected (1, 9, 2); the blocks are z, r, n, for one direction",
         ),
         (
             lambda: from_onnx(LSTMEquation(True), [torch.zeros(1, 12, 2), torch.zeros(1, 12, 3)]),
-            "P: got None, expected (1, 9); peepholes=True goes with P",
+            "P: got None, expected (1, 9); P is given if and only if peepholes=True",
         ),
         (
             lambda: from_onnx(
