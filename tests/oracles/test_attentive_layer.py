@@ -219,9 +219,9 @@ def test_packed_weights_follow_the_weights():
 
 def test_what_cannot_be_is_named():
     attention = Attention(4, 6, "general")
-    with pytest.raises(ConfigError, match="one layer that runs forwards"):
+    with pytest.raises(ConfigError, match="needs one forward layer"):
         AttentiveLayer(GRU(8, 4, 2), attention, 3)
-    with pytest.raises(ConfigError, match="its queries have 4 numbers, the layer's states 5"):
+    with pytest.raises(ConfigError, match="the query size is 4, but the layer's output size is 5"):
         AttentiveLayer(GRU(8, 5), attention, 3)
     with pytest.raises(ConfigError, match="backend: got 'torch'"):
         AttentiveLayer(GRU(8, 4), attention, 3, backend="torch")

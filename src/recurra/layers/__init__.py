@@ -1,4 +1,4 @@
-"""The room of layers: recurrence over time. Stacks, lengths, resets, pooling, and the size of a network."""
+"""Recurrent layers over time: stacks, lengths, resets, pooling, and the parameter count of a network."""
 
 from recurra.layers.crf import ConditionalRandomField, Constraints, LabelPath
 from recurra.layers.dropout import SequenceDropout, embed_with_dropout

@@ -1,4 +1,4 @@
-"""Attention: at each step of a decoder, a mean of an encoder's steps, weighted by how well they fit."""
+"""Attention: a weighted mean of the encoder's steps, with new weights at each decoder step."""
 
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ Scoring = Literal["additive", "dot", "general"]
 
 
 class Memory(NamedTuple):
-    """What is attended to, with what its scores need of it, made once for all steps of a decoder.
+    """The values to attend to and the keys of their scores, computed once for all steps of a decoder.
 
     Shapes: values (B, S, V); keys (B, S, K); real (B, S) bool, false in the padding.
     """
@@ -24,7 +24,7 @@ class Memory(NamedTuple):
 
 
 class Attended(NamedTuple):
-    """The weighted mean, and the weights. Shapes: context (B, T, V); weights (B, T, S)."""
+    """The weighted mean and the weights. Shapes: context (B, T, V); weights (B, T, S)."""
 
     context: Tensor
     weights: Tensor
@@ -37,11 +37,11 @@ class Attention(nn.Module):
         dot        score = q_tᵀ v_s
         general    score = q_tᵀ W v_s
 
-    Padding has no weight; a row without a step gives zeros. With `coverage`, additive scores also see how
-    much of a step has been attended to before, κ_ts = Σ_{τ<t} w_τs: + w_c κ_ts inside the tanh.
+    Padding has weight 0; a row without steps gives zeros. With `coverage`, additive scores also depend on the
+    attention that a source step received before, κ_ts = Σ_{τ<t} w_τs: + w_c κ_ts inside the tanh.
 
     Shapes: queries (B, T, Q); values (B, S, V); result context (B, T, V), weights (B, T, S).
-    Raises: ConfigError for sizes that cannot be; ShapeError for shapes that do not fit.
+    Raises: ConfigError for invalid sizes or options; ShapeError for shapes that do not fit.
     Source: D. Bahdanau et al., Neural machine translation by jointly learning to align and translate (2015);
     M.-T. Luong et al., Effective approaches to attention-based neural machine translation (2015); Z. Tu et
     al., Modeling coverage for neural machine translation (2016).
@@ -59,11 +59,11 @@ class Attention(nn.Module):
         super().__init__()
         if scoring == "dot" and query_size != value_size:
             raise ConfigError(
-                f"scoring: dot needs queries as large as values, got {query_size} and {value_size}; take "
-                "general."
+                f"scoring: dot needs queries and values of the same size, got {query_size} and {value_size}; "
+                "use general."
             )
         if coverage and scoring != "additive":
-            raise ConfigError(f"coverage: goes with additive scores, not with {scoring}; leave it out.")
+            raise ConfigError(f"coverage: applies to additive scores only, got {scoring}; remove it.")
         self.query_size, self.value_size, self.scoring = query_size, value_size, scoring
         self.has_coverage = coverage
         self.covered: nn.Linear | None = None
@@ -78,11 +78,11 @@ class Attention(nn.Module):
             self.value = nn.Linear(value_size, query_size, bias=False)
 
     def extra_repr(self) -> str:
-        """Return the options, as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         return f"{self.query_size}, {self.value_size}, {self.scoring}"
 
     def remember(self, values: Tensor, lengths: Tensor | None) -> Memory:
-        """What all steps of a decoder attend to. Shapes: values (B, S, V); lengths (B,)."""
+        """Return the memory for all steps of a decoder. Shapes: values (B, S, V); lengths (B,)."""
         if values.dim() != 3 or values.shape[-1] != self.value_size:
             wanted = f"(batch, steps, {self.value_size})"
             raise shape_error("values", f"shape {tuple(values.shape)}", wanted, "pass an encoder's steps")
@@ -90,7 +90,7 @@ class Attention(nn.Module):
         return Memory(values, keys, real_steps(values, lengths))
 
     def forward(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> Attended:
-        """Attend with some queries; `covered` is what earlier ones have attended to, with coverage.
+        """Return the context and weights of each query; `covered` is the sum of the weights of earlier ones.
 
         Shapes: queries (B, T, Q); covered (B, T, S).
         """
@@ -99,7 +99,7 @@ class Attention(nn.Module):
             raise shape_error("queries", f"shape {tuple(queries.shape)}", wanted, "pass a decoder's states")
         scores = self._scores(queries, memory.keys, covered)
         real = memory.real.unsqueeze(1)
-        # Not minus infinity: a row without a step would be NaN; its weights are set to zero after.
+        # Minus infinity would give NaN in a row without steps; its weights are set to zero afterwards.
         weights = scores.masked_fill(~real, torch.finfo(scores.dtype).min).softmax(2) * real
         return Attended(weights @ memory.values, weights)
 
@@ -108,7 +108,7 @@ class Attention(nn.Module):
             return queries @ keys.transpose(1, 2)
         together = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)
         if self.covered is not None:
-            assert covered is not None, "with coverage, how much has been attended to is known"
+            assert covered is not None, "coverage needs the sum of the earlier weights"
             together = together + self.covered(covered.unsqueeze(3))
         scores: Tensor = self.score(torch.tanh(together)).squeeze(3)
         return scores

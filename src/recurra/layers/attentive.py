@@ -1,4 +1,4 @@
-"""A recurrent layer that attends at each step, and is told at the next what it attended to."""
+"""A recurrent layer with attention at each step and input feeding."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ _BACKENDS = ("auto", "native", "reference")
 
 
 class AttentiveState(NamedTuple):
-    """What the layer knows after a step; `covered` is how much of each source step was attended to so far.
+    """The state of the layer after a step; `covered` is the sum of all attention weights per source step.
 
     Shapes: cell (1, R, H), a pair of them for the LSTM; feed (R, F); covered (R, S).
     """
@@ -29,13 +29,13 @@ class AttentiveState(NamedTuple):
     covered: Tensor
 
     def rows(self, rows: Tensor) -> "AttentiveState":
-        """The state of some rows, one as often as it is named. Shapes: rows (R',)."""
+        """Return the state of the given rows, which may repeat. Shapes: rows (R',)."""
         feed, covered = self.feed.index_select(0, rows), self.covered.index_select(0, rows)
         return AttentiveState(rows_of_state(self.cell, rows), feed, covered)
 
 
 class Attentive(NamedTuple):
-    """What the layer gives. Shapes: output (R, T, F); weights (R, T, S)."""
+    """The result of the layer. Shapes: output (R, T, F); weights (R, T, S)."""
 
     output: Tensor
     weights: Tensor
@@ -49,16 +49,16 @@ class AttentiveLayer(nn.Module):
         c_t = Σ_s w_ts v_s,   w_t = softmax over s of score(h_t, v_s)
         f_t = tanh(W [h_t; c_t] + b)
 
-    The attention reads the state after the step, as Luong's does, whatever the score; in Bahdanau's model
-    it reads the one before, and f_{t-1} carries here what the context of t - 1 told.
+    For every score the query is the state after the step, as in Luong's model. Bahdanau's model uses the
+    state before the step; here f_{t-1} carries the information of the context at t - 1.
 
-    A memory of B rows serves R = kB rows of states, the first k of them its first row: the hypotheses of a
-    search share what was read. They may share inputs, too: row r then reads x[shared[r]], and what the input
-    is multiplied with is computed once.
+    A memory of B rows serves R = kB rows of states; its first row serves the first k of them, so the
+    hypotheses of a search share the encoder's output. They may also share inputs: row r then reads
+    x[shared[r]], and the input's matrix product is computed once per row of x.
 
     Shapes: x (R, T, I); output (R, T, F); shared (R,), where x has any number of rows; see AttentiveState and
     Memory.
-    Raises: ConfigError for a layer that cannot be used; ShapeError where rows do not fit.
+    Raises: ConfigError for an unsupported layer or option; ShapeError where rows do not fit.
     Source: M.-T. Luong et al., Effective approaches to attention-based neural machine translation (2015).
     """
 
@@ -71,11 +71,11 @@ class AttentiveLayer(nn.Module):
         self.backend, self.backend_used = backend, ""
         self._kept = KeptPack()
         if recurrent.num_layers != 1 or recurrent.bidirectional:
-            raise ConfigError("recurrent: attention needs one layer that runs forwards; stack others below.")
+            raise ConfigError("recurrent: attention needs one forward layer; stack other layers below it.")
         if attention.query_size != recurrent.output_size:
             raise ConfigError(
-                f"attention: its queries have {attention.query_size} numbers, the layer's states "
-                f"{recurrent.output_size}; they must be as many."
+                f"attention: the query size is {attention.query_size}, but the layer's output size is "
+                f"{recurrent.output_size}; they must be equal."
             )
         self.recurrent, self.attention = recurrent, attention
         self.feed_size = feed_size
@@ -83,7 +83,7 @@ class AttentiveLayer(nn.Module):
         self.combine = nn.Linear(attention.query_size + attention.value_size, feed_size)
 
     def initial_state(self, cell: State, memory: Memory) -> AttentiveState:
-        """Before the first step: nothing was attended to. Shapes: cell (1, R, H)."""
+        """Return the state before the first step, with zero feed and coverage. Shapes: cell (1, R, H)."""
         hidden = hidden_of(cell)
         R = hidden.shape[1]
         feed = hidden.new_zeros(R, self.feed_size)
@@ -92,13 +92,14 @@ class AttentiveLayer(nn.Module):
     def forward(
         self, x: Tensor, memory: Memory, state: AttentiveState, shared: Tensor | None = None
     ) -> Attentive:
-        """Take T steps. Shapes: x (R, T, I); shared (R,); output (R, T, F); weights (R, T, S)."""
+        """Run T steps. Shapes: x (R, T, I); shared (R,); output (R, T, F); weights (R, T, S)."""
         R, B = len(x if shared is None else shared), len(memory.values)
         if x.dim() != 3 or x.shape[-1] != self.input_size:
             wanted = f"(rows, steps, {self.input_size})"
             raise shape_error("x", f"shape {tuple(x.shape)}", wanted, "pass a decoder's inputs")
         if len(state.feed) != R or (R % B if B else R):
-            raise shape_error("x", f"{R} rows", f"those of the state, a multiple of {B}", "see rows()")
+            wanted = f"as many rows as the state, a multiple of {B}"
+            raise shape_error("x", f"{R} rows", wanted, "select the state's rows with rows()")
         empty = x.numel() == 0 or memory.values.numel() == 0
         blocked = None if empty else attentive.reason(self.recurrent.equation, x)
         if self.backend == "native" and blocked is not None:
@@ -113,7 +114,7 @@ class AttentiveLayer(nn.Module):
     def _native_steps(
         self, x: Tensor, memory: Memory, state: AttentiveState, shared: Tensor | None
     ) -> Attentive:
-        """All steps in one call of the kernels; the input's products in one before it."""
+        """Run all steps in one kernel call, after one product for all inputs."""
         own = self.recurrent.weights_of_call()[0][0]
         attention, I = self.attention, self.input_size
         additive = attention.scoring == "additive"
@@ -144,7 +145,7 @@ class AttentiveLayer(nn.Module):
         return Attentive(found.fed, found.weights, AttentiveState(last, found.fed[:, -1], found.covered))
 
     def _steps(self, x: Tensor, memory: Memory, state: AttentiveState) -> Attentive:
-        """Step by step, each by the cell's own equation."""
+        """Run the steps in a loop with the cell's equation."""
         equation, weights = self.recurrent.equation, self.recurrent.weights_of_call()[0][0]
         cell = map_state(lambda part: part[0], state.cell)
         feed, covered = state.feed, state.covered
@@ -163,7 +164,10 @@ class AttentiveLayer(nn.Module):
         return Attentive(torch.stack(outputs, dim=1), torch.stack(attended, dim=1), after)
 
     def _attend(self, hidden: Tensor, memory: Memory, covered: Tensor) -> tuple[Tensor, Tensor]:
-        """Context and weights of each row. Shapes: hidden (R, H); covered (R, S); context (R, V)."""
+        """Return the context and weights of each row.
+
+        Shapes: hidden (R, H); covered, weights (R, S); context (R, V).
+        """
         B, S = memory.real.shape
         queries = hidden.view(B, -1, hidden.shape[1])
         seen = covered.view(B, queries.shape[1], S) if self.attention.has_coverage else None

@@ -1,11 +1,11 @@
-"""A batch over time, in the one form that all ways of computing share.
+"""A batch over time, in the form that all backends share.
 
     dense   (T, B, I): every row takes every step
     packed  (N, I): only the N real steps, step by step, the rows sorted with the longest first, so that the
-            rows that still take part are always the first batch_sizes[t] ones, as in a PackedSequence
+            active rows at step t are always the first batch_sizes[t] ones, as in a PackedSequence
 
-Rows of different lengths, and rows that begin anew in mid-batch, are packed once before a stack of layers
-and unpacked once behind it. Padding is never computed on.
+Rows of different lengths, and rows that are reset within a batch, are packed once before a stack of layers
+and unpacked once after it. Nothing is computed on padding.
 """
 
 from typing import NamedTuple, TypeVar
@@ -21,14 +21,14 @@ S = TypeVar("S", bound=State)
 class TimeBatch(NamedTuple):
     """Rows over time: dense where `batch_sizes` is None, else packed.
 
-    Shapes: data (T, B, I), or packed (N, I); batch_sizes (T,) int64 on the CPU, falling.
+    Shapes: data (T, B, I), or packed (N, I); batch_sizes (T,) int64 on the CPU, in descending order.
     """
 
     data: Tensor
     batch_sizes: Tensor | None = None
 
     def spread(self, of_rows: Tensor) -> Tensor:
-        """Repeat what belongs to a row at each of its steps.
+        """Repeat the values of each row at each of its steps.
 
         Shapes: of_rows (B, W); result (1, B, W), or packed (N, W).
         """
@@ -39,11 +39,11 @@ class TimeBatch(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """B."""
+        """The number of rows, B."""
         return self.data.shape[1] if self.batch_sizes is None else int(self.batch_sizes[0])
 
     def takes_part(self) -> Tensor:
-        """Tell of a packed batch which row takes which step.
+        """Return which row of a packed batch takes which step.
 
         Shapes: (T, B) bool, on the CPU.
         """
@@ -52,10 +52,10 @@ class TimeBatch(NamedTuple):
 
 
 class Packing(NamedTuple):
-    """How pieces of padded rows become one packed batch: K pieces, each a stretch of steps of one row.
+    """The index of K pieces of padded rows in one packed batch; a piece is a range of steps of one row.
 
-    Shapes: order (K,), the pieces by falling length; rows (K,), the row of each piece in that order;
-    batch_sizes (longest piece,); places (N,), where each packed step lies in (T*B); all int64, on the CPU.
+    Shapes: order (K,), the pieces by descending length; rows (K,), the row of each piece in that order;
+    batch_sizes (longest piece,); places (N,), the index of each packed step in (T*B); all int64, on the CPU.
     """
 
     order: Tensor
@@ -64,7 +64,7 @@ class Packing(NamedTuple):
     places: Tensor
 
     def packed(self, x: Tensor) -> TimeBatch:
-        """Take the steps of all pieces out of padded rows.
+        """Return the packed steps of all pieces from padded rows.
 
         Shapes: x (T, B, I); the result's data (N, I).
         """
@@ -72,7 +72,7 @@ class Packing(NamedTuple):
         return TimeBatch(data, self.batch_sizes)
 
     def padded(self, data: Tensor, T: int, B: int) -> Tensor:
-        """Put packed steps back to where they were, with zeros everywhere else.
+        """Return packed steps at their places in padded rows, with zeros everywhere else.
 
         Shapes: data (..., N, W); result (..., T, B, W).
         """
@@ -81,7 +81,7 @@ class Packing(NamedTuple):
         return padded.view(*data.shape[:-2], T, B, -1)
 
     def state_of(self, state: S) -> S:
-        """Take for each piece the state of its row.
+        """Return the state of each piece's row.
 
         Shapes: state (L*D, B, H); result (L*D, K, H).
         """
@@ -89,7 +89,7 @@ class Packing(NamedTuple):
 
 
 def pack_pieces(rows: Tensor, begins: Tensor, lengths: Tensor, B: int) -> Packing:
-    """Plan the packing of pieces: piece k is lengths[k] >= 1 steps of row rows[k] from begins[k] on.
+    """Return the packing of pieces; piece k has lengths[k] >= 1 steps of row rows[k], starting at begins[k].
 
     Shapes: rows, begins, lengths (K,) int64 on the CPU, K >= 1.
     """
@@ -102,7 +102,7 @@ def pack_pieces(rows: Tensor, begins: Tensor, lengths: Tensor, B: int) -> Packin
 
 
 def pack_rows(lengths: Tensor) -> Packing:
-    """Plan the packing of whole rows; those of no steps are left out.
+    """Return the packing of whole rows, without the rows of length 0.
 
     Shapes: lengths (B,) int64 on the CPU, at least one of them >= 1.
     """
@@ -111,9 +111,9 @@ def pack_rows(lengths: Tensor) -> Packing:
 
 
 def packing_of(batch_sizes: Tensor, sorted_indices: Tensor | None) -> Packing:
-    """Return the packing that a PackedSequence has.
+    """Return the packing of a PackedSequence.
 
-    Shapes: batch_sizes (T,); sorted_indices (B,), or None where the rows were sorted.
+    Shapes: batch_sizes (T,); sorted_indices (B,), or None if the rows were already sorted.
     """
     B = int(batch_sizes[0])
     order = torch.arange(B, device="cpu")

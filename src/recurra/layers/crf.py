@@ -1,4 +1,4 @@
-"""The linear-chain conditional random field: the probability of a whole sequence of labels."""
+"""The linear-chain conditional random field (CRF): the probability of a whole label sequence."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from recurra.layers.lengths import checked_lengths
 
 
 class Constraints(NamedTuple):
-    """Which labels may begin a sequence, follow one another, and end it.
+    """Which labels may start a sequence, follow each other, and end a sequence.
 
     Shapes: first, last (K,) bool; follows (K, K) bool, [before, after].
     """
@@ -25,7 +25,7 @@ class Constraints(NamedTuple):
 
 
 class LabelPath(NamedTuple):
-    """One sequence of labels and its probability among all sequences."""
+    """A label sequence and its probability."""
 
     labels: list[int]
     probability: float
@@ -37,8 +37,8 @@ class ConditionalRandomField(nn.Module):
         s(y) = a[y_1] + Σ_t e_t[y_t] + Σ_{t>1} A[y_{t-1}, y_t] + b[y_T]
         log P(y | x) = s(y) - log Σ_{y'} exp s(y')
 
-    A, a and b are learnt and start at zero; what the constraints rule out has probability 0, whatever the
-    scores. A sequence of no steps has the one empty path, of probability 1.
+    A, a and b are learnt and start at zero. Label sequences that violate the constraints have probability 0.
+    A sequence without steps has one path, the empty one, with probability 1.
 
     Shapes: emissions e (B, T, K); targets (B, T) int64; lengths (B,), from 0 to T.
     Raises: ShapeError for shapes and lengths that do not fit.
@@ -57,24 +57,24 @@ class ConditionalRandomField(nn.Module):
         self._constraints = constraints
 
     def extra_repr(self) -> str:
-        """Return the options, as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         return f"{self.num_labels} labels" + (", constrained" if self._constraints else "")
 
     def losses(self, emissions: Tensor, targets: Tensor, lengths: Sequence[int] | Tensor | None) -> Tensor:
-        """-log P of each row's labels, in nats; 0 for a row of no steps.
+        """Return -log P of each row's labels, in nats; 0 for a row without steps.
 
         Shapes: emissions (B, T, K); targets (B, T); result (B,).
         """
         steps = self._checked(emissions, lengths)
         if targets.shape != emissions.shape[:2]:
-            wanted = f"{tuple(emissions.shape[:2])}, one label a step"
-            raise shape_error("targets", f"shape {tuple(targets.shape)}", wanted, "pad them alike")
+            wanted = f"{tuple(emissions.shape[:2])}, one label per step"
+            raise shape_error("targets", f"shape {tuple(targets.shape)}", wanted, "pad both to one length")
         scores = self._scores(emissions, steps)
         total: Tensor = LogPartition.apply(*scores)
         return (total - _path_scores(scores, targets)).to(emissions.dtype)
 
     def marginals(self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
-        """P(y_t = k | x), zero in the padding.
+        """Return P(y_t = k | x), zero in the padding.
 
         Shapes: emissions (B, T, K); result (B, T, K).
         """
@@ -85,7 +85,7 @@ class ConditionalRandomField(nn.Module):
     def best_paths(
         self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None, n: int = 1
     ) -> list[list[LabelPath]]:
-        """The n likeliest label sequences of each row, the likeliest first; fewer where there are fewer.
+        """Return the n most probable label sequences of each row, best first; fewer if fewer exist.
 
         Shapes: emissions (B, T, K).
         """
@@ -94,7 +94,7 @@ class ConditionalRandomField(nn.Module):
     def decode(
         self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None, n: int = 1
     ) -> tuple[list[list[LabelPath]], Tensor]:
-        """`best_paths` and `marginals`, for the price of one sum over all sequences.
+        """Return both `best_paths` and `marginals`, at the cost of one sum over all sequences.
 
         Shapes: emissions (B, T, K); marginals (B, T, K).
         """
@@ -112,16 +112,16 @@ class ConditionalRandomField(nn.Module):
             return _paths(chain, n), chain.marginals().to(emissions.dtype)
 
     def _checked(self, emissions: Tensor, lengths: Sequence[int] | Tensor | None) -> Tensor:
-        """The number of steps of each row, on the emissions' device."""
+        """Return the number of steps of each row, on the emissions' device."""
         if emissions.dim() != 3 or emissions.shape[-1] != self.num_labels:
             wanted = f"(batch, time, {self.num_labels})"
-            raise shape_error("emissions", f"shape {tuple(emissions.shape)}", wanted, "one score a label")
+            raise shape_error("emissions", f"shape {tuple(emissions.shape)}", wanted, "one score per label")
         B, T = emissions.shape[:2]
         steps = checked_lengths(lengths, T, B)
         return torch.full((B,), T, device=emissions.device) if steps is None else steps.to(emissions.device)
 
     def _scores(self, emissions: Tensor, steps: Tensor) -> Scores:
-        """All scores in double precision, zero past the ends of rows, minus infinity what is ruled out."""
+        """Return all scores in double precision: 0 in the padding, minus infinity where not allowed."""
         real = torch.arange(emissions.shape[1], device=steps.device) < steps.unsqueeze(1)
         of_steps = emissions.double().masked_fill(~real.unsqueeze(2), 0.0)
         transitions, first, last = self.transitions.double(), self.first.double(), self.last.double()
@@ -133,7 +133,7 @@ class ConditionalRandomField(nn.Module):
 
 
 def _path_scores(scores: Scores, targets: Tensor) -> Tensor:
-    """s(y) of each row's labels."""
+    """Return s(y) of each row's labels."""
     B, T = targets.shape
     if T == 0:
         return scores.emissions.new_zeros(B)
@@ -147,7 +147,7 @@ def _path_scores(scores: Scores, targets: Tensor) -> Tensor:
 
 
 def _paths(chain: Chain, n: int) -> list[list[LabelPath]]:
-    """The n likeliest paths of each row."""
+    """Return the n most probable paths of each row."""
     scores = chain.scores
     if scores.emissions.shape[1] == 0:
         return [[LabelPath([], 1.0)] for _ in scores.steps]
@@ -160,7 +160,7 @@ def _paths(chain: Chain, n: int) -> list[list[LabelPath]]:
 
 
 def _with_shares(labels: Tensor, values: Tensor, totals: Tensor, steps: Tensor) -> list[list[LabelPath]]:
-    """Paths with their probabilities, from their scores and the sums over all.
+    """Return paths with their probabilities, from their scores and the log-partition `totals`.
 
     Shapes: labels (B, n, T); values (B, n); totals, steps (B,).
     """

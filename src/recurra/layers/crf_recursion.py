@@ -1,8 +1,8 @@
-"""Sums over all label sequences of a chain, and the best of them: what a conditional random field computes.
+"""The recursions of a conditional random field: the sum over all label sequences, and the best sequences.
 
 Both take T products of a vector with a K x K matrix. The gradient of the sum is the labels' marginal
-probabilities, so its recursions run without autograd, and all steps' share of the transitions is one matrix
-product at the end. All is in double precision; a score of minus infinity rules out.
+probabilities, so its recursions run without autograd, and the gradient of the transitions over all steps is
+one matrix product at the end. Everything is in double precision; a score of minus infinity excludes a label.
 """
 
 import math
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 NEVER = -math.inf
-# Scores up to so many nats apart lose nothing as exponentials in double precision, over a few steps together.
+# Exponentials of scores that differ by up to this many nats keep double precision over a few steps.
 _NEAR = 80.0
-# Steps between scalings: e^(4 * 80), and as much again for what is small beside it, is not too large.
+# Steps between scalings: values between e^-(4 * 80) and e^(4 * 80) are within double precision's range.
 SCALED = 4
 
 
 class Scores(NamedTuple):
-    """The scores of a chain: of labels at steps, one after another, first and last; steps of each row.
+    """The scores of a chain: emissions, transitions, first and last labels; and the steps of each row.
 
     Shapes: emissions (B, T, K), zero in the padding; transitions (K, K), [before, after]; first, last (K,);
     steps (B,).
@@ -34,11 +34,11 @@ class Scores(NamedTuple):
     steps: Tensor
 
     def real(self) -> Tensor:
-        """Which steps are no padding. Shapes: (B, T) bool."""
+        """Return which steps are not padding. Shapes: (B, T) bool."""
         return torch.arange(self.emissions.shape[1], device=self.steps.device) < self.steps.unsqueeze(1)
 
     def are_near(self) -> bool:
-        """Whether no two scores are further apart than exponentials hold."""
+        """Return whether the scores are close enough for exponentials in double precision."""
         if not self.emissions.numel():
             return True
         terms = torch.cat([self.transitions.flatten(), self.first, self.last])
@@ -48,7 +48,7 @@ class Scores(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """The sums over all sequences up to each step (α) and from it on (β), in the logarithm.
+    """The log-sums over all label sequences up to each step (α) and after it (β).
 
     α_t[k] = log Σ over y_1..y_t with y_t = k;   β_t[k] = log Σ over y_{t+1}..y_T after y_t = k
 
@@ -62,7 +62,7 @@ class Chain(NamedTuple):
 
     @classmethod
     def of(cls, scores: Scores) -> "Chain":
-        """Both recursions."""
+        """Run both recursions."""
         B, T, _ = scores.emissions.shape
         total = scores.emissions.new_zeros(B)
         if T == 0:
@@ -75,12 +75,12 @@ class Chain(NamedTuple):
         return cls(scores, alpha, beta, torch.where(scores.steps > 0, of_rows, total))
 
     def marginals(self) -> Tensor:
-        """P(y_t = k), zero in the padding. Shapes: (B, T, K)."""
+        """Return P(y_t = k), zero in the padding. Shapes: (B, T, K)."""
         log_probs = self.alpha + self.beta - self.log_partition.view(-1, 1, 1)
         return log_probs.exp().masked_fill(~self.scores.real().unsqueeze(2), 0.0)
 
     def pairs(self, of_rows: Tensor) -> Tensor:
-        """Σ over steps and rows of P(y_{t-1} = i, y_t = j), each row's share times `of_rows`.
+        """Return Σ over steps and rows of P(y_{t-1} = i, y_t = j), each row weighted by `of_rows`.
 
         Shapes: of_rows (B,); result (K, K).
         """
@@ -89,7 +89,7 @@ class Chain(NamedTuple):
         ends = self.scores.emissions[:, 1:] + self.beta[:, 1:] - self.log_partition.view(-1, 1, 1)
         begins = self.alpha[:, :-1]
         weights = of_rows.view(-1, 1, 1) * real
-        # What is in the padding may be too large for exp, or be nothing at all.
+        # Values in the padding may overflow in exp, or be NaN.
         begins, ends = begins.masked_fill(~real, 0.0), ends.masked_fill(~real, NEVER)
         if self.scores.are_near():
             # exp(α_{t-1}[i] - m) · exp(A[i, j] - a) · exp(e_t[j] + β_t[j] - log Z + m + a), m the largest of
@@ -105,7 +105,7 @@ class Chain(NamedTuple):
 
 
 def _agree(alpha: Tensor, beta: Tensor, scores: Scores) -> bool:
-    """Whether the sum over all sequences is the same at each step: no part of it was lost on the way."""
+    """Return whether the sum over all sequences is the same at each step, so that no part was lost."""
     at_steps = (alpha + beta).logsumexp(2)
     first = at_steps[:, :1]
     near = (at_steps - first).abs() <= 1e-6 * (1.0 + first.abs())
@@ -113,12 +113,12 @@ def _agree(alpha: Tensor, beta: Tensor, scores: Scores) -> bool:
 
 
 def _offset(scores: Tensor) -> Tensor:
-    """The largest of some scores, for exponentials beside it; 0 where all rule out."""
+    """Return the largest score, to subtract before exp; 0 if all are minus infinity."""
     return scores.amax().nan_to_num(neginf=0.0)
 
 
 def _sums_by_logarithms(scores: Scores) -> tuple[Tensor, Tensor]:
-    """α and β for any scores."""
+    """Return α and β for any scores."""
     emissions, transitions, first, last, steps = scores
     alpha, beta = torch.empty_like(emissions), torch.empty_like(emissions)
     before, after = emissions.new_zeros(len(steps), len(first)), last.expand(len(steps), -1)
@@ -135,12 +135,12 @@ def _sums_by_logarithms(scores: Scores) -> tuple[Tensor, Tensor]:
 
 
 def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
-    """α and β where scores are near: both by one loop of products of matrices, β's over the rows reversed.
+    """Return α and β for close scores: one loop of matrix products computes both, β on the reversed rows.
 
         a_t = (a_{t-1} W) ∘ E_t;   u_t = (u_{t+1} Wᵀ) ∘ E_t;   W = e^A, E_t = e^{e_t}, e^{β_t} = u_t / E_t
 
-    The vectors are scaled to a sum of one now and then; their logarithms and those of the scales are put
-    together at the end, for all steps at once.
+    Every SCALED steps the vectors are scaled to a sum of one. The logarithms of the vectors and of the scales
+    are added at the end, for all steps at once.
     """
     emissions, transitions, first, last, steps = scores
     B, T, K = emissions.shape
@@ -174,13 +174,13 @@ def _sums_by_exponentials(scores: Scores) -> tuple[Tensor, Tensor]:
 
 
 class LogPartition(torch.autograd.Function):
-    """log Σ_y exp s(y) of each row; its gradient is the marginal probabilities."""
+    """log Σ_y exp s(y) of each row; its gradients are the marginal probabilities."""
 
     @staticmethod
     def forward(
         ctx: Any, emissions: Tensor, transitions: Tensor, first: Tensor, last: Tensor, steps: Tensor
     ) -> Tensor:
-        """Both recursions. Shapes: as `Scores`; result (B,)."""
+        """Run both recursions. Shapes: as `Scores`; result (B,)."""
         chain = Chain.of(Scores(emissions, transitions, first, last, steps))
         ctx.save_for_backward(*chain.scores, *chain[1:])
         return chain.log_partition
@@ -188,7 +188,7 @@ class LogPartition(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """The marginals times the row's gradient. Shapes: grad (B,)."""
+        """Return the marginals times the row's gradient. Shapes: grad (B,)."""
         scores, rest = Scores(*ctx.saved_tensors[:5]), ctx.saved_tensors[5:]
         chain = Chain(scores, *rest)
         demissions = chain.marginals() * grad.view(-1, 1, 1)
@@ -202,10 +202,10 @@ class LogPartition(torch.autograd.Function):
 
 
 def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
-    """The best label at each step of each row (any in the padding), and these sequences' scores: Viterbi.
+    """Return the best label sequence of each row (arbitrary in the padding) and its score: Viterbi.
 
-    Each step keeps the best score that ends in each label; which label stood before is only asked for on the
-    way back, of the labels on the way.
+    Each step keeps the best score that ends in each label. The previous label is computed only when
+    backtracking, for the labels on the best path.
 
     Shapes: (B, T) int64; (B,).
     """
@@ -228,7 +228,7 @@ def best_sequences(scores: Scores) -> tuple[Tensor, Tensor]:
 def _way_back(
     kept: NDArray[np.float64], into: NDArray[np.float64], at: NDArray[np.int64], real: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """The labels on the way to the last ones. In numpy, whose small operations cost less than torch's.
+    """Return the best paths by backtracking from the last labels. numpy has less overhead here than torch.
 
     Shapes: kept (B, T, K); into (K, K), [after, before]; at (B,); real (B, T); result (B, T).
     """
@@ -242,9 +242,9 @@ def _way_back(
 
 
 def n_best_sequences(scores: Scores, n: int) -> tuple[Tensor, Tensor]:
-    """The n best label sequences of each row and their scores; minus infinity where there are fewer.
+    """Return the n best label sequences of each row and their scores; minus infinity if fewer exist.
 
-    The Viterbi recursion with the n best ways to each label, told apart by a place 0..n-1.
+    The Viterbi recursion with the n best paths to each label, numbered 0..n-1.
 
     Shapes: (B, n, T) int64; (B, n).
     """

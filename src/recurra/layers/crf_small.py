@@ -1,4 +1,4 @@
-"""A chain of few labels and rows in numpy, whose operations cost less than torch's: one sentence, say."""
+"""Decoding a CRF for few labels and rows, such as one sentence, in numpy: it has less overhead than torch."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ from recurra.layers.crf_recursion import SCALED, Scores
 
 _Array = NDArray[np.float64]
 _LEAST = 1e-290
-_MOST = 8192  # products of a step: beyond, what is done costs more than that it is asked for
+_MOST = 8192  # products per step; above that the arithmetic costs more than the overhead of torch
 
 
 class Decoded(NamedTuple):
-    """The best labels, their scores, the labels' marginal probabilities and log Σ e^s over all sequences.
+    """The best labels, their scores, the marginal probabilities and log Σ e^s over all sequences.
 
     Shapes: labels (B, T); value, log_partition (B,); marginals (B, T, K).
     """
@@ -27,10 +27,10 @@ class Decoded(NamedTuple):
 
 
 def decode_small(scores: Scores) -> Decoded | None:
-    """All of it for rows of one length; None where rows or scores are not such that it can be done here.
+    """Decode rows of equal length; return None if the rows or scores are not suitable.
 
-    a_t = (a_{t-1} W) ∘ E_t and, from the last step on, u_t = (u_{t+1} Wᵀ) ∘ E_t side by side, scaled to a sum
-    of one now and then; P(y_t = k) is in proportion to a_t[k] u_t[k] / E_t[k]. W = e^A, E_t = e^{e_t}.
+    a_t = (a_{t-1} W) ∘ E_t and, backwards, u_t = (u_{t+1} Wᵀ) ∘ E_t are computed together, scaled to a sum of
+    one every SCALED steps; P(y_t = k) is proportional to a_t[k] u_t[k] / E_t[k]. W = e^A, E_t = e^{e_t}.
     """
     B, T, K = scores.emissions.shape
     if not scores.emissions.is_cpu or T == 0 or B * K * K > _MOST or int(scores.steps.min()) < T:
@@ -61,7 +61,7 @@ def decode_small(scores: Scores) -> Decoded | None:
     together = vectors[:, 0] * vectors[::-1, 1] / factors
     sums = np.add.reduce(together, 2, keepdims=True)
     final = vector[0] @ np.exp(last - tops[1])
-    if not (sums.min() > _LEAST and final.min() > _LEAST):  # what could go on was lost beside what could not
+    if not (sums.min() > _LEAST and final.min() > _LEAST):  # underflow: the allowed paths were lost
         return None
     total = np.log(np.stack(scales)[:, 0, :, 0]).sum(axis=0) + highest.sum(axis=(0, 2)) + np.log(final)
     total += tops.sum() + (T - 1) * top
@@ -71,7 +71,7 @@ def decode_small(scores: Scores) -> Decoded | None:
 
 
 def _best(emissions: _Array, transitions: _Array, first: _Array, last: _Array) -> tuple[Tensor, Tensor]:
-    """Viterbi; which label stood before is asked on the way back. Shapes: emissions (T, B, K)."""
+    """Viterbi; the previous labels are computed when backtracking. Shapes: emissions (T, B, K)."""
     into = np.ascontiguousarray(transitions.T)
     T, B, _ = emissions.shape
     kept = np.empty_like(emissions)

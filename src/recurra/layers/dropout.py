@@ -1,4 +1,4 @@
-"""Dropout on sequences: of single numbers, of features at all steps alike, of whole symbols."""
+"""Dropout on sequences: of single values, of the same features at all steps, or of whole symbols."""
 
 import torch
 import torch.nn.functional as F
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class SequenceDropout(nn.Module):
-    """Leave out numbers with probability p, and scale the others by 1/(1-p); only in training.
+    """Set values to zero with probability p and scale the others by 1/(1-p), in training only.
 
-    With `once` a row's mask is the same at all steps (variational dropout).
+    With `once` each row has one mask for all steps (variational dropout).
 
     Shapes: (B, T, H) in and out.
     Source: Y. Gal & Z. Ghahramani, A theoretically grounded application of dropout in recurrent neural
@@ -20,7 +20,7 @@ class SequenceDropout(nn.Module):
         self.p, self.once = p, once
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop from a batch of sequences. Shapes: (B, T, H) in and out."""
+        """Apply dropout to a batch of sequences. Shapes: (B, T, H) in and out."""
         if not self.training or self.p == 0:
             return x
         if not self.once:
@@ -28,13 +28,13 @@ class SequenceDropout(nn.Module):
         return x * F.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), self.p)
 
     def extra_repr(self) -> str:
-        """Return the options, as torch.nn prints them."""
+        """Return the options in torch.nn's format."""
         return f"p={self.p}" + (", once" if self.once else "")
 
 
 def embed_with_dropout(embedding: nn.Embedding, ids: Tensor, p: float) -> Tensor:
-    """The vectors of symbols; in training each symbol of the vocabulary is left out, wherever it stands,
-    with probability p, and the others are scaled by 1/(1-p).
+    """Return the embeddings of symbols; in training, each symbol of the vocabulary is dropped with
+    probability p at all its positions, and the others are scaled by 1/(1-p).
 
     Shapes: ids (B, T); result (B, T, E).
     Source: Gal & Ghahramani 2016.

@@ -1,4 +1,4 @@
-"""The layer of gated recurrent units."""
+"""The layer of gated recurrent units (GRU)."""
 
 from functools import partial
 from typing import Unpack, cast
@@ -12,20 +12,20 @@ from recurra.layers.recurrent import RecurrentLayer
 
 
 class GRU(RecurrentLayer):
-    """GRU layers over time, in the place of torch.nn.GRU.
+    """One or more GRU layers over time. It can replace torch.nn.GRU.
 
         r, z = σ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
         n = tanh(W_in x_t + b_in + r*(W_hn h_{t-1} + b_hn));   h_t = (1 - z)*n + z*h_{t-1}
 
-    `proj_size` is there for torch.nn's order of arguments, and must be 0.
-    `reset`: "after" the product, as above and in torch, "before" it, or "none" (no r). `layer_norm` is
-    GRUEquation's. Gate order r, z, n; z near 1 keeps the past (GRUEquation says how Γu relates to it).
-    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
-    options and backends.
+    `proj_size` keeps torch.nn's order of arguments; it must be 0.
+    `reset`: "after" the product, as above and in torch, "before" it, or "none" (no r). For `layer_norm` see
+    GRUEquation. Gate order r, z, n; z near 1 keeps the past (see GRUEquation for the relation to Γu).
+    Call: `output, h = layer(input, hx=None, lengths=None)`; lengths, the other options and backends are
+    described in RecurrentLayer.
     Source: Cho et al. 2014 (arXiv 1406.1078, version 1 for the reset after the product, version 3 before it).
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and h
     (L*D, B, H); output (T, B, D*H).
-    Raises: ConfigError for options that cannot be, all of them at once.
+    Raises: ConfigError that lists all invalid options.
     """
 
     mode = "GRU"  # torch.nn's name of the cell
@@ -65,5 +65,5 @@ class GRU(RecurrentLayer):
 
     @property
     def reset(self) -> str:
-        """Where the reset gate stands; its weights are made for it, so it cannot be set."""
+        """The position of the reset gate; it cannot be set, as the weights depend on it."""
         return cast(GRUEquation, self.equation).reset

@@ -1,4 +1,4 @@
-"""The layer of a Jordan network: what it puts out comes back in."""
+"""The layer of a Jordan network: its output is fed back as its state."""
 
 from functools import partial
 from typing import Any, Unpack
@@ -23,18 +23,18 @@ from recurra.layers.recurrent import Lengths, RecurrentLayer
 
 
 class JordanRNN(SetsNonlinearity, RecurrentLayer):
-    """A Jordan network over time: one layer whose state is its own output y.
+    """A Jordan network over time: one layer; its state is its own output y.
 
         h_t = g(W_ih x_t + b_ih + W_hh y_{t-1} + b_hh);   y_t = g2(W_ho h_t + b_ho)
 
     g: tanh, relu, leaky_relu, sigmoid, hardtanh; g2, `output_activation`: identity, tanh, sigmoid, softmax.
-    Call: `output, y = layer(input, hx=None, lengths=None)` feeds its own output back. With `targets=` it is
-    teacher forced: y_{t-1} is the target of t-1, so no recurrence is left and all steps run together.
-    RecurrentLayer tells of lengths, the other options and backends.
+    Call: `output, y = layer(input, hx=None, lengths=None)` feeds its own output back. `targets=` turns on
+    teacher forcing: y_{t-1} is the target of t-1, so there is no recurrence and all steps run together.
+    Lengths, the other options and backends are described in RecurrentLayer.
     Source: Jordan 1986, Serial order: a parallel distributed processing approach.
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and y
     (1, B, O); output (T, B, O).
-    Raises: ConfigError for options that cannot be, all of them at once.
+    Raises: ConfigError that lists all invalid options.
     """
 
     @takes_layer_options
@@ -67,7 +67,7 @@ class JordanRNN(SetsNonlinearity, RecurrentLayer):
             **options,
         )
 
-    # Its fourth argument has been `targets` from the first, so the order is not that of other layers.
+    # `targets` has always been the fourth argument, so the order differs from that of other layers.
     def forward(  # type: ignore[override]
         self,
         input: Tensor | PackedSequence,
@@ -76,11 +76,11 @@ class JordanRNN(SetsNonlinearity, RecurrentLayer):
         targets: Tensor | None = None,
         every_state: bool = False,
     ) -> tuple[Any, ...]:
-        """Run a batch of sequences; return the output at each step and the last one.
+        """Run a batch of sequences; return the output at each step and the last output.
 
-        With `targets` the network is teacher forced, and the state that is returned is the last target: what
-        the next segment's first step sees. There is no recurrence then for a backend to run; every step is
-        the cell's equation ("reference"). Zoneout keeps nothing there.
+        With `targets` (teacher forcing) the returned state is the last target, from which the next segment
+        starts. There is then no recurrence for a backend to run: the cell's equation computes all steps
+        ("reference"), and zoneout has no effect.
         Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I) for one row, or a PackedSequence; hx
         (1, B, O), or (1, O) for one row; lengths (B,); targets like the output, (T, B, O).
         Raises: ShapeError where shapes, dtypes, devices or lengths do not fit.
@@ -89,14 +89,14 @@ class JordanRNN(SetsNonlinearity, RecurrentLayer):
             return super().forward(input, hx, lengths, every_state=every_state)
         if isinstance(input, PackedSequence):
             remedy = "pass both padded, with lengths"
-            raise shape_error("targets", "targets beside a PackedSequence", "a padded input", remedy)
+            raise shape_error("targets", "targets with a PackedSequence", "a padded input", remedy)
         self.check_input(input)
         batched = input.dim() == 3
         shape = (*input.shape[:-1], self.output_size)
         check_tensor("targets", targets)
         if targets.shape != shape or (targets.dtype != input.dtype and not autocasts(input)):
             got = f"{targets.dtype} of shape {tuple(targets.shape)}"
-            raise shape_error("targets", got, f"{input.dtype} of shape {shape}", "give one vector a step")
+            raise shape_error("targets", got, f"{input.dtype} of shape {shape}", "pass one vector per step")
         swap = batched and self.batch_first
         x, y = (self._steps_first(tensor, batched, swap) for tensor in (input, targets))
         steps = checked_lengths(lengths, *x.shape[:2])
@@ -110,7 +110,7 @@ class JordanRNN(SetsNonlinearity, RecurrentLayer):
         return (output, final, every) if every_state else (output, final)
 
     def extra_repr(self) -> str:
-        """Return the sizes and the options that are not the default."""
+        """Return the sizes and the options that differ from their defaults."""
         return super().extra_repr().replace(f"proj_size={self.proj_size}", str(self.proj_size), 1)
 
     def _steps_first(self, tensor: Tensor, batched: bool, swap: bool) -> Tensor:
@@ -121,7 +121,7 @@ class JordanRNN(SetsNonlinearity, RecurrentLayer):
     def _teacher_forced(
         self, x: Tensor, targets: Tensor, start: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """All steps as one batch of T*B rows, each with the target of the step before as its state."""
+        """Run all steps as one batch of T*B rows; each row's state is the target of the previous step."""
         T, B = x.shape[:2]
         if T == 0 or B == 0 or (lengths is not None and not lengths.any()):
             ran = self._no_steps(x, start, every_state=False)

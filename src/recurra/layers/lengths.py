@@ -1,4 +1,4 @@
-"""How many steps each row of a batch has: the check of what a caller says."""
+"""The check of `lengths`, the number of steps of each row of a batch."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from recurra.cells import shape_error
 
 
 def checked_lengths(lengths: Tensor | Sequence[int] | None, T: int, B: int) -> Tensor | None:
-    """Return lengths as int64 on the CPU, or None where every row is T steps long.
+    """Return lengths as int64 on the CPU, or None if every row has T steps.
 
     Shapes: lengths (B,), whole numbers in 0..T.
-    Raises: ShapeError for another count of rows, for fractions, and for lengths below 0 or above T.
+    Raises: ShapeError for a wrong number of rows, for fractions, and for lengths below 0 or above T.
     """
     if lengths is None:
         return None
@@ -32,7 +32,7 @@ def checked_lengths(lengths: Tensor | Sequence[int] | None, T: int, B: int) -> T
     given = given.to(torch.int64)
     shortest, longest = int(given.min()), int(given.max())
     if shortest < 0 or longest > T:
-        remedy = "a row has between no steps and all of the input's"
+        remedy = "a row has at least 0 steps and at most as many as the input"
         wrong = f"{shortest if shortest < 0 else longest} among them"
         raise shape_error("lengths", wrong, f"each in 0..{T}", remedy)
     return None if shortest == T else given

@@ -1,4 +1,4 @@
-"""The long short-term memory layer."""
+"""The long short-term memory (LSTM) layer."""
 
 from functools import partial
 from typing import Any, Unpack
@@ -12,21 +12,21 @@ from recurra.layers.recurrent import RecurrentLayer
 
 
 class LSTM(RecurrentLayer):
-    """LSTM layers over time, in the place of torch.nn.LSTM.
+    """One or more LSTM layers over time. It can replace torch.nn.LSTM.
 
         i, f, g, o = split(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
         c_t = σ(f)*c_{t-1} + σ(i)*tanh(g);   h_t = σ(o)*tanh(c_t)
         with proj_size, h_t = W_hr (σ(o)*tanh(c_t))
 
     Gate order i, f, g, o. `peepholes`, `relevance_gate`, `coupled_gates`, `output_activation` and
-    `layer_norm` are LSTMEquation's; `forget_bias` is what the forget gates' bias starts from, None to draw it
-    as the others.
-    Call: `output, (h, c) = layer(input, hx=None, lengths=None)`; hx is any pair, what comes back is an
-    LSTMState (hidden, cell). RecurrentLayer tells of lengths, all other options and backends.
+    `layer_norm` are described in LSTMEquation. `forget_bias` is the initial bias of the forget gates; with
+    None it is drawn like the others.
+    Call: `output, (h, c) = layer(input, hx=None, lengths=None)`; hx is any pair, the returned state is an
+    LSTMState (hidden, cell). Lengths, the other options and backends are described in RecurrentLayer.
     Source: Hochreiter & Schmidhuber 1997; forget gate, Gers et al. 2000; projection, Sak et al. 2014.
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; h (L*D, B, H), or
     (L*D, B, P) with a projection; c (L*D, B, H); output (T, B, D*H) or (T, B, D*P).
-    Raises: ConfigError for options that cannot be, all of them at once.
+    Raises: ConfigError that lists all invalid options.
     """
 
     mode = "LSTM"  # torch.nn's name of the cell
@@ -77,7 +77,7 @@ class LSTM(RecurrentLayer):
         self._fill_forget_bias()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew from U(-1/√H, 1/√H), the forget gates' bias as asked for."""
+        """Redraw all weights from U(-1/√H, 1/√H) and set the bias of the forget gates."""
         super().reset_parameters()
         self._fill_forget_bias()
 
@@ -90,7 +90,7 @@ class LSTM(RecurrentLayer):
                 self.equation.set_forget_bias(weights.bias_ih, weights.bias_hh, self.forget_bias)
 
     def extra_repr(self) -> str:
-        """Return the options that are not the default, as torch.nn prints them."""
+        """Return the options that differ from their defaults, in torch.nn's format."""
         text = super().extra_repr()
         return text if self.forget_bias is None else f"{text}, forget_bias={self.forget_bias}"
 

@@ -1,4 +1,4 @@
-"""What every recurrent layer takes beyond torch.nn's arguments: names, defaults, and what cannot be."""
+"""The options of every recurrent layer beyond torch.nn's arguments: names, defaults and checks."""
 
 import inspect
 from collections.abc import Callable
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class LayerOptions(TypedDict, total=False):
-    """Options of every layer; RecurrentLayer says what each does."""
+    """Options of every layer; see RecurrentLayer for their meaning."""
 
     skip: str
     merge: str
@@ -41,10 +41,10 @@ DEFAULTS: LayerOptions = {
 
 
 def takes_layer_options(initialise: F) -> F:
-    """Let a signature that ends in `**options: Unpack[LayerOptions]` name each option with its default.
+    """Replace `**options: Unpack[LayerOptions]` in a signature by the single options with their defaults.
 
-    So `help()` and `inspect.signature` list what a caller can say, and an unknown name is refused as Python
-    refuses it.
+    So `help()` and `inspect.signature` list all arguments, and an unknown name raises Python's usual
+    TypeError.
     """
     written = inspect.signature(initialise)
     named = [p for p in written.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -61,7 +61,7 @@ def takes_layer_options(initialise: F) -> F:
 
     @wraps(initialise)
     def checked(self: Any, *positional: Any, **options: Any) -> None:
-        if "proj_size" in options and not self.takes_projection:  # by name torch.nn refuses 0, too
+        if "proj_size" in options and not self.takes_projection:  # like torch.nn, even for 0
             refuse([no_projection(options["proj_size"])])
         for name in options.keys() - known:
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
@@ -72,7 +72,7 @@ def takes_layer_options(initialise: F) -> F:
 
 
 def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, dropout: object) -> list[str]:
-    """Say of each option that cannot be what came and what was expected; a state has `parts` tensors."""
+    """Return one message per invalid option: its value and the expected one; a state has `parts` tensors."""
     given: dict[str, object] = {**options, "dropout": dropout}
     faults: list[str] = [
         f"{name}: got {given[name]!r}, expected one of {', '.join(map(repr, choices))}"
@@ -95,26 +95,24 @@ def option_faults(options: LayerOptions, *, parts: int, bidirectional: object, d
         faults.append(f"zoneout: got {zoneout!r}, expected {wanted}")
     if not faults and dropout and options["variational_dropout"]:
         faults.append(
-            f"variational_dropout: got {options['variational_dropout']!r} beside dropout={dropout!r}, "
+            f"variational_dropout: got {options['variational_dropout']!r} with dropout={dropout!r}, "
             "expected one of the two to be 0"
         )
     if options["stateful"] is True and bidirectional is True:
         faults.append(
-            "stateful: got True with bidirectional=True, expected a layer that runs forwards only: "
-            "a backward direction begins at the end, which a stream has not"
+            "stateful: got True with bidirectional=True, expected a forward layer: "
+            "a backward direction starts at the end of the sequence, and a stream has no end"
         )
     return faults
 
 
 def no_projection(proj_size: object) -> str:
-    """Return the sentence for a projection of a layer that has none."""
-    return (
-        f"proj_size: got {proj_size!r}, expected none: only LSTM has a projection; leave it out, or use LSTM"
-    )
+    """Return the message for a projection of a layer that does not support one."""
+    return f"proj_size: got {proj_size!r}, expected none: only LSTM has a projection; remove it, or use LSTM"
 
 
 def is_probability(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a number in 0..1, Python's or numpy's; a bool is none."""
+    """Return whether a value is a number (Python's or numpy's) in 0..1 and not a bool."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     return 0 <= float(value) <= 1

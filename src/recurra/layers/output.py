@@ -1,4 +1,4 @@
-"""The output layer of language models: a linear map onto the vocabulary, and the loss of the next symbol."""
+"""The output layer of language models: a linear map to the vocabulary, and the loss of the next symbol."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ REDUCTIONS = ("none", "sum", "mean")
 
 
 class SoftmaxOutput(nn.Linear):
-    """logits = W h + b over the vocabulary, and the losses without ever holding all logits.
+    """logits = W h + b over the vocabulary, and the losses without storing all logits.
 
     Shapes: h (…, H); logits (…, V).
     """
@@ -26,15 +26,15 @@ class SoftmaxOutput(nn.Linear):
         self.kept = KeptPack()
 
     def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
-        """-log P of each target, or their sum or mean: `linear_cross_entropy`.
+        """Return -log P of each target, or their sum or mean; see `linear_cross_entropy`.
 
-        Shapes: hidden (…, H); targets (…); losses as the targets, or () where reduced.
+        Shapes: hidden (…, H); targets (…); losses like the targets, or () if reduced.
         """
         return linear_cross_entropy(hidden, self.weight, self.bias, targets, ignore_index, reduction)
 
 
 class OutputScores:
-    """The scores of an output layer, which are computed only as far as they are asked for.
+    """The scores of an output layer, computed on demand.
 
     Shapes: hidden (R, H); for `all` (…, H).
     """
@@ -43,29 +43,29 @@ class OutputScores:
         self._output, self._hidden = output, hidden
 
     def best(self, k: int, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The k best symbols of each row, or of some: their log P, and which they are.
+        """Return log P and the ids of the k best symbols of each row, or of some rows.
 
-        Shapes: rows (R',), all R without; both results (R', min(k, V)).
+        Shapes: rows (R',), default all R; both results (R', min(k, V)).
         """
         output, hidden = self._output, self._hidden
         hidden = hidden if rows is None else hidden.index_select(0, rows)
         return best_of_output(hidden, output.weight, output.bias, k, output.kept)
 
     def all(self) -> Tensor:
-        """All scores, in single precision at least. Shapes: result (…, V)."""
+        """Return all scores, in at least single precision. Shapes: result (…, V)."""
         return in_single_precision(self._output(self._hidden))
 
 
 class AdaptiveSoftmaxOutput(nn.Module):
-    """The adaptive softmax: frequent symbols in a short output layer, rare ones in two more that read a
-    quarter and a sixteenth of the features, reached through the first.
+    """The adaptive softmax: a small output layer (the head) for frequent symbols, and two clusters of rare
+    symbols that use a quarter and a sixteenth of the features.
 
         P(w) = P(w in head),   or P(cluster in head)·P(w in cluster)
 
-    Symbols are numbered by falling frequency. The head has a fifth of the vocabulary, at most 4,000 symbols,
-    the first cluster four times as many (the rest goes to the second).
+    Symbols are numbered by descending frequency. The head has a fifth of the vocabulary, at most 4,000
+    symbols, the first cluster four times as many; the second has the rest.
 
-    Shapes: hidden (…, H); the result of a call (…, V), log P in place of logits.
+    Shapes: hidden (…, H); the result of a call (…, V), log P instead of logits.
     Source: E. Grave et al., Efficient softmax approximation for GPUs (2017); torch's implementation.
     """
 
@@ -74,26 +74,26 @@ class AdaptiveSoftmaxOutput(nn.Module):
         cutoffs = [cut for cut in (head, 5 * head) if 0 < cut < vocabulary_size]
         if not cutoffs:
             raise ConfigError(
-                f"adaptive_softmax: has no use for a vocabulary of {vocabulary_size}; leave it out."
+                f"adaptive_softmax: cannot split a vocabulary of {vocabulary_size} symbols; remove it."
             )
         super().__init__()
         self.in_features = in_features
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(in_features, vocabulary_size, cutoffs, head_bias=True)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """log P of every symbol. Shapes: hidden (…, H); result (…, V)."""
+        """Return log P of every symbol. Shapes: hidden (…, H); result (…, V)."""
         flat: Tensor = self.softmax.log_prob(hidden.reshape(-1, hidden.shape[-1]))
         return flat.view(*hidden.shape[:-1], self.softmax.n_classes)
 
     def losses(self, hidden: Tensor, targets: Tensor, ignore_index: int, reduction: str = "none") -> Tensor:
-        """-log P of each target, or their sum or mean.
+        """Return -log P of each target, or their sum or mean.
 
-        Shapes: hidden (…, H); targets (…); losses as the targets, or () where reduced.
+        Shapes: hidden (…, H); targets (…); losses like the targets, or () if reduced.
         """
         flat, labels = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)
         real = labels != ignore_index
         found: Tensor = self.softmax(flat[real], labels[real]).output
-        if torch.is_grad_enabled():  # other processes wait for the gradient of a cluster that no target is in
+        if torch.is_grad_enabled():  # distributed training waits for gradients of clusters without targets
             found = found + 0.0 * sum(weight.sum() for weight in self.parameters())
         if reduction != "none":
             return -found.sum() if reduction == "sum" else -found.mean()
@@ -110,16 +110,16 @@ def linear_cross_entropy(
     reduction: str = "none",
     backend: str = "auto",
 ) -> Tensor:
-    """-log P of each target under the softmax of a linear layer, without ever holding all logits.
+    """Return -log P of each target under the softmax of a linear layer, without storing all logits.
 
         loss = log Σ_v exp(w_v·h + b_v) - (w_y·h + b_y);   0, and no gradient, where y is ignore_index
 
     The same as F.cross_entropy(F.linear(hidden, weight, bias), targets). With "sum" and "mean" the gradients
-    are made along with the loss, which costs three matrix products in all; with "none" backward computes the
-    logits again, a fourth. "auto" is the native kernel where it can run and is fast, else torch.
+    are computed together with the loss, three matrix products in total; with "none" backward recomputes the
+    logits, a fourth product. "auto" is the native kernel where it can run and is fast, else torch.
 
     Shapes: hidden (…, H); weight (V, H); bias (V,) or None; targets (…) int64, 0..V-1 or ignore_index;
-    losses as the targets, or () with "sum" and "mean".
+    losses like the targets, or () with "sum" and "mean".
     Raises: ShapeError where shapes or targets do not fit; ConfigError for an unknown option;
     BackendUnavailable if the backend asked for cannot run.
     """
@@ -147,7 +147,7 @@ def _runs_native(backend: str, hidden: Tensor, weight: Tensor) -> bool:
     blocked = output_operators.reason(hidden, weight)
     if backend == "native" and blocked is not None:
         raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
-    # Kernels without wide vectors lose to torch's functions.
+    # Kernels without wide vectors are slower than torch's functions.
     return blocked is None and (backend == "native" or has_wide_vectors())
 
 
@@ -157,12 +157,10 @@ def _check_shapes(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: 
         raise shape_error("hidden and weight", got, "(…, H) and (V, H)", "the last axes must agree")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise shape_error(
-            "bias", f"shape {tuple(bias.shape)}", f"({weight.shape[0]},)", "one number for each symbol"
+            "bias", f"shape {tuple(bias.shape)}", f"({weight.shape[0]},)", "one number per symbol"
         )
     if targets.shape != hidden.shape[:-1]:
-        wanted = f"{tuple(hidden.shape[:-1])}, the hidden states' but for the last axis"
-        raise shape_error(
-            "targets", f"shape {tuple(targets.shape)}", wanted, "one target for each hidden state"
-        )
+        wanted = f"{tuple(hidden.shape[:-1])}, the shape of the hidden states without the last axis"
+        raise shape_error("targets", f"shape {tuple(targets.shape)}", wanted, "one target per hidden state")
     if targets.dtype != torch.int64:
         raise shape_error("targets", targets.dtype, "torch.int64", "convert them with .long()")

@@ -1,4 +1,4 @@
-"""What a stack of recurrent layers consists of: its options, its parameters and their names."""
+"""The options, parameters and parameter names of a stack of recurrent layers."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ from recurra.layers.stateful import Stateful
 
 Device = torch.device | str | int | None
 
-# What extra_repr leaves out, in its order; the options of LayerOptions follow.
+# extra_repr omits options with these values and prints the others in this order.
 _DEFAULTS: dict[str, object] = {
     "proj_size": 0,
     "num_layers": 1,
@@ -40,13 +40,13 @@ _DEFAULTS: dict[str, object] = {
 
 
 class LayerStack(Stateful):
-    """The parameters of a stack of one cell, under torch.nn's names, and the options of RecurrentLayer.
+    """The parameters of a stack of layers of one cell, under torch.nn's names, and RecurrentLayer's options.
 
-    Shapes: for a layer that W numbers enter, weight_ih (G*H, W), weight_hh (G*H, H), biases (G*H,) and what
-    else the cell has; a learnt initial state (L*D, H).
+    Shapes: for a layer with input size W, weight_ih (G*H, W), weight_hh (G*H, H), biases (G*H,) and the other
+    weights of the cell; a learnt initial state (L*D, H).
     """
 
-    takes_projection = False  # whether proj_size may be named
+    takes_projection = False  # whether proj_size may be passed by name
     _packed: list[native.KeptPack] | None = None
 
     def __init__(
@@ -81,9 +81,9 @@ class LayerStack(Stateful):
                 *option_faults(chosen, parts=parts, bidirectional=bidirectional, dropout=dropout),
             ],
         )
-        assert made is not None, "an equation that cannot be has faults"
+        assert made is not None, "an invalid equation has faults"
         self.equation = made
-        self.input_size = int(input_size)  # of numpy's integers, too
+        self.input_size = int(input_size)  # may be a numpy integer
         self.hidden_size = int(hidden_size)
         self.num_layers = int(num_layers)
         self.bias = bias
@@ -101,7 +101,7 @@ class LayerStack(Stateful):
         self.variational_dropout = float(chosen["variational_dropout"])
         self.weight_drop = float(chosen["weight_drop"])
         self.stateful = chosen["stateful"]
-        self.watchers: list[Callable[..., None]] = []  # told what enters; see recurra.layers.watching
+        self.watchers: list[Callable[..., None]] = []  # called with the input; see recurra.layers.watching
         self.backend = chosen["backend"]
         self._warn_of_idle_options()
         self._names = self._add_parameters(device, dtype)
@@ -112,7 +112,7 @@ class LayerStack(Stateful):
 
     def _warn_of_idle_options(self) -> None:
         where = (
-            "it acts between layers only; set num_layers=2 or more, or put torch.nn.Dropout behind the layer"
+            "it acts between layers only; set num_layers=2 or more, or add torch.nn.Dropout after the layer"
         )
         for name in ("dropout", "variational_dropout"):
             if getattr(self, name) > 0 and self.num_layers == 1:
@@ -129,7 +129,7 @@ class LayerStack(Stateful):
             )
 
     def _add_parameters(self, device: Device, dtype: torch.dtype | None) -> list[list[dict[str, str]]]:
-        """Make all parameters; return their names by [layer][direction][name in the cell]."""
+        """Create all parameters; return their names by [layer][direction][name in the cell]."""
         names: list[list[dict[str, str]]] = []
         for layer in range(self.num_layers):
             input_size = self._entering_size(layer)
@@ -143,7 +143,7 @@ class LayerStack(Stateful):
         return names
 
     def _entering_size(self, layer: int) -> int:
-        """The width of what enters a layer."""
+        """Return the input size of a layer."""
         if layer == 0:
             return self.input_size
         return self._layer_size + (self.input_size if self.skip == "graves" else 0)
@@ -166,7 +166,7 @@ class LayerStack(Stateful):
 
     @property
     def _layer_size(self) -> int:
-        """The last axis of what one layer puts out."""
+        """The last axis of the output of one layer."""
         return output_size(self._width, self.bidirectional, self.merge)
 
     @property
@@ -175,17 +175,17 @@ class LayerStack(Stateful):
 
     @property
     def output_size(self) -> int:
-        """The last axis of the output: D*H, H where the directions are merged, with P for H where there is a
-        projection; with skip="graves" that times L."""
+        """The last axis of the output: D*H, or H if the directions are merged (P instead of H with a
+        projection); times L with skip="graves"."""
         return self._layer_size * (self.num_layers if self.skip == "graves" else 1)
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
-        """The weights of each layer and direction, as torch.nn's layers list them."""
+        """The weights of each layer and direction, in torch.nn's order."""
         return [flat([[direction]]) for layer in self.weights() for direction in layer]
 
-    # What code that was written for torch.nn's layers reads and sets. A weight that was deleted, to be
-    # computed anew before each call, is None until it is set.
+    # For code written for torch.nn's layers, which reads and sets these. A weight that was deleted because it
+    # is recomputed before each call is None until it is set.
     @property
     def _flat_weights(self) -> tuple[Tensor | None, ...]:
         return tuple(getattr(self, name, None) for name in self._flat_weights_names)
@@ -208,7 +208,7 @@ class LayerStack(Stateful):
         return [name for names in self._all_weights for name in names]
 
     def weights(self) -> list[list[Any]]:
-        """Return the weights as the cell takes them, by [layer][direction]."""
+        """Return the weights in the cell's named tuples, by [layer][direction]."""
         make, own = self.equation.weights_type._make, self._parameters
         return [
             [
@@ -224,19 +224,19 @@ class LayerStack(Stateful):
         ]
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew from U(-1/√H, 1/√H); a learnt initial state begins at zero, gains at one."""
+        """Redraw all weights from U(-1/√H, 1/√H); a learnt initial state becomes zero, gains become one."""
         for layer in self._names:
             for names in layer:
                 weights = {name: getattr(self, own_name) for name, own_name in names.items()}
                 self.equation.initialise(weights, self.hidden_size)
         for name in self._initial_names:
             nn.init.zeros_(getattr(self, name))
-        # As torch.nn's layers do, what weights are computed of where a normalisation took their place.
+        # Like torch.nn's layers: under weight normalisation, the parameters that a weight is computed from.
         known = {*self._flat_weights_names, *self._initial_names}
         init_uniform([p for name, p in self.named_parameters() if name not in known], self.hidden_size)
 
     def flatten_parameters(self) -> None:
-        """Put the weights into one stretch of memory for cuDNN; on other devices do nothing."""
+        """Put the weights into one contiguous block of memory for cuDNN; on other devices do nothing."""
         if any(weight is None for weight in self._flat_weights):
             return
         weights, options = self.weights(), self.stack().plain
@@ -247,7 +247,7 @@ class LayerStack(Stateful):
             torch_fused.flatten_for_cudnn(self.equation, own, plain, sizes)
 
     def initial_state(self, batch_size: int) -> State:
-        """Return what a batch starts from: zeros, or the learnt state, in the weights' type, on their device.
+        """Return the initial state (zeros, or the learnt state) with the weights' dtype and device.
 
         Shapes: (L*D, B, H), a pair of them for the LSTM (hidden (L*D, B, P) with a projection).
         """
@@ -255,13 +255,14 @@ class LayerStack(Stateful):
 
     @property
     def keep_packed(self) -> bool:
-        """Whether evaluation without gradients keeps the weights as the native kernels read them.
+        """Whether evaluation without gradients keeps packed weights for the native kernels between calls.
 
-        They pack weights at each call; of short calls, a few rows by one step, that is most of the time. What
-        is kept takes as much memory again, and is made anew after a step of one of torch's optimisers and
-        when torch counts a change of a weight (`load_state_dict`, any operation in place). Nobody counts what
-        is written through `weight.data` (`vector_to_parameters` does that), through an array that shares its
-        memory, by another process or a collective: set it anew after that, which forgets what was kept.
+        By default the kernels pack the weights at each call, which dominates the time of short calls (a few
+        rows, one step). The packed copy takes as much memory as the weights. It is rebuilt after a step of
+        one of torch's optimisers and whenever torch's version counter of a weight changes (`load_state_dict`,
+        any in-place operation). Writes through `weight.data` (as in `vector_to_parameters`), through an array
+        that shares the memory, by another process or by a collective are not detected: set the attribute
+        again after them to discard the packed copy.
         """
         return self._packed is not None
 
@@ -271,7 +272,7 @@ class LayerStack(Stateful):
         self._packed = [native.KeptPack() for _ in places] if keep else None
 
     def stack(self) -> Stack:
-        """Return what the stack is and how it runs in this call."""
+        """Return the description of the stack for this call."""
         plain = StackOptions(self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
         zoneout = (self.zoneout, self.zoneout) if isinstance(self.zoneout, int | float) else self.zoneout
         kept, dropout = None if self.training else self._packed, self.variational_dropout
@@ -288,7 +289,7 @@ class LayerStack(Stateful):
         return state_from([part.expand(-1, batch_size, -1).contiguous() for part in parts])
 
     def _some_weight(self) -> Tensor:
-        """Tell dtype and device."""
+        """Return a weight that has the layer's dtype and device."""
         name = self._names[0][0]["weight_ih"]
         return cast(Tensor, self._parameters[name] if name in self._parameters else getattr(self, name))
 
@@ -302,7 +303,7 @@ class LayerStack(Stateful):
         self.flatten_parameters()
 
     def extra_repr(self) -> str:
-        """Return the options that are not the default, as torch.nn prints them."""
+        """Return the options that differ from their defaults, in torch.nn's format."""
         changed = [
             f"{name}={getattr(self, name)}"
             for name, default in _DEFAULTS.items()

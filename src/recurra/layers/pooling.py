@@ -1,7 +1,7 @@
-"""One vector for a whole sequence.
+"""Pooling: one vector for a whole sequence.
 
-Where each direction of a layer has read all of it: forwards that is a row's last real step, backwards its
-first, [→a<T>, ←a<1>]. Or of all steps their mean, their largest numbers, the one in the middle, or a mean
+Either the output of each direction after it has read the whole sequence, [→a<T>, ←a<1>]: the last real step
+forwards, the first step backwards. Or the mean of all steps, their maximum, the middle step, or a mean
 weighted by attention.
 """
 
@@ -21,11 +21,10 @@ def ends_of_output(
     bidirectional: bool,
     batch_first: bool = False,
 ) -> Tensor:
-    """Join a layer's output at the two ends of each row; a row of no steps gives zeros.
+    """Return a layer's output at the two ends of each row, concatenated; zeros for a row without steps.
 
-    For layers whose output is the last layer's hidden state, both directions side by side: not with
-    merge="sum" or "mean", skip="graves", or (as what is added belongs to the output alone) "residual". There
-    take the final state and ends_of_state.
+    This needs a layer whose output is the last layer's hidden state with both directions side by side. With
+    merge="sum" or "mean", or skip="graves" or "residual", use the final state and ends_of_state instead.
     Shapes: output (T, B, D*H), or (B, T, D*H) with batch_first; lengths (B,); result (B, D*H).
     Raises: ShapeError for lengths that do not fit the output.
     """
@@ -46,9 +45,10 @@ def ends_of_output(
 
 
 def ends_of_state(state: State, *, bidirectional: bool) -> Tensor:
-    """Join the last layer's final hidden state of each direction; where it applies, ends_of_output's result.
+    """Return the last layer's final hidden states of all directions, concatenated.
 
-    But for a row of no steps: that gives its initial state.
+    The result equals that of ends_of_output where the latter applies, except for a row without steps: its
+    result is its initial state.
     Shapes: state (L*D, B, H), a pair of them for the LSTM; result (B, D*H).
     """
     hidden = hidden_of(state)
@@ -56,10 +56,10 @@ def ends_of_state(state: State, *, bidirectional: bool) -> Tensor:
 
 
 def pool_steps(output: Tensor, lengths: Tensor | Sequence[int] | None, how: str) -> Tensor:
-    """The mean of a row's real steps, their largest numbers, or the step in the middle; zeros for no steps.
+    """Return the mean or maximum of a row's real steps, or its middle step; zeros for a row without steps.
 
     Shapes: output (B, T, F); lengths (B,); result (B, F).
-    Raises: ValueError for another `how` than "mean", "max" and "centre".
+    Raises: ValueError unless `how` is "mean", "max" or "centre".
     """
     B, T, _ = output.shape
     if how not in ("mean", "max", "centre"):
@@ -78,7 +78,7 @@ def pool_steps(output: Tensor, lengths: Tensor | Sequence[int] | None, how: str)
 
 
 def real_steps(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor:
-    """Which steps are no padding. Shapes: output (B, T, F); lengths (B,); result (B, T) bool."""
+    """Return which steps are not padding. Shapes: output (B, T, F); lengths (B,); result (B, T) bool."""
     B, T = output.shape[:2]
     steps = checked_lengths(lengths, T, B)
     if steps is None:
@@ -87,11 +87,11 @@ def real_steps(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor
 
 
 class AttentionPooling(nn.Module):
-    """A mean of all real steps, weighted by how much each matters:
+    """A mean of all real steps, weighted by attention:
 
         u_t = v·tanh(W h_t + b);   a = softmax(u);   c = Σ_t a_t h_t
 
-    The weights of the last call are in `weights`, (B, T). A row of no steps gives zeros.
+    The weights of the last call are in `weights`, (B, T). A row without steps gives zeros.
 
     Shapes: output (B, T, F); lengths (B,); result (B, F).
     Source: Z. Yang et al., Hierarchical attention networks for document classification (2016).
@@ -105,11 +105,11 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(size or features, 1, bias=False)
 
     def forward(self, output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
-        """The weighted mean. Shapes: output (B, T, F); lengths (B,); result (B, F)."""
+        """Return the weighted mean. Shapes: output (B, T, F); lengths (B,); result (B, F)."""
         scores: Tensor = self.score(torch.tanh(self.inner(output))).squeeze(2)
         real = real_steps(output, lengths)
-        # Minus infinity would make NaN of a row of no steps.
+        # Minus infinity would give NaN in a row without steps.
         weights = scores.masked_fill(~real, torch.finfo(scores.dtype).min).softmax(1).masked_fill(~real, 0.0)
-        if not torch.compiler.is_compiling():  # a graph keeps nothing between its calls
+        if not torch.compiler.is_compiling():  # a compiled graph keeps no state between calls
             self.weights = weights.detach()
         return (weights.unsqueeze(2) * output.masked_fill(~real.unsqueeze(2), 0.0)).sum(1)

@@ -1,4 +1,4 @@
-"""What all recurrent layers share: the forms an input may have, and the way through a call."""
+"""The base class of all recurrent layers: the accepted forms of input, and the steps of a call."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,33 +28,35 @@ Lengths = Tensor | Sequence[int] | None
 
 
 class RecurrentLayer(LayerStack):
-    """A stack of one cell over time: what `recurra.RNN`, `recurra.GRU` and `recurra.LSTM` have in common.
+    """A stack of recurrent layers over time: the base of `recurra.RNN`, `recurra.GRU` and `recurra.LSTM`.
 
-    It takes the place of torch.nn's layer of the same name: same arguments, parameter names, state_dict,
-    initial values, results and gradients. Beyond it there are, at the call,
+    It can replace torch.nn's layer of the same name: same arguments, parameter names, state_dict, initial
+    values, results and gradients. Additional arguments of a call:
 
-    - `lengths=`: row b has lengths[b] steps, in any order, none allowed. The output keeps T and is zero in
-      the padding; the final state is that of each row's last step, for a row of none the initial state.
-      Whatever the padding holds reaches neither outputs nor gradients.
-    - `every_state=True`: a third result, the state after every step, of every layer and direction.
+    - `lengths=`: row b has lengths[b] steps; lengths may be in any order and may be 0. The output keeps T
+      steps and is zero in the padding. The final state of a row is the state after its last step, or the
+      initial state for a row without steps. The values in the padding affect neither outputs nor gradients.
+    - `every_state=True`: adds a third result, the state after each step, of every layer and direction.
 
-    and at construction, each by its name:
+    Additional keyword arguments of the constructor:
 
-    - `skip`: "residual" adds to what a layer computes its input, wherever the sizes agree; "graves" gives
-      every layer the network's input too and puts out all layers' hidden states (Graves 2013).
-    - `merge`: the directions' outputs side by side ("concat"), or their "sum" or "mean".
-    - `learn_initial_state`: parameters `initial_hidden`, `initial_cell` (L*D, H) in place of zeros.
-    - `zoneout`: the probability that a number of the state stays as it was; for the LSTM a pair does too,
-      (hidden, cell) (Krueger et al. 2017). In evaluation, the expectation.
-    - `variational_dropout`: between layers in place of `dropout`, one mask a row for all steps (Gal &
+    - `skip`: "residual" adds a layer's input to its output wherever the sizes agree; "graves" also passes the
+      network's input to every layer and outputs the hidden states of all layers (Graves 2013).
+    - `merge`: combines the outputs of the directions: side by side ("concat"), or their "sum" or "mean".
+    - `learn_initial_state`: uses parameters `initial_hidden`, `initial_cell` (L*D, H) instead of zeros.
+    - `zoneout`: the probability that a value of the state keeps its old value; for the LSTM also a pair
+      (hidden, cell) (Krueger et al. 2017). Evaluation uses the expectation.
+    - `variational_dropout`: replaces `dropout` between layers; one mask per row for all steps (Gal &
       Ghahramani 2016).
-    - `weight_drop`: the probability that a recurrent weight is zero, drawn once a call (Merity et al. 2018).
-    - `stateful`: a call without hx goes on from where the last one ended; `reset_state` begins anew.
-    - `keep_packed`, to be set: weights rearranged for the native kernels once, for many short calls without
-      gradients.
-    - `backend`: "auto", "native", "torch" (its fused functions) or "reference" (one step = the cell's
-      equation; also for double backward). `backend_used` says which one the last call took. Gradients of
-      gradients and batches of gradients are always the reference's.
+    - `weight_drop`: the probability that a recurrent weight is set to zero, drawn once per call (Merity et
+      al. 2018).
+    - `stateful`: a call without hx continues from the final state of the last call; `reset_state` resets it.
+    - `backend`: "auto", "native", "torch" (torch's fused functions) or "reference" (a loop over the cell's
+      equation; also for double backward). `backend_used` is the backend of the last call. Second derivatives
+      and batched gradients always use the reference.
+
+    The attribute `keep_packed` can be set to True for many short calls without gradients: the weights are
+    then packed for the native kernels only once.
 
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I) for one row, or a PackedSequence;
     lengths (B,); hx (L*D, B, H), or (L*D, H) for one row; output like the input, its last axis `output_size`.
@@ -63,10 +65,10 @@ class RecurrentLayer(LayerStack):
     backend_used: str = ""
 
     def entry_state(self, hx: Any, x: Tensor, batch_size: int, batched: bool = True) -> State:
-        """Return the state to start from: hx once it is checked and batched, what is kept, or the initial.
+        """Return the state to start from: hx (checked and batched), the kept state, or the initial state.
 
-        Under autocast its dtype may be another than that of x; what a call returns has the weights' dtype.
-        Shapes: hx (L*D, B, H), or (L*D, H) where not batched; result (L*D, B, H); pairs for the LSTM.
+        Under autocast its dtype may differ from that of x; the results of a call have the weights' dtype.
+        Shapes: hx (L*D, B, H), or (L*D, H) if not batched; result (L*D, B, H); pairs for the LSTM.
         Raises: ShapeError where hx does not fit.
         """
         if hx is None:
@@ -89,14 +91,14 @@ class RecurrentLayer(LayerStack):
     ) -> tuple[Any, ...]:
         """Run a batch of sequences; return the output at each step and all final states.
 
-        With `every_state` a third value: the state after each step, of each layer and direction, zero in the
+        With `every_state` also return the state after each step, of each layer and direction, zero in the
         padding.
         Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I) for one row, or a PackedSequence;
-        hx (L*D, B, H), or (L*D, H) for one row, for the LSTM a pair of them (hidden with P for H where it
-        has a projection); lengths (B,); output like the input, its last axis `output_size`; every state
+        hx (L*D, B, H), or (L*D, H) for one row, for the LSTM a pair of them (hidden with P instead of H with
+        a projection); lengths (B,); output like the input, its last axis `output_size`; every state
         (L*D, T, B, H), or (L*D, T, H) for one row, a pair of them for the LSTM.
         Raises: ShapeError where shapes, dtypes, devices or lengths do not fit; BackendUnavailable if the
-        backend asked for cannot run.
+        requested backend cannot run.
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, lengths, every_state)
@@ -117,7 +119,7 @@ class RecurrentLayer(LayerStack):
         return (output, state) if every is None else (output, state, every)
 
     def run_rows(self, x: Tensor, state: State, lengths: Tensor | None, every_state: bool = False) -> Ran:
-        """Run padded rows from a state: what `forward` does once it has checked and arranged them.
+        """Run padded rows from a state; `forward` calls it after checking and arranging its arguments.
 
         Shapes: x (T, B, I); state (L*D, B, H); lengths (B,) int64 on the CPU or None; output
         (T, B, output_size); every state (L*D, T, B, H).
@@ -134,7 +136,7 @@ class RecurrentLayer(LayerStack):
         return Ran(packing.padded(output, T, B), with_rows(state, packing.rows, final), every)
 
     def run_batch(self, batch: TimeBatch, state: State, every_state: bool = False) -> Ran:
-        """Run a batch that has steps, dense or packed, by the backend that is chosen for it.
+        """Run a dense or packed batch with at least one step on the backend chosen for it.
 
         Shapes: batch (T, B, I) or (N, I); state (L*D, B, H); output (T, B, output_size) or (N, output_size).
         """
@@ -156,7 +158,7 @@ class RecurrentLayer(LayerStack):
         """Return the backend that runs a call.
 
         Shapes: x (T, B, I) or (N, I); state (L*D, B, H).
-        Raises: BackendUnavailable if the backend asked for cannot run it.
+        Raises: BackendUnavailable if the requested backend cannot run it.
         """
         beyond_torch = "zoneout" if self.zoneout not in (0, (0, 0)) else None
         if every_state and not isinstance(state, Tensor):
@@ -165,12 +167,12 @@ class RecurrentLayer(LayerStack):
 
     @property
     def draws_once_a_call(self) -> bool:
-        """Whether in training a call draws masks that hold for all its steps."""
+        """Whether a call in training draws masks that it uses for all steps."""
         return self.weight_drop > 0 or self.variational_dropout > 0
 
     @property
     def draws(self) -> bool:
-        """Whether in training two calls with the same input may differ."""
+        """Whether two calls in training with the same input may differ."""
         return self.draws_once_a_call or self.dropout > 0 or self.zoneout not in (0, (0, 0))
 
     def _in_weights_dtype(self, state: State) -> State:
@@ -178,7 +180,7 @@ class RecurrentLayer(LayerStack):
         return map_state(lambda part: part.to(dtype), state)
 
     def _no_steps(self, x: Tensor, state: State, every_state: bool) -> Ran:
-        """No row takes a step: zeros and the state, which pass on a gradient of zero to x and all weights."""
+        """Return zeros and the state for rows without steps; x and all weights get zero gradients."""
         T, B = x.shape[:2]
         zero = torch.stack([tensor[:0].sum() for tensor in [x, *flat(self.weights())]]).sum()
         if autocasts(x):
@@ -191,8 +193,8 @@ class RecurrentLayer(LayerStack):
         self, packed: PackedSequence, hx: Any, lengths: Lengths, every_state: bool
     ) -> tuple[Any, ...]:
         if lengths is not None:
-            remedy = "a PackedSequence has its own; leave lengths out"
-            raise shape_error("lengths", "lengths beside a PackedSequence", "none", remedy)
+            remedy = "a PackedSequence has its own lengths; remove them"
+            raise shape_error("lengths", "lengths with a PackedSequence", "none", remedy)
         data, batch_sizes, sorted_indices, unsorted_indices = packed
         self.check_input(data, packed=True)
         T, B = batch_sizes.numel(), int(batch_sizes[0])
@@ -210,7 +212,7 @@ class RecurrentLayer(LayerStack):
         return (*results, map_state(lambda part: packing.padded(part, T, B), every))
 
     def weights_of_call(self) -> list[list[Any]]:
-        """Return the weights by [layer][direction], in training some recurrent ones dropped if so asked."""
+        """Return the weights by [layer][direction], in training with weight_drop applied."""
         weights = self.weights()
         if not self.training or self.weight_drop == 0:
             return weights
@@ -220,7 +222,7 @@ class RecurrentLayer(LayerStack):
         ]
 
     def check_input(self, input: Tensor, packed: bool = False) -> None:
-        """Raise a ShapeError unless an input has the axes, dtype and device that this layer takes.
+        """Raise a ShapeError unless the axes, dtype and device of the input fit this layer.
 
         Shapes: (T, B, I), (B, T, I) with batch_first, or (T, I); packed (N, I).
         """

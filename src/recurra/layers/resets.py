@@ -1,15 +1,15 @@
-"""A layer over streams in which some rows start anew in mid-batch: at the end of a document, say.
+"""Running a layer over streams in which rows are reset within a batch, for example at the end of a document.
 
-Two ways, with the same result:
+There are two methods with the same result:
 
-- pieces: each row is cut at its own resets, and all pieces run together as one packed batch, the first of
-  each row from the state that is carried, the others from the initial state; then every output goes back to
-  its place. One call however many resets.
-- spans: all rows together from one reset to the next, whichever row it is in, rows of the state emptied in
-  between. Each span is one plain call. torch's packed functions on a CPU slow down with the square of the
-  length, so for them it pays where resets are few.
+- pieces: each row is split at its resets, and all pieces run together as one packed batch; the first piece of
+  a row starts from the given state, the others from the initial state. The outputs are then put back in their
+  places. This takes one call for any number of resets.
+- spans: all rows run together from one reset of any row to the next, and the rows that are reset get the
+  initial state in between. Each span is one plain call. It is used for torch's functions with few resets,
+  because the time of torch's packed functions on a CPU grows with the square of the length.
 
-In training, masks that are drawn once for a row (variational dropout) are drawn for each piece.
+In training, masks that are drawn once per row (variational dropout) are drawn once per piece.
 """
 
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ def run_with_resets(
     *,
     every_state: bool = False,
 ) -> tuple[Any, ...]:
-    """Run a layer over x; where `resets` is True the row begins anew before that step.
+    """Run a layer over x; where `resets` is True, the row's state is reset before that step.
 
-    Equal to a loop that takes single steps and resets rows of the state in between, gradients included:
-    none flows back through a reset. The results are those of the layer's call.
+    Outputs and gradients equal those of a loop over single steps that resets rows of the state in between;
+    no gradient flows back through a reset. Returns the same values as a call of the layer.
     Shapes: x (T, B, I), or (B, T, I) with batch_first; resets like x without its last axis, bool; state
     (L*D, B, H), a pair of them for the LSTM, or None for the initial state; lengths (B,); output like x, its
     last axis the layer's output_size.
@@ -48,12 +48,12 @@ def run_with_resets(
     if layer.bidirectional:
         raise ConfigError(
             "run_with_resets: got a bidirectional layer, expected one that runs forwards only; "
-            "cut the sequences where they are read instead"
+            "split the sequences at the resets instead"
         )
     if x.dim() != 3 or resets.shape != x.shape[:2] or resets.dtype != torch.bool:
         got = f"{resets.dtype} of shape {tuple(resets.shape)}"
         wanted = f"torch.bool of shape {tuple(x.shape[:2])}, for an input of three axes"
-        raise shape_error("resets", got, wanted, "give one True or False for each step of each row")
+        raise shape_error("resets", got, wanted, "pass one True or False per step of each row")
     layer.check_input(x)
     steps_first = x.transpose(0, 1) if layer.batch_first else x
     marks = (resets.t() if layer.batch_first else resets).cpu()
@@ -62,7 +62,7 @@ def run_with_resets(
     if steps is not None:
         marks = marks & (
             torch.arange(T, device="cpu").unsqueeze(1) < steps
-        )  # what stands in the padding is no reset
+        )  # a mark in the padding is not a reset
     state = layer.entry_state(state, steps_first, B)
     for note in layer.watchers:
         note(steps_first, state, steps, marks)
@@ -75,12 +75,12 @@ def run_with_resets(
 def run_marked(
     layer: RecurrentLayer, x: Tensor, state: State, marks: Tensor, steps: Tensor | None, every_state: bool
 ) -> Ran:
-    """Run padded rows from a state: what `run_with_resets` does once it has checked and arranged them.
+    """Run padded rows from a state; `run_with_resets` calls it after checking and arranging its arguments.
 
     Shapes: x (T, B, I); state (L*D, B, H); marks (T, B) bool, steps (B,) int64, both on the CPU.
     """
     T, B = marks.shape
-    if not marks[1:].any():  # no row need be cut
+    if not marks[1:].any():  # no row is split
         if marks.any():
             state = _begun_anew(layer, state, marks[0])
         return layer.run_rows(x, state, steps, every_state)
@@ -127,7 +127,7 @@ def _run_pieces(
 
 
 def _begun_anew(layer: RecurrentLayer, state: State, rows: Tensor) -> State:
-    """The state with the layer's initial one in some rows."""
+    """Return the state with the layer's initial state in some rows."""
 
     def chosen(part: Tensor, initial: Tensor) -> Tensor:
         return torch.where(rows.to(part.device).unsqueeze(-1), initial.to(part.dtype), part)

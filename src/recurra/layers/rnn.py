@@ -12,18 +12,18 @@ from recurra.layers.recurrent import RecurrentLayer
 
 
 class RNN(SetsNonlinearity, RecurrentLayer):
-    """Elman layers over time, in the place of torch.nn.RNN.
+    """One or more Elman layers over time. It can replace torch.nn.RNN.
 
         h_t = g(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
 
-    `proj_size` is there for torch.nn's order of arguments, and must be 0.
-    g: tanh, relu, and beyond torch.nn leaky_relu, sigmoid, hardtanh. `layer_norm` is RNNEquation's.
-    Call: `output, h = layer(input, hx=None, lengths=None)`; RecurrentLayer tells of lengths, the other
-    options and backends.
+    `proj_size` keeps torch.nn's order of arguments; it must be 0.
+    g: tanh or relu, as in torch.nn, or leaky_relu, sigmoid, hardtanh. For `layer_norm` see RNNEquation.
+    Call: `output, h = layer(input, hx=None, lengths=None)`; lengths, the other options and backends are
+    described in RecurrentLayer.
     Source: Elman 1990, Finding structure in time.
     Shapes: input (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence; hx and h
     (L*D, B, H); output (T, B, D*H).
-    Raises: ConfigError for options that cannot be, all of them at once.
+    Raises: ConfigError that lists all invalid options.
     """
 
     @takes_layer_options
@@ -61,7 +61,7 @@ class RNN(SetsNonlinearity, RecurrentLayer):
 
     @property
     def mode(self) -> str:
-        """torch.nn's name of the cell, RNN_TANH, RNN_RELU and so on; it may be set, as torch.nn.RNN's."""
+        """torch.nn's name of the cell, such as RNN_TANH or RNN_RELU; it can be set, as in torch.nn.RNN."""
         return f"RNN_{self.nonlinearity.upper()}"
 
     @mode.setter

@@ -1,14 +1,14 @@
-"""A stack of recurrent layers, each in one or both directions, over a way of computing.
+"""A stack of recurrent layers, each in one or both directions, on a given backend.
 
                      ┌ forwards  ┐
   h^{n-1} ─ dropout ─┤           ├─ merge ─ (+ h^{n-1}: residual) ─ h^n
                      └ backwards ┘
 
-Where nothing beyond torch.nn is asked, torch's fused functions take the whole stack in one call. Else the
-stack is put together here: torch's functions run one layer with its directions a call, the other backends
-one direction of one layer. All of it is on one TimeBatch, dense or packed.
+If the stack uses only options of torch.nn, torch's fused functions run it in one call. Otherwise the stack is
+composed here: torch's functions run one layer with its directions per call, the other backends run one
+direction of one layer per call. All calls work on one TimeBatch, dense or packed.
 
-States of all layers and directions lie on one axis, L*D, layer by layer.
+The states of all layers and directions are on one axis, L*D, layer by layer.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ Weights = Sequence[Sequence[Any]]  # [layer][direction] -> the equation's weight
 
 
 class Stack(NamedTuple):
-    """What a stack of layers is and how it runs in this call.
+    """A stack of layers and its options in one call.
 
-    `zoneout` is the probability for the hidden state and for the cell; `kept` keeps the packed weights of
-    each layer and direction between calls.
+    `zoneout` is the probability for the hidden state and for the cell state; `kept` stores the packed weights
+    of each layer and direction between calls.
     """
 
     equation: Equation[Any, Any]
@@ -44,7 +44,7 @@ class Stack(NamedTuple):
     kept: Sequence[native.KeptPack] | None = None
 
     def is_torchs(self, input_size: int, layer_size: int) -> bool:
-        """Tell whether torch.nn could have this stack, so that one call of torch's functions does it."""
+        """Return whether torch.nn has such a stack, so that one call of torch's functions can run it."""
         if self.merge != "concat" and self.plain.bidirectional:
             return False
         if self.plain.num_layers == 1:
@@ -53,10 +53,10 @@ class Stack(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a stack computed; `every` is the state after every step, if it was asked for.
+    """The result of a stack; `every` is the state after every step, if it was requested.
 
-    Shapes: output as the TimeBatch it came from, (T, B, W) or (N, W); final (L*D, B, H); every
-    (L*D, T, B, H) or (L*D, N, H), pairs of them for the LSTM.
+    Shapes: output like the TimeBatch, (T, B, W) or (N, W); final (L*D, B, H); every (L*D, T, B, H) or
+    (L*D, N, H), pairs of them for the LSTM.
     """
 
     output: Tensor
@@ -67,7 +67,7 @@ class Ran(NamedTuple):
 def run_stack(
     backend: str, stack: Stack, batch: TimeBatch, state: State, weights: Weights, every_state: bool = False
 ) -> Ran:
-    """Run a batch that has steps through all layers.
+    """Run a batch with at least one step through all layers.
 
     Shapes: batch (T, B, I) or (N, I); state (L*D, B, H); the result's output (T, B, W) or (N, W).
     """
@@ -84,7 +84,7 @@ def run_stack(
 
 
 def output_size(hidden_size: int, bidirectional: bool, merge: str) -> int:
-    """Return the last axis of what one layer puts out: D*H, or H where its directions are merged."""
+    """Return the last axis of the output of one layer: D*H, or H if its directions are merged."""
     return hidden_size * (2 if bidirectional and merge == "concat" else 1)
 
 
@@ -122,7 +122,7 @@ def _compose(
 
 
 def inputs_of_layers(stack: Stack, x: Tensor, hidden: Tensor) -> list[Tensor]:
-    """Return what enters each layer where nothing is dropped, from the hidden states that all of them had.
+    """Return the input of each layer, without dropout, from the hidden states of all layers.
 
     Shapes: x (T, B, I); hidden (L*D, T, B, H); each result (T, B, W).
     """
@@ -138,7 +138,7 @@ def inputs_of_layers(stack: Stack, x: Tensor, hidden: Tensor) -> list[Tensor]:
 
 
 class _Direction(NamedTuple):
-    """One direction of one layer: output (T, B, H) or (N, H), final state (B, H), every state like output."""
+    """One direction of one layer: output (T, B, H) or (N, H), final state (B, H), `every` like the output."""
 
     output: Tensor
     final: State
@@ -146,7 +146,7 @@ class _Direction(NamedTuple):
 
 
 def _at(place: int, state: State) -> State:
-    """The state of one layer in one direction, of all."""
+    """Return the state of one layer and direction from the states of all."""
     return state[place] if isinstance(state, Tensor) else LSTMState(state.hidden[place], state.cell[place])
 
 
@@ -169,7 +169,7 @@ def _merged(merge: str, outputs: list[Tensor]) -> Tensor:
 
 
 def _dropped(stack: Stack, batch: TimeBatch, x: Tensor) -> Tensor:
-    """Dropout between layers: of single numbers, or of a row's features at all steps alike."""
+    """Apply dropout between layers: to single values, or to the same features of a row at all steps."""
     if not stack.plain.training:
         return x
     if stack.variational_dropout > 0:
@@ -197,7 +197,7 @@ def _shares(p: float, empty: Tensor, training: bool) -> Tensor | None:
 def _fused_layer(
     stack: Stack, batch: TimeBatch, state: State, number: int, weights: Sequence[Any], every_state: bool
 ) -> list[_Direction]:
-    """Run one layer by torch's functions, its directions in one call; its output is every state they know."""
+    """Run all directions of one layer in one call of torch's functions; `every` is the output."""
     options = stack.plain._replace(num_layers=1, dropout=0.0)
     D = len(weights)
     start = map_state(lambda part: part[number * D : number * D + D], state)
@@ -236,7 +236,7 @@ def _scan_direction(
     every_state: bool,
     reverse: bool = False,
 ) -> _Direction:
-    """Run the layer and direction at `place` among all."""
+    """Run one direction of one layer; `place` is its index among all layers and directions."""
     x, batch_sizes = batch
     start = _at(place, state)
     every_cell = every_state and not isinstance(start, Tensor)

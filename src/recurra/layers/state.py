@@ -1,4 +1,4 @@
-"""What a caller does to the state of a layer or network between calls, whatever nest of tensors it is."""
+"""Operations on the state of a layer or network between calls; the state is any nest of tensors."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 
 def detach_state(state: S) -> S:
-    """Return the state without its history: where truncated back-propagation through time cuts.
+    """Return the state detached from its history, as truncated backpropagation through time needs it.
 
     Shapes: unchanged.
     """
@@ -21,7 +21,7 @@ def detach_state(state: S) -> S:
 
 
 def rows_of_state(state: S, rows: Tensor) -> S:
-    """Return the state of some rows of a batch, in this order, one as often as it is named.
+    """Return the state of the given rows of a batch, in this order; rows may repeat.
 
     Shapes: each part (L*D, B, H); rows (R,), indices; each part of the result (L*D, R, H).
     """

@@ -1,4 +1,4 @@
-"""One step at a time without torch: a layer for streams, where each input must be answered at once."""
+"""One step at a time without torch, for streams in which every input needs an immediate output."""
 
 from typing import Any
 
@@ -16,30 +16,29 @@ Floats = NDArray[np.float32]
 
 
 class StreamingStep:
-    """A recurrent layer frozen for streaming: weights packed once, the state kept, numpy in and out.
+    """A recurrent layer frozen for streaming: packs the weights once, keeps the state, and uses numpy arrays.
 
         step = StreamingStep(layer)
-        output = step(x)                # the output for x, after all that came before it
+        output = step(x)                # the output for x, given all earlier inputs
 
-    What it gives is what the layer gives in evaluation, one row, one step a call; torch takes no part in it.
-    Later changes of the layer's weights do not reach it. One object serves one stream: it is no place for
-    two threads at once.
-    Shapes: x (I,), float32; output (W,), W being the layer's output_size; `run` takes (T, I), gives (T, W).
-    Raises: ConfigError for a layer that reads backwards too; BackendUnavailable where the native kernels
-    cannot run the layer: they are not here, its weights are not float32 on the CPU, or its cell is none of
-    theirs.
+    The output is the same as the layer's in evaluation, for one row and one step per call; torch is not used.
+    Later changes of the layer's weights have no effect. One object serves one stream; it is not thread-safe.
+    Shapes: x (I,), float32; output (W,), where W is the layer's output_size; `run` takes (T, I), returns
+    (T, W).
+    Raises: ConfigError for a bidirectional layer; BackendUnavailable if the native kernels cannot run the
+    layer: they are not available, its weights are not float32 on the CPU, or they do not have its cell.
     """
 
     def __init__(self, layer: RecurrentLayer) -> None:
         if not isinstance(layer, RecurrentLayer):
             raise ConfigError(
                 f"layer: got a {type(layer).__name__}, expected a layer of recurra; "
-                "copy torch.nn's into one with load_state_dict(layer.state_dict())"
+                "copy a torch.nn layer into one with load_state_dict(layer.state_dict())"
             )
         if layer.bidirectional:
             raise ConfigError(
                 "layer: got a bidirectional one, expected one that runs forwards only; "
-                "what comes later cannot be read before it is there"
+                "a backward direction needs inputs that have not arrived yet"
             )
         weights = [directions[0] for directions in layer.weights()]
         start = layer.initial_state(1)
@@ -60,7 +59,7 @@ class StreamingStep:
         self.reset()
 
     def __call__(self, x: Floats) -> Floats:
-        """Take one step; return its output in an array of its own.
+        """Run one step; return its output in a new array.
 
         Shapes: x (I,), float32; result (W,).
         Raises: ShapeError for another shape or type.
@@ -72,7 +71,7 @@ class StreamingStep:
         return output
 
     def run(self, x: Floats) -> Floats:
-        """Take several steps in one call.
+        """Run several steps in one call.
 
         Shapes: x (T, I), float32; result (T, W).
         Raises: ShapeError for another shape or type.
@@ -85,14 +84,14 @@ class StreamingStep:
         return output
 
     def reset(self) -> None:
-        """Begin anew: from zeros, or from the layer's learnt initial state."""
+        """Reset the state to zeros, or to the layer's learnt initial state."""
         self._stack.set_state(self._start)
 
     @property
     def state(self) -> State:
-        """The state after the last step, as the layer would give it: for saving, and for going on elsewhere.
+        """The state after the last step, in the layer's format; it can be set to continue a saved stream.
 
-        Shapes: (L, 1, H), a pair of them for the LSTM; setting it takes the same.
+        Shapes: (L, 1, H), a pair of them for the LSTM.
         """
         flat: Floats = np.empty(self._stack.state_size, np.float32)
         self._stack.get_state(flat)
@@ -106,7 +105,7 @@ class StreamingStep:
         self._stack.set_state(self._flat(state))
 
     def __reduce__(self) -> Any:
-        raise TypeError("StreamingStep: is neither copied nor pickled; build another and set its `state`")
+        raise TypeError("StreamingStep: cannot be copied or pickled; create another one and set its `state`")
 
     def _flat(self, state: State) -> Floats:
         parts = list(state) if isinstance(state, tuple | list) else [state]
@@ -115,18 +114,18 @@ class StreamingStep:
         shapes = [tuple(part.shape) for part in parts]
         expected = [(self._layers, 1, width) for width in self._widths]
         if shapes != expected:
-            raise shape_error("state", f"shapes {shapes}", f"{expected}", "give what `state` gave")
+            raise shape_error("state", f"shapes {shapes}", f"{expected}", "pass a value of `state`")
         joined = torch.cat([part.detach().float() for part in parts], dim=-1)
         flat: Floats = joined.reshape(-1).numpy().copy()
         return flat
 
 
 def _misfit(x: object, shape: str, what: str) -> ShapeError:
-    """The sentence for an input that is no float32 array of this shape."""
+    """Return the error for an input that is not a float32 array of this shape."""
     if not isinstance(x, np.ndarray):
         remedy = "take its .detach().numpy()" if isinstance(x, torch.Tensor) else "wrap it in np.float32(...)"
         return shape_error("x", f"a {type(x).__name__}", f"a numpy array of shape {shape}", remedy)
-    remedy = f"give {what}, its last axis input_size"
+    remedy = f"pass {what} with input_size as the last axis"
     if x.dtype != np.float32:
         remedy = "convert it with .astype(np.float32)"
     return shape_error("x", f"{x.dtype} of shape {x.shape}", f"float32 of shape {shape}", remedy)

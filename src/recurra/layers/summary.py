@@ -1,4 +1,4 @@
-"""The size of a network: how many numbers each of its parameters holds."""
+"""The size of a network: the number of values in each parameter."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class ParameterRow:
-    """One parameter: its name in the module, its shape, how many numbers it holds."""
+    """One parameter: its name in the module, its shape and its number of values."""
 
     name: str
     shape: tuple[int, ...]
@@ -16,17 +16,17 @@ class ParameterRow:
 
 @dataclass(frozen=True)
 class ParameterSummary:
-    """The parameters of a module; one that is used in several places (tied) is counted once."""
+    """The parameters of a module; a tied parameter is counted once."""
 
     rows: tuple[ParameterRow, ...]
 
     @property
     def total(self) -> int:
-        """How many numbers all parameters hold together."""
+        """The total number of values in all parameters."""
         return sum(row.count for row in self.rows)
 
     def table(self) -> str:
-        """Return the rows and the total as lines of text in three columns."""
+        """Return the rows and the total as a text table with three columns."""
         lines = [
             (row.name, " x ".join(f"{size:,}" for size in row.shape), f"{row.count:,}") for row in self.rows
         ]

@@ -1,7 +1,7 @@
-"""What recurrent layers do inside, step by step, while a network is used as ever.
+"""Recording the states and gates of recurrent layers at each step of a normal run of a network.
 
-Only what entered a layer is noted as it runs; states and gates are computed from that when they are asked
-for, by the cell's own equation, so that nothing changes on the fast path.
+Only the inputs of a layer are recorded while it runs; states and gates are computed from them on demand with
+the cell's equation, so the fast path does not change.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ from recurra.layers.stack import inputs_of_layers
 
 
 class Watched:
-    """One call of a layer. All axes of layers and directions are L*D, layer by layer; padding is zero.
+    """One recorded call of a layer. The axis L*D is ordered layer by layer; padding is zero.
 
     Shapes: x (T, B, I); start (L*D, B, H), a pair of them for the LSTM; lengths (B,); resets (T, B) bool.
     """
@@ -44,7 +44,7 @@ class Watched:
         """
         with torch.no_grad():
             ran = run_marked(self.layer, self.x, self.start, self.resets, self.lengths, True)
-        assert ran.every is not None, "it was asked for"
+        assert ran.every is not None, "every state was requested"
         return ran.every
 
     @cached_property
@@ -68,16 +68,16 @@ class Watched:
 
     @cached_property
     def inputs(self) -> list[Tensor]:
-        """What entered each layer. Shapes: (T, B, I) of the first, (T, B, D*H) and the like of others."""
+        """The input of each layer. Shapes: (T, B, I) for the first layer, (T, B, W) for others of width W."""
         hidden = self.states if isinstance(self.states, Tensor) else self.states.hidden
         return inputs_of_layers(self.layer.stack(), self.x, hidden)
 
     @cached_property
     def gates(self) -> Mapping[str, Tensor]:
-        """What each gate let through at each step, and the candidate, by name.
+        """The gate activations and the candidate at each step, by name.
 
-        forget_gate, input_gate, candidate, output_gate (relevance_gate) of the LSTM; reset_gate, update_gate,
-        candidate of the GRU; candidate of RNN and Jordan. Shapes: (L*D, T, B, H).
+        LSTM: forget_gate, input_gate, candidate, output_gate (relevance_gate). GRU: reset_gate, update_gate,
+        candidate. RNN and Jordan: candidate. Shapes: (L*D, T, B, H).
         """
         T, B = self.x.shape[:2]
         real = torch.arange(T).unsqueeze(1) < self.lengths
@@ -99,25 +99,25 @@ def _rows_at(place: int, part: Tensor) -> Tensor:
 
 
 def _like(marks: Tensor, tensor: Tensor) -> Tensor:
-    """Marks of each step and row beside a tensor of features: (T, B) to (T, B, 1), on its device."""
+    """Return marks of each step and row with an axis for features: (T, B) to (T, B, 1), on its device."""
     return marks.to(tensor.device).unsqueeze(-1)
 
 
 @contextmanager
 def watch(network: nn.Module) -> Iterator[dict[str, list[Watched]]]:
-    """Watch all recurrent layers of a network: each call of a layer, by the layer's name within the network.
+    """Record each call of every recurrent layer of a network, by the layer's name in the network.
 
         with watch(model.network) as seen:
             model.evaluate()
         seen["recurrent"][0].gates["forget_gate"]       # (L*D, T, B, H)
 
-    The calls keep their inputs, so watch a few, not a whole corpus.
+    Each recorded call keeps its inputs in memory, so record a few calls, not a whole corpus.
     Raises: ConfigError if the network has no recurrent layer, or one is called in training mode with dropout
-    or zoneout, which draws anew at each run.
+    or zoneout, which are random in each run.
     """
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, RecurrentLayer)}
     if not layers:
-        raise ConfigError("watch: the network has no recurrent layer to look into.")
+        raise ConfigError("watch: the network has no recurrent layer.")
     seen: dict[str, list[Watched]] = {name: [] for name in layers}
     with ExitStack() as stack:
         for name, layer in layers.items():
@@ -138,18 +138,18 @@ def _note(
     resets: Tensor | None,
 ) -> None:
     if layer.training and layer.draws:
-        raise ConfigError("watch: dropout and zoneout draw anew at each run; call network.eval() first.")
+        raise ConfigError("watch: dropout and zoneout are random in each run; call network.eval() first.")
     calls.append(Watched(layer, x.detach(), map_state(Tensor.detach, start), lengths, resets))
 
 
 def _before_forward(
     note: Callable[..., None], layer: RecurrentLayer, given: tuple[Any, ...], named: Mapping[str, Any]
 ) -> None:
-    """Note a call of `forward`, whose input may have any of its forms."""
+    """Record a call of `forward` with an input of any accepted form."""
     arguments = dict(zip(("input", "hx", "lengths"), given, strict=False)) | dict(named)
     x, hx, lengths = arguments["input"], arguments.get("hx"), arguments.get("lengths")
     if arguments.get("targets") is not None or (len(given) > 3 and isinstance(layer, JordanRNN)):
-        raise ConfigError("watch: a Jordan layer is not watched with targets; call it without.")
+        raise ConfigError("watch: a Jordan layer cannot be watched with targets; call it without targets.")
     if isinstance(x, PackedSequence):
         x, lengths = pad_packed_sequence(x)
     elif x.dim() == 2:

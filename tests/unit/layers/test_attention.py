@@ -76,9 +76,9 @@ def test_gradients_pass_finite_differences(scoring):
 
 
 def test_what_does_not_fit_is_named():
-    with pytest.raises(ConfigError, match="dot needs queries as large as values, got 5 and 7"):
+    with pytest.raises(ConfigError, match="dot needs queries and values of the same size, got 5 and 7"):
         Attention(Q, V, "dot")
-    with pytest.raises(ConfigError, match="coverage: goes with additive scores, not with general"):
+    with pytest.raises(ConfigError, match="coverage: applies to additive scores only, got general"):
         Attention(Q, V, "general", coverage=True)
     attention = Attention(Q, V)
     with pytest.raises(ShapeError, match="values"):

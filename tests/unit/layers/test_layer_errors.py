@@ -63,7 +63,7 @@ def test_lengths_that_cannot_be(layer, lengths, sentence):
 
 @every_layer
 def test_lengths_beside_a_packed_sequence(layer):
-    with pytest.raises(ShapeError, match="a PackedSequence has its own; leave lengths out"):
+    with pytest.raises(ShapeError, match="a PackedSequence has its own lengths; remove them"):
         layer(5, 7)(pack_sequence([torch.zeros(2, 5)]), lengths=[2])
 
 

@@ -80,7 +80,7 @@ def test_every_fault_is_told_at_once():
         ),
         (
             lambda: GRU(3, 5, 2, dropout=0.5, variational_dropout=0.5),
-            "variational_dropout: got 0.5 beside dropout",
+            "variational_dropout: got 0.5 with dropout",
         ),
         (lambda: LSTM(3, 5, bias=False, forget_bias=1.0), "forget_bias: got 1.0 with bias=False"),
         (
@@ -224,7 +224,7 @@ def test_targets_that_do_not_fit(targets, sentence):
     layer = JordanRNN(3, 7, 5)
     with pytest.raises(ShapeError, match=sentence):
         layer(torch.zeros(4, 2, 3), targets=targets)
-    with pytest.raises(ShapeError, match="targets beside a PackedSequence"):
+    with pytest.raises(ShapeError, match="targets with a PackedSequence"):
         layer(nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]), targets=targets)
 
 

@@ -94,7 +94,7 @@ def test_another_batch_size_is_refused_with_the_mend():
     layer = a_layer()
     layer(torch.randn(2, 3, 3, **DOUBLE))
     with pytest.raises(
-        ShapeError, match=r"got 2 rows, expected the 3 .*; call reset_state\(\) before a new batch"
+        ShapeError, match=r"got 2 rows, expected 3, .*; call reset_state\(\) before a new batch"
     ):
         layer(torch.randn(2, 2, 3, **DOUBLE))
     layer(torch.randn(2, 2, 3, **DOUBLE), layer.initial_state(2))  # a given state takes precedence

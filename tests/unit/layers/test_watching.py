@@ -170,7 +170,7 @@ def test_a_jordan_network_has_its_candidate():
         output, _ = layer(torch.randn(T, B, INPUT))
     hidden = seen[""][0].gates["candidate"][0]
     torch.testing.assert_close(hidden @ layer.weight_ho_l0.T + layer.bias_ho_l0, output)
-    with pytest.raises(ConfigError, match="not watched with targets"), rc.watch(layer):
+    with pytest.raises(ConfigError, match="cannot be watched with targets"), rc.watch(layer):
         layer(torch.randn(T, B, INPUT), targets=torch.randn(T, B, 2))
 
 

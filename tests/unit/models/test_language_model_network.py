@@ -137,7 +137,7 @@ def test_the_adaptive_softmax_is_a_distribution_and_torchs_loss():
     torch.testing.assert_close(
         output.losses(hidden, targets, -100, "sum"), losses.masked_fill(targets == -100, 0).sum()
     )
-    with pytest.raises(ConfigError, match="no use for a vocabulary of 3"):
+    with pytest.raises(ConfigError, match="cannot split a vocabulary of 3"):
         AdaptiveSoftmaxOutput(8, 3)
 
 
