@@ -1,4 +1,4 @@
-"""The room of kernels, how a recurrence runs: native, torch's fused functions, the reference; the choice."""
+"""The backends of a recurrence (native, torch's fused functions, the reference) and their choice."""
 
 from recurra.kernels import native, reference, torch_fused
 from recurra.kernels.choice import BACKENDS, choose

@@ -1,6 +1,6 @@
-"""The native layer with attention: can it run a call, the call, and its back-propagation through time.
+"""The native layer with attention: whether it can run a call, the call, and backpropagation through time.
 
-The kernel does what must go step by step. Products over all steps, those of most gradients, are torch's.
+The kernel does the sequential work. torch computes the matrix products over all steps, as for most gradients.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from recurra.kernels.codes import Code, code_of
 from recurra.kernels.extension import extension
 from recurra.kernels.packed import KeptPack
 
-_CELLS = {Code(0): 1, Code(1): 3, Code(4): 4}  # and how many gates they have: tanh RNN, GRU, plain LSTM
-_SAVED = {1: 0, 3: 4, 4: 5}  # numbers that backward needs of a unit and step, by the number of gates
+_CELLS = {Code(0): 1, Code(1): 3, Code(4): 4}  # tanh RNN, GRU, plain LSTM: their number of gates
+_SAVED = {1: 0, 3: 4, 4: 5}  # by number of gates: values per unit and step saved for backward
 
 
 class AttentiveWeights(NamedTuple):
-    """The weights of a layer with attention; G gates of H units.
+    """The weights of a layer with attention, with G gates of H units.
 
     Shapes: feed (G*H, F); hidden (G*H, H); hidden_bias (G*H,) or None; combine (F, H + V); combine_bias (F,);
     with additive scores query (K, H), score (K,) and, with coverage, cover (K,).
@@ -38,10 +38,10 @@ class AttentiveWeights(NamedTuple):
 
 
 class AttentiveInputs(NamedTuple):
-    """What a call reads beside the weights: B rows of memory, R = kB rows that attend to them.
+    """The inputs of a call in addition to the weights: B rows of memory, and R = kB rows that attend to them.
 
     Shapes: from_input (R, T, G*H), the input's products and biases; values (B, S, V); keys (B, S, K); lengths
-    (B,) int64 on the CPU; h0 (R, H); c0 (R, H), the LSTM's alone; f0 (R, F); covered0 (R, S).
+    (B,) int64 on the CPU; h0 (R, H); c0 (R, H), LSTM only; f0 (R, F); covered0 (R, S).
     """
 
     from_input: Tensor
@@ -55,7 +55,7 @@ class AttentiveInputs(NamedTuple):
 
 
 class AttentiveSteps(NamedTuple):
-    """What a call gives.
+    """The results of a call.
 
     Shapes: fed (R, T, F); weights (R, T, S); h (R, H); c (R, H) or None; covered (R, S).
     """
@@ -68,12 +68,12 @@ class AttentiveSteps(NamedTuple):
 
 
 def reason(equation: Equation[Any, Any], x: Tensor) -> str | None:
-    """Return why the kernels cannot run a layer with attention, or None where they can. Shapes: x any."""
+    """Return why the kernels cannot run a layer with attention, or None if they can. Shapes: x any."""
     blocked = native.reason(equation, x)
     if blocked is not None:
         return blocked
     if code_of(equation) not in _CELLS:
-        return f"the kernels attend with the plain cells alone, not with {equation}"
+        return f"the kernels support attention for the plain cells only, not for {equation}"
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or torch._C._is_tracing():
         return "the call is traced or transformed"
     return None
@@ -85,12 +85,12 @@ def run(
     weights: AttentiveWeights,
     kept: KeptPack | None = None,
 ) -> AttentiveSteps:
-    """Take all steps of a call. `kept` is where weights packed before may lie, for calls without gradients.
+    """Run all steps of a call. `kept` caches packed weights, for calls without gradients.
 
     Shapes: see AttentiveInputs and AttentiveSteps.
     """
     code = code_of(equation)
-    assert code is not None, "asked for where `reason` has none"
+    assert code is not None, "`reason` must be None for this equation"
     given = (*inputs, *weights)
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in given):
         fed, attended, h, c, covered = _Attentive.apply(code.cell, *given)
@@ -119,7 +119,7 @@ def _contiguous(tensor: Any) -> Any:
 
 
 class _Ready:
-    """A native call with its sizes and inputs set, and the tensors that it reads kept alive."""
+    """A native call with its sizes and inputs set; it keeps the tensors that it reads alive."""
 
     def __init__(self, cell: int, inputs: AttentiveInputs, weights: AttentiveWeights) -> None:
         self.inputs = AttentiveInputs._make(map(_contiguous, inputs))
@@ -135,20 +135,20 @@ class _Ready:
         )
 
     def with_weights(self) -> Any:
-        """The call with its weights set, too."""
+        """Set the weights; return the call."""
         self.weights = AttentiveWeights._make(map(_contiguous, self.weights))
         names = {"feed": "weight_f", "hidden": "weight_h", "hidden_bias": "bias_h"}
         self.set({names.get(name, name): each for name, each in self.weights._asdict().items()})
         return self.call
 
     def set(self, tensors: Mapping[str, Tensor | None]) -> None:
-        """Hand tensors over by their addresses."""
+        """Pass the addresses of tensors to the call."""
         for name, tensor in tensors.items():
             if tensor is not None:
                 setattr(self.call, name, tensor.data_ptr())
 
     def outputs(self, *, training: bool) -> _Outputs:
-        """Room for what forward writes."""
+        """Allocate the outputs of forward."""
         call, new = self.call, self.inputs.from_input.new_empty
         call.training = training
         saved = _SAVED[self.gates] if training else 0
@@ -164,7 +164,7 @@ class _Ready:
         return found
 
     def steps(self, found: _Outputs) -> AttentiveSteps:
-        """What a caller sees of them."""
+        """Return the outputs that the caller gets."""
         h = found.hc[:, -1, : self.call.H]
         return AttentiveSteps(found.f, found.weights, h, found.cT, found.covered)
 
@@ -206,7 +206,7 @@ class _Attentive(torch.autograd.Function):
 
 
 def _gradients(ready: _Ready) -> dict[str, Tensor]:
-    """Room for what backward writes."""
+    """Allocate the outputs of backward."""
     call, new = ready.call, ready.inputs.from_input.new_empty
     R, T, S, H, F, K, V = call.R, call.T, call.S, call.H, call.F, call.K, call.V
     made = {
@@ -233,21 +233,21 @@ def _gradients(ready: _Ready) -> dict[str, Tensor]:
 def _products(
     inputs: AttentiveInputs, weights: AttentiveWeights, found: _Outputs, made: dict[str, Tensor]
 ) -> list[Tensor | None]:
-    """All gradients, in the order of the inputs and the weights."""
+    """Return all gradients, in the order of the inputs and the weights."""
     B, S = inputs.values.shape[:2]
     H = inputs.h0.shape[1]
     h, dcontext = found.hc[:, :, :H], made["dhc"][:, :, H:]
 
     def of_memory(share: Tensor, what: Tensor) -> Tensor:
-        """Σ over a memory row's decoder rows and steps. Shapes: (R, T, S), (R, T, N) to (B, S, N)."""
+        """Return Σ over a memory row's decoder rows and steps. Shapes: (R, T, S), (R, T, N) to (B, S, N)."""
         return share.reshape(B, -1, S).transpose(1, 2) @ what.reshape(B, -1, what.shape[2])
 
     def over_steps(gradient: Tensor, what: Tensor) -> Tensor:
-        """Σ over rows and steps. Shapes: (R, T, M), (R, T, N) to (M, N)."""
+        """Return Σ over rows and steps. Shapes: (R, T, M), (R, T, N) to (M, N)."""
         return gradient.flatten(0, 1).t() @ what.flatten(0, 1)
 
     def before(first: Tensor, every: Tensor) -> Tensor:
-        """Each step's predecessor. Shapes: (R, N), (R, T, N) to (R, T, N)."""
+        """Return the value before each step. Shapes: (R, N), (R, T, N) to (R, T, N)."""
         return torch.cat([first.unsqueeze(1), every[:, :-1]], dim=1)
 
     da, da_h, dz = made["da"], made.get("da_h", made["da"]), made["dz"]
@@ -276,5 +276,5 @@ def _products(
 
 
 def state_of(steps: AttentiveSteps) -> State:
-    """The cell's last state. Shapes: (R, H), a pair of them for the LSTM."""
+    """Return the cell's last state. Shapes: (R, H), a pair of them for the LSTM."""
     return steps.h if steps.c is None else LSTMState(steps.h, steps.c)

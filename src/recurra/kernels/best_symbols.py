@@ -1,4 +1,4 @@
-"""Of rows of scores the k best symbols with their log-probabilities: natively in one pass, or by torch."""
+"""The k best symbols of rows of scores with their log-probabilities: natively in one pass, or by torch."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from recurra.kernels.extension import extension, has_wide_vectors, unavailable
 from recurra.kernels.packed import KeptPack
 
-_MOST = 64  # of more, torch's sort is as quick
+_MOST = 64  # for a larger k, torch's sort is as fast
 
 
 def _runs_natively(given: Tensor, k: int) -> bool:
@@ -26,12 +26,12 @@ def _runs_natively(given: Tensor, k: int) -> bool:
 
 
 def in_single_precision(scores: Tensor) -> Tensor:
-    """Scores of half precision in single, as their exponentials are summed up. Shapes: any, unchanged."""
+    """Return half-precision scores in single precision, for sums of exponentials. Shapes: any, unchanged."""
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
 def best_symbols(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of log_softmax(scores) of each row, the largest first, and which symbols they are of.
+    """Return the k largest values of log_softmax(scores) of each row, largest first, and their symbol ids.
 
     Shapes: scores (R, V); both results (R, min(k, V)).
     """
@@ -49,7 +49,7 @@ def best_symbols(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def best_of_output(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int, kept: KeptPack
 ) -> tuple[Tensor, Tensor]:
-    """The same of scores = W h + b, which are never held. `kept` is where packed weights may lie.
+    """Return `best_symbols` of scores = W h + b without storing the scores; `kept` caches packed weights.
 
     Shapes: hidden (R, H); weight (V, H); bias (V,) or None; both results (R, min(k, V)).
     """
@@ -70,7 +70,7 @@ def best_of_output(
 
 
 def _call(given: Tensor, V: int, k: int) -> tuple[Any, tuple[Tensor, Tensor]]:
-    """A native call with room for what it finds."""
+    """Return a native call and the output tensors that it fills."""
     call = extension().BestSymbols()
     call.R, call.V, call.k, call.threads = len(given), V, k, torch.get_num_threads()
     log_probs = given.new_empty(len(given), k)

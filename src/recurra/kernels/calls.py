@@ -1,7 +1,7 @@
-"""Calls of the native kernels: tensors in, checked, and new tensors out. Nothing here knows of autograd.
+"""Calls of the native kernels: checks the input tensors and returns new tensors, without autograd.
 
-What a kernel is handed is an address, so every shape, dtype, device and number is looked at first: what does
-not fit is a ShapeError, never a crash.
+A kernel gets only addresses, so every shape, dtype, device and number is checked first: a misfit raises a
+ShapeError and never crashes.
 """
 
 from functools import lru_cache
@@ -18,13 +18,13 @@ from recurra.kernels.extension import extension
 
 
 class Inputs(NamedTuple):
-    """What forward and backward take, as native/recurrence.h describes it; its names are the header's.
+    """The inputs of forward and backward, as described in native/recurrence.h and with the same names.
 
     Shapes: x (T, B, I), or with batch_sizes packed (N, I); h0 (B, P); c0 (B, H) for the LSTM; weight_ih
     (G*H, I); weight_hh (G*H, P); biases (G*H,); projection (P, H) and its bias (P,); peephole (3*H,), coupled
     (2*H,); with layer_norm gain_ih, gain_hh (G*H,), and gain_cell, shift_cell (H,) for the LSTM; keep_hidden
-    (T, B, P) or (N, P) and keep_cell (T, B, H) or (N, H), the zoneout's shares; batch_sizes (T,) int64,
-    falling. `options` are the numbers of a `Code`, then reverse and every_cell.
+    (T, B, P) or (N, P) and keep_cell (T, B, H) or (N, H), the zoneout fractions; batch_sizes (T,) int64,
+    descending. `options` are the numbers of a `Code`, then reverse and every_cell.
     """
 
     x: Tensor
@@ -48,17 +48,17 @@ class Inputs(NamedTuple):
 
     @property
     def code(self) -> Code:
-        """Which equation it is."""
+        """The numbers of the equation."""
         return Code(*self.options[:-2])
 
     @property
     def every_cell(self) -> bool:
-        """Whether the cell after each step is wanted."""
+        """Whether the cell state after each step is requested."""
         return bool(self.options[-1])
 
 
 class Arriving(NamedTuple):
-    """The gradients that arrive at what forward computed; None is zero.
+    """The gradients of the outputs of forward; None means zero.
 
     Shapes: dy like y; dhT (B, P); dcT (B, H); dc_steps like c_steps.
     """
@@ -70,10 +70,10 @@ class Arriving(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What forward computes, and what it saves for backward.
+    """The outputs of forward, and the values that it saves for backward.
 
-    Shapes: y (T, B, P) or packed (N, P); hT (B, P); for the LSTM cT (B, H) and, where every cell is wanted,
-    c_steps (T, B, H) or (N, H); saved (N, floats a row), None where nothing need be saved.
+    Shapes: y (T, B, P) or packed (N, P); hT (B, P); for the LSTM cT (B, H) and, with every_cell, c_steps
+    (T, B, H) or (N, H); saved (N, floats per row), None if nothing needs to be saved.
     """
 
     y: Tensor
@@ -86,18 +86,18 @@ class Outputs(NamedTuple):
 DIFFERENTIABLE = Inputs._fields[: Inputs._fields.index("shift_cell") + 1]
 _FLOATS = Inputs._fields[: Inputs._fields.index("batch_sizes")]
 _OPTIONAL = {"bias_ih", "bias_hh", "projection", "projection_bias", "keep_hidden", "keep_cell"}
-_NEEDED = {*_FLOATS} - _OPTIONAL  # wherever a cell has them
+_NEEDED = {*_FLOATS} - _OPTIONAL  # if the cell has them
 _SETTINGS = (*Code._fields, "reverse")
 
-# From so many floats on what is saved lies in memory that the native part keeps for the next call: torch's
-# comes new from the system each time, page by page, which costs more than borrowing does (about 60 µs).
+# From this many floats on, `saved` uses memory that the native part keeps for the next call: torch gets new
+# memory from the system each time, page by page, which costs more than borrowing (about 60 µs).
 _LARGE = 4 << 20
 
 Shape = tuple[int, ...]
 
 
 class Sizes(NamedTuple):
-    """What the shapes come to: the header's sizes, and the axes of steps that x has, (T, B) or (N,)."""
+    """The sizes of a call under the header's names, and the step axes of x, (T, B) or (N,)."""
 
     T: int
     B: int
@@ -109,7 +109,7 @@ class Sizes(NamedTuple):
 
     @classmethod
     def of(cls, inputs: Inputs) -> "Sizes":
-        """Return the sizes of a call whose x, h0 and projection have as many axes as they should."""
+        """Return the sizes of a call; x, h0 and projection must have the right number of axes."""
         B, P = inputs.h0.shape
         *steps, I = inputs.x.shape
         H = P if inputs.projection is None else inputs.projection.shape[1]
@@ -117,19 +117,19 @@ class Sizes(NamedTuple):
         return cls(T, B, N, I, H, P, tuple(steps))
 
     def shape_of_y(self) -> Shape:
-        """The axes of the hidden state after each step."""
+        """Return the shape of the hidden state after each step."""
         return (*self.steps, self.P)
 
     def shape_of_cells(self) -> Shape:
-        """The axes of the cell after each step."""
+        """Return the shape of the cell state after each step."""
         return (*self.steps, self.H)
 
 
 def forward(inputs: Inputs, training: bool, packed: Any = None) -> Outputs:
-    """Run one layer in one direction over all its steps; in training, save what backward needs.
+    """Run one direction of one layer over all its steps; in training, save the values that backward needs.
 
-    `packed` are the same weights, packed before; not in training.
-    Raises: ShapeError, one sentence, where something does not fit.
+    `packed` are the same weights, already packed; not in training.
+    Raises: ShapeError where something does not fit.
     """
     sizes = checked_sizes(inputs)
     call, kept = _call(inputs, sizes, training)
@@ -149,8 +149,8 @@ def forward(inputs: Inputs, training: bool, packed: Any = None) -> Outputs:
             if sizes.N * floats >= _LARGE:
                 saved = extension().borrow_matrix(sizes.N, floats)
             elif inputs.code.layer_norm:
-                # Normalised cells leave the padding of their slots as it was; opcheck would see that.
-                # By numpy: torch fills on several threads, which a forked child waits for in vain.
+                # Normalised cells do not write the padding of their slots, which opcheck would detect.
+                # numpy fills it: torch uses several threads, and a forked child would wait for them forever.
                 saved = torch.from_numpy(np.zeros((sizes.N, floats), np.float32))
             else:
                 saved = new((sizes.N, floats))
@@ -166,10 +166,10 @@ def forward(inputs: Inputs, training: bool, packed: Any = None) -> Outputs:
 def backward(
     arriving: Arriving, inputs: Inputs, y: Tensor, saved: Tensor | None, wanted: list[bool]
 ) -> list[Tensor | None]:
-    """Run back through time; return the gradients of the `DIFFERENTIABLE` inputs that are wanted, else None.
+    """Run backpropagation through time; return a gradient per `DIFFERENTIABLE` input, None if not wanted.
 
-    y and `saved` are what a forward call in training gave for the same inputs.
-    Raises: ShapeError, one sentence, where something does not fit.
+    y and `saved` are the results of a forward call in training with the same inputs.
+    Raises: ShapeError where something does not fit.
     """
     sizes = checked_sizes(inputs)
     call, kept = _call(inputs, sizes, training=True)
@@ -187,7 +187,7 @@ def backward(
         if gradient is not None:
             _set(call, name, gradient, shapes.get(name), kept)
     if len(wanted) != len(DIFFERENTIABLE):
-        raise shape_error("wanted", f"{len(wanted)} flags", f"{len(DIFFERENTIABLE)}", "one for each input")
+        raise shape_error("wanted", f"{len(wanted)} flags", f"{len(DIFFERENTIABLE)}", "pass one per input")
     gradients: list[Tensor | None] = []
     for name, tensor, want in zip(DIFFERENTIABLE, inputs, wanted, strict=False):
         gradient = inputs.x.new_empty(tensor.shape) if want and isinstance(tensor, Tensor) else None
@@ -202,7 +202,7 @@ def backward(
 
 
 def _hand_through(arriving: Arriving, gradients: list[Tensor | None]) -> None:
-    """Without steps the final state is the initial one, and so is its gradient; all others are zero."""
+    """Set the gradients of a call without steps: the final state's go to the initial state, others are 0."""
     handed = {"h0": arriving.dhT, "c0": arriving.dcT}
     for name, gradient in zip(DIFFERENTIABLE, gradients, strict=True):
         source = handed.get(name)
@@ -211,28 +211,28 @@ def _hand_through(arriving: Arriving, gradients: list[Tensor | None]) -> None:
 
 
 def saved_floats(inputs: Inputs, sizes: Sizes) -> int:
-    """Return how many floats a row of steps forward saves in training; the tensors may be without memory."""
+    """Return how many floats forward saves per row of steps in training; the tensors may have no memory."""
     call = extension().Recurrence()
     for name, number in zip(_SETTINGS, inputs.options, strict=False):
         setattr(call, name, number)
     call.H, call.P, call.training = int(sizes.H), int(sizes.P), True
-    call.projection = int(inputs.projection is not None)  # only whether there is one
+    call.projection = int(inputs.projection is not None)  # only its presence matters here
     call.keep_hidden = int(inputs.keep_hidden is not None)
     return int(call.saved_floats_a_row())
 
 
 def described(inputs: Inputs) -> tuple[Any, list[Tensor]]:
-    """Return a native call with all inputs set but nothing to write to, and what it points to.
+    """Return a native call with all inputs but no outputs set, and the copies that it points to.
 
-    Raises: ShapeError, one sentence, where something does not fit.
+    Raises: ShapeError where something does not fit.
     """
     return _call(inputs, checked_sizes(inputs), training=False)
 
 
 def checked_sizes(inputs: Inputs) -> Sizes:
-    """Return the sizes of a call, once its axes and batch_sizes fit; `_call` checks all else.
+    """Return the sizes of a call after checking its axes and batch_sizes; `_call` checks the rest.
 
-    Raises: ShapeError, one sentence.
+    Raises: ShapeError where something does not fit.
     """
     axes = 3 if inputs.batch_sizes is None else 2
     if inputs.x.dim() != axes:
@@ -250,7 +250,7 @@ def _check_batch_sizes(inputs: Inputs) -> None:
     if sizes is None:
         if inputs.x.shape[1] != B:
             raise shape_error(
-                "h0", f"{B} rows", f"the {inputs.x.shape[1]} of x", "one for each row of the batch"
+                "h0", f"{B} rows", f"{inputs.x.shape[1]}, as in x", "pass one per row of the batch"
             )
         return
     if sizes.dtype != torch.int64 or sizes.dim() != 1 or not sizes.is_cpu:
@@ -261,12 +261,12 @@ def _check_batch_sizes(inputs: Inputs) -> None:
     rows = sizes.tolist()
     falling = sorted(rows, reverse=True) == rows
     if not falling or sum(rows) != N or (rows and (rows[0] != B or rows[-1] < 1)):
-        wanted = f"falling numbers from {B} on with the sum {N}"
+        wanted = f"descending numbers that start at {B} and sum to {N}"
         raise shape_error("batch_sizes", rows, wanted, "sort the rows by length, the longest first")
 
 
 class _Expected(NamedTuple):
-    """What one of `_FLOATS` must be: of this shape, or None where there must be none."""
+    """The expected shape of one of `_FLOATS`, or None if it must be absent."""
 
     name: str
     shape: Shape | None
@@ -275,7 +275,7 @@ class _Expected(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _expected(options: tuple[int, ...], projected: bool, sizes: Sizes) -> tuple[_Expected, ...]:
-    """What each of `_FLOATS` must be, once the numbers of a call are those of an equation."""
+    """Return the expectation for each of `_FLOATS`, after checking that the options name an equation."""
     code = Code(*options[:-2]) if len(options) == len(_SETTINGS) + 1 else None
     if code is None or equation_of(code, projected) is None or not {*options[-2:]} <= {0, 1}:
         wanted = "the numbers of an equation of recurra.kernels.codes, then two flags"
@@ -283,7 +283,7 @@ def _expected(options: tuple[int, ...], projected: bool, sizes: Sizes) -> tuple[
         raise shape_error("options", list(options), wanted, remedy)
     if 0 in (sizes.B, sizes.I, sizes.H, sizes.P):
         got = f"sizes B={sizes.B}, I={sizes.I}, H={sizes.H}, P={sizes.P}"
-        raise shape_error("x", got, "one at least of each", "an empty batch needs no kernel")
+        raise shape_error("x", got, "each at least 1", "an empty batch needs no kernel")
     is_lstm = code.cell == LSTM
     blocks = 4 - code.coupled_gates + code.relevance_gate if is_lstm else (1, 3, 3, 2)[code.cell]
     rows, cells = (blocks * sizes.H,), (sizes.B, sizes.H)
@@ -312,7 +312,7 @@ def _expected(options: tuple[int, ...], projected: bool, sizes: Sizes) -> tuple[
 
 
 def _call(inputs: Inputs, sizes: Sizes, training: bool) -> tuple[Any, list[Tensor]]:
-    """A native call with numbers and inputs set, and copies that must stay in memory while it runs."""
+    """Return a native call with options and inputs set, and copies that must stay alive while it runs."""
     expected = _expected((*inputs.options,), inputs.projection is not None, sizes)
     call = extension().Recurrence()
     for name, number in zip(_SETTINGS, inputs.options, strict=False):
@@ -332,7 +332,7 @@ def _call(inputs: Inputs, sizes: Sizes, training: bool) -> tuple[Any, list[Tenso
 
 
 def _set(call: Any, name: str, tensor: Tensor, shape: Shape | None, kept: list[Tensor]) -> None:
-    """Hand a call the address of a tensor that fits, or of a copy, which goes to `kept`."""
+    """Pass the address of a checked tensor to a call, or that of a copy, which is added to `kept`."""
     if tensor.shape != shape or tensor.dtype is not torch.float32 or not tensor.is_cpu:
         raise _misfit(name, tensor, shape)
     if tensor.is_neg() or not tensor.is_contiguous():
@@ -346,4 +346,4 @@ def _misfit(name: str, tensor: Tensor | None, shape: Shape | None) -> ShapeError
     if tensor is not None:
         got = f"{tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device.type}"
     wanted = "none" if shape is None else f"torch.float32 of shape {tuple(shape)} on cpu"
-    return shape_error(name, got, wanted, "recurra.kernels.calls.Inputs says what each is")
+    return shape_error(name, got, wanted, "see recurra.kernels.calls.Inputs")

@@ -1,4 +1,4 @@
-"""Which way of computing a call takes: the fastest that can run it, or the one that was asked for."""
+"""The choice of the backend of a call: the fastest one that can run it, or the requested one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,18 +16,16 @@ BACKENDS = ("auto", "native", "torch", "reference")
 def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = None) -> str:
     """Return the backend that runs `equation` over x: "native", "torch" or "reference".
 
-    "auto" is native where it can run and wins, else torch's fused function where torch has the cell, else the
-    reference loop. While torch.onnx.export looks on it is not native: ONNX has no such operator. A backend
-    that is asked for by name is never replaced by another one. `beyond_torch` is the option of the call that
-    torch's functions have not ("zoneout", say), or None.
-    Shapes: x any; its device and dtype count.
-    Raises: BackendUnavailable if the backend asked for cannot run, and why.
+    "auto" is native where it can run and is faster, else torch's fused function where torch has the cell,
+    else the reference loop. During torch.onnx.export it is not native, as ONNX has no such operator. A
+    backend requested by name is never replaced by another one. `beyond_torch` is an option of the call that
+    torch's functions do not have (such as "zoneout"), or None.
+    Shapes: x any; only its device and dtype matter.
+    Raises: BackendUnavailable, with the reason, if the requested backend cannot run.
     """
     if backend == "reference":
         return backend
-    transformed = (
-        "torch.func or forward mode is on, which goes through the reference" if _transformed() else None
-    )
+    transformed = "torch.func or forward mode is on, which needs the reference" if _transformed() else None
     if backend == "torch":
         blocked = _without_torch(equation, beyond_torch)
         if blocked is not None:
@@ -48,7 +46,7 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
         return backend
     if transformed is not None:
         return "reference"
-    # Kernels without wide vectors lose to torch's functions, but not to the loop.
+    # Kernels without wide vectors are slower than torch's functions, but faster than the loop.
     native_runs = blocked is None and not exporting
     if native_runs and native.has_wide_vectors():
         return "native"
@@ -58,7 +56,7 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
 
 
 def _without_torch(equation: Equation[Any, Any], beyond_torch: str | None) -> str | None:
-    """Why torch's functions cannot run a call."""
+    """Return why torch's functions cannot run a call, or None if they can."""
     blocked = torch_fused.reason(equation)
     if blocked is None and beyond_torch is not None:
         return f"torch's functions have no {beyond_torch}"
@@ -69,11 +67,11 @@ def _onnx_export_looks_on() -> bool:
     return torch.onnx.is_in_onnx_export()
 
 
-# While torch.onnx.export traces, torch.compile would take torch's function itself for False.
+# Without this, torch.compile would treat torch's own function as False during torch.onnx.export.
 _is_exported_to_onnx: Callable[[], bool] = torch.compiler.assume_constant_result(_onnx_export_looks_on)
 
 
 def _transformed() -> bool:
-    """Whether derivatives are taken forwards, or by torch.func: only plain operations of torch can be."""
+    """Return whether forward mode or torch.func is on; both work on plain torch operations only."""
     forward_mode: bool = torch.autograd.forward_ad._current_level >= 0
     return forward_mode or torch._C._are_functorch_transforms_active()

@@ -1,4 +1,4 @@
-"""The equations that the kernels have, in the numbers of native/recurrence.h."""
+"""The equations that the kernels support, as the numbers of native/recurrence.h."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -19,7 +19,7 @@ from recurra.cells import (
 
 
 class Code(NamedTuple):
-    """An equation in numbers; a field that its cell has no use for keeps the default."""
+    """An equation as numbers; a field that does not apply to its cell keeps the default."""
 
     cell: int
     activation: int = 1
@@ -83,10 +83,10 @@ _CODES = {equation: code for equations in (_UNPROJECTED, _PROJECTED) for code, e
 
 
 def code_of(equation: _AnyEquation) -> Code | None:
-    """Return the numbers that name an equation to the kernels; None where they have it not."""
+    """Return the numbers of an equation, or None if the kernels do not support it."""
     return _CODES.get(equation)
 
 
 def equation_of(code: Code, projected: bool) -> _AnyEquation | None:
-    """Return the equation that numbers name, with or without a projection; None where they name none."""
+    """Return the equation of a code, with or without a projection; None if there is no such equation."""
     return (_PROJECTED if projected else _UNPROJECTED).get(code)

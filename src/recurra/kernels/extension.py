@@ -1,7 +1,7 @@
-"""The native extension module: is it here, which instruction set it runs, and on whose threads.
+"""The native extension module: its availability, its instruction set and its threads.
 
-It is loaded once, when this module is. `RECURRA_ISA` then forces the kernels of one instruction set;
-`RECURRA_NO_NATIVE=1` turns all of them off, and is looked at again at each call.
+It is loaded once, when this module is imported. `RECURRA_ISA` then forces the kernels of one instruction set;
+`RECURRA_NO_NATIVE=1` turns all of them off, and is checked at each call.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from recurra.errors import BackendUnavailable
 
 
 class Loaded(NamedTuple):
-    """The extension module, or why there is none; and why the instruction set asked for cannot be."""
+    """The extension module, or why it is absent; and why the requested instruction set cannot be used."""
 
     module: Any = None
     absent: str | None = None
@@ -25,7 +25,7 @@ class Loaded(NamedTuple):
 
 
 def load(importer: Callable[[str], Any] = import_module, instruction_set: str | None = None) -> Loaded:
-    """Load the extension and let it run on torch's threads."""
+    """Load the extension and make it run on torch's threads."""
     try:
         module = importer("recurra._native")
     except ModuleNotFoundError:
@@ -39,16 +39,16 @@ def load(importer: Callable[[str], Any] = import_module, instruction_set: str | 
         return Loaded(
             module,
             fault=f"RECURRA_ISA: got {instruction_set!r}, expected one of "
-            f"{', '.join(module.instruction_sets())}, which this build and this processor have; "
-            "unset it to take the best",
+            f"{', '.join(module.instruction_sets())}, which this build and this processor support; "
+            "unset it to use the best",
         )
     return Loaded(module)
 
 
 def extension() -> Any:
-    """Return the native module; only where `unavailable` says nothing.
+    """Return the native module; call it only if `unavailable` returns None.
 
-    Raises: BackendUnavailable if RECURRA_ISA names kernels that are not to be had.
+    Raises: BackendUnavailable if RECURRA_ISA names kernels that are not available.
     """
     if _loaded.fault is not None:
         raise BackendUnavailable(_loaded.fault)
@@ -56,19 +56,19 @@ def extension() -> Any:
 
 
 def unavailable() -> str | None:
-    """Return why no native kernel can run here at all, or None where they can."""
+    """Return why no native kernel can run here, or None if they can."""
     if os.environ.get("RECURRA_NO_NATIVE") == "1":
         return "RECURRA_NO_NATIVE=1 is set"
     return _loaded.absent
 
 
 def available() -> bool:
-    """Tell whether native kernels can run here."""
+    """Return whether native kernels can run here."""
     return unavailable() is None
 
 
 def processor_features() -> list[str]:
-    """Return the names of the processor's vector extensions, none where the native part is not loaded."""
+    """Return the names of the processor's vector extensions; empty if the native part is not loaded."""
     if unavailable() is not None:
         return []
     features: list[str] = _loaded.module.processor_features()
@@ -76,22 +76,22 @@ def processor_features() -> list[str]:
 
 
 def instruction_set() -> str | None:
-    """Return the name of the instruction set whose kernels run, None where there are no kernels."""
+    """Return the name of the instruction set of the kernels, or None if there are no kernels."""
     return None if unavailable() is not None else str(extension().instruction_set())
 
 
 def has_wide_vectors() -> bool:
-    """Tell whether the kernels had vectors wide enough to win when they were loaded."""
+    """Return whether the kernels had vectors wide enough to beat torch's functions when they were loaded."""
     if _loaded.fault is not None:
         raise BackendUnavailable(_loaded.fault)
     return _has_wide_vectors
 
 
 class Watch(NamedTuple):
-    """When a run of torch's own functions began: by the clock, and by this thread's time of a processor.
+    """The start of a run of torch's own functions, in wall-clock time and in CPU time of this thread.
 
-    Where others take much of the processors' time, torch's threads spin while they wait, and use up what is
-    left. Then the native part lets them sleep for a while, as it does for its own (native/parallel.h).
+    When other processes use much of the processors' time, torch's waiting threads spin and use up the rest.
+    The native part then makes them sleep for a while, like its own threads (native/parallel.h).
     """
 
     threads: int
@@ -100,21 +100,22 @@ class Watch(NamedTuple):
 
     @classmethod
     def begin(cls) -> "Watch | None":
-        """Begin one; None where there is nothing to watch: one thread, or no native part."""
+        """Start a watch; return None with a single thread or without the native part."""
         threads = torch.get_num_threads()
         if threads == 1 or unavailable() is not None:
             return None
         return cls(threads, time.perf_counter_ns(), time.thread_time_ns())
 
     def end(self) -> None:
-        """Tell the native part how long it took."""
+        """Report the elapsed times to the native part."""
         all_ns, own_ns = time.perf_counter_ns() - self.clock_ns, time.thread_time_ns() - self.own_ns
         _loaded.module.watch(self.threads, all_ns // 1000, own_ns // 1000)
 
 
 def _loaded_libraries() -> Iterator[str]:
-    """The files that this process has loaded and that may be an OpenMP library, torch's own first, where the
-    system tells. Other packages, such as scikit-learn, bring one of their own."""
+    """Return the loaded files that may be an OpenMP library, torch's own first; none if /proc is unavailable.
+
+    Other packages, such as scikit-learn, load their own OpenMP library."""
     try:
         with open("/proc/self/maps", encoding="utf-8") as maps:
             files = {line.split(maxsplit=5)[-1].strip() for line in maps if "omp" in line}
@@ -127,7 +128,7 @@ def _loaded_libraries() -> Iterator[str]:
 
 
 def _openmp_addresses() -> tuple[int, ...] | None:
-    """Where two functions of the OpenMP library are that torch runs on; None where there is none."""
+    """Return the addresses of two functions of torch's OpenMP library, or None if it is not found."""
     names = ("GOMP_parallel", "omp_get_thread_num")
     for file in _loaded_libraries():
         try:

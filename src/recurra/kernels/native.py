@@ -1,7 +1,7 @@
-"""The native CPU kernels: can they run a call, and the run itself.
+"""The native CPU kernels: whether they can run a call, and running it.
 
-The kernels live in native/ and know neither torch nor Python's tensors. `extension` loads them, `codes` names
-their equations, `calls` checks and hands over tensors, `operators` makes a call an operator of torch.
+The source of the kernels is in native/ and does not depend on torch. `extension` loads them, `codes` numbers
+their equations, `calls` checks and passes tensors, `operators` registers a call as a torch operator.
 """
 
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ __all__ = [
 
 
 def reason(equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = None) -> str | None:
-    """Return why the native kernels cannot run a call, or None where they can.
+    """Return why the native kernels cannot run a call, or None if they can.
 
-    `beyond_torch` is the option of the call that torch's functions have not, "zoneout" say.
+    `beyond_torch` is an option of the call that torch's functions do not have, such as "zoneout".
     Shapes: x any.
     """
     blocked = unavailable()
@@ -53,7 +53,7 @@ def reason(equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = N
     if code_of(equation) is None:
         return _not_there(equation)
     if beyond_torch == "zoneout" and isinstance(equation, JordanEquation):
-        return "the kernels have no zoneout of a Jordan network's output"
+        return "the kernels do not support zoneout of a Jordan network's output"
     if x.device.type != "cpu":
         return f"device is {x.device.type}, kernels are CPU"
     if torch.is_autocast_enabled("cpu"):
@@ -65,8 +65,8 @@ def reason(equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = N
 
 def _not_there(equation: Equation[Any, Any]) -> str:
     if isinstance(equation, LSTMEquation):
-        return "the kernels have no relevance_gate together with coupled_gates"
-    return f"the kernels have no {type(equation).__name__}"
+        return "the kernels do not support relevance_gate together with coupled_gates"
+    return f"the kernels do not support {type(equation).__name__}"
 
 
 def scan(
@@ -80,18 +80,18 @@ def scan(
     every_cell: bool = False,
     kept: KeptPack | None = None,
 ) -> tuple[Any, ...]:
-    """Run one layer in one direction in the kernels; return the hidden state at each step and the final one.
+    """Run one direction of one layer natively; return the hidden state at each step and the final state.
 
-    With `every_cell`, a third value: the cell after each step. With `batch_sizes` x is the data of a
-    PackedSequence, rows sorted by length, the longest first. `kept` is where packed weights are kept
-    between calls without gradients. The backward pass is the kernels' too, but for second derivatives and for
-    batches of gradients, which the reference computes.
-    Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, falling; output
+    With `every_cell` also return the cell state after each step. With `batch_sizes` x is the data of a
+    PackedSequence, rows sorted by length, the longest first. `kept` stores packed weights between calls
+    without gradients. The kernels also compute the backward pass, except second derivatives and batched
+    gradients, which the reference computes.
+    Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, descending; output
     (T, B, H), or (T, B, P) with a projection, or packed (N, H); every cell (T, B, H) or (N, H).
     Raises: ShapeError where shapes, dtypes or devices do not fit.
     """
     inputs = _inputs(equation, x, state, weights, batch_sizes, reverse, zoneout, every_cell)
-    # What torch.jit traces runs later with gradients and without, and is checked against both.
+    # A graph traced by torch.jit may run with or without gradients later, and torch checks both.
     training = (torch.is_grad_enabled() or torch._C._is_tracing()) and any(
         tensor is not None and tensor.requires_grad for tensor in inputs[:-2]
     )
@@ -103,10 +103,10 @@ def scan(
 def streaming_stack(
     equation: Equation[Any, Any], weights: Sequence[Any], skip: int, keep_hidden: float, keep_cell: float
 ) -> Any:
-    """Return native layers, one above the other, that run one row step by step; their weights are copied.
+    """Return a stack of native layers that runs one row step by step, with copies of the weights.
 
-    `skip` is the number of native/streaming.h; the shares of the old state are kept at each step (zoneout in
-    evaluation).
+    `skip` is the number defined in native/streaming.h. `keep_hidden` and `keep_cell` are the fractions of the
+    old state that each step keeps (zoneout in evaluation).
     """
     layers = []
     for own in weights:
@@ -127,7 +127,7 @@ def _inputs(
     every_cell: bool = False,
 ) -> Inputs:
     code = code_of(equation)
-    assert code is not None, "the choice of backends let an equation through that the kernels have not"
+    assert code is not None, "the choice of backends accepted an equation that the kernels do not have"
     hidden, cell = (state, None) if isinstance(state, Tensor) else state
     is_jordan = isinstance(equation, JordanEquation)
     return Inputs(

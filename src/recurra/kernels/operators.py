@@ -1,9 +1,9 @@
-"""The native kernels as operators of torch, and the way to them that a call takes.
+"""The native kernels as torch operators, and the dispatch of a call.
 
-`recurra::recurrence` is one layer in one direction over all its steps; `recurra::recurrence_backward` its
-back-propagation through time: one opaque step each for torch.compile, torch.export and whatever else traces.
-Where nothing watches, a call takes a shorter way with the same functions: `_Recurrence`, or none where no
-gradient is asked for.
+`recurra::recurrence` runs one direction of one layer over all its steps; `recurra::recurrence_backward` is
+its backpropagation through time. Each is one opaque operator for torch.compile, torch.export and the like.
+If nothing traces, a call uses the faster autograd function `_Recurrence`, or calls the kernel directly if no
+gradient is needed.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _LIBRARY.define(
 )
 _GIVEN = len(Inputs._fields)
 _TENSORS = _GIVEN - 1
-# What a call packs: all that it reads but its data, and what is drawn or set anew for each call.
+# The inputs that are packed: the weights, but not the data or the values drawn or set for each call.
 _PACKED = slice(Inputs._fields.index("weight_ih"), Inputs._fields.index("shift_cell") + 1)
 _EQUATION = -2  # the options before reverse and every_cell
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
@@ -46,7 +46,7 @@ _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 def recurrence(inputs: Inputs, training: bool, kept: KeptPack | None = None) -> Outputs:
     """Run a call; with `training` its results can be differentiated.
 
-    `kept` is where weights packed before may lie, for calls without gradients.
+    `kept` caches packed weights, for calls without gradients.
     Shapes: those of Inputs and Outputs; `saved` is None.
     Raises: ShapeError, one sentence, where something does not fit.
     """
@@ -58,7 +58,7 @@ def recurrence(inputs: Inputs, training: bool, kept: KeptPack | None = None) -> 
         )
     if not training:
         return forward(inputs, training, None if kept is None else _packed(kept, inputs))
-    # Only what is there: each further argument of a Function costs a microsecond, even None.
+    # Only the tensors present: each additional argument of a Function costs a microsecond, even None.
     present = [place for place, tensor in enumerate(inputs[:_TENSORS]) if tensor is not None]
     tensors = [inputs[place] for place in present]
     return Outputs._make((*_Recurrence.apply(present, inputs.options, *tensors), None))
@@ -68,7 +68,7 @@ def _packed(kept: KeptPack, inputs: Inputs) -> Any:
     def pack() -> Any:
         call, copies = described(inputs)
         packed = call.pack()
-        del copies  # they had to stay until here
+        del copies  # they must stay alive until packing is done
         return packed
 
     weights = cast("tuple[Tensor | None, ...]", inputs[_PACKED])
@@ -76,7 +76,7 @@ def _packed(kept: KeptPack, inputs: Inputs) -> Any:
 
 
 def _is_watched(inputs: Inputs) -> bool:
-    """Tell whether someone traces, intercepts or transforms operators, so that the call must be one."""
+    """Return whether operators are traced, intercepted or transformed, so the call must be an operator."""
     return (
         torch.compiler.is_compiling()
         or not _PLAIN.issuperset(map(type, inputs[:_TENSORS]))
@@ -94,7 +94,7 @@ def _modes_are_on() -> bool:
 
 
 class _Recurrence(torch.autograd.Function):
-    """The operators' forward and backward with nothing in between, over the tensors that are there."""
+    """The operators' forward and backward without the dispatcher, on the tensors that are present."""
 
     @staticmethod
     def forward(ctx: Any, present: list[int], options: list[int], *tensors: Tensor) -> Any:
@@ -107,7 +107,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        """Return the gradients of the tensors that forward was given."""
+        """Return the gradients of the tensors that were passed to forward."""
         *tensors, y, saved = ctx.saved_tensors
         inputs = _placed(ctx.present, tensors, ctx.options)
         wanted = [False] * _TENSORS
@@ -158,7 +158,7 @@ def _differentiate(
 
 
 def _needs_plain_operations(arriving: Arriving) -> bool:
-    """Tell whether the gradients are to be differentiated again, or come in a batch."""
+    """Return whether the gradients will be differentiated again or are batched."""
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         return True
     is_batch = torch._C._functorch.is_legacy_batchedtensor  # of torch.autograd.grad, is_grads_batched
@@ -168,7 +168,7 @@ def _needs_plain_operations(arriving: Arriving) -> bool:
 
 
 def _or_none(tensor: Tensor | None) -> Tensor | None:
-    """An operator returns a tensor for everything; that for what is not there has one axis, others more."""
+    """Return None for the placeholder of an absent tensor: it has one axis, real tensors have more."""
     return None if tensor is None or tensor.dim() == 1 else tensor
 
 
@@ -211,7 +211,7 @@ def _backward_shapes(*given: Any) -> list[Tensor]:
 
 
 def _required(inputs: Inputs) -> Inputs:
-    """The dispatcher lets None through where the schema has a tensor."""
+    """Raise a ShapeError if x or h0 is None; the dispatcher accepts None where the schema has a tensor."""
     for name in ("x", "h0"):
         if getattr(inputs, name) is None:
             raise shape_error(name, "none", "a tensor", "every call needs it")

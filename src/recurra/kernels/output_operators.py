@@ -1,9 +1,9 @@
-"""The native output layer as operators of torch: linear and cross-entropy in one, no logits held whole.
+"""The native output layer as torch operators: linear map and cross-entropy fused, without storing all logits.
 
-`recurra::linear_cross_entropy` gives each token's loss. Its backward, `…_backward`, computes the logits
-again, since only then it is known what each token's loss weighs. `recurra::linear_cross_entropy_total` gives
-their sum or mean, where all tokens weigh the same: its gradients are made along with the loss, from the same
-logits, and backward has only to scale them.
+`recurra::linear_cross_entropy` returns the loss of each token. Its backward, `…_backward`, recomputes the
+logits, because the weight of each token's loss is known only then. `recurra::linear_cross_entropy_total`
+returns the sum or mean, in which all tokens have the same weight: its gradients are computed together with
+the loss from the same logits, and backward only scales them.
 """
 
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ _LIBRARY.define(
 
 
 class OutputLayerInputs(NamedTuple):
-    """What all three operators take, as native/output_layer.h describes it.
+    """The inputs of all three operators, as described in native/output_layer.h.
 
     Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,) int64, each 0..V-1 or ignore_index.
     """
@@ -40,12 +40,12 @@ class OutputLayerInputs(NamedTuple):
     ignore_index: int
 
     def differentiable(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return what gradients are for."""
+        """Return the inputs that have gradients."""
         return self[:3]
 
 
 def reason(hidden: Tensor, weight: Tensor) -> str | None:
-    """Return why the native output layer cannot run a call, or None where it can.
+    """Return why the native output layer cannot run a call, or None if it can.
 
     Shapes: hidden (…, H); weight (V, H).
     """
@@ -60,16 +60,16 @@ def reason(hidden: Tensor, weight: Tensor) -> str | None:
         if tensor.dtype != torch.float32:
             return f"dtype is {str(tensor.dtype).removeprefix('torch.')}, kernels are float32"
     if weight.numel() == 0:
-        return "there is no weight"
+        return "the weight is empty"
     if torch.autograd.forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active():
-        return "forward-mode or functional differentiation is on, which goes through torch"
+        return "forward-mode or functional differentiation is on, which needs torch"
     return None
 
 
 def _checked(inputs: OutputLayerInputs) -> OutputLayerInputs:
-    """The same, contiguous, once every shape and dtype fits.
+    """Return contiguous inputs after checking every shape and dtype.
 
-    Raises: ShapeError, one sentence.
+    Raises: ShapeError where something does not fit.
     """
     if inputs.hidden.dim() != 2 or inputs.weight.dim() != 2 or inputs.weight.numel() == 0:
         got = f"shapes {tuple(inputs.hidden.shape)} and {tuple(inputs.weight.shape)}"
@@ -98,7 +98,7 @@ def _checked(inputs: OutputLayerInputs) -> OutputLayerInputs:
 
 
 def _call(inputs: OutputLayerInputs) -> Any:
-    """A native call with sizes and inputs set; the caller keeps the tensors alive while it runs."""
+    """Return a native call with sizes and inputs set; the caller keeps the tensors alive while it runs."""
     call = extension().OutputLayer()
     (call.N, call.H), call.V = inputs.hidden.shape, inputs.weight.shape[0]
     call.threads, call.ignore_index = torch.get_num_threads(), inputs.ignore_index
@@ -122,7 +122,8 @@ def _check_targets(call: Any, inputs: OutputLayerInputs) -> None:
     if call.bad_token >= 0:
         got = f"{int(inputs.targets[call.bad_token])} at token {call.bad_token}"
         wanted = f"0..{call.V - 1} or ignore_index {inputs.ignore_index}"
-        raise shape_error("targets", got, wanted, "make the vocabulary larger or mend the targets")
+        remedy = "enlarge the vocabulary or correct the targets"
+        raise shape_error("targets", got, wanted, remedy)
 
 
 def _run_forward(
@@ -157,7 +158,7 @@ def _backward(*given: Any) -> list[Tensor]:
     for name, tensor, shape in (("dlosses", dlosses, (call.N,)), ("normalisers", normalisers, (2, call.N))):
         if tensor.shape != shape or tensor.dtype != torch.float32:
             got = f"{tensor.dtype} of shape {tuple(tensor.shape)}"
-            raise shape_error(name, got, f"torch.float32 of shape {shape}", "hand on what forward gave")
+            raise shape_error(name, got, f"torch.float32 of shape {shape}", "pass the result of forward")
         setattr(call, name, tensor.data_ptr())
     gradients = _room_for_gradients(call, inputs, wanted)
     call.backward()
@@ -198,13 +199,13 @@ def _keep_for_total(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...
     _, normalisers, *gradients = output
     ctx.save_for_backward(*inputs[:4], normalisers)
     ctx.ignore_index, ctx.mean, ctx.made_for = inputs[4:]
-    ctx.gradients = gradients  # not saved as the others are: the first backward scales them where they lie
+    ctx.gradients = gradients  # not in save_for_backward: the first backward scales them in place
     ctx.mark_non_differentiable(normalisers, *gradients)
-    ctx.set_materialize_grads(False)  # else backward makes zeros as large as the weight
+    ctx.set_materialize_grads(False)  # otherwise backward allocates zeros as large as the weight
 
 
 def _is_batch(gradient: Tensor) -> bool:
-    """Tell whether it is a batch of gradients, of torch.autograd.grad(is_grads_batched=True)."""
+    """Return whether this is a batch of gradients from torch.autograd.grad(is_grads_batched=True)."""
     return bool(torch._C._functorch.is_legacy_batchedtensor(gradient))
 
 
@@ -227,7 +228,7 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
     *tensors, normalisers = ctx.saved_tensors
     inputs, gradients = OutputLayerInputs._make((*tensors, ctx.ignore_index)), ctx.gradients
     wanted = _wanted(ctx, inputs)
-    compiling = torch.compiler.is_compiling() or type(dtotal) is not Tensor  # traced: no numbers yet
+    compiling = torch.compiler.is_compiling() or type(dtotal) is not Tensor  # traced: no values yet
     ready = gradients is not None and all(
         made or not want for made, want in zip(ctx.made_for, wanted, strict=True)
     )
@@ -235,8 +236,8 @@ def _differentiate_total(ctx: Any, dtotal: Tensor | None, *_: Any) -> tuple[Any,
         if compiling:
             scaled = [gradient * dtotal for gradient in gradients]
         else:
-            # They are handed out where they lie: a copy of the weight's gradient is what this must not hold.
-            # If backward runs once more (retain_graph) they are computed anew.
+            # They are returned without a copy, to avoid the memory of a second gradient of the weight.
+            # If backward runs again (retain_graph), they are recomputed.
             ctx.gradients = None
             scale = float(dtotal)
             scaled = gradients if scale == 1.0 else [gradient.mul_(scale) for gradient in gradients]
@@ -272,9 +273,9 @@ def plain(
     ignore_index: int,
     reduction: str = "none",
 ) -> Tensor:
-    """Return the same by torch's two functions, in single precision at least.
+    """Return the same losses from torch's two functions, in at least single precision.
 
-    Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,); losses (N,), or () where reduced.
+    Shapes: hidden (N, H); weight (V, H); bias (V,); targets (N,); losses (N,), or () if reduced.
     """
     logits = F.linear(hidden, weight, bias)
     if logits.dtype in (torch.float16, torch.bfloat16):

@@ -1,4 +1,4 @@
-"""Weights packed for the native kernels, kept from call to call."""
+"""Weights packed for the native kernels and kept between calls."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,12 +17,12 @@ def _count_step(*_: Any) -> None:
     _optimizer_steps += 1
 
 
-# Fused optimisers change weights in place without telling their version counters.
+# Fused optimisers change weights in place without updating their version counters.
 register_optimizer_step_post_hook(_count_step)
 
 
 class _Mark(NamedTuple):
-    """Where a weight lies and how often it was changed; the tensor keeps its memory from being reused."""
+    """The address and version of a weight; holding the tensor keeps its memory from being reused."""
 
     tensor: Tensor
     address: int
@@ -45,21 +45,21 @@ class _Mark(NamedTuple):
 
 
 class KeptPack:
-    """What the kernels packed from some weights, for as long as the weights stay what they are.
+    """A cache of the packed form of some weights, valid until the weights change.
 
-    Seen are steps of torch's optimisers, `load_state_dict`, and all operations in place that torch counts.
-    Not seen is what is written past torch's counters: through `weight.data` (as `vector_to_parameters` does)
-    or an array that shares its memory, by another process, by a collective of torch.distributed. Weights
-    that are computed anew for each call, as parametrizations do, are packed anew, too.
-    A copy, pickled or deep, begins empty.
+    It detects steps of torch's optimisers, `load_state_dict`, and all in-place operations that torch counts.
+    It does not detect writes that bypass torch's version counters: through `weight.data` (as in
+    `vector_to_parameters`), through an array that shares the memory, by another process, or by a collective
+    of torch.distributed. Weights that are recomputed for each call, as with parametrizations, are repacked.
+    A pickled or deep copy starts empty.
     """
 
     def __init__(self) -> None:
-        # What it was packed from and for, and what was packed: replaced together, once it is whole.
+        # The source weights, the kind and the packed result; replaced together once packing has succeeded.
         self._held: tuple[tuple[_Mark | None, ...], tuple[Any, ...], Any] = ((), (), None)
 
     def of(self, weights: Sequence[Tensor | None], kind: tuple[Any, ...], pack: Callable[[], Any]) -> Any:
-        """Return what was packed from these weights, or what `pack` packs; `kind` tells of all else it needs.
+        """Return the packed weights, from the cache or from `pack`; `kind` holds all else they depend on.
 
         Shapes: any.
         """
@@ -71,7 +71,7 @@ class KeptPack:
         ):
             return packed
         if any(tensor is not None and tensor.is_inference() for tensor in weights):
-            return pack()  # nobody counts how often they are changed
+            return pack()  # inference tensors have no version counter
         marks = tuple(None if each is None else _Mark.of(each) for each in weights)
         packed = pack()
         self._held = (marks, now, packed)

@@ -1,7 +1,6 @@
-"""The reference: a loop over time in which one step is the cell's equation.
+"""The reference backend: a loop over time that evaluates the cell's equation at each step.
 
-Every other way of computing is held to this one. Automatic differentiation, double backward and forward
-mode go through it.
+The other backends are tested against it. Double backward and forward mode use it.
 """
 
 from functools import partial
@@ -16,13 +15,13 @@ S = TypeVar("S", bound=State)
 
 
 class Zoneout(NamedTuple):
-    """The share of the old state that each number keeps at each step; None where none is kept.
+    """The fraction of the old state that each value keeps at each step; None for no zoneout.
 
-        h_t = z*h_{t-1} + (1 - z)*h̃_t, and so with the cell, h̃_t computed as if nothing were kept
+        h_t = z*h_{t-1} + (1 - z)*h̃_t, where h̃_t is the state without zoneout; likewise for the cell state
 
-    In training the shares are drawn, 0 or 1; in evaluation they are their expectation.
-    Shapes: hidden like the output of a scan, (T, B, H) or packed (N, H), with P for H where there is a
-    projection; cell (T, B, H) or (N, H), for the LSTM alone.
+    In training each z is drawn as 0 or 1; in evaluation it is the expectation.
+    Shapes: hidden like the output of a scan, (T, B, H) or packed (N, H), with P instead of H with a
+    projection; cell (T, B, H) or (N, H), for the LSTM only.
     """
 
     hidden: Tensor | None = None
@@ -39,12 +38,12 @@ def scan(
     zoneout: Zoneout | None = None,
     every_cell: bool = False,
 ) -> tuple[Any, ...]:
-    """Run one layer in one direction; return the hidden state at each step and the final state.
+    """Run one direction of one layer; return the hidden state at each step and the final state.
 
-    With `every_cell`, a third value: the cell after each step, for an equation that has one.
-    Row b takes lengths[b] steps; its output is zero afterwards and its final state is that of its last step.
-    Backwards (`reverse`) a row begins at its own last real step and ends at the first. What the padding of x
-    holds, NaN included, reaches neither outputs nor gradients.
+    With `every_cell` also return the cell state after each step, if the equation has one.
+    Row b takes lengths[b] steps; its output is zero after them, and its final state is that of its last step.
+    With `reverse` a row starts at its own last real step and ends at its first. The values in the padding of
+    x, including NaN, affect neither outputs nor gradients.
     Shapes: x (T, B, I); state (B, H); lengths (B,) int64 or None, each in 0..T; output (T, B, H), or
     (T, B, P) with a projection; every cell (T, B, H).
     """
@@ -83,10 +82,10 @@ def scan_batch(
     zoneout: Zoneout | None = None,
     every_cell: bool = False,
 ) -> tuple[Any, ...]:
-    """Do what `scan` does for a batch that may be packed: it is laid out in full, and the results packed.
+    """Run `scan` on a batch that may be packed: a packed batch is padded, and the results are packed again.
 
     With `batch_sizes` x is the data of a PackedSequence, rows sorted by length, the longest first.
-    Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, falling; output
+    Shapes: x (T, B, I), or packed (N, I); state (B, H); batch_sizes (T,) int64 on the CPU, descending; output
     (T, B, H), or (T, B, P) with a projection, or packed (N, H); every cell (T, B, H) or (N, H).
     """
     if batch_sizes is None:

@@ -1,4 +1,4 @@
-"""Derivatives of the native kernels' derivatives: the recurrence computed anew by the reference loop."""
+"""Second derivatives of the native kernels: the reference loop recomputes the recurrence."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from recurra.kernels.calls import DIFFERENTIABLE, Arriving, Inputs
 from recurra.kernels.codes import equation_of
 from recurra.kernels.reference import Zoneout
 
-# The names that an equation's weights have here, where they are not the same.
+# The names of an equation's weights in `Inputs`, where they differ.
 _NAMES = {
     "weight_hr": "projection",
     "weight_ho": "projection",
@@ -21,13 +21,13 @@ _NAMES = {
 
 
 def differentiate(arriving: Arriving, inputs: Inputs, wanted: Sequence[bool]) -> list[Tensor | None]:
-    """Return what `calls.backward` does, by operations of torch: they can be differentiated and batched.
+    """Return the gradients of `calls.backward`, computed by differentiable torch operations.
 
     Shapes: those of the inputs.
     """
     again = torch.is_grad_enabled()
     with torch.enable_grad():
-        # Views, so that one input's history never leads through another: h0 may come from the same weights.
+        # Views, so that one input's history never contains another input: h0 may depend on the weights.
         named = inputs._asdict()
         sources = {
             name: named[name].view_as(named[name])
@@ -55,12 +55,12 @@ def differentiate(arriving: Arriving, inputs: Inputs, wanted: Sequence[bool]) ->
 
 
 def run(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Return y, hT, cT and c_steps of `calls.Outputs`, by the reference loop.
+    """Return y, hT, cT and c_steps of `calls.Outputs`, computed by the reference loop.
 
-    Shapes: as there; cT and c_steps None where there is no cell, or not every one is wanted.
+    Shapes: as in `calls.Outputs`; cT is None without a cell state, c_steps None if not requested.
     """
     equation = equation_of(inputs.code, inputs.projection is not None)
-    assert equation is not None, "forward has checked it"
+    assert equation is not None, "forward has checked the equation"
     named = inputs._asdict()
     weights = {field: named.get(_NAMES.get(field, field)) for field in equation.weights_type._fields}
     no_zoneout = inputs.keep_hidden is None and inputs.keep_cell is None

@@ -1,4 +1,4 @@
-"""torch's fused functions: a whole stack of plain layers in one call, on the CPU and through cuDNN."""
+"""The torch backend: torch's fused functions run a whole stack of plain layers in one call (CPU or cuDNN)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -22,14 +22,14 @@ _MODES: dict[Equation[Any, Any], str] = {
     LSTMEquation(): "LSTM",
 }
 
-# torch's packed functions on a CPU slow down with the square of the length. Where spans of time in which
-# the same rows take part have at least so many steps on average, plain calls over the spans are faster:
-# both take equally long there, for LSTM and GRU, at (B, T, H) = (12, 150, 128) and (20, 35, 200) on one core.
+# The time of torch's packed functions on a CPU grows with the square of the length. Plain calls over spans of
+# steps with the same active rows are faster if the spans have at least this many steps on average: at this
+# value both take equally long, for LSTM and GRU, at (B, T, H) = (12, 150, 128) and (20, 35, 200) on one core.
 STEPS_A_SPAN = 3
 
 
 class StackOptions(NamedTuple):
-    """What a stack of plain layers is, in the order in which torch's functions take it."""
+    """The options of a stack of plain layers, in the argument order of torch's functions."""
 
     bias: bool
     num_layers: int
@@ -39,7 +39,7 @@ class StackOptions(NamedTuple):
 
 
 def mode_of(equation: Equation[Any, Any]) -> str | None:
-    """Return torch's name for an equation, or None where it has no such cell."""
+    """Return torch's name for an equation, or None if torch does not have the cell."""
     for plain, mode in _MODES.items():
         if equation == plain:
             return mode
@@ -47,7 +47,7 @@ def mode_of(equation: Equation[Any, Any]) -> str | None:
 
 
 def reason(equation: Equation[Any, Any]) -> str | None:
-    """Return why torch cannot run an equation, or None where it can."""
+    """Return why torch cannot run an equation, or None if it can."""
     if mode_of(equation) is not None:
         return None
     name = type(equation).__name__
@@ -73,15 +73,15 @@ def run(
     options: StackOptions,
     batch_sizes: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """Run a stack of layers, one or both directions; return the last layer's output and all final states.
+    """Run a stack of layers in one or both directions; return the last layer's output and all final states.
 
     `weights` is flat, layer by layer and direction by direction, in torch.nn's order. With `batch_sizes` x is
     the data of a PackedSequence, its rows sorted, the longest first.
-    Shapes: x (T, B, I), or (all steps, I) where packed; batch_sizes (T,) int64 on the CPU; state (L*D, B, H);
-    output (T, B, D*H), or (all steps, D*H) where packed.
+    Shapes: x (T, B, I), or (all steps, I) if packed; batch_sizes (T,) int64 on the CPU; state (L*D, B, H);
+    output (T, B, D*H), or (all steps, D*H) if packed.
     """
     mode = mode_of(equation)
-    assert mode is not None, "the choice of backends let an equation through that torch has not"
+    assert mode is not None, "the choice of backends accepted an equation that torch does not have"
     if batch_sizes is None:
         return _dense(mode, x, state, weights, options)
     if x.device.type == "cpu" and not options.bidirectional:
@@ -102,7 +102,7 @@ def _dense(
 
 
 def _spans(batch_sizes: Tensor) -> Iterator[tuple[int, int]]:
-    """Yield (steps, rows) of each stretch of time in which the same rows take part."""
+    """Yield (steps, rows) of each span of steps with the same active rows."""
     rows, counts = batch_sizes.unique_consecutive(return_counts=True)
     yield from zip(counts.tolist(), rows.tolist(), strict=True)
 
@@ -115,7 +115,7 @@ def _run_spans(
     options: StackOptions,
     spans: Sequence[tuple[int, int]],
 ) -> tuple[Tensor, State]:
-    """From the end of one row to the end of the next longer one, all rows that last so long in one call."""
+    """Run a packed batch in plain calls, one per span of steps with the same active rows."""
     outputs: list[Tensor] = []
     ended: list[State] = []
     begin = 0
@@ -136,11 +136,11 @@ def flatten_for_cudnn(
     options: StackOptions,
     sizes: tuple[int, int, int],
 ) -> None:
-    """Move weights on a CUDA device into one stretch of memory, as cuDNN likes them; else do nothing.
+    """Move weights on a CUDA device into one contiguous block of memory for cuDNN; else do nothing.
 
-    The tensors stay the same objects with the same values; only where they lie changes. `sizes` is
+    The tensors stay the same objects with the same values; only their memory changes. `sizes` is
     (input_size, hidden_size, proj_size).
-    Shapes: weights as `run` takes them.
+    Shapes: weights as in `run`.
     """
     first, mode = weights[0], mode_of(equation)
     if mode is None or not first.is_cuda or not torch._use_cudnn_rnn_flatten_weight():

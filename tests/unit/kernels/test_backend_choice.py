@@ -19,7 +19,7 @@ ONLY_HERE = [
 ]
 NOWHERE = {
     LSTMEquation(relevance_gate=True, coupled_gates=True, layer_norm=norm): (
-        "the kernels have no relevance_gate together with coupled_gates"
+        "the kernels do not support relevance_gate together with coupled_gates"
     )
     for norm in (False, True)
 }
@@ -78,7 +78,7 @@ def test_options_of_a_call_that_only_some_have():
             choose("torch", GRUEquation(), X, option)
         assert choose("auto", GRUEquation(), X.double(), option) == "reference"
     assert choose("auto", JordanEquation(), X, "zoneout") == "reference"
-    with pytest.raises(BackendUnavailable, match="no zoneout of a Jordan network's output"):
+    with pytest.raises(BackendUnavailable, match="do not support zoneout of a Jordan network's output"):
         choose("native", JordanEquation(), X, "zoneout")
 
 
@@ -143,7 +143,7 @@ def test_an_equation_unknown_to_torch_and_the_kernels_is_named(monkeypatch):
     assert torch_fused.reason(Novel()) == "torch has no function for Novel"
     assert choose("auto", Novel(), X) == "reference"
     if native.available():
-        assert native.reason(Novel(), X) == "the kernels have no Novel"
+        assert native.reason(Novel(), X) == "the kernels do not support Novel"
 
 
 def test_native_is_off_when_the_environment_says_so(no_native):

@@ -177,7 +177,7 @@ def test_no_rows_and_no_units_are_refused():
     nobody = inputs._replace(x=torch.zeros(T, 0, I), h0=torch.zeros(0, H))
     with pytest.raises(ShapeError, match="an empty batch needs no kernel"):
         recurrence(nobody, True)
-    with pytest.raises(ShapeError, match="one at least of each"):
+    with pytest.raises(ShapeError, match="each at least 1"):
         recurrence(inputs._replace(x=torch.zeros(T, B, 0), weight_ih=torch.zeros(3 * H, 0)), True)
 
 

@@ -184,7 +184,7 @@ def test_an_instruction_set_that_is_not_there_is_one_sentence(backend):
     ran = python(f"GRU(2, 3, backend={backend!r})(torch.zeros(1, 1, 2))", RECURRA_ISA="mmx")
     last = ran.stderr.strip().splitlines()[-1]
     assert "BackendUnavailable: RECURRA_ISA: got 'mmx', expected one of " in last
-    assert last.endswith("; unset it to take the best")
+    assert last.endswith("; unset it to use the best")
     assert "plain" in last
     assert not python("layers[0].backend = 'reference'; layers[0](x)", RECURRA_ISA="mmx").returncode
 
