@@ -143,7 +143,7 @@ class TestReverse:
         with torch.no_grad():
             model.network.output.bias[3] = float("nan")
         for call in (lambda: model.translate("abc"), lambda: list(model.streamed(Pair(("abc",))))):
-            with pytest.raises(RunError, match="gives NaN in place of scores"):
+            with pytest.raises(RunError, match="the model's scores are NaN"):
                 call()
 
     def test_a_stream_is_the_answer(self, folder):

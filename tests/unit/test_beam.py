@@ -301,7 +301,7 @@ class TestOptions:
             BeamOptions(width=5, groups=3)
         with pytest.raises(ConfigError, match="phrases: got 1, expected one for each of 2"):
             beam_search(model, start, 2, phrases=[[[1]]])
-        with pytest.raises(ConfigError, match="phrases: do not go with diverse beams"):
+        with pytest.raises(ConfigError, match="phrases: cannot be combined with diverse beams"):
             beam_search(model, start, 2, BeamOptions(width=4, groups=2), phrases=[[[1]], [[1]]])
 
 

@@ -41,7 +41,7 @@ def _new_state(cls: type[LSTMState], hidden: Tensor | Iterable[Tensor], cell: Te
 # subclass that defines it as a named tuple.
 _new_state.__name__, _new_state.__qualname__ = "__new__", "LSTMState.__new__"
 LSTMState.__new__ = _new_state  # type: ignore[assignment,method-assign]
-# Lets torch.load(weights_only=True) read a saved state, as it reads torch.nn's pair.
+# Lets torch's safe loader (weights_only=True) read a saved state, as it reads torch.nn's pair.
 torch.serialization.add_safe_globals([LSTMState])
 # Lets torch.export store the state; it writes this type name into its file.
 _pytree._register_namedtuple(LSTMState, serialized_type_name="recurra.cells.LSTMState")

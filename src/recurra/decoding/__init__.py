@@ -1,4 +1,4 @@
-"""From a model's logits to symbols: transforms, sampling, completion, beams, the best of several texts."""
+"""Decoding a model's logits to symbols: transforms, sampling, completion, beam search, lattice search."""
 
 from recurra.decoding.beam import (
     BeamOptions,

@@ -1,8 +1,8 @@
 """Beam search, batched over sentences, for any model that generates one symbol after another.
 
 Each step keeps the `width` best continuations of a sentence's hypotheses. Those that end move to the finished
-ones and narrow that step; so a width of one is greedy, and the result for a sentence hangs neither on what is
-searched beside it nor on how many hypotheses are asked for.
+hypotheses and reduce the beam for that step. So a width of one is greedy search, and the result for a
+sentence depends neither on the other sentences of the batch nor on the number of requested hypotheses.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,12 +42,12 @@ def beam_search(
     max_lengths: Sequence[int] | None = None,
     device: torch.device | None = None,
 ) -> list[list[Hypothesis]]:
-    """The best hypotheses of each sentence, best first; `state` has a row for each sentence.
+    """Return the best hypotheses of each sentence, best first; `state` has one row per sentence.
 
-    A sentence is done when as many hypotheses as are asked for have ended, and none that goes on could still
-    beat the last of them. With `prefixes` each hypothesis of a sentence begins with its symbols; with
-    `phrases` it has each of the sentence's phrases somewhere in it (constraints.py tells how); with
-    `max_lengths` each sentence has its own.
+    A sentence is done when the requested number of hypotheses have ended, and no active one can still beat
+    the last of them. With `prefixes` each hypothesis of a sentence starts with that sentence's prefix; with
+    `phrases` it contains each of the sentence's phrases (see constraints.py); with `max_lengths` each
+    sentence has its own maximum length.
 
     Raises: ConfigError where prefixes, phrases or lengths do not fit.
     """
@@ -57,7 +57,7 @@ def beam_search(
         if given is not None and len(given) != sentences:
             raise ConfigError(f"{name}: got {len(given)}, expected one for each of {sentences} sentences.")
     if phrases is not None and options.groups > 1:
-        raise ConfigError("phrases: do not go with diverse beams; set groups=1.")
+        raise ConfigError("phrases: cannot be combined with diverse beams; set groups=1.")
     longest = [options.max_length] * sentences if max_lengths is None else list(max_lengths)
     frontier = Frontier(model, options, OutputConstraints(longest, prefixes, phrases), device)
     while frontier.going_on:
@@ -74,9 +74,9 @@ def stream_search(
     max_length: int | None = None,
     device: torch.device | None = None,
 ) -> Iterator[int]:
-    """The symbols of the best hypothesis of one sentence, each as soon as all that may still win have it.
+    """Yield the symbols of one sentence's best hypothesis, each as soon as all possible winners share it.
 
-    Together they are what `beam_search` finds.
+    All symbols together are the result of `beam_search`.
     """
     options = options or BeamOptions()
     frontier = Frontier(model, options, OutputConstraints([max_length or options.max_length]), device)

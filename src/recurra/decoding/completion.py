@@ -1,4 +1,4 @@
-"""The likeliest ways to go on: a beam over endings."""
+"""The most probable completions of a prefix: a beam search over endings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from recurra.decoding.sampling import Step
 
-# Which symbols may come after some while something typed is still to be spelt out, (V,); then None.
+# Maps the symbols so far to the allowed next symbols, (V,), until the typed text is complete; then None.
 Allowed = Callable[[tuple[int, ...]], Tensor | None]
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One ending: its symbols, and its probability given what stands before."""
+    """One ending: its symbols, and its probability given the text before it."""
 
     ids: tuple[int, ...]
     probability: float
@@ -35,19 +35,19 @@ def complete(
     width: int | None = None,
     state: Any = None,
 ) -> list[Completion]:
-    """The k likeliest endings after `prime`, likeliest first, each of at least one symbol.
+    """Return the k most probable endings after `prime`, best first, each of at least one symbol.
 
     An ending s_1 … s_n is closed by any symbol of `ends`, or by reaching `max_length`:
 
         P = Π_i P(s_i | prime, s_<i) · Σ_{e in ends} P(e | prime, s)      (the sum is 1 at max_length)
 
-    The `width` (default max(3k, 16)) likeliest open endings are kept at each step: the probability of
-    an ending that is given is exact, a likelier ending may have been missed. `select(state, rows)`
-    picks rows of a batched state. `allowed(symbols so far)` tells which symbols may come next while
-    something that was typed is still to be spelt out, and None from there on; probabilities are then
-    shares among the ways to spell it that the search kept. `state` is the one before `prime` is read.
+    Each step keeps the `width` (default max(3k, 16)) most probable open endings: the probability of a
+    returned ending is exact, but a more probable ending may have been missed. `select(state, rows)` selects
+    rows of a batched state. `allowed(symbols so far)` returns which symbols may come next until the ending
+    contains the typed text, and None from there on; probabilities are then normalised over the ways to spell
+    the typed text that the search kept. `state` is the state before `prime` is read.
 
-    Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` gives
+    Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` returns
     logits (B, T, V).
     """
     width = width or max(3 * k, 16)
@@ -56,11 +56,11 @@ def complete(
     logits, state = step(torch.tensor([list(prime)]), state)
     next_log_probs = _next_log_probs(logits)
     open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
-    spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of what was typed
+    spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of the typed text
     closed: list[Completion] = []
     for length in range(1, max_length + 1):
-        # An ending is never likelier than what it begins with. What was typed must be found in all its
-        # spellings first, as their sum is what probabilities are shares of.
+        # An ending is never more probable than its beginning, so less probable ones can be pruned. With
+        # `allowed` nothing is pruned: the sum over all spellings of the typed text normalises the result.
         hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
         barred = _barred(open_.masks, never, ends)
         scores = (open_.log_probs[:, None] + next_log_probs).masked_fill_(barred, -torch.inf)
@@ -79,13 +79,13 @@ def complete(
             closed += open_.closed(open_.log_probs + closing)
         closed = sorted(closed, key=lambda one: -one.probability)[:k]
         if len(closed) == k and float(open_.log_probs[0].exp()) <= closed[-1].probability:
-            break  # whatever is still open is less likely
+            break  # all open endings are less probable
     best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
     return [Completion(one.ids, one.probability / spelt) for one in best]
 
 
 class _Chosen(NamedTuple):
-    """The endings to go on with: which one each goes on from, by what symbol, and log P; (count,) each."""
+    """The kept continuations: the row that each one extends, its new symbol and log P; (count,) each."""
 
     rows: Tensor
     symbols: Tensor
@@ -93,14 +93,14 @@ class _Chosen(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """Endings that may go on: their symbols, log P (rows,), and the symbols that may come next."""
+    """Open endings: their symbols, log P (rows,), and the symbols that may come next."""
 
     ids: Sequence[tuple[int, ...]]
     log_probs: Tensor
     masks: Sequence[Tensor | None]
 
     def extended(self, chosen: _Chosen, allowed: Allowed | None) -> tuple["_Open", float]:
-        """The endings that go on, and the probability of those that have just spelt out what was typed."""
+        """Return the extended endings, and the probability of those that just completed the typed text."""
         rows, symbols = chosen.rows.tolist(), chosen.symbols.tolist()
         ids = [(*self.ids[row], symbol) for row, symbol in zip(rows, symbols, strict=True)]
         if allowed is None:
@@ -113,27 +113,27 @@ class _Open(NamedTuple):
         return _Open(ids, chosen.log_probs, masks), probability
 
     def closed(self, log_probs: Tensor) -> list[Completion]:
-        """Those that have spelt out what was typed, ended here with these log P."""
+        """Return the endings that contain the typed text as completions with these log P."""
         rows = zip(self.ids, log_probs.exp().tolist(), self.masks, strict=True)
         return [Completion(ids, p) for ids, p, mask in rows if mask is None and p > 0]
 
 
 def _likeliest(scores: Tensor, width: int, hopeless: float) -> _Chosen:
-    """The `width` likeliest ways to go on that are likelier than `hopeless`. Shapes: scores (rows, V)."""
+    """Return the `width` best continuations more probable than `hopeless`. Shapes: scores (rows, V)."""
     log_probs, chosen = scores.flatten().topk(min(width, scores.numel()))
-    count = int((log_probs.exp() > hopeless).sum())  # the likeliest come first
+    count = int((log_probs.exp() > hopeless).sum())  # in descending order
     log_probs, chosen = log_probs[:count], chosen[:count]
     return _Chosen(chosen // scores.shape[1], chosen % scores.shape[1], log_probs)
 
 
 def _next_log_probs(logits: Tensor) -> Tensor:
-    """log P of the next symbol; -inf throughout where the model finds none possible. Shapes: (rows, V)."""
+    """Return log P of the next symbol; all -inf if the model allows no symbol. Shapes: (rows, V)."""
     last = logits[:, -1].double()
     return last.log_softmax(dim=-1).masked_fill_((last == -torch.inf).all(dim=-1, keepdim=True), -torch.inf)
 
 
 def _barred(masks: Sequence[Tensor | None], never: Tensor, ends: Tensor) -> Tensor:
-    """Which symbols may not come next, for each ending; Shapes: (rows or 1, V)."""
+    """Return which symbols may not come next, for each ending. Shapes: (rows or 1, V)."""
     if all(mask is None for mask in masks):
         return (never | ends).unsqueeze(0)
     return torch.stack([never | ends if mask is None else never | ~mask for mask in masks])

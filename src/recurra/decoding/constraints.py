@@ -1,7 +1,7 @@
-"""Phrases that a hypothesis must have in it, and how a beam makes room for them.
+"""Lexical constraints: phrases that a hypothesis must contain, and the allocation of the beam to them.
 
-A beam that kept the likeliest hypotheses alone would put a phrase off for ever. So candidates are put into
-banks by how many of the phrases' symbols they have, and the beam's places are shared out over the banks:
+A beam that kept only the most probable hypotheses would postpone a phrase forever. So candidates are grouped
+into banks by the number of phrase symbols that they contain, and the beam is divided among the banks:
 dynamic beam allocation (M. Post & D. Vilar, Fast lexically constrained decoding, 2018), after C. Hokamp &
 Q. Liu (2017).
 """
@@ -15,7 +15,7 @@ Phrases = Sequence[Sequence[int]]
 
 
 class Candidate(NamedTuple):
-    """A hypothesis that may go on: its log-probability, the row of the beam it comes from, its symbols."""
+    """An active hypothesis: its log-probability, the row of the beam it extends, and its symbols."""
 
     score: float
     row: int
@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
 
 
 def has_phrases(symbols: Sequence[int], phrases: Phrases) -> bool:
-    """Whether each phrase stands somewhere among the symbols."""
+    """Return whether the symbols contain each phrase."""
     return all(_stands_in(symbols, phrase) for phrase in phrases)
 
 
@@ -33,7 +33,7 @@ def _stands_in(symbols: Sequence[int], phrase: Sequence[int]) -> bool:
 
 
 def _begun(symbols: Sequence[int], phrase: Sequence[int]) -> int:
-    """How many of a phrase's first symbols the last ones are."""
+    """Return the number of symbols at the end that start the phrase."""
     most = min(len(symbols), len(phrase) - 1)
     return next(
         (n for n in range(most, 0, -1) if tuple(symbols[-n:]) == tuple(phrase[:n])),
@@ -42,7 +42,7 @@ def _begun(symbols: Sequence[int], phrase: Sequence[int]) -> int:
 
 
 def met(symbols: Sequence[int], phrases: Phrases) -> int:
-    """How many of the phrases' symbols are there: of whole phrases all, and of those begun the longest."""
+    """Return the number of phrase symbols present: all of complete phrases, plus the longest started one."""
     whole = [phrase for phrase in phrases if _stands_in(symbols, phrase)]
     begun = [_begun(symbols, phrase) for phrase in phrases if phrase not in whole]
     return sum(map(len, whole)) + max(begun, default=0)
@@ -51,10 +51,11 @@ def met(symbols: Sequence[int], phrases: Phrases) -> int:
 def choose_with_phrases(
     log_probs: Tensor, before: Sequence[Candidate], phrases: Phrases, width: int, end: int
 ) -> list[Candidate]:
-    """The continuations of a sentence's hypotheses that go on, at most `width`, the likeliest first.
+    """Return at most `width` continuations of a sentence's hypotheses, most probable first.
 
-    Candidates are the likeliest of each hypothesis and those with the next symbol of a phrase; the end only
-    where all phrases are there. Each bank gives its likeliest in turn, the bank with most symbols first.
+    Candidates are the most probable continuations of each hypothesis and those with the next symbol of a
+    phrase; the end symbol is a candidate only if all phrases are present. The banks take turns, each giving
+    its most probable candidate, starting with the bank with most phrase symbols.
 
     Shapes: log_probs (W, V).
     """

@@ -1,4 +1,4 @@
-"""How a word comes to be mistyped: the channel of a noisy-channel spelling corrector."""
+"""The error model (channel) of a noisy-channel spelling corrector."""
 
 import math
 from collections import Counter
@@ -32,11 +32,11 @@ _ALIKE = (
     "uw",
 )
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_SMOOTHING = 20.0  # how many chances the usual costs are worth
+_SMOOTHING = 20.0  # weight of the default costs, in number of opportunities
 
 
 def _neighbours() -> frozenset[frozenset[str]]:
-    """Pairs of letters side by side on a keyboard."""
+    """Return the pairs of adjacent letters on a keyboard."""
     pairs = {frozenset(pair) for row in _ROWS for pair in pairwise(row)}
     for upper, lower in pairwise(_ROWS):
         pairs |= {frozenset((upper[i + d], key)) for i, key in enumerate(lower) for d in (0, 1)}
@@ -48,22 +48,22 @@ _SOUND_ALIKE = frozenset(frozenset(pair) for pair in _ALIKE)
 
 
 class Errors(NamedTuple):
-    """Errors of one kind: how often each was seen, and how often its letters gave the chance to make it."""
+    """Errors of one kind: the count of each error, and the count of opportunities to make it."""
 
     seen: Counter[tuple[str, str]]
     chances: Counter[str]
 
 
 class Edits:
-    """What an error costs, -log P in nats, by its kind and letters:
+    """The cost of a typing error, -log P in nats, by its kind and letters:
 
         P = (n + 20·P_usual) / (N + 20)
 
-    where n times of N it was made where it could be. Kinds: a letter typed for another ("substitution":
-    right, typed), left out ("deletion": the letter before it, the letter), added ("insertion": the letter
-    before it, the letter), two the other way round ("transposition"). Without any counts costs are the usual
-    ones: cheap for vowels, double letters, letters that sound alike or lie side by side, dear for a word's
-    first letter.
+    where n is the count of the error and N the count of opportunities to make it. Kinds: a letter typed for
+    another ("substitution": right, typed), omitted ("deletion": the letter before it, the letter), added
+    ("insertion": the letter before it, the letter), or two letters swapped ("transposition"). Without counts
+    the default costs apply: low for vowels, double letters and letters that sound alike or are adjacent on
+    the keyboard, higher for the first letter of a word.
 
     Source: M. Kernighan, K. Church & W. Gale, A spelling correction program based on a noisy channel model
     (1990).
@@ -74,7 +74,7 @@ class Edits:
         self._known: dict[tuple[str, str, str], float] = {}
 
     def price(self, kind: str, first: str, second: str) -> float:
-        """The cost of one error."""
+        """Return the cost of one error."""
         key = (kind, first, second)
         if key not in self._known:
             self._known[key] = self._price(kind, first, second)
@@ -90,12 +90,11 @@ class Edits:
         return -math.log(min(0.9, likely / (errors.chances[chance] + _SMOOTHING)))
 
     def cost(self, word: str, typed: str) -> float:
-        """-log P(typed | word) but for a constant: the cheapest way from the one to the other, by
-        Damerau and Levenshtein's recursion."""
+        """Return -log P(typed | word) up to a constant: the weighted Damerau-Levenshtein distance."""
         return self._table(word, typed)[-1][-1]
 
     def errors(self, word: str, typed: str) -> list[tuple[str, str, str]]:
-        """The errors along the cheapest way from a word to what was typed: kind and letters."""
+        """Return the errors on the cheapest path from a word to the typed text: kind and letters."""
         table = self._table(word, typed)
         i, j = len(word), len(typed)
         found = []
@@ -117,7 +116,7 @@ class Edits:
         return table
 
     def _steps(self, word: str, typed: str, i: int, j: int) -> Iterator["_Step"]:
-        """The ways to have come to i letters of the word and j typed."""
+        """Yield the steps that lead to i letters of the word and j typed letters."""
         before = word[i - 1] if i else ""
         if i and j and word[i - 1] == typed[j - 1]:
             yield _Step(i - 1, j - 1, 0.0, None)
@@ -136,8 +135,7 @@ class Edits:
 
     @classmethod
     def learn(cls, pairs: Iterable[tuple[str, str]]) -> "Edits":
-        """The costs that misspellings (right, typed) tell, each read along its cheapest way by the usual
-        costs."""
+        """Return the costs estimated from misspellings (right, typed), aligned with the default costs."""
         usual = cls()
         counted = {kind: Errors(Counter(), Counter()) for kind in _USUAL}
         for word, typed in pairs:
@@ -184,8 +182,8 @@ def _usual_transposition(first: str, second: str) -> float:
 
 
 _OFTEN_SILENT = "hctkgw"
-_FIRST_LETTER = 2.0  # more: the first letter of a word is seldom wrong
-_OF_PAIRS = ("deletion", "transposition")  # errors whose chance is a pair of letters
+_FIRST_LETTER = 2.0  # additional cost: the first letter of a word is seldom wrong
+_OF_PAIRS = ("deletion", "transposition")  # errors with a pair of letters as their opportunity
 _USUAL = {
     "substitution": _usual_substitution,
     "deletion": _usual_deletion,
@@ -195,7 +193,7 @@ _USUAL = {
 
 
 class WordList:
-    """Words, at least one, with their counts, found by what was typed."""
+    """A non-empty list of words with counts, searchable by a mistyped word."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self.words = sorted(counts)
@@ -212,13 +210,13 @@ class WordList:
         return word in self._places
 
     def log_prob(self, word: str) -> float:
-        """log of the word's share of all words."""
+        """Return the log of the word's relative frequency."""
         return float(self.log_probs[self._places[word]])
 
     def near(self, typed: str, edits: int) -> list[str]:
-        """Words that may be within so many edits: none that is is missed, some are farther.
+        """Return all words within `edits` edits; the result may contain some words that are farther away.
 
-        One edit changes the number of each letter by two in all at most.
+        One edit changes the letter counts by at most two in total.
         """
         if len(typed) > self._longest + edits:
             return []

@@ -1,6 +1,6 @@
-"""The frontier of a beam search: the hypotheses that go on, step by step.
+"""The frontier of a beam search: the active hypotheses at each step.
 
-The model's numbers are torch's; a frontier is a few hundred numbers, which numpy handles with less ado.
+The model computes in torch; the frontier has only a few hundred values, for which numpy has less overhead.
 """
 
 from functools import partial
@@ -19,13 +19,13 @@ from recurra.layers.output import OutputScores
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Chosen = tuple[Floats, Indices, Indices]  # scores, the rows that they go on from, symbols: each (S, W)
+Chosen = tuple[Floats, Indices, Indices]  # scores, the rows that they extend, symbols: each (S, W)
 
 
 class Frontier(Generic[StateT]):
-    """A search at some step: the hypotheses that go on, of the sentences that are not done.
+    """The state of a search after t steps: the active hypotheses of the unfinished sentences.
 
-    Shapes: scores (S, W), minus infinity where there is none; symbols (S, W, t).
+    Shapes: scores (S, W), minus infinity for empty slots; symbols (S, W, t).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Frontier(Generic[StateT]):
         device: torch.device | None,
     ) -> None:
         if options.coverage_penalty and model.unattended is None:
-            raise ConfigError("coverage_penalty: needs a model with attention; leave it out.")
+            raise ConfigError("coverage_penalty: needs a model with attention; remove it.")
         sentences = len(asked.longest)
         self._model, self._options, self._asked = model, options, asked
         self._device = device or torch.device("cpu")
@@ -47,15 +47,15 @@ class Frontier(Generic[StateT]):
 
     @property
     def going_on(self) -> bool:
-        """Whether any sentence is not done."""
+        """Whether any sentence is unfinished."""
         return bool(self._going)
 
     def best(self, sentence: int) -> list[Hypothesis]:
-        """What was found for a sentence."""
+        """Return the best finished hypotheses of a sentence."""
         return self._finished[sentence][: self._options.n_best]
 
     def step(self, state: StateT) -> StateT:
-        """One symbol more for each hypothesis; the state after it, of those that go on."""
+        """Extend each hypothesis by one symbol; return the state of the active ones."""
         S, W, t = self._symbols.shape
         last = self._symbols[..., -1] if t else np.full((S, W), self._model.begin)
         given, state = self._model.step(self._on_device(last).flatten(), state)
@@ -78,7 +78,7 @@ class Frontier(Generic[StateT]):
         return torch.from_numpy(array).to(self._device)
 
     def _keep_what_cannot_go_on(self, scores: Floats) -> None:
-        """Where nothing may follow and nothing has ended, the hypotheses are cut. Shapes: scores (S, W)."""
+        """Cut the hypotheses of sentences without any continuation or result. Shapes: scores (S, W)."""
         for place in (scores == -np.inf).all(1).nonzero()[0].tolist():
             if not self._finished[self._going[place]]:
                 which = np.zeros(self._scores.shape, dtype=bool)
@@ -86,7 +86,7 @@ class Frontier(Generic[StateT]):
                 self._finish(which, None, ended=False)
 
     def settled(self) -> tuple[int, ...]:
-        """Of one sentence the symbols that all have which may still be the best."""
+        """Return the symbols that all possible best hypotheses of the first sentence share."""
         lines = [found.symbols for found in self._finished[0]]
         if self._going:
             lines += [tuple(line) for line in self._symbols[0][self._scores[0] > -np.inf].tolist()]
@@ -96,7 +96,7 @@ class Frontier(Generic[StateT]):
         return lines[0][:length] if lines else ()
 
     def _chosen(self, given: Tensor | OutputScores) -> Chosen:
-        """The continuations that are kept, and the rows that they go on from.
+        """Return the continuations to keep, and the rows that they extend.
 
         Shapes: given (S*W, V); results (S, W').
         """
@@ -113,13 +113,13 @@ class Frontier(Generic[StateT]):
 
     @property
     def _is_free(self) -> bool:
-        """Whether any symbol may follow, and the best are taken."""
+        """Whether the step is unconstrained, so that the best symbols are taken."""
         asked, options, t = self._asked, self._options, self._symbols.shape[2]
         bound = options.block_ngrams or options.groups > 1 or t < options.min_length
         return not (bound or asked.phrases is not None or asked.prefixes is not None)
 
     def _likeliest(self, given: Tensor | OutputScores) -> tuple[Floats, Indices]:
-        """The best of each hypothesis: log P and symbols. Shapes: given (S*W, V); results (S, W, k)."""
+        """Return log P and ids of each row's best symbols. Shapes: given (S*W, V); results (S, W, k)."""
         S, W = self._scores.shape
         alive, width = self._scores > -np.inf, self._options.width
         if isinstance(given, Tensor) or alive.all():
@@ -131,14 +131,14 @@ class Frontier(Generic[StateT]):
         return best, following
 
     def _totals(self, best: Floats) -> Floats:
-        """Log-probabilities of hypotheses with one symbol more. Shapes: best and result (S, W, k)."""
+        """Return the log-probabilities of the extended hypotheses. Shapes: best and result (S, W, k)."""
         totals: Floats = self._scores[..., None] + best
         if np.isnan(totals).any():
-            raise RunError("the model gives NaN in place of scores: its weights are damaged; train it again.")
+            raise RunError("the model's scores are NaN: its weights are damaged; train it again.")
         return totals
 
     def _best(self, best: Floats, following: Indices) -> Chosen:
-        """Of the best of each hypothesis those of all. Shapes: best, following (S, W, k)."""
+        """Return the best continuations of each sentence. Shapes: best, following (S, W, k)."""
         S, _, k = best.shape
         totals = self._totals(best).reshape(S, -1)
         chosen = _largest(totals, self._options.width)
@@ -146,10 +146,10 @@ class Frontier(Generic[StateT]):
         return np.take_along_axis(totals, chosen, axis=1), chosen // k, symbols
 
     def _diverse(self, log_probs: Tensor) -> Chosen:
-        """The same, group by group. Shapes: log_probs (S, W, V)."""
+        """Return the best continuations of each sentence, group by group. Shapes: log_probs (S, W, V)."""
         S, W, V = log_probs.shape
         groups, width = self._options.groups, self._options.width // self._options.groups
-        # So many, that what earlier groups took can be passed over.
+        # Enough candidates to skip those that earlier groups took.
         best, likeliest = log_probs.topk(min(2 * self._options.width, V), dim=2)
         totals, following = self._totals(_on_host(best.double())), _on_host(likeliest)
         taken = np.zeros((S, V))
@@ -167,8 +167,8 @@ class Frontier(Generic[StateT]):
         return scores, parents, symbols
 
     def _with_phrases(self, log_probs: Tensor, found: Chosen) -> Chosen:
-        """What was found, but for sentences with phrases, which choose so that they come in."""
-        assert self._asked.phrases is not None, "asked for with phrases"
+        """Replace the continuations of sentences with phrases by those of `choose_with_phrases`."""
+        assert self._asked.phrases is not None, "called only with phrases"
         scores, parents, symbols = found
         for place, sentence in enumerate(self._going):
             phrases = self._asked.phrases[sentence]
@@ -190,7 +190,7 @@ class Frontier(Generic[StateT]):
         return scores, parents, symbols
 
     def _allowed(self, log_probs: Tensor) -> Tensor:
-        """Log-probabilities with minus infinity for what may not follow. Shapes: (S, W, V) in and out."""
+        """Set disallowed symbols to minus infinity in log-probabilities. Shapes: (S, W, V) in and out."""
         t = self._symbols.shape[2]
         options = self._options
         if t < options.min_length or self._asked.prefixes is not None:
@@ -210,7 +210,7 @@ class Frontier(Generic[StateT]):
         return log_probs
 
     def _finish(self, which: NDArray[np.bool_], bonus: Floats | None, *, ended: bool) -> None:
-        """Take hypotheses out of those that go on. Shapes: which (S, W) bool; bonus (S, W)."""
+        """Move hypotheses from the active to the finished ones. Shapes: which (S, W) bool; bonus (S, W)."""
         places = which.nonzero()[0].tolist()
         if not places:
             return
@@ -221,13 +221,13 @@ class Frontier(Generic[StateT]):
             score = log_prob / divisor + more
             found = Hypothesis(tuple(symbols[:-1] if ended else symbols), log_prob, score, ended)
             finished = self._finished[self._going[place]]
-            # Groups of a diverse beam may come to the same.
+            # Groups of a diverse beam may find the same hypothesis.
             if not any(one[::3] == found[::3] for one in finished):
                 finished.append(found)
         self._scores = np.where(which, -np.inf, self._scores)
 
     def _drop_done(self, rows: Indices, state: StateT) -> StateT:
-        """Leave out what cannot be among the best any more, and sentences of which nothing is left; give the
+        """Remove hypotheses that can no longer be among the best, and sentences without any left; return the
         state of the others. Shapes: rows (S, W)."""
         hopeful = self._hopeful()
         counts = hopeful.sum(1)
@@ -241,7 +241,7 @@ class Frontier(Generic[StateT]):
         if counts.all() and rows.shape[1] == W:
             self._scores = np.where(hopeful, self._scores, -np.inf)
             return self._model.rows(state, self._on_device(rows))
-        # Of a sentence with fewer the rest is filled up with its first, at no probability.
+        # A sentence with fewer hypotheses is padded with copies of its first, with probability 0.
         own = hopeful[counts > 0]
         columns = np.argsort(~own, axis=1, kind="stable")[:, :W]
         real = np.take_along_axis(own, columns, axis=1)
@@ -252,10 +252,10 @@ class Frontier(Generic[StateT]):
         return self._model.rows(state, self._on_device(rows[places, columns]))
 
     def _hopeful(self) -> NDArray[np.bool_]:
-        """Which hypotheses that go on, by their log-probabilities, can still be among the best.
+        """Return which active hypotheses can still be among the best, judging by their log-probabilities.
 
-        What a hopeless one could go on to is less likely than what any other could: it takes nobody's place.
-        So it can be left out, but where places are shared out over groups or phrases.
+        A hopeless hypothesis has less probable continuations than any other, so it takes no other's place in
+        the beam and can be removed. With groups or phrases, which divide the beam, it is kept.
 
         Shapes: result (S, W).
         """
@@ -268,26 +268,26 @@ class Frontier(Generic[StateT]):
         return kept
 
     def _least(self, sentence: int) -> float:
-        """The score that a hypothesis must beat to be among the best."""
+        """Return the score that a hypothesis must beat to be among the best."""
         found = self._finished[sentence]
-        if self._asked.phrases is not None:  # one that was cut may lack them
+        if self._asked.phrases is not None:  # a cut hypothesis may lack some phrases
             phrases = self._asked.phrases[sentence]
             found = [one for one in found if has_phrases(one.symbols, phrases)]
         n = self._options.n_best
         return -np.inf if len(found) < n else sorted((one.score for one in found), reverse=True)[n - 1]
 
     def _rank(self, sentence: int, found: Hypothesis) -> tuple[bool, float]:
-        """What the best has least of: first it has its phrases."""
+        """Return the sort key of a finished hypothesis: those with all phrases first, then by score."""
         phrases = self._asked.phrases
         return phrases is not None and not has_phrases(found.symbols, phrases[sentence]), -found.score
 
 
 def repeating(symbols: Tensor, vocabulary_size: int, n: int) -> Tensor:
-    """Which symbols would make the last n stand twice. Shapes: symbols (S, W, t); result (S, W, V) bool."""
+    """Return which symbols would repeat an n-gram. Shapes: symbols (S, W, t); result (S, W, V) bool."""
     t = symbols.shape[2]
     blocked = symbols.new_zeros(*symbols.shape[:2], vocabulary_size)
     if t >= n:
-        # Where the last n - 1 symbols stood before, what followed them there.
+        # Block the symbols that followed earlier occurrences of the last n - 1 symbols.
         windows = symbols.unfold(2, n, 1)
         stood = (windows[..., :-1] == symbols[..., None, t - n + 1 :]).all(3)
         blocked.scatter_add_(2, windows[..., -1], stood.long())
@@ -300,5 +300,5 @@ def _on_host(tensor: Tensor) -> NDArray[Any]:
 
 
 def _largest(numbers: Floats, count: int) -> Indices:
-    """Where the largest of each row are, and of equal ones the first. Shapes: (S, N) to (S, count)."""
+    """Return the indices of the largest values of each row; ties in order. Shapes: (S, N) to (S, count)."""
     return np.argsort(-numbers, axis=1, kind="stable")[:, :count]

@@ -1,4 +1,4 @@
-"""The best of many texts that differ in places: a beam through a lattice of alternatives."""
+"""The best of many texts that differ in some places: a beam search through a lattice of alternatives."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Losses of targets and the state after the last: (inputs (B, T), targets (B, T), state, lengths (B,)).
+# Maps (inputs (B, T), targets (B, T), state, lengths (B,)) to the losses and the state after the last step.
 Read = Callable[[Tensor, Tensor, Any, Tensor], tuple[Tensor, Any]]
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What may stand in a place: its symbols, and what else is said for it than by the model, in nats."""
+    """One alternative for a place: its symbols, and a score in nats in addition to the model's log P."""
 
     ids: tuple[int, ...]
     score: float = 0.0
@@ -22,7 +22,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Path:
-    """One alternative from each place, by its number, and log P of all plus their scores."""
+    """The index of one alternative per place, and the total score: log P plus the alternatives' scores."""
 
     choices: tuple[int, ...]
     score: float
@@ -39,15 +39,15 @@ def best_paths(
     weight: float = 1.0,
     state: Any = None,
 ) -> list[Path]:
-    """The likeliest ways through all places, best first, by a beam of `width`:
+    """Return the best paths through all places, best first, from a beam search of `width`:
 
         score = Σ_places score(alternative) + weight · log P(all symbols)
 
-    Two ways that end in the same symbols are not joined, as a recurrent state remembers how it came there.
-    `read` gives losses and states, `select(state, rows)` picks rows of a state, `state` is the one before
-    `start_id` is read.
+    Paths that end in the same symbols are not merged, because a recurrent state depends on the whole path.
+    `read` returns losses and states, `select(state, rows)` selects rows of a state, `state` is the state
+    before `start_id` is read.
 
-    Shapes: `read` takes ids (B, T), lengths (B,), and gives losses (B, T).
+    Shapes: `read` takes ids (B, T), lengths (B,), and returns losses (B, T).
     """
     runs = _runs(places)
     paths = [Path((), 0.0)]
@@ -78,7 +78,7 @@ def best_paths(
 
 
 def _runs(places: Sequence[Sequence[Alternative]]) -> list[Sequence[Alternative]]:
-    """The places, with neighbours that leave no choice as one: they are read in one go."""
+    """Return the places, with adjacent places that have one alternative joined, to be read in one call."""
     runs: list[Sequence[Alternative]] = []
     for is_fixed, group in groupby(places, key=lambda ways: len(ways) == 1):
         if is_fixed:
@@ -91,6 +91,6 @@ def _runs(places: Sequence[Sequence[Alternative]]) -> list[Sequence[Alternative]
 
 
 def _choices(of_runs: Sequence[int], places: Sequence[Sequence[Alternative]]) -> tuple[int, ...]:
-    """The choices at all places, from those at the runs."""
+    """Return the choices at all places from the choices at the runs."""
     free = iter([choice for choice, run in zip(of_runs, _runs(places), strict=True) if len(run) > 1])
     return tuple(0 if len(ways) == 1 else next(free) for ways in places)

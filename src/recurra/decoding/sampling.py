@@ -1,4 +1,4 @@
-"""Drawing symbols one after the other, each fed back."""
+"""Sampling symbols one after another; each is fed back to the model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -23,13 +23,12 @@ def sample_ids(
     begins_anew: Callable[[Sequence[int]], bool] | None = None,
     device: torch.device | None = None,
 ) -> Iterator[int]:
-    """Draw up to `length` symbols after `prime` (at least one symbol), each as it is drawn.
+    """Sample up to `length` symbols after `prime` (at least one symbol); yield each when it is drawn.
 
-    Ends early once `end_id` is drawn, which is given too, and where no symbol is possible. Where
-    `begins_anew` holds for the last two symbols, the next one is drawn from the state before anything was
-    read, as a new document's first.
+    Stops early after yielding `end_id`, or if no symbol is possible. If `begins_anew` is true for the last
+    two symbols, the state is reset to the initial state before the next symbol, as for a new document.
 
-    Shapes: `step` takes ids (1, T) and gives logits (1, T, V); `transform` takes (1, V).
+    Shapes: `step` takes ids (1, T) and returns logits (1, T, V); `transform` takes (1, V).
     """
     ids = torch.tensor([list(prime)], device=device)
     seen = list(prime)
@@ -41,7 +40,7 @@ def sample_ids(
         if bool((scores == -torch.inf).all()):
             return
         weights = scores.softmax(dim=-1)
-        # Drawn on the CPU, so that one seed gives one text whatever computes the logits.
+        # Drawn on the CPU, so that a seed gives the same text on any device.
         drawn = int(torch.multinomial(weights[0].cpu(), 1, generator=generator))
         yield drawn
         if drawn == end_id:

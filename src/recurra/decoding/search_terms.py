@@ -1,4 +1,4 @@
-"""What is asked of a search, of which model, and what it gives."""
+"""The options, model interface, constraints and results of a beam search."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ StateT = TypeVar("StateT")
 
 @dataclass(frozen=True)
 class LengthPenalty:
-    """What a log-probability is divided by, so that long hypotheses may win:
+    """The divisor of a log-probability, which makes up for the lower probability of long hypotheses:
 
         power:  T^α          google:  ((5 + T) / 6)^α
 
-    T counts the symbols, the end among them. α = 0 leaves the log-probability.
+    T is the number of symbols, including the end. α = 0 keeps the log-probability.
 
     Source: Y. Wu et al., Google's neural machine translation system (2016); for the power, A. Ng's lectures.
     """
@@ -29,18 +29,18 @@ class LengthPenalty:
     form: Literal["power", "google"] = "power"
 
     def divisor(self, length: int) -> float:
-        """The divisor of a hypothesis of so many symbols."""
+        """Return the divisor of a hypothesis with `length` symbols."""
         base = float(max(1, length)) if self.form == "power" else (5.0 + length) / 6.0
         return float(base**self.alpha)
 
     def best(
         self, log_probs: NDArray[np.float64], length: int, longest: Sequence[int]
     ) -> NDArray[np.float64]:
-        """What hypotheses that have so many symbols can score at most, if they go on up to `longest`.
+        """Return upper bounds of the scores of hypotheses with `length` symbols, extended up to `longest`.
 
-        Log-probabilities can only fall, and are no positive numbers; so the largest divisor is the best.
+        Log-probabilities are at most 0 and never increase, so the largest divisor gives the best score.
 
-        Shapes: log_probs (S, W) and the result; longest: one for each of S sentences.
+        Shapes: log_probs and the result (S, W); longest: one value per sentence, S in all.
         """
         least = self.divisor(length + 1)
         divisors = [max(least, self.divisor(max(length + 1, each))) for each in longest]
@@ -50,17 +50,17 @@ class LengthPenalty:
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How a beam search goes.
+    """The options of a beam search.
 
-    `max_length` counts symbols, the end among them; what reaches it without the end is cut there.
-    `min_length`: symbols before the end.
-    `block_ngrams`: no n symbols stand twice in a hypothesis; 0 allows all.
-    `coverage_penalty`, β: a hypothesis that ends has β Σ_s log min(κ_s, 1) added to its score, κ_s what its
-    symbols together attended to source step s (Wu et al. 2016).
-    `groups`: the beam is cut into so many, one after the other at each step; a later one sees `diversity`
-    less log-probability for each time that an earlier one took a symbol (Vijayakumar et al. 2018).
+    `max_length`: maximum number of symbols, including the end; a longer hypothesis is cut there.
+    `min_length`: minimum number of symbols before the end.
+    `block_ngrams`: no n-gram of this length occurs twice in a hypothesis; 0 allows all.
+    `coverage_penalty`, β: adds β Σ_s log min(κ_s, 1) to the score of an ended hypothesis, where κ_s is the
+    sum of its attention weights on source step s (Wu et al. 2016).
+    `groups`: number of groups of the beam, which are extended one after another at each step; for each time
+    an earlier group took a symbol, its log-probability is reduced by `diversity` (Vijayakumar et al. 2018).
 
-    Raises: ConfigError for numbers that cannot be.
+    Raises: ConfigError for invalid values.
     """
 
     width: int = 5
@@ -93,7 +93,7 @@ class BeamOptions:
 
 
 class Hypothesis(NamedTuple):
-    """A sequence of symbols, without the end; whether it ended or was cut; what it is worth."""
+    """Symbols without the end, their log-probability and score, and whether they ended or were cut."""
 
     symbols: tuple[int, ...]
     log_prob: float
@@ -103,12 +103,13 @@ class Hypothesis(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchedModel(Generic[StateT]):
-    """What a search needs of a model.
+    """The interface of a model for beam search.
 
-    `step` takes the last symbol of each row (R,) and the state, and gives scores (R, V), or what computes
-    them, whose log-softmax are the log-probabilities, and the state after it. Rows of a sentence stand
-    together, of each sentence as many. `rows` takes rows (S', W') of a state, those of S' sentences, one as
-    often as it is named. `unattended` gives Σ_s log min(κ_s, 1) of each row (R,), for the coverage penalty.
+    `step` takes the last symbol of each row (R,) and the state, and returns scores (R, V), or an object that
+    computes them, and the next state; the log-softmax of the scores are the log-probabilities. The rows of a
+    sentence are adjacent, and every sentence has the same number of rows. `rows` selects rows (S', W') of a
+    state, for S' sentences; rows may repeat. `unattended` returns Σ_s log min(κ_s, 1) of each row (R,), for
+    the coverage penalty.
     """
 
     step: Callable[[Tensor, StateT], tuple[Tensor | OutputScores, StateT]]
@@ -120,7 +121,7 @@ class SearchedModel(Generic[StateT]):
 
 @dataclass(frozen=True)
 class OutputConstraints:
-    """What is asked of each sentence: how long it may be, how it begins, what it must have in it."""
+    """The constraints of each output sentence: maximum length, prefix and phrases that it must contain."""
 
     longest: Sequence[int]
     prefixes: Sequence[Sequence[int]] | None = None

@@ -1,4 +1,4 @@
-"""Small changes of logits before a symbol is drawn, which compose."""
+"""Composable transforms of the logits before a symbol is drawn."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ LogitsTransform = Callable[[Tensor], Tensor]
 
 
 def temperature(value: float) -> LogitsTransform:
-    """Divide the logits by `value`: below 1 bolder, above 1 more varied, 0 the likeliest symbol alone.
+    """Divide the logits by `value`: below 1 favours probable symbols, above 1 is more varied, 0 is greedy.
 
     Shapes: (B, V) -> (B, V). Raises: ConfigError if it is negative.
     """
@@ -24,7 +24,7 @@ def temperature(value: float) -> LogitsTransform:
 
 
 def top_k(k: int) -> LogitsTransform:
-    """Keep the k largest logits, the others become -inf; ties at the k-th are kept.
+    """Keep the k largest logits and set the others to -inf; ties with the k-th are kept.
 
     Shapes: (B, V) -> (B, V). Raises: ConfigError if k < 1.
     """
@@ -48,7 +48,7 @@ def top_p(p: float) -> LogitsTransform:
 
     def transform(logits: Tensor) -> Tensor:
         ordered, order = logits.softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
-        # A symbol goes when those before it already hold p; the first never goes.
+        # A symbol is removed if the symbols before it already sum to p; the first is never removed.
         gone = ordered.cumsum(dim=-1) - ordered >= p
         return logits.masked_fill(torch.zeros_like(gone).scatter(-1, order, gone), -torch.inf)
 
@@ -56,7 +56,7 @@ def top_p(p: float) -> LogitsTransform:
 
 
 def forbid(ids: Sequence[int]) -> LogitsTransform:
-    """Never draw these: the same as drawing again until another comes.
+    """Never draw the given symbols; the same as drawing again until another symbol comes.
 
     Shapes: (B, V) -> (B, V).
     """
@@ -68,7 +68,7 @@ def forbid(ids: Sequence[int]) -> LogitsTransform:
 
 
 def chain(transforms: Sequence[LogitsTransform]) -> LogitsTransform:
-    """One after the other. Shapes: (B, V) -> (B, V)."""
+    """Apply transforms one after another. Shapes: (B, V) -> (B, V)."""
 
     def transform(logits: Tensor) -> Tensor:
         for one in transforms:
