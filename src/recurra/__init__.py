@@ -1,7 +1,7 @@
-"""Recurra: recurrent sequence models, from a raw file to a trained, evaluated, understood one.
+"""Recurra: recurrent sequence models, from a raw file to a trained and evaluated model.
 
 import recurra as rc
-lstm = rc.LSTM(128, 256, num_layers=2)                 # takes the place of torch.nn.LSTM
+lstm = rc.LSTM(128, 256, num_layers=2)                 # replaces torch.nn.LSTM
 lm = rc.LanguageModel.train("corpus.txt", out="runs/tiny")
 lm.sample("The ", temperature=0.8, seed=1)
 """

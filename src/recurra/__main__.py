@@ -1,4 +1,4 @@
-"""`python -m recurra`, which `torchrun -m recurra` needs."""
+"""Entry point of `python -m recurra` and `torchrun -m recurra`."""
 
 from recurra.cli.main import main
 

@@ -1,40 +1,40 @@
-"""Every exception that Recurra raises for a person's cause.
+"""All exceptions that Recurra raises for errors that the user can correct.
 
-Each is one clear sentence: what is wrong, where, and the mend. The command line prints it without a
-traceback and ends with `exit_code`. What torch.nn refuses too is caught by torch.nn's class as well.
+Each message is one sentence: what is wrong, where, and the remedy. The command line prints it without a
+traceback and exits with `exit_code`. Where torch.nn also raises an error, its exception type catches ours.
 """
 
 import errno
 
 
 class RecurraError(Exception):
-    """Something a person can mend; its text is one sentence that says how."""
+    """The base of all errors that the user can correct; the message says how."""
 
     exit_code = 2
 
 
 class ConfigError(RecurraError, ValueError, RuntimeError):
-    """An argument, an option or a key of a configuration file is unknown or has a value that cannot be.
+    """An argument, an option or a key of a configuration file is unknown or has an invalid value.
 
-    torch.nn raises ValueError for some of them and RuntimeError for others: both catch it.
+    torch.nn raises ValueError for some of them and RuntimeError for others, so both catch this error.
     """
 
 
 class ArgumentTypeError(ConfigError, TypeError):
-    """An argument has the wrong type; TypeError catches it too, as torch.nn's."""
+    """An argument has the wrong type; TypeError also catches it, as in torch.nn."""
 
 
 class ShapeError(RecurraError, ValueError, RuntimeError):
-    """A tensor's shape, dtype or device is not what the layer was built for.
+    """A tensor's shape, dtype or device does not fit the layer.
 
-    torch.nn raises RuntimeError for most of them and ValueError for some: both catch it.
+    torch.nn raises RuntimeError for most of them and ValueError for some, so both catch this error.
     """
 
 
 class NotATensorError(ShapeError, TypeError, AttributeError):
-    """Something else stands where a tensor is expected.
+    """An argument that must be a tensor is not one.
 
-    torch.nn says by a TypeError, or by the AttributeError of a missing `dim`, what this says in a sentence.
+    torch.nn raises a TypeError, or an AttributeError because `dim` is missing, so both catch this error.
     """
 
 
@@ -43,23 +43,23 @@ class DataError(RecurraError):
 
 
 class VocabularyError(RecurraError):
-    """A vocabulary cannot be built or read, or lacks what was asked of it."""
+    """A vocabulary cannot be built or read, or lacks a required entry."""
 
 
 class RunError(RecurraError):
-    """A run folder is missing, is not one, is damaged, of a newer version, or in the way."""
+    """A run folder is missing, damaged, not a run, from a newer version, or already exists."""
 
 
 class StorageError(RecurraError):
-    """A file could not be written: the disk is full, read-only or failing. What was there stays."""
+    """A file could not be written: the disk is full, read-only or failing. The old content is kept."""
 
 
 class OutOfMemoryError(RecurraError):
-    """The model or batch does not fit; the text says what to lower."""
+    """The model or batch does not fit into memory; the message says what to reduce."""
 
 
 def memory_fault(error: Exception, remedy: str) -> OutOfMemoryError | None:
-    """Return what to tell a person of an error that was a failed allocation; None for any other."""
+    """Return an OutOfMemoryError for a failed allocation; None for any other error."""
     text = str(error)
     signs = (
         "can't allocate memory",
@@ -77,7 +77,7 @@ def memory_fault(error: Exception, remedy: str) -> OutOfMemoryError | None:
 
 
 class BackendUnavailable(RecurraError):
-    """A way of computing was forced that cannot run here; the text says why."""
+    """A backend was requested that cannot run here; the message says why."""
 
 
 class TrainingDiverged(RecurraError):
@@ -87,7 +87,7 @@ class TrainingDiverged(RecurraError):
 
 
 class Interrupted(RecurraError):
-    """A signal stopped the work; a training has saved its state before."""
+    """A signal stopped the work; training has saved its state first."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -96,4 +96,4 @@ class Interrupted(RecurraError):
 
 
 class MissingExtra(RecurraError):
-    """An optional package is not installed; the text says which and how."""
+    """An optional package is not installed; the message says which one and how to install it."""

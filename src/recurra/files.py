@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and text read with its faults named."""
+"""Atomic writes of files and folders, and reading of text with clear error messages."""
 
 import errno
 import gzip
@@ -19,7 +19,7 @@ from recurra.errors import DataError, RunError, StorageError
 
 _CHUNK_CHARACTERS = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# A folder where a file belongs, or a file where a folder does.
+# A folder exists at the path of a file, or a file at the path of a folder.
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 SUMS = "SHA256SUMS"
 HUB = "hub:"
@@ -28,34 +28,34 @@ _ASIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 
 
 def is_of_hub(name: str) -> bool:
-    """Whether a name is of a public data set of a hub, and of no file."""
+    """Return whether a name refers to a public data set of a hub, not to a file."""
     return name.startswith(HUB)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
-    """The sentence for a failed write to `path`."""
+    """Return the error for a failed write to `path`."""
     if error.errno in _FULL:
         return StorageError(
-            f"{path}: no space left to write it; what was saved before is intact. Free some space and go on."
+            f"{path}: no space left to write it; what was saved before is intact. Free some space and try again."
         )
     if error.errno == errno.EEXIST and isinstance(error.filename, str | Path):
-        path = Path(error.filename)  # a file, where a folder above `path` was to be made
+        path = Path(error.filename)  # a file at the place of a parent folder of `path`
     remedy = _remedy(error, "check the disk and the permissions")
     return StorageError(f"{path}: cannot be written ({error.strerror or error}); {remedy}.")
 
 
 def reading_error(error: OSError, path: Path) -> RunError:
-    """The sentence for a file or folder of a run that cannot be read."""
+    """Return the error for a file or folder of a run that cannot be read."""
     remedy = _remedy(error, "check the disk and the permissions")
     return RunError(f"{path}: cannot be read ({error.strerror or error}); {remedy}.")
 
 
 def _remedy(error: OSError, otherwise: str) -> str:
-    return "move what is in the way elsewhere" if error.errno in _IN_THE_WAY else otherwise
+    return "move the existing file or folder elsewhere" if error.errno in _IN_THE_WAY else otherwise
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut."""
+    """Make a rename inside `folder` survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -64,7 +64,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, so that they survive a power cut."""
+    """Create a folder and its missing parents, so that they survive a power failure."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Put all files and folders below `folder`, and itself, on the disk."""
+    """Flush `folder` and all files and folders below it to the disk."""
     for root, _, names in os.walk(folder, topdown=False):
         for name in names:
             with open(os.path.join(root, name), "rb") as file:
@@ -81,7 +81,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def name_aside(path: Path) -> Path:
-    """A temporary name beside `path`, no two alike; `remove_strays` knows it again."""
+    """Return a unique temporary name next to `path`; `remove_strays` recognises it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
@@ -90,8 +90,8 @@ def remove_strays(
 ) -> None:
     """Remove the temporary files and folders that killed processes left in `folder`.
 
-    Only those of names that `of` accepts, and that nothing was written to for `unused_s` seconds: 0 is for
-    folders that no other process writes to. What cannot be removed stays.
+    Removes only names that `of` accepts and entries that were not written to for `unused_s` seconds; 0 is for
+    folders that no other process writes to. Entries that cannot be removed are left.
     """
     with suppress(OSError):
         for entry in list(folder.iterdir()):
@@ -103,13 +103,13 @@ def remove_strays(
 
 
 def _last_write(path: Path) -> float:
-    """When a file, a folder or any file in it was last written to, in seconds since the epoch."""
+    """Return the time of the last write to a file, a folder or any file in it, in seconds since the epoch."""
     inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
     return max((each.lstat().st_mtime for each in (path, *inside)), default=0.0)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it; nothing where there is none."""
+    """Remove a file, a link or a folder with its content; do nothing if it does not exist."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -117,7 +117,7 @@ def remove_tree(path: Path) -> None:
 
 
 def remove_at_once(path: Path) -> None:
-    """Remove a folder so that it is never seen half removed, by giving it a temporary name first."""
+    """Rename a folder to a temporary name, then remove it, so that it is never seen partly removed."""
     aside = name_aside(path)
     try:
         os.rename(path, aside)
@@ -128,9 +128,9 @@ def remove_at_once(path: Path) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` only once it is complete and on the disk.
+    """Open a binary file that replaces `path` only once it is complete and on the disk.
 
-    Raises: StorageError if it cannot be written; `path` is then as it was before.
+    Raises: StorageError if it cannot be written; `path` is then unchanged.
     """
     aside = name_aside(path)
     try:
@@ -150,7 +150,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
-    """A folder that appears at `path` only once all its files are complete and on the disk.
+    """Create a folder that appears at `path` only once all its files are complete and on the disk.
 
     Raises: StorageError if it cannot be written; then nothing appears.
     """
@@ -169,7 +169,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 
 def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
-    """Rename, also where a file has the name, or another process puts a folder there at the same time."""
+    """Rename a folder, also if `path` exists or another process creates it at the same time."""
     for attempt in range(tries):
         try:
             os.replace(aside, path)
@@ -181,28 +181,28 @@ def _replace_folder(aside: Path, path: Path, tries: int = 10) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in UTF-8, whole or not at all; names of files that are none stay as they are."""
+    """Write `text` to `path` atomically as UTF-8; file names that are not UTF-8 keep their bytes."""
     with written_whole(path) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
+    """Return the sha256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS over the files in a folder; `sha256sum -c SHA256SUMS` checks them by hand."""
+    """Write SHA256SUMS for the files in a folder; `sha256sum -c SHA256SUMS` verifies them."""
     names = sorted(file.name for file in folder.iterdir() if file.name != SUMS)
     lines = (f"{sha256_of(folder / name)}  {name}\n" for name in names)
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def fault_in(folder: Path, names: Iterable[str] | None = None) -> str | None:
-    """The first fault that SHA256SUMS tells of in a folder, as `FILE: is damaged (why)`; None without any.
+    """Return the first fault found with SHA256SUMS in a folder, as `FILE: is damaged (why)`; None if none.
 
-    `names` are the files that must be there; without them all that are listed, and no others.
+    `names` are the files to check; if not given, the folder must contain exactly the listed files.
     """
     try:
         lines = (folder / SUMS).read_bytes().decode("utf-8").removesuffix("\n").split("\n")
@@ -215,7 +215,7 @@ def fault_in(folder: Path, names: Iterable[str] | None = None) -> str | None:
     except (OSError, ValueError) as error:
         return f"{folder / SUMS}: is damaged ({error})"
     if None in matches:
-        return f"{folder / SUMS}: is damaged (line {matches.index(None) + 1} is no sum and name)"
+        return f"{folder / SUMS}: is damaged (line {matches.index(None) + 1} is not a sum and a name)"
     for name in sorted(names):
         if name not in sums:
             return f"{folder / SUMS}: is damaged (it does not list {name})"
@@ -226,7 +226,7 @@ def fault_in(folder: Path, names: Iterable[str] | None = None) -> str | None:
 
 
 def fault_of(path: Path, expected: str, listed_in: str) -> str | None:
-    """What is wrong with a file whose sha256 is known, as `FILE: is damaged (why)`; None where nothing is."""
+    """Return the fault of a file with a known sha256, as `FILE: is damaged (why)`; None if it is intact."""
     try:
         if sha256_of(path) != expected:
             return f"{path}: is damaged (its sha256 differs from the one in {listed_in})"
@@ -257,7 +257,7 @@ def _named_faults(path: Path) -> Iterator[None]:
 
 
 def _first_bad_line(path: Path) -> str:
-    """`:N`, the first line that is not UTF-8; nothing where it cannot be told."""
+    """Return `:N` for the first line that is not UTF-8, or "" if it is not known."""
     try:
         with path.open("rb") as file, gzip.open(file, "rb") as unpacked:
             packed = file.peek(2)[:2] == b"\x1f\x8b"
@@ -274,12 +274,12 @@ def _first_bad_line(path: Path) -> str:
 def read_text_chunks(
     path: Path, chunk_characters: int = _CHUNK_CHARACTERS, *, errors: str = "strict"
 ) -> Iterator[str]:
-    """The text of a UTF-8 file, plain or `.gz`, chunk by chunk, so that none is held whole.
+    """Yield the text of a UTF-8 file, plain or `.gz`, in chunks, without loading all of it into memory.
 
-    A byte-order mark is dropped and CRLF (or a lone CR) is read as LF. With `errors` "surrogateescape" bytes
-    that are not UTF-8 come as lone surrogates, which `is_text` tells of.
+    A byte-order mark is dropped and CRLF (or a lone CR) is read as LF. With `errors` "surrogateescape", bytes
+    that are not UTF-8 become lone surrogates, which `is_text` detects.
 
-    Raises: DataError if the file is missing, empty, binary, cut short or not UTF-8.
+    Raises: DataError if the file is missing, empty, binary, truncated or not UTF-8.
     """
     with _named_faults(path), ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
@@ -302,17 +302,17 @@ def read_text_chunks(
 
 
 def read_text(path: Path) -> str:
-    """The whole text of a UTF-8 file; see `read_text_chunks`."""
+    """Return the whole text of a UTF-8 file; see `read_text_chunks`."""
     return "".join(read_text_chunks(path))
 
 
 def is_text(line: str) -> bool:
-    """Whether a line that was read with "surrogateescape" was UTF-8."""
+    """Return whether a line that was read with "surrogateescape" was UTF-8."""
     return line.isascii() or not any("\ud800" <= character <= "\udfff" for character in line)
 
 
 def read_lines(path: Path, *, errors: str = "strict") -> Iterator[str]:
-    """The lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
+    """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
     rest = ""
     for chunk in read_text_chunks(path, errors=errors):
         *lines, rest = (rest + chunk).split("\n")

@@ -1,4 +1,4 @@
-"""What this installation is and can do, what it lacks, and what to type."""
+"""Report of this installation: versions, features, and the commands that install missing parts."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from recurra.processors import THREAD_VARIABLES, processors, set_by_quota
 
-# How the system's package managers call a C++ compiler and Python's headers.
+# Commands that install a C++ compiler and Python's headers, by package manager.
 _SYSTEM_PACKAGES = {
     "apt-get": ("apt-get install g++", "apt-get install python3-dev"),
     "dnf": ("dnf install gcc-c++", "dnf install python3-devel"),
@@ -25,7 +25,7 @@ _OF_DEVELOPERS = {"bench", "dev", "docs"}  # extras
 
 
 class Missing(NamedTuple):
-    """What is not here, what it is for, and what to type."""
+    """A missing part, its purpose, and the command that installs it."""
 
     what: str
     purpose: str
@@ -33,7 +33,7 @@ class Missing(NamedTuple):
 
 
 def installation() -> tuple[dict[str, str], list[Missing]]:
-    """Versions, processors, native part, GPU and optional packages, and what is missing."""
+    """Return versions, processors, native part, GPU and optional packages, and the missing parts."""
     from recurra import __version__
 
     extras = _extras()
@@ -45,14 +45,14 @@ def installation() -> tuple[dict[str, str], list[Missing]]:
 
 
 def _torch_facts() -> dict[str, str]:
-    """What torch and the kernels say, as far as they are here."""
+    """Return what is known of torch and the kernels."""
     found = processors()
     facts = {"torch": "not installed", "threads": "not known without torch", "processors": str(found)}
     try:
         import torch
 
         from recurra.kernels import native
-    except (ImportError, OSError) as error:  # absent, or a library of it that does not load
+    except (ImportError, OSError) as error:  # absent, or one of its libraries does not load
         return facts | {
             "native kernels": f"not known: {error}",
             "compiler": _compiler() or "none",
@@ -69,17 +69,17 @@ def _torch_facts() -> dict[str, str]:
 
 
 def _why_so_many() -> str:
-    """What sets the number of threads; `import recurra` has done so before torch was loaded."""
+    """Return what set the number of threads; `import recurra` sets it before torch is loaded."""
     named = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ]
     if set_by_quota():
-        return "what the control group's quota allows"
+        return "limited by the control group's quota"
     if named:
         return f"{' and '.join(named)} set"
-    return "as many as processors that it may use"
+    return "one per processor that it may use"
 
 
 def _compiler() -> str | None:
-    """The C++ compiler that building would take, with its version; None where there is none that runs."""
+    """Return the C++ compiler that a build would use, with its version; None if no compiler runs."""
     for name in filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++")):
         path = shutil.which(name)
         if path is None:
@@ -93,7 +93,7 @@ def _compiler() -> str | None:
 
 
 def _missing_for_kernels(native: str) -> list[Missing]:
-    """What must be had, and done, for the native kernels, where they are not here."""
+    """Return the parts and commands needed for the native kernels; empty if they are available."""
     if native.startswith("available") or "RECURRA_NO_NATIVE" in native:
         return []
     manager = next((name for name in _SYSTEM_PACKAGES if shutil.which(name)), None)
@@ -102,20 +102,20 @@ def _missing_for_kernels(native: str) -> list[Missing]:
     )
     missing = []
     if _compiler() is None:
-        missing.append(Missing("a C++17 compiler", "it builds the native kernels", compiler))
+        missing.append(Missing("a C++17 compiler", "needed to build the native kernels", compiler))
     if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
-        missing.append(Missing("Python.h", "the native kernels are built with it", headers))
-    purpose = f"layers run on torch's functions; {native}; to be built again in the source folder"
+        missing.append(Missing("Python.h", "needed to build the native kernels", headers))
+    purpose = f"layers run on torch's functions; {native}; rebuild them in the source folder"
     again = "pip install --force-reinstall --no-deps --no-cache-dir ."
     return [*missing, Missing("the native kernels", purpose, again)]
 
 
 def _extras() -> dict[str, list[str]]:
-    """The packages that are not installed, of what recurra itself needs ("") and of each extra for users."""
+    """Return the packages that are not installed, of recurra itself ("") and of each extra for users."""
     absent: dict[str, list[str]] = {"": []}
     try:
         requirements = metadata.requires("recurra") or []
-    except metadata.PackageNotFoundError:  # run from its source folder, not installed
+    except metadata.PackageNotFoundError:  # run from the source folder without installation
         requirements = []
     for requirement in requirements:
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
@@ -128,7 +128,7 @@ def _extras() -> dict[str, list[str]]:
 
 def _missing_packages(extras: dict[str, list[str]]) -> list[Missing]:
     needed, *optional = extras.items()
-    missing = [Missing(name, "recurra needs it", f"pip install {name}") for name in needed[1]]
+    missing = [Missing(name, "required by recurra", f"pip install {name}") for name in needed[1]]
     for extra, names in optional:
         if names:
             missing.append(Missing(", ".join(names), f"optional: {extra}", f"pip install 'recurra[{extra}]'"))

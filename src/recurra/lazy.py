@@ -1,4 +1,4 @@
-"""Names that are imported only once they are used, so that `import recurra` loads no torch."""
+"""Names that are imported on first use, so that `import recurra` does not load torch."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 def lazy_names(
     package: str, where: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package whose names live in the modules of `where`."""
+    """Return `__getattr__` and `__dir__` of a package; `where` maps its names to modules."""
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in where:

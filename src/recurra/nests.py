@@ -1,6 +1,6 @@
 """Nests of tensors: a tensor, None, or a named tuple, tuple, list or dictionary of nests.
 
-What a network carries from step to step is one, whatever it is made of.
+The state of a network is a nest.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +12,10 @@ N = TypeVar("N")
 
 
 def map_nest(function: Callable[..., Any], nest: N, *others: N) -> N:
-    """Apply `function` to each tensor of a nest; of several nests, to those that have the same place.
+    """Apply `function` to each tensor of a nest; with several nests, to the tensors at the same place.
 
     Shapes: as `function` maps them.
-    Raises: TypeError for what is no nest; ValueError if the nests differ in structure.
+    Raises: TypeError if an argument is not a nest; ValueError if the nests differ in structure.
     """
     return cast(N, _mapped(function, nest, others))
 
@@ -26,7 +26,8 @@ def _mapped(function: Callable[..., Any], nest: Any, others: Sequence[Any]) -> A
     if nest is None:
         return None
     if any(type(other) is not type(nest) or len(other) != len(nest) for other in others):
-        raise ValueError(f"nests: got {[type(each).__name__ for each in (nest, *others)]}, expected one kind")
+        kinds = [type(each).__name__ for each in (nest, *others)]
+        raise ValueError(f"nests: got {kinds}, expected the same structure")
     if isinstance(nest, dict):
         return {key: _mapped(function, each, [o[key] for o in others]) for key, each in nest.items()}
     if not isinstance(nest, tuple | list):
@@ -36,17 +37,17 @@ def _mapped(function: Callable[..., Any], nest: Any, others: Sequence[Any]) -> A
 
 
 def flatten(nest: Any) -> list[Tensor]:
-    """The tensors of a nest, in order. Shapes: as they are."""
+    """Return the tensors of a nest, in order. Shapes: unchanged."""
     found: list[Tensor] = []
     map_nest(found.append, nest)
     return found
 
 
 def unflatten(like: N, tensors: Sequence[Tensor]) -> N:
-    """A nest of the structure of `like` with these tensors in place of its own.
+    """Return a nest with the structure of `like` and the given tensors.
 
-    Shapes: as the tensors'.
-    Raises: ValueError if there are more or fewer of them.
+    Shapes: those of the tensors.
+    Raises: ValueError if the number of tensors differs from that of `like`.
     """
     left: Iterator[Tensor] = iter(tensors)
     count = len(flatten(like))

@@ -1,4 +1,4 @@
-"""Plain values as strict JSON, which every command prints and every file holds, and as text."""
+"""Plain values as strict JSON, for the output of commands and for files, and as text."""
 
 import json
 import math
@@ -11,15 +11,15 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with a noun that adds an s for the plural: 1 step, 2,000 steps."""
+    """Return a number with a noun that forms its plural with s: 1 step, 2,000 steps."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def finite(value: Any) -> Any:
-    """The same value of dicts, lists, texts, numbers and None alone, which JSON has.
+    """Return the value converted to the types of JSON: dicts, lists, strings, numbers, booleans and None.
 
-    Tuples become lists, numpy's scalars Python's; a float that is infinite or NaN becomes None. What is none
-    of these stays, for `json_line` to refuse.
+    Tuples become lists, numpy scalars become Python's; an infinite or NaN float becomes None. Values of other
+    types are unchanged, and `json_line` refuses them.
     """
     match value:
         case str() | bool() | int() | None:
@@ -33,24 +33,24 @@ def finite(value: Any) -> Any:
         case Real():
             number = float(value)
             return number if math.isfinite(number) else None
-    # numpy's own booleans are neither bool nor numbers.
+    # numpy's booleans are neither bool nor numbers.
     return finite(value.item()) if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 
 def json_line(value: Any) -> str:
-    """A value as one line of strict JSON, without its line end; `finite` says what becomes of numbers.
+    """Return a value as one line of strict JSON without line end, after conversion by `finite`.
 
-    Raises: TypeError for a value that is no plain one.
+    Raises: TypeError for a value that is not plain.
     """
     return _dumps(value, None)
 
 
 def json_text(value: Any, indent: int = 1) -> str:
-    """A value as strict JSON for a file that people may read, without a last line end; see `json_line`."""
+    """Return a value as indented strict JSON without a final line end; see `json_line`."""
     return _dumps(value, indent)
 
 
 def _dumps(value: Any, indent: int | None) -> str:
     text = json.dumps(finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
-    # Names of files that are not UTF-8 have them; they stand within strings, so they may be escaped.
+    # File names that are not UTF-8 have lone surrogates; they occur inside strings, so they can be escaped.
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,12 +1,12 @@
-"""How many processors this process may use: those of its affinity, and what its control group's quota allows.
+"""The number of processors that this process may use, by its affinity and its control group's quota.
 
-A container with `--cpus=1` on a machine of 64 cores sees all of them. Whoever starts as many threads as there
-are cores is stopped for the rest of each period once the quota is used up, all threads at once.
+A container with `--cpus=1` on a machine with 64 cores sees all of them. If a process starts one thread per
+core, all its threads are stopped for the rest of each period once the quota is used up.
 
     version 2   cpu.max            "100000 100000": quota and period in microseconds, or "max"
-    version 1   cpu.cfs_quota_us, cpu.cfs_period_us; a quota of -1 is none
+    version 1   cpu.cfs_quota_us, cpu.cfs_period_us; a quota of -1 means no limit
 
-A group's parents limit it as well, so the smallest on the way to the root counts.
+A group's parents also limit it, so the smallest quota on the path to the root applies.
 Source: the kernel's documentation, admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst.
 """
 
@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-# How often torch's threads (GNU OpenMP) look for work before they sleep: some tenths of a millisecond. Their
-# default is ten times as long and more, so that on a machine that others use too two threads of torch.nn were
-# 380 times slower than one; with a fifth of this, small layers are slowed by waking them.
+# How often torch's threads (GNU OpenMP) poll for work before they sleep: some tenths of a millisecond. The
+# default is at least ten times as long; with it, on a machine shared with other processes, two threads of
+# torch.nn were 380 times slower than one. With a fifth of this value, waking the threads slows small layers.
 _SPINS = "10000"
-_SET_BY_QUOTA = "RECURRA_THREADS_BY_QUOTA"  # tells processes that are started from this one, too
+_SET_BY_QUOTA = "RECURRA_THREADS_BY_QUOTA"  # inherited by child processes
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Processors(NamedTuple):
-    """What this process may use: `cores` of the machine, `allowed` by affinity, `quota` by control groups."""
+    """`cores` of the machine, cores `allowed` by affinity, and control groups' `quota` in processors."""
 
     cores: int
     allowed: int
@@ -33,11 +33,11 @@ class Processors(NamedTuple):
 
     @property
     def threads(self) -> int:
-        """As many threads as can run at once all the time: at least one."""
+        """The number of threads that can always run at the same time: at least one."""
         return self.allowed if self.quota is None else max(1, min(self.allowed, int(self.quota)))
 
     def __str__(self) -> str:
-        """For a person: "2 of 64 cores by affinity, quota 1.5 processors"."""
+        """Return text such as "2 of 64 cores by affinity, quota of 1.5 processors by control group"."""
         text = (
             f"{self.cores} cores"
             if self.allowed == self.cores
@@ -47,7 +47,7 @@ class Processors(NamedTuple):
 
 
 def processors(root: Path = Path("/")) -> Processors:
-    """Return what this process may use; `root` is where /proc and the control groups are mounted."""
+    """Return the processors that this process may use; /proc and the control groups are mounted in `root`."""
     cores = os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     quotas = [quota for quota in _quotas(root) if quota is not None]
@@ -55,10 +55,10 @@ def processors(root: Path = Path("/")) -> Processors:
 
 
 def prepare_threads() -> None:
-    """Let torch start no more threads than may run, and let them sleep where they wait for long.
+    """Limit torch's threads to the number that may run, and make them sleep when they wait for long.
 
-    Variables that are set stay: OMP_NUM_THREADS, MKL_NUM_THREADS, GOMP_SPINCOUNT, OMP_WAIT_POLICY. Does
-    nothing once torch is loaded: then it has its threads, and a call may have said how many.
+    Environment variables that are already set are kept: OMP_NUM_THREADS, MKL_NUM_THREADS, GOMP_SPINCOUNT,
+    OMP_WAIT_POLICY. Does nothing if torch is already loaded, because its threads are then already set up.
     """
     if "torch" in sys.modules:
         return
@@ -70,17 +70,17 @@ def prepare_threads() -> None:
 
 
 def set_by_quota() -> bool:
-    """Tell whether OMP_NUM_THREADS is what `prepare_threads` set for the control group's quota."""
+    """Return whether `prepare_threads` set OMP_NUM_THREADS because of the control group's quota."""
     return _SET_BY_QUOTA in os.environ and os.environ.get("OMP_NUM_THREADS") == os.environ[_SET_BY_QUOTA]
 
 
 def _quotas(root: Path) -> Iterator[float | None]:
-    """The quota of each group of this process and of their parents, in processors; None for no limit."""
+    """Yield the quota of each group of this process and of its parents, in processors; None for no limit."""
     try:
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return  # not Linux, or nothing to be seen
+        return  # not Linux, or not readable
     for line in groups:
         _, _, rest = line.partition(":")
         controllers, separator, path = rest.partition(":")
@@ -91,7 +91,7 @@ def _quotas(root: Path) -> Iterator[float | None]:
 
 
 def _mounts_of(mounts: list[str], version_2: bool) -> Iterator[tuple[str, str]]:
-    """Where a hierarchy is mounted: which group lies there, and the folder.
+    """Yield the mounts of a hierarchy: the group at the mount, and the folder.
 
     A line of mountinfo: 36 35 98:0 /group /mnt rw,noatime master:1 - cgroup cgroup rw,cpu,cpuacct
     """
@@ -105,10 +105,10 @@ def _mounts_of(mounts: list[str], version_2: bool) -> Iterator[tuple[str, str]]:
 
 
 def _with_parents(mount: Path, mounted_root: str, path: str) -> Iterator[Path]:
-    """A group's folder and those of its parents, up to where the hierarchy is mounted.
+    """Yield a group's folder and those of its parents, up to the mount of the hierarchy.
 
-    In a container the group may be named as the machine sees it, and lie above or beside what is mounted:
-    then what is mounted is the group.
+    In a container the group's name may be that of the host and be outside the mounted part; the mount itself
+    is then the group.
     """
     group = PurePosixPath(path)
     inside = group.relative_to(mounted_root) if group.is_relative_to(mounted_root) else PurePosixPath()

@@ -1,4 +1,4 @@
-"""Answers of a function that are kept, in a form that a model can be pickled and copied with."""
+"""A cache of a function's results that can be pickled and copied with a model."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,10 +8,10 @@ Value = TypeVar("Value")
 
 
 class Remembered(Generic[Value]):
-    """A function, often a method of the object that holds this, whose last `size` answers are kept.
+    """A function with a cache of its last `size` results; often a method of the object that holds it.
 
-    functools.lru_cache is neither pickled nor copied where it is an attribute. A copy of this, pickled or
-    deep, begins empty and asks the method of the copy.
+    functools.lru_cache as an attribute can be neither pickled nor copied. A pickled or deep copy of this
+    object starts empty and calls the method of the copied object.
     """
 
     def __init__(self, function: Callable[..., Value], size: int) -> None:
@@ -19,7 +19,7 @@ class Remembered(Generic[Value]):
         self._kept = lru_cache(maxsize=size)(function)
 
     def __call__(self, *given: Any) -> Value:
-        """Return what the function answers; `given` is hashable."""
+        """Return the function's result; the arguments must be hashable."""
         return self._kept(*given)
 
     def __reduce__(self) -> tuple[Any, ...]:

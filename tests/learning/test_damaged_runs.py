@@ -269,7 +269,7 @@ def check_cache(cached, damage: Damage, *, anew: bool) -> None:
         TALLY[f"cache, code {said.code}"] += 1
         if said.code and may_be_named:
             assert refusal(said).startswith(f"error: {cache / damage.name}: "), said
-            assert refusal(said).endswith("; move what is in the way elsewhere."), said
+            assert refusal(said).endswith("; move the existing file or folder elsewhere."), said
         else:
             assert (said, made) == expected, (str(damage), use)
     if anew and not may_be_named:

@@ -191,7 +191,7 @@ def test_sums_are_those_of_sha256sum(tmp_path):
         ("c", "x", "c: is damaged (its sha256 differs from the one in SHA256SUMS)"),
         ("c", None, "c: is missing"),
         ("SHA256SUMS", None, "SHA256SUMS: is missing"),
-        ("SHA256SUMS", "", "SHA256SUMS: is damaged (line 1 is no sum and name)"),
+        ("SHA256SUMS", "", "SHA256SUMS: is damaged (line 1 is not a sum and a name)"),
         ("SHA256SUMS", "0" * 64 + "  c\n", "SHA256SUMS: is damaged (it does not list a)"),
         ("SHA256SUMS", "\udcff", "SHA256SUMS: is damaged"),
         ("d", "x", "SHA256SUMS: is damaged (it does not list d)"),

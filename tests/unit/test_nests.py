@@ -41,9 +41,9 @@ def test_tensors_come_in_the_order_of_torchs_own_trees(name):
 
 
 def test_other_structures_are_refused():
-    with pytest.raises(ValueError, match="expected one kind"):
+    with pytest.raises(ValueError, match="expected the same structure"):
         map_nest(torch.add, (some(1), some(2)), (some(1),))
-    with pytest.raises(ValueError, match="expected one kind"):
+    with pytest.raises(ValueError, match="expected the same structure"):
         map_nest(torch.add, LSTMState(some(1), some(2)), (some(1), some(2)))
     with pytest.raises(TypeError, match="got str, expected a nest of tensors"):
         flatten("state")
