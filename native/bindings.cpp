@@ -1,7 +1,7 @@
-// The Python face of the native part. It knows neither torch nor tasks.
+// The Python bindings of the native part. They do not depend on torch or on tasks.
 //
-// Arrays come as addresses (recurra/kernels/operators.py has checked their shapes, types and places): as
-// array objects they would cost more than a short call takes. The interpreter lock is released while kernels run.
+// Arrays are passed as addresses (recurra/kernels/calls.py has checked their shapes, types and devices): array
+// objects would cost more time than a short call. The interpreter lock is released while kernels run.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -18,14 +18,14 @@ using namespace recurra;
 
 namespace {
 
-// A field that holds an address, as a number; 0 is none.
+// A field that holds an address as a number; 0 means none.
 #define RECURRA_ADDRESS(name)                                                                           \
   def_prop_rw(                                                                                          \
       #name, [](const Recurrence& call) { return reinterpret_cast<std::uintptr_t>(call.name); },        \
       [](Recurrence& call, std::uintptr_t address) {                                                    \
         call.name = reinterpret_cast<decltype(call.name)>(address);                                     \
       })
-// A field that holds one of a list of choices, by its number; a flag is 0 or 1.
+// A field that holds the number of a choice; a flag is 0 or 1.
 #define RECURRA_CHOICE(name)                                                       \
   def_prop_rw(                                                                     \
       #name, [](const Recurrence& call) { return static_cast<int>(call.name); },   \
@@ -103,7 +103,7 @@ void bind_recurrence(nb::module_& m) {
       });
 }
 
-// The same for other calls: an address as a number, 0 is none.
+// The same for other calls: an address as a number; 0 means none.
 template <class Call, auto Field>
 std::uintptr_t address_of(const Call& call) {
   return reinterpret_cast<std::uintptr_t>(call.*Field);
@@ -244,7 +244,7 @@ void check_size(const char* what, std::size_t got, long expected) {
   }
 }
 
-// Python's face of a stack that steps. One object is for one thread at a time.
+// The bindings of a streaming stack. An object may be used by one thread at a time.
 void bind_streaming(nb::module_& m) {
   nb::class_<StreamingStack>(m, "StreamingStack", "Recurrent layers, one step at a time; native/streaming.h tells more.")
       .def("__init__",
@@ -263,7 +263,7 @@ void bind_streaming(nb::module_& m) {
              check_size("output", output.size(), static_cast<long>(steps) * self.output_size());
              const float* from = x.data();
              float* to = output.data();
-             if (steps == 1) return self.step(from, to);  // too short to let another thread run meanwhile
+             if (steps == 1) return self.step(from, to);  // too short to release the interpreter lock
              nb::gil_scoped_release release;
              for (std::size_t t = 0; t < steps; ++t, from += inputs, to += self.output_size()) self.step(from, to);
            },
@@ -278,7 +278,7 @@ void bind_streaming(nb::module_& m) {
       }, nb::arg("state").noconvert());
 }
 
-// A tensor of torch over borrowed memory, which goes back to the pool with the tensor.
+// A torch tensor on borrowed memory, which returns to the pool when the tensor is freed.
 nb::ndarray<nb::pytorch, float, nb::ndim<2>> borrow_matrix(std::size_t rows, std::size_t columns) {
   void* memory = borrow_block(rows * columns * sizeof(float));
   nb::capsule owner(memory, [](void* block) noexcept { give_back_block(block); });
@@ -316,7 +316,7 @@ void bind_threads(nb::module_& m) {
 }  // namespace
 
 NB_MODULE(_native, m) {
-  // What a daemon thread holds when the process ends is no leak: every threaded server ends so.
+  // Objects that a daemon thread holds at the end of the process are not leaks: every threaded server has them.
   nb::set_leak_warnings(false);
   m.doc() = "Recurra's native part: kernels, and what this build and this processor are.";
   m.attr("__version__") = RECURRA_VERSION;

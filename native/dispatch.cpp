@@ -19,7 +19,7 @@ namespace plain { extern const Kernels kernels; }
 
 namespace {
 
-// All that this processor can run, the best first.
+// All kernels that this processor can run, best first.
 std::vector<const Kernels*> runnable() {
   std::vector<const Kernels*> found;
 #if defined(RECURRA_HAS_AVX512)

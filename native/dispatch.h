@@ -1,4 +1,4 @@
-// Which instruction set's kernels run: the best that the processor has, or the one that is asked for.
+// The choice of the instruction set of the kernels: the best that the processor has, or the requested one.
 #pragma once
 
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace recurra {
 
-// Names of those compiled in that this processor can run, the best first. The last, "plain" or on
+// Names of the compiled instruction sets that this processor can run, best first. The last one, "plain" or on
 // 64-bit Arm "neon", runs everywhere.
 std::vector<std::string> instruction_sets();
 
-// From now on `name` is used. False, and nothing changes, where it is not among instruction_sets(). Not
+// Uses `name` from now on. Returns false and changes nothing if it is not among instruction_sets(). Not
 // safe while kernels run.
 bool use_instruction_set(const std::string& name);
 
-// What runs now: the best, unless use_instruction_set said otherwise.
+// The kernels in use: the best, unless use_instruction_set chose others.
 const Kernels& kernels();
 
 }  // namespace recurra

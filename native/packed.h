@@ -1,19 +1,19 @@
-// The weights of one layer in one direction, packed once for many calls of forward.
+// The weights of one direction of one layer, packed once for many calls of forward.
 #pragma once
 
 #include "recurrence.h"
 
 namespace recurra {
 
-// Made by the kernels of an instruction set, and stays with them. What it was made from may go.
+// Created by the kernels of one instruction set and usable only with them. The source weights may be freed.
 class PackedLayer {
  public:
   virtual ~PackedLayer() = default;
-  // As Kernels::forward does, with these weights in the place of the call's: of those it matters only whether there
-  // is a projection. The call must fit. Several threads may call at once.
+  // Like Kernels::forward, with these weights instead of the call's; of the latter only the presence of a projection
+  // matters. The call must fit. Several threads may call it at the same time.
   virtual void forward(const Recurrence& call) const = 0;
 
-  // Whether a call is of the layer that was packed, of any steps and rows, forwards or backwards in time.
+  // Whether a call is for the packed layer, with any number of steps and rows, forwards or backwards in time.
   bool fits(const Recurrence& call) const {
     return !call.training && call.cell == packed_.cell && call.activation == packed_.activation &&
            call.output_activation == packed_.output_activation && call.peepholes == packed_.peepholes &&
@@ -26,7 +26,7 @@ class PackedLayer {
   explicit PackedLayer(const Recurrence& call) : packed_(call) {}
 
  private:
-  const Recurrence packed_;  // its numbers; the addresses are no longer good
+  const Recurrence packed_;  // only its numbers are used; the addresses may be invalid
 };
 
 }  // namespace recurra

@@ -35,34 +35,34 @@ std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
 }
 
-// Time that the calling thread has had of a processor, in nanoseconds.
+// CPU time of the calling thread, in nanoseconds.
 std::int64_t worked_ns() {
   timespec spent{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
   return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
 }
 
-// --- How many threads take part.
+// --- The number of threads.
 
-// Runs are judged together once they have taken so long: a hiccup of a few milliseconds alone says nothing. Those
-// long ago count less and less.
+// Runs are judged together once their total time reaches kEnoughToJudge: a delay of a few milliseconds alone means
+// nothing. Earlier runs count less and less.
 constexpr std::int64_t kEnoughToJudge = 10'000, kLongAgo = 40'000;
-// Several threads may take so many quarters of what one alone would need; the work is not measured exactly.
+// Several threads may take this many quarters of the time that one would need; the work is not measured exactly.
 constexpr std::int64_t kQuarters = 5;
-// Fewer threads are asked for until what was lost is a twentieth of the time.
+// Fewer threads are used until the lost time is a twentieth of the elapsed time.
 constexpr std::int64_t kTimesLost = 20, kLongestRest = 1'000'000;
 
 std::atomic<int> most_threads{0};  // 0: as many as there are ranks
 std::atomic<std::int64_t> until{0};
-std::atomic<std::int64_t> recent_all{0}, recent_work{0};  // of several threads; near enough if calls meet here
+std::atomic<std::int64_t> recent_all{0}, recent_work{0};  // of runs on several threads; concurrent calls may make them inexact
 std::atomic<std::int64_t> watched_all{0}, watched_own{0};
 constexpr std::int64_t kLongestCrowd = 30'000'000;  // one long call may lose a second before it is noticed
 
-// --- Threads of others.
+// --- Threads of torch's own operations.
 //
-// GNU OpenMP's threads spin for milliseconds where they wait, unless there are more of them than processors. So while
-// several threads lose, a few sleep in a team of their own: then torch's operations around the kernels do not spin
-// either. Nothing else tells the library so once it is loaded.
+// Waiting threads of GNU OpenMP spin for milliseconds, unless there are more threads than processors. So while several
+// threads are slower than one, a few additional threads sleep in their own team: then the threads of torch's operations
+// around the kernels do not spin either. There is no other way to tell the library once it is loaded.
 
 std::atomic<bool> crowded{false};
 std::atomic<std::int64_t> crowded_until{0};
@@ -73,7 +73,7 @@ void sleep_in_the_crowd(void*) {
   }
 }
 
-// At least one thread more than there are processors, `threads` of which are the caller's.
+// Makes the number of threads exceed the number of processors; `threads` of them are the caller's.
 void crowd(int threads, std::int64_t end) {
   crowded_until.store(std::max(end, crowded_until.load(std::memory_order_relaxed)), std::memory_order_relaxed);
   if (forked.load(std::memory_order_relaxed) || own_threads || openmp.parallel == nullptr || crowded.exchange(true)) return;
@@ -84,15 +84,15 @@ void crowd(int threads, std::int64_t end) {
       parallel(sleep_in_the_crowd, nullptr, sleepers, 0);
       crowded.store(false);
     }).detach();
-  } catch (const std::system_error&) {  // no thread to be had
+  } catch (const std::system_error&) {  // no thread could be created
     crowded.store(false);
   }
 }
 
 // --- One call's work.
 
-constexpr int kShortSpins = 100;  // too few to count
-constexpr int kSpins = 5000;      // about 0.1 ms, then a waiting thread sleeps
+constexpr int kShortSpins = 100;  // too short to measure
+constexpr int kSpins = 5000;      // about 0.1 ms; then a waiting thread sleeps
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -110,7 +110,7 @@ class Job {
     claims_ = ranks > kFew ? more_.get() : few_;
   }
 
-  // Works until all is done, beginning with the parts of rank `own`.
+  // Works until all parts are done, starting with the parts of rank `own`.
   void work(int own) {
     const std::int64_t begin = worked_ns();
     std::int64_t spun = 0;
@@ -118,7 +118,7 @@ class Job {
     while (phase < phases_) {
       for (int i = 0; i < ranks_; ++i) {
         const int rank = (own + i) % ranks_;
-        // The phase may be over by now: then all its parts are claimed.
+        // The phase may be over by now; then all its parts are claimed.
         std::uint32_t unclaimed = phase;
         std::atomic<std::uint32_t>& next = claims_[rank].next;
         if (next.load(std::memory_order_relaxed) != phase) continue;
@@ -131,13 +131,13 @@ class Job {
     worked_.fetch_add(worked_ns() - begin - spun, std::memory_order_relaxed);
   }
 
-  // The processors' time of all threads, without their waits; once they have returned.
+  // The CPU time of all threads without waiting; valid once they have returned.
   std::int64_t worked_us() const { return worked_.load(std::memory_order_relaxed) / 1000; }
 
  private:
   static constexpr int kFew = 16;
   struct alignas(64) Claim {
-    std::atomic<std::uint32_t> next{0};  // the first phase of which nobody has begun this rank's part
+    std::atomic<std::uint32_t> next{0};  // the first phase in which no thread has started this rank's part
   };
 
   void finish(std::uint32_t phase) {
@@ -146,7 +146,7 @@ class Job {
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake();
   }
 
-  // The phase that follows, once it has begun; `spun` counts the processor's time that went by meanwhile.
+  // Waits for the next phase and returns it; adds the CPU time of waiting to `spun`.
   std::uint32_t wait_beyond(std::uint32_t phase, std::int64_t& spun) {
     for (int spin = 0; spin < kShortSpins; ++spin) {
       const std::uint32_t now = phase_.load(std::memory_order_acquire);
@@ -190,7 +190,7 @@ class Job {
   std::atomic<std::int64_t> worked_{0};
 };
 
-// A job and its threads; each begins with other ranks.
+// A job and its threads; each thread starts with a different rank.
 struct Run {
   Job& job;
   int ranks, threads;
@@ -218,13 +218,13 @@ bool has_threads() {
 int threads_at(int ranks, std::int64_t now) {
   const int most = most_threads.load(std::memory_order_relaxed);
   if (most == 0 || most >= ranks) return ranks;
-  // One more try with twice as many; what comes of it is judged again.
+  // Tries twice as many threads again; the result is judged again.
   return now < until.load(std::memory_order_relaxed) ? most : std::min(ranks, 2 * most);
 }
 
 int threads_now(int ranks) {
   if (ranks <= 1 || !has_threads()) return 1;
-  // Nothing to look up the time for where nobody waited.
+  // The time is needed only if the number of threads is limited.
   return most_threads.load(std::memory_order_relaxed) == 0 ? ranks : threads_at(ranks, now_us());
 }
 

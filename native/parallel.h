@@ -1,33 +1,33 @@
-// The threads that a kernel runs on: those of the OpenMP library that the process has loaded already.
+// The threads that a kernel runs on: those of the OpenMP library that the process has already loaded.
 //
-// Linking an OpenMP library of our own would put a second pool of threads beside torch's, and the two
-// would fight for the cores. So the library is found at run time (recurra/kernels/extension.py) and handed
-// over by the addresses of two of its functions. Without it everything runs on the calling thread.
+// Linking our own OpenMP library would add a second pool of threads to torch's, and the two would compete for
+// the cores. So the library is found at run time (recurra/kernels/extension.py) and passed as the addresses of
+// two of its functions. Without it everything runs on the calling thread.
 //
-// Work is cut into ranks, as many as threads were asked for, and into phases. Who does a rank's part of a phase
-// does not matter: each thread begins with its own, and takes over what nobody has begun. So a thread that the
-// system does not let run holds up no other, but for the part that it is in the midst of; and results are the same
-// to the bit however many threads took part.
+// Work is split into ranks, one per requested thread, and into phases. Any thread can do a rank's part of a phase:
+// each thread starts with its own part and then takes over parts that no thread has started. So a thread that the
+// system suspends delays the others only by the part that it is working on, and results are identical to the bit
+// for any number of threads.
 //
-// Where work takes longer on several threads than one alone would need for it, as on a machine that others use too,
-// fewer are asked for, and more again a while later.
+// If work takes longer on several threads than it would on one, as on a machine shared with other processes,
+// fewer threads are used, and more again after a while.
 #pragma once
 
 #include <cstdint>
 
 namespace recurra {
 
-// Functions of the GNU OpenMP interface, which LLVM's and Intel's libraries offer too.
+// Functions of the GNU OpenMP interface, which LLVM's and Intel's libraries also provide.
 struct OpenMP {
   void (*parallel)(void (*body)(void*), void* data, unsigned threads, unsigned flags) = nullptr;
   int (*thread_num)() = nullptr;
 };
 
-// From now on work runs on this library's threads. Not safe while kernels run.
+// Runs work on this library's threads from now on. Not safe while kernels run.
 void use_openmp(const OpenMP& library);
 
-// From now on work runs on threads made for each call: for tests that watch threads (ThreadSanitizer
-// does not know OpenMP's barriers) and for programs without OpenMP. Not safe while kernels run.
+// Runs work on threads created for each call from now on: for tests that check threads (ThreadSanitizer
+// does not support OpenMP's barriers) and for programs without OpenMP. Not safe while kernels run.
 void use_own_threads(bool on);
 
 // One share of the work.
@@ -36,42 +36,42 @@ struct Share {
   int size = 1;
 };
 
-// Calls part(data, phase, share) for each phase in turn and each of `ranks` shares, on as many threads at most, the
-// calling one among them; returns when all have returned. A phase begins when all parts of the one before have
-// returned; parts of one phase may run at once, or one after the other. After a fork the child has none of the
-// parent's threads, so there everything runs on the calling thread. part must not throw.
+// Calls part(data, phase, share) for each phase in turn and each of `ranks` shares, on at most that many threads,
+// including the calling one; returns when all calls have returned. A phase starts when all parts of the previous
+// one have returned; parts of one phase may run at the same time or one after another. A forked child has none of
+// the parent's threads, so it runs everything on the calling thread. part must not throw.
 void run_phases(int ranks, long phases, void (*part)(void* data, long phase, const Share& share), void* data);
 
-// The same for an object: pass.part(phase, share).
+// The same for an object, by calls of pass.part(phase, share).
 template <class Pass>
 void run_pass(Pass& pass, int ranks, long phases) {
   run_phases(ranks, phases, [](void* self, long phase, const Share& share) { static_cast<Pass*>(self)->part(phase, share); },
              &pass);
 }
 
-// Whether more than one thread can be had.
+// Whether more than one thread is available.
 bool has_threads();
 
-// How many threads work would run on now that is cut into `ranks`: fewer for a while after threads waited long.
+// The number of threads that work in `ranks` shares would use now: fewer for a while after threads waited long.
 int threads_now(int ranks);
 
-// What a run took, in microseconds: in all, and of the processors' time of all its threads together, without the
-// waits: about what one thread alone would take.
+// The time of a run in microseconds: the elapsed time, and the CPU time of all its threads without waiting, which
+// is about the time that one thread would need.
 struct Taken {
   std::int64_t all_us;
   std::int64_t work_us;
 };
 
-// The choice of how many threads take part, for tests: what a run on `threads` of them took, how many there would be
-// at a time, and as if there had been no run yet.
-// judge at a time tells whether several threads lose.
+// The choice of the number of threads, for tests: judge records the times of a run on `threads` threads, threads_at
+// returns the number of threads at a given time, forget_runs forgets all runs. judge with a time returns whether
+// several threads are slower than one.
 void judge(int threads, const Taken& taken);
 bool judge(int threads, const Taken& taken, std::int64_t now_us);
 int threads_at(int ranks, std::int64_t now_us);
 void forget_runs();
 
-// Takes a run of somebody else's on the same library's threads into account, microseconds in all and of the calling
-// thread's own time of a processor: where others take a part of that, waiting threads are let sleep, not spin.
+// Records a run of other code on the same library's threads: microseconds of elapsed time and of CPU time of the
+// calling thread. If other processes take a part of that, waiting threads are made to sleep instead of spin.
 void watch(int threads, std::int64_t all_us, std::int64_t own_us);
 
 }  // namespace recurra

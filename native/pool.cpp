@@ -22,7 +22,7 @@ struct Block {
   std::size_t bytes;
 };
 
-// The oldest of the kept blocks come first. Never destroyed: blocks may come back while the process ends.
+// The oldest kept blocks come first. Never destroyed: blocks may be given back while the process ends.
 struct Pool {
   std::mutex mutex;
   std::vector<Block> kept;
@@ -35,7 +35,7 @@ Pool& pool() {
   return *only;
 }
 
-// A fork waits until no thread is at the pool: in the child there would be nobody to unlock it.
+// A fork waits until no thread holds the pool's lock, because no thread could unlock it in the child.
 struct AtFork {
   AtFork() {
     pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
@@ -49,7 +49,7 @@ void* borrow_block(std::size_t bytes) {
   Pool& all = pool();
   {
     const std::lock_guard<std::mutex> lock(all.mutex);
-    // The smallest that is large enough, but not by more than a quarter: the rest of a larger one would be lost.
+    // The smallest block that fits, at most a quarter larger than needed: the rest of a larger one would be wasted.
     std::size_t best = all.kept.size();
     for (std::size_t i = 0; i < all.kept.size(); ++i) {
       const std::size_t has = all.kept[i].bytes;
@@ -90,7 +90,7 @@ void give_back_block(void* memory) noexcept {
         all.kept_bytes -= all.kept.front().bytes;
         all.kept.erase(all.kept.begin());
       }
-    } catch (const std::bad_alloc&) {  // no room for the list itself: what is not on it goes back to the system
+    } catch (const std::bad_alloc&) {  // no memory for the list itself: a block that is not on it is freed
       if (all.kept.empty() || all.kept.back().memory != memory) surplus.push_back(memory);
     }
   }

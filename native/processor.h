@@ -1,4 +1,4 @@
-// What the processor at hand can do; asked once, at run time.
+// The features of the running processor.
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace recurra {
 
-// Names of the vector extensions that the running processor and operating system offer, among
+// Names of the vector extensions that the running processor and operating system support, among
 // those that a kernel can be compiled for: "sse4.2", "avx2", "fma", "avx512f", "avx512bf16" … on
-// x86-64; "neon" on 64-bit Arm. Never allocates beyond its result; safe from any thread.
+// x86-64; "neon" on 64-bit Arm. Allocates only its result; safe from any thread.
 std::vector<std::string> processor_features();
 
 // Whether `name` is among processor_features().

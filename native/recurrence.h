@@ -1,13 +1,13 @@
-// What a recurrence is asked to compute: one layer in one direction, all its steps in one call.
+// A call of a recurrence: one direction of one layer over all its steps.
 //
 // Axes: T steps, B rows of the batch, N all rows of all steps, I input, H hidden, P width of the hidden
-// state (H, or that of a projection). Float32, row-major, the rightmost index varies fastest; no array
-// overlaps another. Rows of all steps lie one step after the other. With `batch_sizes` step t has the
-// first batch_sizes[t] rows of the batch only (rows sorted by length, the longest first), so that
-// N = Σ batch_sizes; without it N = T·B.
+// state (H, or that of a projection). Float32, row-major, the rightmost index varies fastest; arrays do not
+// overlap. The rows are stored step by step. With `batch_sizes` step t has only the first batch_sizes[t]
+// rows of the batch (rows sorted by length, the longest first), so that N = Σ batch_sizes; without it
+// N = T·B.
 //
-// The functions that take it never throw but std::bad_alloc, and touch nothing global: calls may run at
-// the same time on several threads, for different outputs.
+// The functions that take it throw nothing except std::bad_alloc, and do not change global state: calls with
+// different outputs may run at the same time on several threads.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace recurra {
 
 enum class CellKind : int { kRnn = 0, kGruAfter = 1, kGruBefore = 2, kGruNone = 3, kLstm = 4 };
 enum class Activation : int { kIdentity = 0, kTanh = 1, kRelu = 2, kLeakyRelu = 3, kSigmoid = 4, kHardtanh = 5, kSoftmax = 6 };
-enum class Peepholes : int { kNone = 0, kCurrent = 1, kPrevious = 2 };  // what the output gate sees: nothing, c', c
+enum class Peepholes : int { kNone = 0, kCurrent = 1, kPrevious = 2 };  // the output gate's: none, c', c
 
 struct Recurrence {
   CellKind cell = CellKind::kRnn;
@@ -25,13 +25,13 @@ struct Recurrence {
   Peepholes peepholes = Peepholes::kNone;
   bool coupled_gates = false;   // LSTM: i = 1 - f; weights have no block for i
   bool relevance_gate = false;  // LSTM: a gate on h inside the candidate; its block comes last
-  bool layer_norm = false;      // LN(W x)*gain and LN(U h)*gain for the products, in the LSTM for c' in h' too
+  bool layer_norm = false;      // LN(W x)*gain and LN(U h)*gain for the products; in the LSTM also for c' in h'
   bool reverse = false;         // from a row's last step to its first
   bool training = false;        // `saved` is filled for backward
-  int threads = 1;              // at most so many
+  int threads = 1;              // maximum number of threads
 
   std::int64_t T = 0, B = 0, N = 0, I = 0, H = 0, P = 0;
-  const std::int64_t* batch_sizes = nullptr;  // [T] falling, or null
+  const std::int64_t* batch_sizes = nullptr;  // [T] descending, or null
 
   // Row blocks of H rows in the gate order of the cell's equation (recurra/cells); null where absent.
   const float* x = nullptr;           // [N,I]
@@ -41,22 +41,22 @@ struct Recurrence {
   const float* weight_hh = nullptr;   // [G*H,P]
   const float* bias_ih = nullptr;     // [G*H]      may be null
   const float* bias_hh = nullptr;     // [G*H]      may be null
-  const float* projection = nullptr;  // [P,H]      null: none
+  const float* projection = nullptr;  // [P,H]      null for none
   const float* projection_bias = nullptr;  // [P]   may be null
   const float* peephole = nullptr;    // [3*H] i, f, o; coupled [2*H] f, o
   const float* gain_ih = nullptr;     // [G*H]      with layer_norm only
   const float* gain_hh = nullptr;     // [G*H]
   const float* gain_cell = nullptr;   // [H]        LSTM
   const float* shift_cell = nullptr;  // [H]
-  const float* keep_hidden = nullptr;  // [N,P]     zoneout: the share of the old state that is kept
+  const float* keep_hidden = nullptr;  // [N,P]     zoneout: the fraction of the old state that is kept
   const float* keep_cell = nullptr;    // [N,H]
 
   // Forward writes these.
   float* y = nullptr;        // [N,P] the hidden state after each step; backward reads it
-  float* hT = nullptr;       // [B,P] each row's last; may be null
+  float* hT = nullptr;       // [B,P] the last hidden state of each row; may be null
   float* cT = nullptr;       // [B,H]
-  float* c_steps = nullptr;  // [N,H] the memory cell after each step; may be null
-  float* saved = nullptr;    // [N, saved_floats_a_row] gates; where `training`. Backward reads it
+  float* c_steps = nullptr;  // [N,H] the cell state after each step; may be null
+  float* saved = nullptr;    // [N, saved_floats_a_row] gates, if `training`; backward reads it
 
   // Backward reads these; null means zero.
   const float* dy = nullptr;        // [N,P]
@@ -64,7 +64,7 @@ struct Recurrence {
   const float* dcT = nullptr;       // [B,H]
   const float* dc_steps = nullptr;  // [N,H]
 
-  // Backward writes these; null where not wanted.
+  // Backward writes these; null if not wanted.
   float* dx = nullptr;
   float* dh0 = nullptr;
   float* dc0 = nullptr;

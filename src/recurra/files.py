@@ -36,7 +36,7 @@ def storage_error(error: OSError, path: Path) -> StorageError:
     """Return the error for a failed write to `path`."""
     if error.errno in _FULL:
         return StorageError(
-            f"{path}: no space left to write it; what was saved before is intact. Free some space and try again."
+            f"{path}: no space left to write it; earlier saves are intact. Free some space and try again."
         )
     if error.errno == errno.EEXIST and isinstance(error.filename, str | Path):
         path = Path(error.filename)  # a file at the place of a parent folder of `path`
