@@ -54,7 +54,7 @@ constexpr std::int64_t kTimesLost = 20, kLongestRest = 1'000'000;
 
 std::atomic<int> most_threads{0};  // 0: as many as there are ranks
 std::atomic<std::int64_t> until{0};
-std::atomic<std::int64_t> recent_all{0}, recent_work{0};  // of runs on several threads; concurrent calls may make them inexact
+std::atomic<std::int64_t> recent_all{0}, recent_work{0};  // of runs on several threads; inexact if calls overlap
 std::atomic<std::int64_t> watched_all{0}, watched_own{0};
 constexpr std::int64_t kLongestCrowd = 30'000'000;  // one long call may lose a second before it is noticed
 

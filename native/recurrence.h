@@ -16,7 +16,7 @@ namespace recurra {
 
 enum class CellKind : int { kRnn = 0, kGruAfter = 1, kGruBefore = 2, kGruNone = 3, kLstm = 4 };
 enum class Activation : int { kIdentity = 0, kTanh = 1, kRelu = 2, kLeakyRelu = 3, kSigmoid = 4, kHardtanh = 5, kSoftmax = 6 };
-enum class Peepholes : int { kNone = 0, kCurrent = 1, kPrevious = 2 };  // the output gate's: none, c', c
+enum class Peepholes : int { kNone = 0, kCurrent = 1, kPrevious = 2 };  // read by the output gate: none, c', c
 
 struct Recurrence {
   CellKind cell = CellKind::kRnn;

@@ -121,7 +121,7 @@ def linear_cross_entropy(
     Shapes: hidden (…, H); weight (V, H); bias (V,) or None; targets (…) int64, 0..V-1 or ignore_index;
     losses like the targets, or () with "sum" and "mean".
     Raises: ShapeError where shapes or targets do not fit; ConfigError for an unknown option;
-    BackendUnavailable if the backend asked for cannot run.
+    BackendUnavailable if the requested backend cannot run.
     """
     check_options({}, {"reduction": (reduction, REDUCTIONS), "backend": (backend, BACKENDS)})
     _check_shapes(hidden, weight, bias, targets)

@@ -23,8 +23,8 @@ def ends_of_output(
 ) -> Tensor:
     """Return a layer's output at the two ends of each row, concatenated; zeros for a row without steps.
 
-    This needs a layer whose output is the last layer's hidden state with both directions side by side. With
-    merge="sum" or "mean", or skip="graves" or "residual", use the final state and ends_of_state instead.
+    The output must be the last layer's hidden state with both directions side by side. With merge="sum" or
+    "mean", or skip="graves" or "residual", use the final state and ends_of_state instead.
     Shapes: output (T, B, D*H), or (B, T, D*H) with batch_first; lengths (B,); result (B, D*H).
     Raises: ShapeError for lengths that do not fit the output.
     """
