@@ -228,7 +228,7 @@ def test_what_cannot_be_is_named():
     layer = AttentiveLayer(GRU(8, 4, reset="before"), attention, 3, backend="native")
     memory = attention.remember(torch.randn(2, 3, 6), torch.tensor([3, 2]))
     state = layer.initial_state(torch.zeros(1, 2, 4), memory)
-    why = "plain cells alone" if native.available() else "use 'auto'"
+    why = "plain cells only" if native.available() else "use 'auto'"
     with pytest.raises(BackendUnavailable, match=why):
         layer(torch.randn(2, 1, 5), memory, state)
     with pytest.raises(ShapeError, match="x: got shape"):
