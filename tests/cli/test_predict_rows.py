@@ -112,7 +112,7 @@ def test_a_clip_and_a_folder_of_clips_need_no_classes(folder):
     assert say("predict", folder / "frames", folder / "clips" / "dark") == ["dark"] * 4
     assert say("predict", folder / "frames", folder / "clips") == ["dark"] * 4 + ["light"] * 4
     told = refusal("predict", folder / "frames", typed="x\n")
-    assert "standard input: is text, and the model reads other files; name a file or folder" in told
+    assert "standard input: is text, but the model reads other files; name a file or folder" in told
     clip = folder / "clips" / "light" / "c 1"
     np.save(folder / "clip.npy", np.stack([np.asarray(Image.open(f))[None] for f in sorted(clip.iterdir())]))
     assert say("predict", folder / "frames", folder / "clip.npy") == ["light"]
@@ -132,7 +132,7 @@ def test_padded_arrays_are_cut_to_their_lengths(tmp_path):
         assert one.labels == other.labels
         np.testing.assert_array_equal(one.vectors, other.vectors)
     np.savez(tmp_path / "wrong.npz", vectors=vectors, lengths=lengths + 1, labels=labels)
-    with pytest.raises(DataError, match=r"shape \(12, 5, 2\), which do not fit 12 lengths that add up to 60"):
+    with pytest.raises(DataError, match=r"shape \(12, 5, 2\), which do not match 12 lengths with the sum 60"):
         tagger.rows_of(tmp_path / "wrong.npz")
 
 
@@ -200,10 +200,10 @@ def test_another_reading_leaves_the_held_out_rows_alone(folder):
 @pytest.mark.parametrize(
     ("arrays", "told"),
     [
-        ({"lengths": np.int64(5)}, r"has lengths of shape \(\), expected one for each row"),
-        ({"lengths": np.array(["5", "x"])}, "has lengths of <U1, expected whole numbers"),
-        ({"lengths": np.array([2.7, 1.0])}, "has lengths of float64, expected whole numbers"),
-        ({"label": np.array("x")}, r"has label of shape \(\), expected one for each row"),
+        ({"lengths": np.int64(5)}, r"has lengths of shape \(\), expected one per row"),
+        ({"lengths": np.array(["5", "x"])}, "has lengths of <U1, expected integers"),
+        ({"lengths": np.array([2.7, 1.0])}, "has lengths of float64, expected integers"),
+        ({"label": np.array("x")}, r"has label of shape \(\), expected one per row"),
     ],
 )
 def test_arrays_that_are_none_of_rows(tmp_path, arrays, told):

@@ -1,4 +1,4 @@
-"""From files to batches: sources, memory-mapped token files, streams through time, synthetic corpora."""
+"""Text sources, memory-mapped token files, token streams, readers and synthetic corpora."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ __all__ = [
     "split_source",
 ]
 
-# Lazy, since a synthetic corpus is written without torch.
+# Lazy imports: writing a synthetic corpus does not need torch.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

@@ -1,4 +1,4 @@
-"""Batches of whole sequences: near in length, so that little is padding, and the same for one seed."""
+"""Batches of whole sequences of similar length (little padding), reproducible from a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from recurra.text.word_table import WordTable
 
 Batch = TypeVar("Batch", "SequenceBatch", "PairBatch")
-_POOL = 50  # batches that are sorted by length together
+_POOL = 50  # number of batches that are sorted by length together
 
 
 class WordBatch(NamedTuple):
-    """Words of a batch. What belongs to the word itself is there once for each that occurs.
+    """Words of a batch; characters, trigrams and casing are stored once per distinct word.
 
     Shapes: ids (B, T), 0 for <unk>; places (B, T), the row of each word in what follows: characters (U, C)
     and trigrams (U, G), -1 past the end; casing (U,); character_lengths (U,) and lengths (B,), on the CPU.
@@ -31,17 +31,17 @@ class WordBatch(NamedTuple):
     lengths: Tensor
 
     def to(self, device: torch.device) -> "WordBatch":
-        """The same on another device; lengths stay where they are."""
+        """Return the batch on another device; lengths are not moved."""
         stay = ("lengths", "character_lengths")
         return self._replace(**{n: t.to(device) for n, t in self._asdict().items() if n not in stay})
 
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """Sequences, each of words or of vectors, and their labels where they are known.
+    """Sequences of words or of vectors, with their labels where known.
 
-    `count` is the number of targets over all processes, by which the summed loss is divided; `rows` says
-    which examples these are. `fresh` is false where the rows go on with the conversations of the last batch.
+    `count` is the number of targets over all processes; the summed loss is divided by it. `rows` holds the
+    indices of the examples. `fresh` is false if the rows continue the conversations of the previous batch.
 
     Shapes: vectors (B, T, F) or (B, T, C, H, W); lengths (B,), on the CPU; labels (B, T), -1 where there is
     none; label (B,).
@@ -59,37 +59,37 @@ class SequenceBatch:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """What a network's `forward` takes: words or vectors, and lengths; of pairs those of both texts."""
+        """Arguments of a network's `forward`: words or vectors, and lengths; for pairs, of both texts."""
         first = (self.vectors if self.words is None else self.words, self.lengths)
         return first if self.second is None else (*first, self.second, self.second.lengths)
 
     def to(self, device: torch.device) -> "SequenceBatch":
-        """The same on another device; lengths stay where they are."""
+        """Return the batch on another device; lengths are not moved."""
         return _moved(self, device, stay=("lengths",))
 
 
 @dataclass(frozen=True)
 class Turns:
-    """Turns that follow one another in the same conversations, a batch each."""
+    """Consecutive turns of the same conversations, one batch per turn."""
 
     turns: tuple[SequenceBatch, ...]
 
     @property
     def count(self) -> int:
-        """The targets of them all."""
+        """Number of targets in all turns."""
         return sum(turn.count for turn in self.turns)
 
     def to(self, device: torch.device) -> "Turns":
-        """The same on another device."""
+        """Return the turns on another device; lengths are not moved."""
         return Turns(tuple(turn.to(device) for turn in self.turns))
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Sources, of symbols or of numbers, and the targets that answer to them.
+    """Sources (symbols or numbers) with their targets.
 
-    `end` is the symbol that ends a target, `count` the number of targets' symbols over all processes, their
-    ends among them; of a `blank` batch nothing is to be learnt.
+    `end` is the symbol that ends a target; `count` is the number of target symbols over all processes, end
+    symbols included. The loss ignores all targets of a `blank` batch.
 
     Shapes: source (B, S) and target (B, T) ids, 0 in padding; their lengths (B,), on the CPU; vectors
     (B, …).
@@ -105,18 +105,18 @@ class PairBatch:
     blank: bool = False
 
     def to(self, device: torch.device) -> "PairBatch":
-        """The same on another device; lengths stay where they are."""
+        """Return the batch on another device; lengths are not moved."""
         return _moved(self, device, stay=("source_lengths", "target_lengths"))
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """What a network reads: symbols or numbers, and their lengths. Shapes: (B, S) or (B, …); (B,)."""
+        """Inputs of a network: symbols or numbers, and their lengths. Shapes: (B, S) or (B, …); (B,)."""
         given = self.source if self.vectors is None else self.vectors
         assert given is not None, "a pair has a source"
         return given, self.source_lengths
 
     def steps(self, start: int, ignored: int = -100) -> tuple[Tensor, Tensor]:
-        """What a decoder is fed, and what it should answer: the targets, behind `start`, and before the end.
+        """Return the decoder's inputs (`start`, then the target) and targets (the target, then the end).
 
         Shapes: both (B, T + 1).
         """
@@ -140,7 +140,7 @@ def _moved(batch: Batch, device: torch.device, stay: Sequence[str]) -> Batch:
 
 
 def pad(rows: Sequence[NDArray[Any]], fill: float = 0, width: int | None = None) -> NDArray[Any]:
-    """Rows of different lengths as one array. Shapes: rows (T_b, …); result (B, T, …)."""
+    """Pad rows of different lengths into one array. Shapes: rows (T_b, …); result (B, T, …)."""
     longest = max(map(len, rows), default=0) if width is None else width
     dtype = np.result_type(*{row.dtype for row in rows})
     padded = np.full((len(rows), longest, *rows[0].shape[1:]), fill, dtype=dtype)
@@ -150,7 +150,7 @@ def pad(rows: Sequence[NDArray[Any]], fill: float = 0, width: int | None = None)
 
 
 def word_batch(table: WordTable, rows: Sequence[NDArray[np.int64]]) -> WordBatch:
-    """The words of some sequences, given as rows of a table."""
+    """Make a batch of words from sequences that are given as rows of a word table."""
     padded = pad(rows)
     used, places = np.unique(padded, return_inverse=True)
     lengths = table.lengths[used]
@@ -169,10 +169,10 @@ def word_batch(table: WordTable, rows: Sequence[NDArray[np.int64]]) -> WordBatch
 
 
 class BucketedOrder:
-    """Which sequences go together in each batch of a pass: shuffled, near in length, each once.
+    """Assigns sequences to the batches of an epoch: shuffled, of similar length, each sequence once.
 
-    A pool of many batches, drawn at random, is sorted by length and cut into batches, which come in random
-    order. Everything follows from the seed and the number of the pass.
+    The shuffled sequences are divided into pools of many batches; each pool is sorted by length and split
+    into batches, which are then shuffled. The order depends only on the seed and the number of the epoch.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, shuffle: bool = True) -> None:
@@ -181,11 +181,11 @@ class BucketedOrder:
         self._made: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def __len__(self) -> int:
-        """How many batches a pass has."""
+        """Number of batches in an epoch."""
         return -(-len(self._lengths) // self._batch_size)
 
     def batch(self, index: int, epoch: int = 0) -> NDArray[np.int64]:
-        """The sequences of a batch."""
+        """Return the indices of the sequences in a batch."""
         if self._made is None or self._made[0] != epoch:
             self._made = (epoch, self._order(epoch))
         return self._made[1][index]
@@ -202,7 +202,7 @@ class BucketedOrder:
             pool = order[at : at + size * _POOL]
             pool = pool[np.argsort(self._lengths[pool], kind="stable")]
             batches += [pool[i : i + size] for i in range(0, len(pool), size)]
-        # A batch that is not full stays last, wherever its pool was cut.
+        # A batch that is not full comes last, whichever pool it is from.
         last = [batch for batch in batches if len(batch) < size]
         full = [batch for batch in batches if len(batch) == size]
         return [full[i] for i in rng.permutation(len(full))] + last

@@ -1,4 +1,4 @@
-"""What was worked out about a corpus once and is kept, so that a second run starts at once."""
+"""Cache of results computed from a corpus, so that later runs start faster."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from typing import Any
 from recurra.errors import StorageError
 from recurra.files import remove_strays, remove_tree, write_text
 
-_VERSION = 2  # of all that is kept; what another version wrote is not looked for
+_VERSION = 2  # part of every digest, so that entries of other versions are never found
 _STALE_S = 86_400.0
 
 
 def cache_folder() -> Path:
-    """Where encoded corpora are kept: `$RECURRA_CACHE`, else the user's cache folder.
+    """Return the cache folder, created if needed: `$RECURRA_CACHE`, or `recurra` in the user's cache folder.
 
     Raises: StorageError if it cannot be made.
     """
@@ -27,24 +27,24 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{folder}: cannot be made ({error.strerror}); name another cache folder with RECURRA_CACHE."
+            f"{folder}: cannot be created ({error.strerror}); set another cache folder with RECURRA_CACHE."
         ) from error
     return folder
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove from a folder of the cache what processes that were killed a day ago left half written."""
+    """Remove from a cache folder the incomplete files that killed processes left more than a day ago."""
     remove_strays(folder, unused_s=_STALE_S)
 
 
 def digest(*parts: object) -> str:
-    """A short digest of the parts: a name for what depends on them alone."""
+    """Return a short digest of the parts: the name of a cache entry that depends only on them."""
     text = "\n".join(map(str, (_VERSION, *parts)))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
 def remembered(kind: str, *parts: object, compute: Callable[[], Any]) -> Any:
-    """The JSON value of `compute`, which depends on `parts` alone, from the cache where it is."""
+    """Return the cached JSON value of `compute`, or compute and cache it; it must depend only on `parts`."""
     note = cache_folder() / kind / f"{digest(*parts)}.json"
     value = read_note(note)
     if value is None:
@@ -54,18 +54,18 @@ def remembered(kind: str, *parts: object, compute: Callable[[], Any]) -> Any:
 
 
 def write_note(note: Path, value: Any) -> None:
-    """Keep a JSON value, which is not None, with a digest of it, in place of what lies there.
+    """Write a JSON value (not None) and its digest; an existing note is replaced.
 
     Raises: StorageError if it cannot be written.
     """
     remove_stale(note.parent)
-    if note.is_dir():  # nothing of ours
+    if note.is_dir():  # not written by this module
         remove_tree(note)
     write_text(note, json.dumps({"sha256": _digest_of_note(note, value), "value": value}))
 
 
 def read_note(note: Path) -> Any:
-    """The value that `write_note` kept; None where there is none, or it is damaged."""
+    """Return the value that `write_note` wrote, or None if it is missing or damaged."""
     try:
         content = json.loads(note.read_bytes().decode("utf-8"))
         value = content["value"]
@@ -75,5 +75,5 @@ def read_note(note: Path) -> Any:
 
 
 def _digest_of_note(note: Path, value: Any) -> str:
-    """A digest of a value and of what it is the answer to, which the note's name tells."""
+    """Return a digest of the value and of the note's name, which identifies what was computed."""
     return hashlib.sha256(f"{note.name}\n{json.dumps(value)}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A row of a data set that is to be labelled, and what is done about rows that cannot be used."""
+"""Rows of a labelling data set, and the handling of rows that cannot be used."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError
 
-_TOLD = 3  # rows of which something is said
+_TOLD = 3  # number of rows that are described one by one
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sequence: words, or a vector (or picture) a step, with labels where they are known.
+    """One sequence: words, or one vector (or image) per step, with labels where known.
 
-    `labels` are the words' own, `label` that of the whole, `second` the other text of a pair. Rows
-    that follow one another in one `conversation` are its turns. `line` is where a row stands in its file.
+    `labels` has one label per word or step, `label` is the label of the whole sequence, `second` the second
+    text of a pair. Consecutive rows with the same `conversation` are its turns. `line` is the number of the
+    line or row in the file, 0 for the whole file.
 
     Shapes: vectors (T, F), or pictures (T, channels, height, width).
     """
@@ -34,7 +35,7 @@ class Example:
 
     @property
     def place(self) -> str:
-        """File and line, as errors name them."""
+        """File and line, as shown in error messages."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def __len__(self) -> int:
@@ -42,7 +43,7 @@ class Example:
 
 
 def conversations(rows: Sequence[Example]) -> list[list[int]]:
-    """The rows of each conversation, in order; a row of none stands alone."""
+    """Group the indices of rows by conversation, in order; a row without one is a group of its own."""
     groups: list[list[int]] = []
     for i, row in enumerate(rows):
         if i and row.conversation and row.conversation == rows[i - 1].conversation:
@@ -54,24 +55,24 @@ def conversations(rows: Sequence[Example]) -> list[list[int]]:
 
 @dataclass
 class BadRows:
-    """Rows that cannot be used: the first ends the reading, or all are skipped and kept as sentences.
+    """Collects rows that cannot be used: the first one raises an error, or all are skipped and described.
 
-    `empty` counts rows that say nothing, which are never an error.
+    `empty` counts rows without content, which are never an error.
     """
 
     skip: bool = False
-    can_skip: bool = True  # whether there is an option for it
+    can_skip: bool = True  # whether the command has the option --skip-bad
     sentences: list[str] = field(default_factory=list)
     empty: int = 0
 
     def refuse(self, place: str, what: str) -> None:
-        """Take note of a row: where it is, what is wrong and how to mend it.
+        """Record a bad row: its place and what is wrong with it.
 
         Raises: DataError unless rows are skipped.
         """
         if not self.skip:
-            remedy = ", or leave such rows out with --skip-bad" if self.can_skip else ""
-            raise DataError(f"{place}: {what}; mend it{remedy}.")
+            remedy = ", or skip such rows with --skip-bad" if self.can_skip else ""
+            raise DataError(f"{place}: {what}; correct it{remedy}.")
         self.sentences.append(f"{place}: {what}.")
 
     def __len__(self) -> int:
@@ -79,12 +80,12 @@ class BadRows:
 
 
 class BadRow(Exception):
-    """Raised within a reader for the row it is at, and caught there."""
+    """Raised by a reader for the current row, and caught in the reader."""
 
 
 @contextmanager
 def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
-    """Refuse the row at a line of a file (0: the whole of it) if its reader raises BadRow."""
+    """Refuse the row at a line of a file (0: the whole file) if BadRow is raised inside."""
     try:
         yield
     except BadRow as fault:
@@ -92,14 +93,14 @@ def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
 
 
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:
-    """The words of a row. Raises: BadRow if there are none."""
+    """Return the words of a row. Raises: BadRow if there are none."""
     if not words:
         raise BadRow(f"{what} is empty")
     return tuple(words)
 
 
 def rows_told(sentences: Sequence[str], what: str) -> Iterator[str]:
-    """How many rows there is something to be said of, and of the first ones what."""
+    """Yield the number of described rows, then the sentences about the first ones."""
     if not sentences:
         return
     yield f"{len(sentences):,} rows {what}:"

@@ -1,4 +1,4 @@
-"""What a person hands over to be answered: lines of text as they come, or a file of any kind."""
+"""Input of a prediction: lines of text, read as they arrive, or a file of any kind."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Input:
         self.name = "standard input" if self.is_stream else name
 
     def lines(self) -> Iterator[str]:
-        """The lines of text, of standard input as they come.
+        """Yield the lines of text; standard input is read as it arrives.
 
         Raises: DataError if it cannot be read or is not UTF-8.
         """
@@ -36,12 +36,12 @@ class Input:
             yield line.removesuffix("\n").removesuffix("\r")
 
     def file(self) -> Path:
-        """The path of a file that is not read line by line.
+        """Return the path of an input that is not read line by line.
 
         Raises: DataError for standard input.
         """
         if self.is_stream:
             raise DataError(
-                "standard input: is text, and the model reads other files; name a file or folder."
+                "standard input: is text, but the model reads other files; name a file or folder."
             )
         return self.path

@@ -1,4 +1,4 @@
-"""Words as a person spells them: counted in a text, and misspelt in lists of misspellings."""
+"""Word counts of a text, and lists of misspellings."""
 
 import re
 from collections import Counter
@@ -14,8 +14,10 @@ WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def read_misspellings(path: Path) -> list[tuple[str, str]]:
-    """Pairs (right, typed) from a file of lines `right: typed typed …`, or of lines `$right`, each with its
-    misspellings in the lines after it (as the Birkbeck corpus has them; `_` stands for a blank there).
+    """Read pairs (right, typed) from a file of misspellings.
+
+    Lines are `right: typed typed …`, or `$right` followed by one misspelling per line (the format of the
+    Birkbeck corpus, in which `_` stands for a blank).
 
     Raises: DataError, with the line, where the file is neither.
     """
@@ -35,13 +37,15 @@ def read_misspellings(path: Path) -> list[tuple[str, str]]:
         elif text:
             raise DataError(f"{path}:{number}: got {text!r}, expected `right: typed typed …` or `$right`.")
     if not pairs:
-        raise DataError(f"{path}: has no misspellings in it; give lines `right: typed typed …`.")
+        raise DataError(f"{path}: contains no misspellings; expected lines `right: typed typed …`.")
     return pairs
 
 
 def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str, str]]:
-    """Those misspellings, in small letters, that are of one word and at most so many edits from it: what is
-    farther teaches little of single errors."""
+    """Return, in lower case, the misspellings of single words with at most `most` edits.
+
+    Larger distances say little about single errors.
+    """
     small = ((right.lower(), typed.lower()) for right, typed in pairs)
     return [
         (right, typed)
@@ -51,10 +55,10 @@ def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str
 
 
 def count_words(chunks: Iterable[str]) -> Counter[str]:
-    """The words of a text in small letters, with how often each stands there."""
+    """Count the words of a text, in lower case."""
     counts: Counter[str] = Counter()
     for line in lines_of(chunks):
         counts.update(word.lower() for word in WORD.findall(line))
     for word in [word for word in counts if not WORD.fullmatch(word)]:
-        del counts[word]  # small letters of some capitals are two characters
+        del counts[word]  # the lower case of some capitals has two characters
     return counts

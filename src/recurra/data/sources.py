@@ -1,4 +1,4 @@
-"""A text to read from: a file, or the part of it from one character to another."""
+"""Text sources: a file, or a range of its characters."""
 
 import hashlib
 import time
@@ -11,18 +11,18 @@ from recurra.data.cache import cache_folder, digest, read_note, remembered, writ
 from recurra.errors import DataError
 from recurra.files import read_text_chunks
 
-# A file changed within this time of being read may keep its time stamp: then it is read again.
+# A file that changed this recently may change again without a new time stamp, so its facts are not cached.
 _STAMP_RESOLUTION_NS = 2_000_000_000
 
 
 class TextFacts(NamedTuple):
-    """What reading a whole text tells: its length in characters and a digest of its content."""
+    """Length of a text in characters, and a digest of its content."""
 
     characters: int
     digest: str
 
 
-_LONG_LINE = 1000  # characters; in texts of longer lines the cut falls between words
+_LONG_LINE = 1000  # characters; texts with longer lines are split between words
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TextSource:
     stop: int | None = None
 
     def chunks(self) -> Iterator[str]:
-        """The text, chunk by chunk.
+        """Yield the text in chunks.
 
         Raises: DataError if the file is missing, empty, binary or not UTF-8.
         """
@@ -49,16 +49,16 @@ class TextSource:
                 return
 
     def facts(self) -> TextFacts:
-        """The length and digest of the whole file, remembered while its size and time stay the same.
+        """Return the length and digest of the whole file, cached while its size and time stamp stay the same.
 
         Raises: DataError as `chunks`.
         """
         try:
             status = self.path.stat()
         except OSError:
-            return _read_facts(self.path)  # says what is wrong with the path
+            return _read_facts(self.path)  # raises an error that names the problem
         if not (self.path.is_file() or self.path.is_dir()):
-            raise DataError(f"{self.path}: is no regular file, and it is read more than once; save it first.")
+            raise DataError(f"{self.path}: is not a regular file, but is read more than once; save it.")
         note = cache_folder() / "files" / f"{digest(self.path.resolve())}.json"
         stamp = [status.st_size, status.st_mtime_ns]
         known = read_note(note)
@@ -71,17 +71,17 @@ class TextSource:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the content and of which part of it is meant."""
+        """Digest of the content and of the range of characters."""
         facts = self.facts()
         stop = facts.characters if self.stop is None else self.stop
         return f"{facts.digest}:{self.start}:{stop}"
 
 
 def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> tuple[TextSource, TextSource]:
-    """The text without its last `fraction`, and that last part.
+    """Split a text into all but its last `fraction`, and that last part.
 
-    With `at_line_end` the cut moves forward to the next end of a line, so that no sentence is cut, or where
-    none comes soon, as in a text of one line, to the next blank.
+    With `at_line_end` the split point moves forward to the next line end, so that no sentence is split, or
+    to the next blank if no line end comes soon, as in a text of one line.
 
     Raises: DataError if either part would be empty.
     """
@@ -95,8 +95,8 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
     if not 0 < cut < total:
         between = " between lines or words" if at_line_end else ""
         raise DataError(
-            f"{source.path}: has {total} characters, and there is no place{between} to cut off the last "
-            f"{fraction:.0%} of them; give more text, or a file to validate on with --valid."
+            f"{source.path}: has {total} characters and cannot be split{between} to hold out the last "
+            f"{fraction:.0%}; give more text, or a validation file with --valid."
         )
     return replace(source, stop=cut), replace(source, start=cut)
 
@@ -110,7 +110,7 @@ def _read_facts(path: Path) -> TextFacts:
 
 
 def _place_to_cut(source: TextSource, position: int, total: int) -> int:
-    """After the next end of a line, if it comes soon, else after the next blank; `total` without either."""
+    """Return the position after the next line end if it is near, else after the next blank, else `total`."""
     found = -1
     for mark, farthest in (("\n", position + _LONG_LINE), (" ", total)):
         at = position

@@ -1,4 +1,4 @@
-"""A corpus read as B parallel streams, segment by segment, for truncated back-propagation."""
+"""A corpus as B parallel streams, read in segments for truncated backpropagation through time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ AtDocument = Literal["carry", "cut", "reset"]
 
 @dataclass(frozen=True)
 class Segment:
-    """One step's worth of every stream: predict `targets` from `inputs`.
+    """One segment of every stream: `targets` are predicted from `inputs`.
 
     Shapes: inputs, targets (B, T) int64; lengths (B,) int64, or None where all are T; resets (B, T)
     bool, True where the state is set to zero before that step, or None where nowhere.
-    `count` is the number of real targets over the streams of all processes.
+    `count` is the number of targets, without padding, over the streams of all processes.
     """
 
     inputs: Tensor
@@ -31,15 +31,15 @@ class Segment:
     count: int
 
     def to(self, device: torch.device) -> "Segment":
-        """The same on another device; lengths stay where they are."""
+        """Return the segment on another device; lengths are not moved."""
         resets = None if self.resets is None else self.resets.to(device)
         return Segment(self.inputs.to(device), self.targets.to(device), self.lengths, resets, self.count)
 
 
 def join_segments(segments: Sequence[Segment]) -> tuple[Segment, int]:
-    """Neighbouring segments as one, and how many of its steps belong to those before the last.
+    """Join consecutive segments; return the joined one and the number of its steps before the last segment.
 
-    All but the last must be full. `count` is that of the last, whose targets alone are new.
+    All segments but the last must be full. `count` is that of the last one, because only its targets are new.
     """
     last = segments[-1]
     context = sum(segment.inputs.shape[1] for segment in segments[:-1])
@@ -61,17 +61,16 @@ def join_segments(segments: Sequence[Segment]) -> tuple[Segment, int]:
 class TokenStreams:
     """B parallel streams over N tokens, in segments of at most `segment_length` steps.
 
-    Stream b reads tokens b·P … (b+1)·P - 1, P = ceil(N / B); every token is a target once in a pass, and
-    the input of a target is the token before it (`start_id` before the first). Where documents begin,
-    the state is carried on (`carry`), the state is set to zero (`reset`), or a segment ends there, so
-    that no gradient crosses (`cut`; the state is carried on, and streams then have segments of
-    different lengths).
+    Stream b reads tokens b·P … (b+1)·P - 1, P = ceil(N / B). Every token is a target once per epoch; its
+    input is the token before it (`start_id` for the first). At the start of a document the state is carried
+    over (`carry`), the state is set to zero (`reset`), or a new segment begins so that no gradient crosses
+    (`cut`; the state is carried over, and the segments of the streams differ in length).
 
-    With `shift_seed` the first segment of a pass has a random length, another in each epoch, so that the
-    gradient is not cut at the same places each time.
+    With `shift_seed` the first segment of each epoch has a random length, so that the gradient is not
+    truncated at the same places in every epoch.
 
-    `rows` picks the streams of this process out of all B. Segments are found by their index, so that
-    a run goes on in mid-pass.
+    `rows` selects the streams of this process out of all B. Segments are accessed by index, so that a run
+    can resume within an epoch.
 
     Raises: DataError if there are fewer tokens than one segment.
     """
@@ -109,7 +108,7 @@ class TokenStreams:
             -(-longest // segment_length) if self._edges is None else max(len(e) - 1 for e in self._edges)
         )
         self._shift_seed = shift_seed if self._edges is None else None
-        # The first segment's lengths that give one number of segments: of both ranges, the wider.
+        # Lengths of the first segment that give a constant number of segments: the wider of two ranges.
         self._firsts = (segment_length, segment_length)
         if self._shift_seed is not None:
             rest = per_stream - (self._segments - 1) * segment_length
@@ -120,16 +119,16 @@ class TokenStreams:
                 self._firsts = (rest, segment_length)
 
     def __len__(self) -> int:
-        """How many segments a pass has."""
+        """Number of segments per epoch."""
         return self._segments
 
     @property
     def tokens(self) -> int:
-        """N, the number of targets in a pass over all processes."""
+        """N, the number of targets per epoch over all processes."""
         return len(self.ids)
 
     def _cut(self, starts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-        """For each stream the places where its segments begin and the last one ends."""
+        """Return, for each stream, the starts of its segments and the end of the last one."""
         edges = []
         for low, high in zip(self._low, self._high, strict=True):
             inner = starts[np.searchsorted(starts, low, "right") : np.searchsorted(starts, high)]
@@ -139,14 +138,14 @@ class TokenStreams:
         return edges
 
     def _first_length(self, epoch: int) -> int:
-        """How long the first segment of a pass is."""
+        """Return the length of the first segment of an epoch."""
         low, high = self._firsts
         if self._shift_seed is None or low == high:
             return high
         return int(np.random.default_rng([self._shift_seed, epoch]).integers(low, high + 1))
 
     def _span(self, row: int, index: int, first_length: int) -> tuple[int, int]:
-        """The tokens that segment `index` of stream `row` predicts."""
+        """Return the range of tokens that segment `index` of stream `row` predicts."""
         if self._edges is not None:
             edges = self._edges[row]
             if index + 1 >= len(edges):
@@ -159,17 +158,17 @@ class TokenStreams:
 
     @property
     def batch_rows(self) -> int:
-        """Streams of this process."""
+        """Number of streams of this process."""
         return len(self.rows)
 
     def window(self, first: int, last: int, epoch: int = 0) -> tuple[Segment, int]:
-        """Segments `first` … `last` of a pass as one, and how many of its steps are before the last."""
+        """Return segments `first` … `last` of an epoch joined, and the number of steps before the last."""
         if first == last:
             return self.segment(last, epoch), 0
         return join_segments([self.segment(index, epoch) for index in range(first, last + 1)])
 
     def segment(self, index: int, epoch: int = 0) -> Segment:
-        """Segment `index` of a pass, 0 … len - 1. `epoch` numbers the pass, where they differ."""
+        """Return segment `index` (0 … len - 1) of an epoch; `epoch` matters only with `shift_seed`."""
         first_length = self._first_length(epoch)
         every = [self._span(row, index, first_length) for row in range(len(self._low))]
         spans = every[self.rows.start : self.rows.stop]

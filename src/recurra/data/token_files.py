@@ -1,4 +1,4 @@
-"""Corpora encoded once into memory-mapped token files, found again by a fingerprint."""
+"""Encoded corpora in memory-mapped token files, cached by fingerprint."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _TOKENS, _DOCUMENTS, _ABOUT = "tokens.bin", "documents.bin", "about.json"
 
 @dataclass(frozen=True)
 class TokenFile:
-    """The ids of a corpus on disk, mapped into memory, with the places where documents begin.
+    """Token ids of a corpus on disk, memory-mapped, with the start positions of its documents.
 
     Shapes: ids (N,), unsigned integers; document_starts (D,), int64, rising.
     """
@@ -35,7 +35,7 @@ class TokenFile:
         return len(self.ids)
 
     def count(self, id_: int | None, chunk: int = 1 << 22) -> int:
-        """How many tokens are `id_`; 0 for None."""
+        """Count the tokens equal to `id_`; 0 for None."""
         if id_ is None:
             return 0
         return sum(
@@ -44,13 +44,13 @@ class TokenFile:
 
 
 def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: int | None) -> Tokenizer:
-    """The tokenizer of a text (see `build_tokenizer`): from the cache where it is, else built into it.
+    """Return the tokenizer of a text (see `build_tokenizer`) from the cache, or build and cache it.
 
     Raises: DataError if the text cannot be read; VocabularyError if it has no symbols.
     """
     folder = cache_folder() / "tokenizers" / digest(source.fingerprint, unit, min_count, max_size)
     if fault_in(folder) is None:
-        with suppress(VocabularyError):  # gone meanwhile
+        with suppress(VocabularyError):  # removed since the check
             return load_tokenizer(folder)
     tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
     with _new_entry(folder) as aside:
@@ -61,8 +61,9 @@ def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: i
 def open_tokens(
     source: TextSource, tokenizer: Tokenizer, documents: Documents = "none", *, backward: bool = False
 ) -> TokenFile:
-    """The tokens of a text: from the cache where they are, else encoded into it chunk by chunk. With
-    `backward` each line is read from its end to its beginning; its end stays where it is.
+    """Return the tokens of a text from the cache, or encode the text in chunks and cache them.
+
+    With `backward` the tokens of each line are reversed; its end symbol stays at the end.
 
     Raises: DataError if the text cannot be read or has no symbols; StorageError if the disk is full.
     """
@@ -86,7 +87,7 @@ def open_tokens(
 def _encode(
     folder: Path, chunks: Iterator[EncodedChunk], vocabulary_size: int, fingerprint: str, source: TextSource
 ) -> None:
-    """Write the token file chunk by chunk, whole or not at all."""
+    """Write the token file chunk by chunk; it appears only once it is complete."""
     kind = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.uint32)
     total, starts = 0, 0
     with _new_entry(folder) as aside:
@@ -97,14 +98,14 @@ def _encode(
                 total += len(chunk.ids)
                 starts += len(chunk.document_starts)
         if not total:
-            raise DataError(f"{source.path}: has no symbols in it; give a file with text.")
+            raise DataError(f"{source.path}: contains no symbols; give a file with text.")
         about = {"fingerprint": fingerprint, "dtype": kind.name, "tokens": total, "documents": starts}
         (aside / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
 @contextmanager
 def _new_entry(folder: Path) -> Iterator[Path]:
-    """A folder to write an entry of the cache into, which appears whole and with the sums of its files."""
+    """Yield a temporary folder for a cache entry, which appears once it is complete, with checksums."""
     remove_stale(folder.parent)
     with folder_written_whole(folder) as aside:
         yield aside
@@ -112,7 +113,7 @@ def _new_entry(folder: Path) -> Iterator[Path]:
 
 
 def _open(folder: Path, fingerprint: str, *, from_cache: bool) -> TokenFile | None:
-    """The token file in `folder`, or None where there is no whole and undamaged one."""
+    """Open the token file in `folder`; None if it is missing or damaged."""
     if fault_in(folder, (_TOKENS, _DOCUMENTS, _ABOUT)) is not None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Tunes in ABC notation: whether a text is one, and how it becomes a MIDI file.
+"""Tunes in ABC notation: recognition and conversion to MIDI.
 
 The notation: https://abcnotation.com/wiki/abc:standard:v2.1
 """
@@ -15,8 +15,10 @@ _NOTE = re.compile(r"[A-Ga-g]")
 
 
 def is_tune(text: str) -> bool:
-    """Whether a text is one whole tune: it begins with `X:` and a number, has a key (`K:`), then notes, and
-    ends with a blank line."""
+    """Whether a text is one complete tune.
+
+    A tune begins with `X:` and a number, has a key (`K:`) and then notes, and ends with a blank line.
+    """
     if not text.endswith("\n\n") or "\n\n" in text.rstrip("\n"):
         return False
     lines = text.strip().split("\n")
@@ -31,7 +33,7 @@ def is_tune(text: str) -> bool:
 
 
 def write_midi(tune: str, path: Path) -> None:
-    """Write a tune in ABC notation as a MIDI file, by music21.
+    """Convert a tune in ABC notation to a MIDI file with music21.
 
     Raises: MissingExtra without `recurra[music]`; DataError if the tune cannot be read; StorageError.
     """
@@ -46,7 +48,7 @@ def write_midi(tune: str, path: Path) -> None:
             warnings.simplefilter("ignore")
             score = converter.parse(tune, format="abc")
             content = midi.translate.streamToMidiFile(score).writestr()
-    except Exception as error:  # the library raises many kinds for a bar that does not add up
-        raise DataError(f"{path}: the tune cannot be played ({error}); sample another one.") from error
+    except Exception as error:  # music21 raises many types for an invalid bar
+        raise DataError(f"{path}: the tune cannot be converted ({error}); sample another one.") from error
     with written_whole(path) as file:
         file.write(content)

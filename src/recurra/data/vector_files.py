@@ -1,4 +1,4 @@
-"""Word vectors in files of others: GloVe's text, word2vec's text and binary form."""
+"""Word vector files: GloVe text, word2vec text and word2vec binary."""
 
 import gzip
 from collections import Counter
@@ -20,24 +20,24 @@ _LOOKED_AT = 50  # lines
 
 
 class WordVectors(NamedTuple):
-    """Words and a vector of each. Shapes: vectors (N, size)."""
+    """Words with one vector each. Shapes: vectors (N, size)."""
 
     words: list[str]
     vectors: NDArray[np.float32]
 
     @property
     def size(self) -> int:
-        """Numbers of a vector."""
+        """Number of components of a vector."""
         return int(self.vectors.shape[1])
 
 
 def read_vectors(
     path: Path, bad: BadRows, keep: Callable[[str, int], bool] = lambda word, place: True
 ) -> WordVectors:
-    """The vectors of a file, of the words that `keep` wants; it is given a word and its place from 0.
+    """Read the vectors of the words for which `keep(word, place)` is true; places count from 0.
 
-    GloVe's text has a word and its numbers a line; word2vec's begins with a line of two numbers, the words'
-    and a vector's. A word that stands twice keeps its first vector.
+    A GloVe text file has a word and its numbers per line; a word2vec file begins with a line of two numbers,
+    the number of words and the vector size. If a word occurs twice, its first vector is kept.
 
     Raises: DataError for a file that is none, or a line too short or with what is no number, by its line.
     """
@@ -48,12 +48,12 @@ def read_vectors(
         if word not in found and keep(word, place):
             found[word] = vector
     if not found:
-        raise DataError(f"{path}: has no vectors of words that are asked for.")
+        raise DataError(f"{path}: contains no vectors of the requested words.")
     return WordVectors(list(found), np.stack(list(found.values())))
 
 
 def write_vectors(path: Path, vectors: WordVectors) -> None:
-    """Write words and vectors in word2vec's text form, for any program that reads it.
+    """Write words and vectors in the word2vec text format.
 
     Raises: StorageError if the file cannot be written.
     """
@@ -67,7 +67,7 @@ def write_vectors(path: Path, vectors: WordVectors) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked."""
+    """Open a file for reading bytes; gzip files are decompressed."""
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
@@ -78,7 +78,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _head_of(path: Path) -> tuple[tuple[int, int] | None, bool]:
-    """The two numbers of a first line of word2vec's, and whether the vectors after it are binary."""
+    """Return the two numbers of a word2vec header, or None, and whether the vectors are binary."""
     with _opened(path) as file:
         parts = file.readline(_LONGEST_WORD).split()
         if len(parts) != 2 or not all(part.isdigit() for part in parts):
@@ -99,7 +99,7 @@ def _text(
         try:
             fields = line.rstrip().split(" ")
             if len(fields) <= size or size < 1:
-                raise BadRow(f"has {len(fields) - 1} numbers where a vector has {max(1, size)}")
+                raise BadRow(f"has {len(fields) - 1} numbers, expected {max(1, size)}")
             if not is_text(line):
                 raise BadRow("is not UTF-8")
             vector = _numbers(fields[-size:])
@@ -110,7 +110,7 @@ def _text(
 
 
 def _usual_size(path: Path) -> int:
-    """How many numbers most of the first lines have."""
+    """Return the most common number of values per line among the first lines."""
     lines = islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT)
     counts = Counter(len(line.rstrip().split(" ")) - 1 for line in lines if line.strip())
     return max(counts, key=lambda size: (counts[size], size), default=0)
@@ -120,7 +120,7 @@ def _numbers(fields: list[str]) -> NDArray[np.float32]:
     try:
         vector = np.array(fields, dtype=np.float32)
     except ValueError as error:
-        raise BadRow(f"has what is no number ({error})") from error
+        raise BadRow(f"has a value that is not a number ({error})") from error
     if not np.isfinite(vector).all():
         raise BadRow("has a number that is not finite")
     return vector
@@ -134,13 +134,13 @@ def _binary(path: Path, head: tuple[int, int] | None) -> Iterator[tuple[str, NDA
         for number in range(count):
             word = bytearray()
             while (byte := file.read(1)) not in (b" ", b""):
-                if byte != b"\n":  # some writers end each vector with one
+                if byte != b"\n":  # some writers end each vector with a newline
                     word += byte
                 if len(word) > _LONGEST_WORD:
-                    raise DataError(f"{path}: is no file of vectors (word {number + 1} never ends).")
+                    raise DataError(f"{path}: is not a word vector file (word {number + 1} has no end).")
             raw = file.read(4 * size)
             if len(raw) < 4 * size:
-                raise DataError(f"{path}: is cut short at word {number + 1} of {count}; fetch it again.")
+                raise DataError(f"{path}: is truncated at word {number + 1} of {count}; download it again.")
             vector = np.frombuffer(raw, dtype="<f4")
             if not np.isfinite(vector).all():
                 raise DataError(f"{path}: has numbers that are not finite at word {number + 1}.")

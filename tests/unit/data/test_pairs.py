@@ -37,7 +37,7 @@ def test_files_in_step_plain_and_packed(tmp_path):
 def test_files_that_are_not_in_step_tell_both_counts(tmp_path):
     (tmp_path / "a").write_text("one\ntwo\nthree\n")
     (tmp_path / "b").write_text("eins\nzwei\n")
-    with pytest.raises(DataError, match=r"a: has 3 lines, and .*b 2; line by line"):
+    with pytest.raises(DataError, match=r"a: has 3 lines, but .*b has 2; each line needs its target"):
         read(tmp_path / "a", tmp_path / "b")
 
 
@@ -78,7 +78,7 @@ def test_dialogues_are_each_answer_with_the_turns_before_it(tmp_path_factory, tu
     wanted = [(tuple(turns[max(0, i - memory) : i]), (turns[i],)) for i in range(1, len(turns))]
     for file in ("d.jsonl", "d.txt"):
         if not wanted:
-            with pytest.raises(DataError, match="has no pairs"):
+            with pytest.raises(DataError, match="has no usable pairs"):
                 read(folder / file, turns=memory)
         else:
             pairs = read(folder / file, turns=memory)
@@ -89,17 +89,17 @@ def test_dialogues_are_each_answer_with_the_turns_before_it(tmp_path_factory, tu
     ("name", "content", "options", "error", "said"),
     [
         ("a.tsv", "", {}, DataError, "is empty"),
-        ("a.tsv", "one\teins\ntwo\n", {}, DataError, r"a.tsv:2: has 1 columns where the head line has 2"),
-        ("a.tsv", "one\n", {}, ConfigError, "has 1 columns, and column 2 is asked for"),
+        ("a.tsv", "one\teins\ntwo\n", {}, DataError, r"a.tsv:2: has 1 columns, but the header has 2"),
+        ("a.tsv", "one\n", {}, ConfigError, "has 1 columns; column 2 does not exist"),
         ("a.tsv", "en\tde\n", {"source_column": "fr"}, ConfigError, "has no column 'fr'; its columns are en"),
         ("a.jsonl", "{\n", {}, DataError, "a.jsonl:1: is not JSON"),
-        ("a.jsonl", "[]\n", {}, DataError, "a.jsonl:1: is no JSON object"),
+        ("a.jsonl", "[]\n", {}, DataError, "a.jsonl:1: is not a JSON object"),
         ("a.jsonl", '{"source": "x"}\n', {}, DataError, "has no 'target', only source"),
-        ("a.jsonl", '{"source": "x", "target": 3}\n', {}, DataError, "has 3 where a text is expected"),
-        ("a.jsonl", '{"source": "x", "target": []}\n', {}, DataError, "where a text is expected"),
-        ("a.txt", "one\ntwo\n", {}, DataError, "has no other side; name it with --target"),
+        ("a.jsonl", '{"source": "x", "target": 3}\n', {}, DataError, "has 3, expected a text"),
+        ("a.jsonl", '{"source": "x", "target": []}\n', {}, DataError, "expected a text or a list of texts"),
+        ("a.txt", "one\ntwo\n", {}, DataError, "has no target side; name its file with --target"),
         ("a.txt", "one\n", {"format": "parallel"}, ConfigError, "target: is missing"),
-        ("a.jsonl", '{"turns": ["a", "b"]}\n', {"format": "dialogues"}, ConfigError, "no use for"),
+        ("a.jsonl", '{"turns": ["a", "b"]}\n', {"format": "dialogues"}, ConfigError, "does not read"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, name, content, options, error, said):
@@ -119,7 +119,7 @@ def test_what_is_not_utf8_is_named_by_file_and_line_or_left_out(tmp_path):
         read(tmp_path / "c.gz", tmp_path / "b")
     with pytest.raises(DataError, match="there is no such file"):
         read(tmp_path / "nothing", tmp_path / "b")
-    with pytest.raises(ConfigError, match="target: is not of tsv files"):
+    with pytest.raises(ConfigError, match="target: does not apply to tsv files"):
         read(tmp_path / "a", tmp_path / "b", format="tsv")
 
 
@@ -152,7 +152,7 @@ def test_pictures_by_number_by_name_and_from_a_folder(tmp_path):
         (np.array([["a"]]), "expected numbers"),
         (np.array([[1.0, np.nan]]), "numbers that are not finite"),
         (np.ones((0, 3)), "expected numbers"),
-        (np.array([{}], dtype=object), "is no whole array of plain numbers"),
+        (np.array([{}], dtype=object), "is not a complete array of plain numbers"),
     ],
 )
 def test_numbers_that_are_no_pictures_are_refused(tmp_path, array, said):
@@ -165,9 +165,9 @@ def test_captions_that_fit_no_picture_are_named(tmp_path):
     np.save(tmp_path / "f.npy", np.ones((2, 3)))
     pictures = read_pictures(tmp_path / "f.npy")
     for row, said in [
-        ({"image": 2, "caption": "x"}, "c.jsonl:1: names the picture '2', which"),
-        ({"image": 0}, "has not 'image', and 'caption'"),
-        ({"image": 0, "captions": [3]}, "where a text is expected"),
+        ({"image": 2, "caption": "x"}, "c.jsonl:1: names the image '2', which"),
+        ({"image": 0}, "needs 'image', and 'caption'"),
+        ({"image": 0, "captions": [3]}, "expected a text or a list of texts"),
     ]:
         with pytest.raises(DataError, match=said):
             read_captions(pictures, captions(tmp_path, row), BadRows())
@@ -175,7 +175,7 @@ def test_captions_that_fit_no_picture_are_named(tmp_path):
     with pytest.raises(DataError, match="has no array 'features'; it has vectors"):
         read_pictures(tmp_path / "n.npz")
     np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(["x", "x"]))
-    with pytest.raises(DataError, match="2 features and 1 different names"):
+    with pytest.raises(DataError, match="2 features but 1 different names"):
         read_pictures(tmp_path / "n.npz")
     with pytest.raises(DataError, match="cannot be read"):
         read_pictures(tmp_path / "nothing.npy")

@@ -157,7 +157,7 @@ def test_a_split_between_lines_cuts_none(tmp_path):
     train, valid = split_source(TextSource(path), 0.4, at_line_end=True)
     assert "".join(train.chunks()) == "one two\nthree four\nfive six\n"
     assert "".join(valid.chunks()) == "seven\n"
-    with pytest.raises(DataError, match="no place between lines or words"):
+    with pytest.raises(DataError, match="cannot be split between lines or words"):
         split_source(TextSource(path), 0.01, at_line_end=True)
 
 
@@ -200,5 +200,5 @@ def test_a_far_end_of_a_line_is_not_waited_for(tmp_path):
 def test_a_text_without_a_place_to_cut_says_so(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("字" * 200, encoding="utf-8")
-    with pytest.raises(DataError, match="no place between lines or words to cut off the last 10% of them"):
+    with pytest.raises(DataError, match="cannot be split between lines or words to hold out the last 10%"):
         split_source(TextSource(path), 0.1, at_line_end=True)

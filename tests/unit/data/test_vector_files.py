@@ -49,20 +49,20 @@ def test_only_wanted_words_are_kept(tmp_path):
         "the",
         "café",
     ]
-    with pytest.raises(DataError, match="has no vectors of words that are asked for"):
+    with pytest.raises(DataError, match="contains no vectors of the requested words"):
         read_vectors(path, BadRows(), lambda word, place: False)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"the 1 2 3\na 1 2\n", "vectors:2: has 2 numbers where a vector has 3"),
-        (b"the 1 2\nof 1 2 3\na 1 2 3\n", "vectors:1: has 2 numbers where a vector has 3"),
-        (b"2 3\nthe 1 2 3\na 1 2\n", "vectors:3: has 2 numbers where a vector has 3"),
-        (b"the 1 2 3\na 1 x 3\n", "vectors:2: has what is no number"),
+        (b"the 1 2 3\na 1 2\n", "vectors:2: has 2 numbers, expected 3"),
+        (b"the 1 2\nof 1 2 3\na 1 2 3\n", "vectors:1: has 2 numbers, expected 3"),
+        (b"2 3\nthe 1 2 3\na 1 2\n", "vectors:3: has 2 numbers, expected 3"),
+        (b"the 1 2 3\na 1 x 3\n", "vectors:2: has a value that is not a number"),
         (b"the 1 2 3\na 1 nan 3\n", "vectors:2: has a number that is not finite"),
         (b"the 1 2 3\ncaf\xe9 1 2 3\n", "vectors:2: is not UTF-8"),
-        (binary()[:-3], "is cut short at word 3 of 3"),
+        (binary()[:-3], "is truncated at word 3 of 3"),
         (b"", "is empty"),
     ],
 )

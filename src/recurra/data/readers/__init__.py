@@ -1,4 +1,4 @@
-"""Readers: from a file or folder in some format to examples."""
+"""Readers of examples from files and folders in several formats."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -47,7 +47,7 @@ _BY_SUFFIX = {
     ".npy": "arrays",
 }
 _WITH_COLUMNS = ("csv", "tsv", "jsonl", "conll")
-_OF_WHOLES = ("label-text", "trees")  # have no labels of words
+_OF_WHOLES = ("label-text", "trees")  # formats without word labels
 _LOOKED_AT = 400  # lines
 _NEARLY_ALL = 0.8
 
@@ -55,9 +55,9 @@ _NEARLY_ALL = 0.8
 def read_examples(
     path: str | Path, config: ReaderPart, bad: BadRows, *, of_words: bool = False
 ) -> list[Example]:
-    """All examples of a file or folder; rows that cannot be used go to `bad`.
+    """Read all examples of a file or folder; rows that cannot be used go to `bad`.
 
-    `of_words`: labels of words are wanted, so no file is taken for one that can have none.
+    With `of_words` word labels are needed, so a guessed format that has none is refused.
 
     Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
     """
@@ -71,10 +71,10 @@ def read_examples(
 
 
 def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Example]:
-    """Rows that need no labels: of any file or folder that `read_examples` reads, or of one without classes.
+    """Read rows that need no labels, from anything that `read_examples` reads or from a path without classes.
 
-    Beyond those: a `.npy` file or a folder of frame images is one row, and a folder of such, or of text
-    files, is a row for each.
+    Without classes, a `.npy` file or a folder of frame images is one row, and a folder of these, or of text
+    files, has one row for each.
 
     Raises: as `read_examples`.
     """
@@ -91,7 +91,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
 
 def format_of_name(path: Path) -> str | None:
-    """The format of rows that a file's name tells; None where it tells none."""
+    """Return the format that a file's suffix stands for, or None."""
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     return _BY_SUFFIX.get(suffixes[-1]) if suffixes else None
 
@@ -99,18 +99,18 @@ def format_of_name(path: Path) -> str | None:
 def _some(examples: Iterable[Example], source: str, bad: BadRows) -> list[Example]:
     found = list(examples)
     if not found:
-        raise DataError(f"{source}: has no rows that can be used ({len(bad)} left out); see --format.")
+        raise DataError(f"{source}: has no usable rows ({len(bad)} left out); see --format.")
     return found
 
 
 def _most(answers: Iterable[bool]) -> bool:
-    """Whether nearly all are yes: one bad line does not make another format."""
+    """Whether nearly all answers are true, so that one bad line does not change the guessed format."""
     given = list(answers)
     return sum(given) > _NEARLY_ALL * len(given)
 
 
 def guess_format(path: Path) -> str:
-    """What a file's name and first lines say that it is.
+    """Guess the format of a file from its name and first lines.
 
     Raises: DataError where they do not say.
     """
@@ -119,9 +119,7 @@ def guess_format(path: Path) -> str:
             return "parallel"
         if is_class_folder(path):
             return "folder"
-        raise DataError(
-            f"{path}: is a folder without seq.in and without folders of text files in it; name a file."
-        )
+        raise DataError(f"{path}: is a folder with neither seq.in nor folders of text files; name a file.")
     if (named := format_of_name(path)) is not None:
         return named
     lines = list(islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT))
@@ -142,5 +140,5 @@ def guess_format(path: Path) -> str:
 
 def _untold(path: Path) -> DataError:
     return DataError(
-        f"{path}: its format cannot be told; name it with --format, one of {', '.join(READERS)}."
+        f"{path}: the format cannot be guessed; set it with --format, one of {', '.join(READERS)}."
     )

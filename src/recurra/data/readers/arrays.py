@@ -1,4 +1,4 @@
-"""A vector or a picture a step: arrays of numpy without pickles, and folders of frame images."""
+"""Sequences of one vector or image per step: NumPy arrays without pickles, and folders of frame images."""
 
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ def _read(file: IO[bytes], name: str) -> NDArray[np.generic]:
     try:
         array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise BadRow(f"{name} is no whole array of plain numbers or texts ({error})") from error
+        raise BadRow(f"{name} is not a complete array of plain numbers or text ({error})") from error
     return array
 
 
 def read_steps(path: Path) -> NDArray[np.generic]:
-    """The steps of one sequence: a .npy file (T, F) or (T, C, H, W), or a folder of frame images.
+    """Read the steps of one sequence: a .npy file (T, F) or (T, C, H, W), or a folder of frame images.
 
     Shapes: (T, F), or (T, C, H, W).
     Raises: BadRow where there is none or it holds something else.
@@ -35,7 +35,7 @@ def read_steps(path: Path) -> NDArray[np.generic]:
 
 
 def read_one_array(path: Path) -> NDArray[np.generic]:
-    """The array of a .npy file. Shapes: any. Raises: BadRow where there is none."""
+    """Read the array of a .npy file. Shapes: any. Raises: BadRow where there is none."""
     try:
         with path.open("rb") as file:
             return _read(file, str(path))
@@ -44,7 +44,7 @@ def read_one_array(path: Path) -> NDArray[np.generic]:
 
 
 def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
-    """Steps as they can be used. Shapes: (T, F), or (T, C, H, W). Raises: BadRow."""
+    """Check steps; all but uint8 images become float32. Shapes: (T, F), or (T, C, H, W). Raises: BadRow."""
     if steps.ndim not in _STEP_DIMENSIONS or steps.dtype.kind not in "fiu":
         raise BadRow(
             f"{name} has shape {steps.shape} of {steps.dtype}, expected numbers (steps, features) or (steps, "
@@ -58,7 +58,7 @@ def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
 
 
 def read_frames(folder: Path) -> NDArray[np.uint8]:
-    """The images of a folder in the order of their names, as numbers 0 … 255.
+    """Read the images of a folder in the order of their names, as numbers 0 … 255.
 
     Shapes: (T, C, H, W), C 1 for grey pictures, else 3.
     Raises: BadRow where there are none, one cannot be read, or sizes differ.
@@ -75,7 +75,7 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
                 grey = image.mode in ("L", "1", "I;16")
                 frames.append(np.asarray(image.convert("L" if grey else "RGB")))
         except OSError as error:
-            raise BadRow(f"{file} is no image that can be read ({error})") from error
+            raise BadRow(f"{file} cannot be read as an image ({error})") from error
     if len({frame.shape for frame in frames}) > 1:
         raise BadRow(f"{folder} has images of different sizes")
     stacked = np.stack(frames)
@@ -83,10 +83,11 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
 
 
 def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """An .npz of many sequences: `vectors` has all steps one after the other, `lengths` how many each has.
+    """Read an .npz of many sequences: `vectors` has the steps of all, `lengths` the number of steps of each.
 
-    Or `vectors` is (sequences, steps, …), of which the first `lengths` are real; all, without `lengths`.
-    `labels` has one label a step or one a sequence, or both are there: `labels` and `label`.
+    Or `vectors` is (sequences, steps, …) with padding after the first `lengths` steps (if not given, all
+    steps are real). `labels` has one label per step or per sequence; if the file has both kinds, `labels`
+    are those of the steps and `label` those of the sequences.
 
     Raises: DataError for a file that is none or whose arrays do not fit each other.
     """
@@ -95,7 +96,7 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
         raise DataError(f"{path}: has no array 'vectors'; it has {', '.join(found) or 'none'}.")
     vectors = found["vectors"]
     if found["vectors"].ndim < 2:
-        raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected two axes or more.")
+        raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected at least two axes.")
     given = _lengths(path, found)
     real = _real(vectors, given)
     lengths = given if given is not None else np.full(len(vectors), vectors.shape[1])
@@ -103,8 +104,8 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
         vectors = vectors[real]
     if (lengths < 0).any() or lengths.sum() != len(vectors):
         raise DataError(
-            f"{path}: has vectors of shape {found['vectors'].shape}, which do not fit {len(lengths)} lengths "
-            f"that add up to {lengths.sum()}; expected that many steps, or (rows, steps, …)."
+            f"{path}: has vectors of shape {found['vectors'].shape}, which do not match {len(lengths)} "
+            f"lengths with the sum {lengths.sum()}; expected that many steps, or (rows, steps, …)."
         )
     per_step, whole = found.get("labels"), found.get("label")
     if per_step is not None and whole is None and per_step.shape == lengths.shape != (len(vectors),):
@@ -112,9 +113,9 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     if per_step is not None:
         per_step = per_step[real] if real is not None and per_step.shape == real.shape else per_step.ravel()
         if len(per_step) != len(vectors):
-            raise DataError(f"{path}: has {len(vectors)} steps and {len(per_step)} labels of steps.")
+            raise DataError(f"{path}: has {len(vectors)} steps but {len(per_step)} step labels.")
     if whole is not None and len(whole) != len(lengths):
-        raise DataError(f"{path}: has {len(lengths)} sequences and {len(whole)} labels of sequences.")
+        raise DataError(f"{path}: has {len(lengths)} sequences but {len(whole)} sequence labels.")
     ends = np.cumsum(lengths)
     for number, (end, length) in enumerate(zip(ends.tolist(), lengths.tolist(), strict=True), start=1):
         with row_at(bad, path, number):
@@ -129,19 +130,19 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
 
 def _lengths(path: Path, found: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64] | None:
-    """How many steps each row has, where that is said. Raises: DataError."""
+    """Return the number of steps of each row, or None if the file has no lengths. Raises: DataError."""
     for name in ("lengths", "label"):
         if name in found and found[name].ndim != 1:
-            raise DataError(f"{path}: has {name} of shape {found[name].shape}, expected one for each row.")
+            raise DataError(f"{path}: has {name} of shape {found[name].shape}, expected one per row.")
     if "lengths" not in found:
         return None
     if found["lengths"].dtype.kind not in "iu":
-        raise DataError(f"{path}: has lengths of {found['lengths'].dtype}, expected whole numbers.")
+        raise DataError(f"{path}: has lengths of {found['lengths'].dtype}, expected integers.")
     return found["lengths"].astype(np.int64)
 
 
 def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
-    """Which steps of (rows, steps, …) are within the lengths; None where steps are joined, or do not fit.
+    """Return the mask of real steps of (rows, steps, …); None if steps are concatenated or do not match.
 
     Shapes: vectors (rows, steps, …); lengths (rows,); result (rows, steps).
     """
@@ -156,7 +157,7 @@ def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> ND
 
 
 def read_members(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an .npz by name.
+    """Read the arrays of an .npz by name.
 
     Shapes: any. Raises: DataError for a file that is none.
     """
@@ -169,4 +170,4 @@ def read_members(path: Path) -> dict[str, NDArray[np.generic]]:
                     found[name.removesuffix(".npy")] = _read(file, name)
             return found
     except (zipfile.BadZipFile, OSError, BadRow) as error:
-        raise DataError(f"{path}: is no .npz file that can be read ({error}).") from error
+        raise DataError(f"{path}: cannot be read as an .npz file ({error}).") from error

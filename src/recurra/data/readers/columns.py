@@ -1,4 +1,4 @@
-"""Columns: a word a line with its labels beside it, blank lines between sentences (CoNLL)."""
+"""Files in columns (CoNLL): one word per line with its labels, blank lines between sentences."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _LOOKED_AT = 100  # sentences
 
 
 def _sentences(path: Path) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each sentence, with their numbers."""
+    """Yield the lines of each sentence with their numbers."""
     rows: list[tuple[int, str]] = []
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if line.strip() and not line.startswith(_DOCUMENT):
@@ -27,7 +27,7 @@ def _sentences(path: Path) -> Iterator[list[tuple[int, str]]]:
 
 
 def _column(name: str | None, default: int, option: str) -> int:
-    """A column's place as a list is indexed: 0 is the first, -1 the last."""
+    """Return a column number as a list index: 0 is the first column, -1 the last."""
     if name is None:
         return default
     try:
@@ -35,14 +35,14 @@ def _column(name: str | None, default: int, option: str) -> int:
     except ValueError:
         number = 0
     if number == 0:
-        raise ConfigError(f"{option}: got {name!r}, expected the number of a column in conll, 1, 2 … or -1.")
+        raise ConfigError(f"{option}: got {name!r}, expected a column number of conll: 1, 2 … or -1.")
     return number - 1 if number > 0 else number
 
 
 def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Sentences of a CoNLL file, without labels if `tags_column` is "".
+    """Read the sentences of a CoNLL file, without labels if `tags_column` is "".
 
-    Columns are apart by tabs if most lines have one, else by blanks.
+    Columns are separated by tabs if most lines have one, else by blanks.
 
     Raises: DataError; ConfigError for a column that is no number.
     """
@@ -54,11 +54,11 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
     width = _usual_width(first_lines, separator)
     without_tags = config.tags_column == ""
     if width < 2 and not without_tags:
-        raise DataError(f"{path}: has one column, and words with labels need two; see --format.")
+        raise DataError(f"{path}: has one column, but words with labels need two; see --format.")
     if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
         raise ConfigError(
-            f"{path}: has {width} columns, so text_column {config.text_column or 1} and "
-            f"tags_column {config.tags_column or -1} are not both there."
+            f"{path}: has {width} columns; expected text_column {config.text_column or 1} and "
+            f"tags_column {config.tags_column or -1} to be among them."
         )
     for rows in sentences:
         words, tags, at = [], [], 0
@@ -70,23 +70,23 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
                     raise BadRow("has an empty word or label")
                 words.append(fields[word_column])
                 tags.append(fields[tag_column].strip())
-        except BadRow as fault:  # one bad line spoils its sentence
+        except BadRow as fault:  # one bad line makes its sentence unusable
             bad.refuse(f"{path}:{at}", str(fault))
             continue
         yield Example(tuple(words), None if without_tags else tuple(tags), file=str(path), line=rows[0][0])
 
 
 def _usual_width(lines: Sequence[str], separator: str | None) -> int:
-    """How many columns most lines have."""
+    """Return the number of columns of most lines."""
     counts = Counter(len(line.rstrip().split(separator)) for line in lines)
     return counts.most_common(1)[0][0] if counts else 0
 
 
 def _fields(line: str, separator: str | None, width: int) -> list[str]:
-    """The columns of a line, as many as the other lines have; without a separator any blanks are one."""
+    """Split a line into `width` columns; without a separator, at any run of blanks."""
     if not is_text(line):
         raise BadRow("is not UTF-8")
     fields = line.rstrip().split(separator)
     if len(fields) != width:
-        raise BadRow(f"has {len(fields)} columns where other lines have {width}")
+        raise BadRow(f"has {len(fields)} columns, but other lines have {width}")
     return fields

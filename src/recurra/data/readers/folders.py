@@ -1,4 +1,4 @@
-"""A folder for each class: a text file, or a folder of frame images, for each row."""
+"""One folder per class; each row is a text file, an array or a folder of frame images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +16,14 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def is_class_folder(path: Path) -> bool:
-    """Whether a folder has folders of text files, arrays or clips in it."""
+    """Whether a folder contains folders that are not empty (of text files, arrays or clips)."""
     return any(inner.is_dir() and _visible(inner) for inner in _visible(path))
 
 
 def is_without_classes(path: Path) -> bool:
-    """Whether a path is a row of vectors or frames, or a folder whose rows stand in it without classes.
+    """Whether a path is one row of vectors or frames, or a folder of rows without classes.
 
-    A folder with folders in it that are no clips has classes, and what files stand beside them are no rows.
+    A folder that contains folders other than clips has classes; files next to these are not rows.
     """
     if not path.is_dir():
         return path.suffix == ".npy"
@@ -36,7 +36,10 @@ def _is_clip(path: Path) -> bool:
 
 
 def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """One row, or those of a folder; see `is_without_classes`. Files beside clips and arrays are no rows."""
+    """Read one row or the rows of a folder (see `is_without_classes`).
+
+    If a folder contains clips or arrays, its other files are not rows.
+    """
     rows = [path] if _is_clip(path) or not path.is_dir() else _visible(path)
     of_steps = [row for row in rows if row.suffix == ".npy" or _is_clip(row)]
     rows = of_steps or rows
@@ -46,12 +49,12 @@ def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterat
 
 
 def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """`path/CLASS/row.txt`, or .npy, or a folder of frame images in its place; the class is the label.
+    """Read rows `path/CLASS/row.txt`, `.npy` files or folders of frame images; the class is the label.
 
     Raises: DataError for a path that is no folder.
     """
     if not path.is_dir():
-        raise DataError(f"{path}: is no folder of classes; see --format.")
+        raise DataError(f"{path}: is not a folder of classes; see --format.")
     for folder in _visible(path):
         if not folder.is_dir():
             continue
@@ -67,7 +70,7 @@ def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
         except BadRow as fault:
             raise BadRow(str(fault).removeprefix(f"{row} ")) from fault
     if row.suffix.lower() in IMAGES:
-        raise BadRow(f"is an image; a clip is a folder of them, as {row.parent / row.stem / row.name}")
+        raise BadRow(f"is an image; a clip is a folder of images, such as {row.parent / row.stem / row.name}")
     try:
         text = read_text(row)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Public data sets by name, `hub:NAME` or `hub:NAME:SPLIT`, through the package datasets if it is there."""
+"""Public data sets by name, `hub:NAME` or `hub:NAME:SPLIT`, read with the optional package datasets."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -12,19 +12,21 @@ from recurra.files import HUB
 
 
 def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """The rows of a public data set; numbers that stand for classes become their names.
+    """Read the rows of a public data set; class numbers are replaced by class names.
 
     Raises: MissingExtra without the package datasets; DataError where it has no such data set.
     """
     try:
         load_dataset = import_module("datasets").load_dataset
     except ImportError as error:
-        raise MissingExtra(f"{name}: needs the package datasets; pip install datasets.") from error
+        raise MissingExtra(
+            f"{name}: needs the package datasets; install it with `pip install datasets`."
+        ) from error
     path, _, split = name.removeprefix(HUB).partition(":")
     try:
         rows = load_dataset(path, split=split or "train")
-    except Exception as error:  # of any kind: its own, of the network, of a script
-        raise DataError(f"{name}: cannot be had ({error}).") from error
+    except Exception as error:  # of any type: from the library, the network or a loading script
+        raise DataError(f"{name}: cannot be loaded ({error}).") from error
     columns = Columns(name, config)
     columns.check(list(rows.features))
     names = {column: _names_of(feature) for column, feature in rows.features.items()}
@@ -36,7 +38,7 @@ def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
 
 
 def _names_of(feature: Any) -> Mapping[int, str] | None:
-    """The names of classes that a column has numbers for, or lists of numbers."""
+    """Return the class names of a column of class numbers, or of lists of them; None for other columns."""
     feature = getattr(feature, "feature", feature)
     names = getattr(feature, "names", None)
     return None if names is None else dict(enumerate(names))

@@ -1,4 +1,4 @@
-"""A sequence a line: ATIS, `label text`, and files in parallel."""
+"""One sequence per line: ATIS, `label text`, and parallel files."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -22,23 +22,23 @@ def _as_text(line: str) -> str:
 
 
 def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """`BOS w1 … wn EOS<TAB>O t1 … tn intent`, a sentence a line."""
+    """Read sentences `BOS w1 … wn EOS<TAB>O t1 … tn intent`, one per line."""
     for number, line in _numbered(path):
         with row_at(bad, path, number):
             text, tab, tags = _as_text(line).partition("\t")
             words, labels = text.split(), tags.split()
             if not tab or "\t" in tags:
-                raise BadRow("has not one tab, between the words and their labels")
+                raise BadRow("needs exactly one tab, between the words and their labels")
             if words[:1] != ["BOS"] or words[-1:] != ["EOS"]:
                 raise BadRow("does not begin with BOS and end with EOS before the tab")
             if len(words) != len(labels):
-                raise BadRow(f"has {len(words)} words, BOS and EOS among them, and {len(labels)} labels")
+                raise BadRow(f"has {len(words)} words, BOS and EOS included, but {len(labels)} labels")
             inner = checked_words(words[1:-1])
             yield Example(inner, tuple(labels[1:-1]), labels[-1], file=str(path), line=number)
 
 
 def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """`label text`, a row a line."""
+    """Read rows `label text`, one per line."""
     for number, line in _numbered(path):
         with row_at(bad, path, number):
             label, _, text = _as_text(line).strip().partition("\t" if "\t" in line else " ")
@@ -49,27 +49,27 @@ def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
 
 
 def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """A folder of files in step: seq.in has the words, seq.out their labels, label that of the whole line.
+    """Read a folder of parallel files: seq.in has the words, seq.out their labels, label the line's label.
 
-    Either of the last two may be missing.
+    Either seq.out or label may be missing.
     """
     names = {name: path / name for name in ("seq.in", "seq.out", "label")}
     there = {name: file for name, file in names.items() if file.exists()}
     if "seq.in" not in there or len(there) == 1:
-        raise DataError(f"{path}: has no seq.in with seq.out or label beside it; see --format.")
+        raise DataError(f"{path}: has no seq.in with seq.out or label next to it; see --format.")
     columns = [read_lines(file, errors="surrogateescape") for file in there.values()]
     for number, row in enumerate(zip_longest(*columns), start=1):
         if None in row:
             ended = [str(file) for file, line in zip(there.values(), row, strict=True) if line is None]
             raise DataError(
-                f"{ended[0]}: ends before line {number}, which the other files have; they must be in step."
+                f"{ended[0]}: ends before line {number}; the files must have the same number of lines."
             )
         with row_at(bad, names["seq.in"], number):
             by_name = dict(zip(there, map(_as_text, row), strict=True))
             words = checked_words(by_name["seq.in"].split())
             labels = tuple(by_name["seq.out"].split()) if "seq.out" in by_name else None
             if labels is not None and len(labels) != len(words):
-                raise BadRow(f"has {len(words)} words, and {len(labels)} labels in seq.out")
+                raise BadRow(f"has {len(words)} words, but {len(labels)} labels in seq.out")
             label = by_name["label"].strip() if "label" in by_name else None
             if label == "":
                 raise BadRow("has no label")

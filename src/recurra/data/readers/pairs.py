@@ -1,4 +1,4 @@
-"""Pairs of what is read and what is to be written: parallel files, tables, JSON lines, dialogues."""
+"""Readers of source-target pairs: parallel files, tables, JSON lines, dialogues."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,10 @@ _DEFAULTS = {"source_column": "source", "target_column": "target"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is read, and what may be written: of dialogues the turns before an answer and the answer, of
-    pictures their numbers and their captions.
+    """A source and its reference targets.
+
+    In a dialogue the source is the turns before an answer, and the target is the answer. An image has
+    `vectors`, and its targets are its captions.
 
     Shapes: vectors (F,), (R, F) or (C, H, W).
     """
@@ -34,26 +36,24 @@ class Pair:
 
     @property
     def place(self) -> str:
-        """File and line, as errors name them."""
+        """File and line, as shown in error messages."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def read_pairs(
     path: Path, target: Path | None, config: PairFilesPart, bad: BadRows, *, memory_turns: int = 0
 ) -> list[Pair]:
-    """All pairs of a file, or of two in step; rows that cannot be used go to `bad`.
+    """Read all pairs of a file or of two parallel files; rows that cannot be used go to `bad`.
 
-    With `memory_turns` conversations are read, too: a pair is an answer and so many turns before it.
+    With `memory_turns` dialogues are also read: the source is at most that many turns before an answer.
 
     Raises: DataError for files that cannot be read, or are not in step; ConfigError for a column that is not
     there.
     """
     name = config.format if config.format != "auto" else guess_format(path, target, memory_turns)
     if (target is not None) != (name == "parallel"):
-        what = (
-            "is missing; name the file with the other side" if target is None else f"is not of {name} files"
-        )
-        raise ConfigError(f"target: {what}, see --format.")
+        what = "is missing; name the file of targets" if target is None else f"does not apply to {name} files"
+        raise ConfigError(f"target: {what}; see --format.")
     match name:
         case "parallel":
             assert target is not None, "checked above"
@@ -65,15 +65,15 @@ def read_pairs(
         case "dialogues" if memory_turns:
             pairs = _dialogues(path, bad, memory_turns)
         case _:
-            raise ConfigError(f"format: got {name}, which this task has no use for; see --help.")
+            raise ConfigError(f"format: got {name}, which this task does not read; see --help.")
     found = list(pairs)
     if not found:
-        raise DataError(f"{path}: has no pairs that can be used ({len(bad)} left out); see --format.")
+        raise DataError(f"{path}: has no usable pairs ({len(bad)} left out); see --format.")
     return found
 
 
 def guess_format(path: Path, target: Path | None, memory_turns: int) -> str:
-    """What a file's name, and of JSON lines the first object, say that it is.
+    """Guess the format of a file from its name and, for JSON lines, from the first object.
 
     Raises: DataError where they do not say.
     """
@@ -91,17 +91,17 @@ def guess_format(path: Path, target: Path | None, memory_turns: int) -> str:
     if any("\t" in line for line in islice(read_lines(path, errors="surrogateescape"), 1)):
         return "tsv"
     raise DataError(
-        f"{path}: has no other side; name it with --target, or tell with --format what the file is."
+        f"{path}: has no target side; name its file with --target, or set the format with --format."
     )
 
 
 def _parallel(source: Path, target: Path, bad: BadRows) -> Iterator[Pair]:
-    """Two files in step, line by line. Raises: DataError where one has more lines."""
+    """Read two parallel files line by line. Raises: DataError where one has more lines."""
     both = [list(read_lines(path, errors="surrogateescape")) for path in (source, target)]
     if len(both[0]) != len(both[1]):
         raise DataError(
-            f"{source}: has {len(both[0]):,} lines, and {target} {len(both[1]):,}; line by line they must be "
-            "each other's translation."
+            f"{source}: has {len(both[0]):,} lines, but {target} has {len(both[1]):,}; each line needs its "
+            "target on the same line of the other file."
         )
     for number, (read, written) in enumerate(zip(*both, strict=True), start=1):
         with row_at(bad, source, number):
@@ -112,9 +112,9 @@ def _parallel(source: Path, target: Path, bad: BadRows) -> Iterator[Pair]:
 
 
 def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> Iterator[Pair]:
-    """A CSV or TSV file. Its first line names columns, or else the first two columns are the sides.
+    """Read a CSV or TSV file with a header, or with source and target in the first two columns.
 
-    Columns may be named by their numbers from 1; then there is no head.
+    Columns may also be given by their numbers from 1; then the file has no header.
     """
     rows = table_lines(path, bad, tabs=tabs, quoted=not tabs)
     begins, head = next(rows, (0, []))
@@ -127,14 +127,14 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
         if any(given) and not all(numbered):
             missing = next(name for name in names if name not in head)
             raise ConfigError(
-                f"{path}: has no column {missing!r}; its columns are {', '.join(head)}. Name the right ones "
+                f"{path}: has no column {missing!r}; its columns are {', '.join(head)}; name the right ones "
                 "with --source-column and --target-column, or both by their numbers from 1."
             )
         places = [int(name) - 1 for name in names] if all(numbered) else [0, 1]
         if min(places) < 0:
-            raise ConfigError(f"{path}: columns are numbered from 1, and column 0 is asked for.")
+            raise ConfigError(f"{path}: column 0 does not exist; columns are numbered from 1.")
         if head and max(places) >= len(head):
-            raise ConfigError(f"{path}: has {len(head)} columns, and column {max(places) + 1} is asked for.")
+            raise ConfigError(f"{path}: has {len(head)} columns; column {max(places) + 1} does not exist.")
         if head:
             yield Pair((head[places[0]].strip(),), (head[places[1]].strip(),), file=str(path), line=begins)
     for number, fields in rows:
@@ -143,8 +143,10 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
 
 
 def _objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int) -> Iterator[Pair]:
-    """JSON lines with a text for each side; the target may be a list of texts, of which any is right, the
-    source one of turns, the last of which are remembered."""
+    """Read JSON lines with a source and a target text.
+
+    The target may be a list of references, the source a list of turns, of which the last ones are used.
+    """
     source, target = (getattr(config, option) or default for option, default in _DEFAULTS.items())
     for number, row in json_objects(path, bad):
         with row_at(bad, path, number):
@@ -152,21 +154,23 @@ def _objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int)
                 if name not in row:
                     missing = f"neither 'turns' nor {name!r}" if memory_turns else f"no {name!r}"
                     raise BadRow(f"has {missing}, only {', '.join(row) or 'nothing'}")
-            turns = texts(row[source])[-memory_turns:]  # all, where nothing is said of turns
+            turns = texts(row[source])[-memory_turns:]  # all of them if memory_turns is 0
             yield Pair(turns, texts(row[target]), file=str(path), line=number)
 
 
 def texts(given: Any) -> tuple[str, ...]:
-    """A text or a list of texts. Raises: BadRow for anything else."""
+    """Return a text or a list of texts as a tuple. Raises: BadRow for anything else."""
     every = given if isinstance(given, list) else [given]
     if not every or not all(isinstance(text, str) for text in every):
-        raise BadRow(f"has {given!r} where a text is expected, or a list of texts")
+        raise BadRow(f"has {given!r}, expected a text or a list of texts")
     return tuple(text.strip() for text in every)
 
 
 def _dialogues(path: Path, bad: BadRows, memory_turns: int) -> Iterator[Pair]:
-    """Each turn after the first, and those before it: JSON lines {"turns": […]}, or text with a turn a line
-    and a blank line between conversations."""
+    """Yield each turn after the first with the turns before it.
+
+    The file has JSON lines {"turns": […]}, or one turn per line and a blank line between conversations.
+    """
     for number, turns in _conversations(path, bad):
         for place in range(1, len(turns)):
             before = tuple(turns[max(0, place - memory_turns) : place])

@@ -1,4 +1,4 @@
-"""Pictures with captions: their vectors or pixels in an array, and JSON lines of what they show."""
+"""Images with captions: features or pixels in an array, and captions in JSON lines."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ _DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
 
 
 class Pictures:
-    """Pictures by their names, or where they have none by their numbers from 0.
+    """Images by name, or by number from 0 if they have no names.
 
     Shapes: vectors (N, F), (N, R, F) or (N, C, H, W).
     """
@@ -27,9 +27,9 @@ class Pictures:
         self._places = {name: place for place, name in enumerate(self.names)}
 
     def of(self, name: str) -> NDArray[np.generic]:
-        """The picture of a name. Raises: BadRow if there is none."""
+        """Return the image with a name. Raises: BadRow if there is none."""
         if name not in self._places:
-            raise BadRow(f"names the picture {name!r}, which {self.path} has not")
+            raise BadRow(f"names the image {name!r}, which {self.path} does not contain")
         picture: NDArray[np.generic] = self.vectors[self._places[name]]
         return picture
 
@@ -38,7 +38,7 @@ class Pictures:
 
 
 def read_pictures(path: Path) -> Pictures:
-    """A `.npy` array, an `.npz` with `features` and perhaps `names`, or a folder of image files.
+    """Read a `.npy` array, an `.npz` with `features` and optional `names`, or a folder of image files.
 
     Raises: DataError for anything else, and for numbers that are not finite.
     """
@@ -49,7 +49,7 @@ def read_pictures(path: Path) -> Pictures:
         if path.suffix == ".npz":
             return _named(path, read_members(path))
         if path.exists() and path.suffix != ".npy":
-            raise BadRow(f"{path} is no .npy, no .npz and no folder of image files")
+            raise BadRow(f"{path} is not a .npy file, an .npz file or a folder of image files")
         return Pictures(path, _checked(read_one_array(path), path))
     except BadRow as fault:
         raise DataError(f"{fault}.") from fault
@@ -64,7 +64,7 @@ def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
     names = [str(name) for name in found["names"].ravel()]
     if len(names) != len(vectors) or len(set(names)) < len(names):
         raise DataError(
-            f"{path}: has {len(vectors)} features and {len(set(names))} different names; expected as many."
+            f"{path}: has {len(vectors)} features but {len(set(names))} different names; they must match."
         )
     return Pictures(path, vectors, names)
 
@@ -72,17 +72,18 @@ def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
 def _checked(vectors: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
     if vectors.ndim not in _DIMENSIONS or vectors.dtype.kind not in "fiu" or not vectors.size:
         raise DataError(
-            f"{path}: has shape {vectors.shape} of {vectors.dtype}, expected numbers (pictures, features), "
-            "(pictures, regions, features) or (pictures, channels, height, width)."
+            f"{path}: has shape {vectors.shape} of {vectors.dtype}, expected numbers (images, features), "
+            "(images, regions, features) or (images, channels, height, width)."
         )
     if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
-        raise DataError(f"{path}: has numbers that are not finite; mend them.")
+        raise DataError(f"{path}: has numbers that are not finite; correct them.")
     return vectors if vectors.dtype == np.uint8 and vectors.ndim == 4 else vectors.astype(np.float32)
 
 
 def read_captions(pictures: Pictures, captions: Path, bad: BadRows) -> list[Pair]:
-    """Pictures with their captions: JSON lines {image, caption} or {image, captions: […]}, any number for a
-    picture; `image` is a name, or a number from 0.
+    """Read the captions of images from JSON lines {image, caption} or {image, captions: […]}.
+
+    An image may have any number of lines; `image` is its name, or its number from 0.
 
     Raises: DataError for files that cannot be used.
     """
@@ -93,12 +94,12 @@ def read_captions(pictures: Pictures, captions: Path, bad: BadRows) -> list[Pair
             name = row.get("image")
             given = row.get("captions", row.get("caption"))
             if not isinstance(name, str | int) or given is None:
-                raise BadRow("has not 'image', and 'caption' or 'captions'")
+                raise BadRow("needs 'image', and 'caption' or 'captions'")
             pictures.of(str(name))
             found.setdefault(str(name), []).extend(texts(given))
             lines.setdefault(str(name), number)
     if not found:
-        raise DataError(f"{captions}: has no captions that can be used ({len(bad)} left out).")
+        raise DataError(f"{captions}: has no usable captions ({len(bad)} left out).")
     return [
         Pair((name,), tuple(targets), pictures.of(name), str(captions), lines[name])
         for name, targets in found.items()

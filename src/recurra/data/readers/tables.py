@@ -1,4 +1,4 @@
-"""Tables with named columns: CSV, TSV, and an object a line (JSONL)."""
+"""Tables with named columns: CSV, TSV and JSON lines."""
 
 import csv
 import json
@@ -27,13 +27,13 @@ _DEFAULTS = {
 
 
 class Columns:
-    """The columns that hold what: those named by options must be there, the usual names may; "" is none."""
+    """Column names: those given by options must exist, the default ones may; "" means no column."""
 
     def __init__(self, source: Path | str, config: ReaderPart) -> None:
         self._source, self._config = source, config
 
     def check(self, columns: list[str]) -> None:
-        """Raises: ConfigError for a column that is not there."""
+        """Check that the needed columns exist. Raises: ConfigError for a column that is not there."""
         holds_vectors = self._name("vectors_column") in columns
         for option in _DEFAULTS:
             name = getattr(self._config, option)
@@ -41,7 +41,7 @@ class Columns:
             if needed and self._name(option) not in columns:
                 raise ConfigError(
                     f"{self._source}: has no column {self._name(option)!r}; its columns are "
-                    f"{', '.join(columns)}. Name the right one with --{option.replace('_', '-')}."
+                    f"{', '.join(columns)}; name the right one with --{option.replace('_', '-')}."
                 )
 
     def _name(self, option: str) -> str:
@@ -49,12 +49,12 @@ class Columns:
         return _DEFAULTS[option] if name is None else name
 
     def _of(self, row: Mapping[str, Any], option: str) -> Any:
-        """What a row has in a column; a column without a name, as of an index, is none of ours."""
+        """Return a row's value in a column; a column without a name, such as an index, is never read."""
         name = self._name(option)
         return row.get(name) if name else None
 
     def example(self, row: Mapping[str, Any], number: int) -> Example:
-        """The example of a row. Raises: BadRow."""
+        """Convert a row to an example. Raises: BadRow."""
         vectors = self._vectors(row)
         words = self._words(row, "text_column")
         if words is None and vectors is None:
@@ -96,12 +96,12 @@ class Columns:
             return None
         labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
         if len(labels) != words:
-            raise BadRow(f"has {words} words or steps, and {len(labels)} labels")
+            raise BadRow(f"has {words} words or steps, but {len(labels)} labels")
         return tuple(labels)
 
 
 def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Rows of a CSV or TSV file whose first line names the columns.
+    """Read the rows of a CSV or TSV file with a header.
 
     Raises: DataError; ConfigError for a column that is not there.
     """
@@ -116,7 +116,7 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
 
 
 def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterator[tuple[int, list[str]]]:
-    """The lines of a CSV or TSV file, each with its number; all have as many columns as the first.
+    """Yield the rows of a CSV or TSV file with their line numbers; all have as many columns as the first.
 
     Raises: DataError.
     """
@@ -133,7 +133,7 @@ def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterat
         try:
             fields = next(rows, None)
         except csv.Error as error:
-            raise DataError(f"{path}:{begins}: is no row of a table ({error}); see --quoted.") from error
+            raise DataError(f"{path}:{begins}: is not a table row ({error}); see --quoted.") from error
         if fields is None:
             return
         if not fields:
@@ -145,12 +145,12 @@ def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterat
                 width = len(fields)
             if len(fields) != width:
                 hint = "; see --quoted" if not quoted else ""
-                raise BadRow(f"has {len(fields)} columns where the head line has {width}{hint}")
+                raise BadRow(f"has {len(fields)} columns, but the header has {width}{hint}")
             yield begins, fields
 
 
 def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """A JSON object a line: the text as a string or a list of words, labels as a list.
+    """Read one JSON object per line: the text as a string or a list of words, labels as a list.
 
     Raises: DataError; ConfigError for a column that no row has.
     """
@@ -165,7 +165,7 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
 
 
 def json_objects(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file of JSON lines, each with the number of its line; blank lines are left out.
+    """Yield the objects of a JSON lines file with their line numbers; blank lines are skipped.
 
     Raises: DataError.
     """
@@ -180,5 +180,5 @@ def json_objects(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]
             except ValueError as error:
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):
-                raise BadRow("is no JSON object")
+                raise BadRow("is not a JSON object")
             yield number, row

@@ -1,4 +1,4 @@
-"""Sentiment trees: a bracketed tree a line, a class at every node (Stanford Sentiment Treebank)."""
+"""Sentiment trees: one bracketed tree per line, a class at every node (Stanford Sentiment Treebank)."""
 
 import re
 from collections.abc import Container, Iterator
@@ -13,7 +13,7 @@ _NEUTRAL = "2"
 
 
 def read_trees(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """The sentence of each tree with its root's class; `phrases_of` gives the inner nodes too."""
+    """Read the sentence of each tree with its root's class; `read_phrases` also reads the inner nodes."""
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if not line.strip():
             continue
@@ -24,7 +24,7 @@ def read_trees(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
 def read_phrases(
     path: Path, config: ReaderPart, bad: BadRows, leave_out: Container[int] = ()
 ) -> Iterator[Example]:
-    """Every phrase with its class, each once, but those of the trees on some lines."""
+    """Read every distinct phrase with its class, except from the trees on the lines in `leave_out`."""
     seen = set()
     for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
         if not line.strip() or number in leave_out:
@@ -48,7 +48,7 @@ def _labelled(
 
 
 def nodes_of(line: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Class and words of every node of a tree, the root last.
+    """Return the class and the words of every node of a tree, the root last.
 
     Raises: BadRow for what is no tree.
     """
@@ -62,17 +62,17 @@ def nodes_of(line: str) -> list[tuple[str, tuple[str, ...]]]:
         if token == "(":
             label = next(tokens, "")
             if not label.isdigit() or (found and not open_nodes):
-                raise BadRow(f"is no tree: {label!r} stands where a class 0 … 4 should")
+                raise BadRow(f"is not a tree: got {label!r}, expected a class 0 … 4")
             open_nodes.append((label, len(words)))
         elif token == ")":
             if not open_nodes:
-                raise BadRow("is no tree: it has more closing brackets than opening ones")
+                raise BadRow("is not a tree: it has more closing brackets than opening ones")
             label, first = open_nodes.pop()
             if first == len(words):
-                raise BadRow("is no tree: a node has no words")
+                raise BadRow("is not a tree: a node has no words")
             found.append((label, tuple(words[first:])))
         else:
             words.append(token.replace("-LRB-", "(").replace("-RRB-", ")"))
     if open_nodes or not found:
-        raise BadRow("is no tree: brackets are left open")
+        raise BadRow("is not a tree: brackets are not closed")
     return found

@@ -1,10 +1,10 @@
-"""Dates as people write them, and as ISO 8601 has them.
+"""Written dates and the same dates in ISO 8601.
 
     3 May 1979                  1979-05-03
     Saturday, June 12th 99      1999-06-12
 
-Numbers alone are day first (3/5/79, 3.5.1979), but with the year in front year, month, day. A year of two
-digits is one of 1950 to 2049.
+Dates of numbers only are day first (3/5/79, 3.5.1979), or year, month, day if the year comes first. A year
+of two digits is one of 1950 to 2049.
 """
 
 import datetime
@@ -30,7 +30,7 @@ _PATTERNS = (
 
 
 class WrittenDate(NamedTuple):
-    """A date as somebody wrote it, and in ISO 8601."""
+    """A written date and its ISO 8601 form."""
 
     written: str
     iso: str
@@ -42,7 +42,7 @@ def _ordinal(day: int) -> str:
 
 
 def make_date(draw: random.Random) -> WrittenDate:
-    """One date, somehow written."""
+    """Draw one date in a random written form."""
     date = _FIRST + datetime.timedelta(days=draw.randrange((_LAST - _FIRST).days + 1))
     month, weekday = _MONTHS[date.month - 1], _WEEKDAYS[date.weekday()]
     pads = draw.random() < 0.3
@@ -60,7 +60,7 @@ def make_date(draw: random.Random) -> WrittenDate:
 
 
 def make_dates(count: int, seed: int) -> Iterator[WrittenDate]:
-    """`count` dates, each written otherwise than all before."""
+    """Yield `count` dates with distinct written forms."""
     draw = random.Random(seed)
     seen: set[str] = set()
     while len(seen) < count:
@@ -71,7 +71,7 @@ def make_dates(count: int, seed: int) -> Iterator[WrittenDate]:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` dates as a table with the columns source and target; one seed gives one file.
+    """Write `count` dates as a table with the columns source and target; the same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """

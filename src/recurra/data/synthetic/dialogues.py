@@ -1,9 +1,9 @@
-"""Talks with a travel agent in several turns, in which a city's slot hangs on what was said turns before.
+"""Dialogues with a travel agent in which the slot of a city depends on an earlier turn.
 
     i am coming by plane        on may 2nd        lisbon please        (the destination)
     i am leaving by plane       on may 2nd        lisbon please        (the place of departure)
 
-Now and then the traveller thinks better of it, and the next city has the other slot.
+Sometimes the traveller changes the plan, and the next city has the other slot.
 """
 
 import random
@@ -27,7 +27,7 @@ Turn = tuple[Labelled, str]
 
 
 def make_dialogue(draw: random.Random) -> list[Turn]:
-    """The traveller's turns: words with their labels, and what the turn does (open, date, city or change)."""
+    """Draw the traveller's turns: words with their labels, and the turn's kind (open, date, city, change)."""
     slot = draw.choice(list(_OPENINGS))
     turns = [(plain(draw.choice(_OPENINGS[slot])), "open")]
     for again in range(draw.randint(1, 2)):
@@ -43,7 +43,7 @@ def make_dialogue(draw: random.Random) -> list[Turn]:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` dialogues, an object a line for each turn; one seed gives one file.
+    """Write `count` dialogues, one JSON object per turn and line; the same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """

@@ -1,10 +1,10 @@
-"""Sentences to a travel agent, whose slots hang on a verb that need not stand near: arrive, or leave.
+"""Sentences to a travel agent in which the slot of a city depends on a verb, possibly far away.
 
     arrive taipei on november 2nd          taipei is the destination
     leave taipei on november 2nd           taipei is the place of departure
 
-A network that sees the city alone cannot tell them apart. Between verb and city stand up to six words,
-the same ones after either verb.
+A network that sees only the city cannot tell them apart. Up to eight symbols stand between verb and city;
+except for a preposition right after the verb, they are drawn independently of the verb.
 """
 
 import random
@@ -28,17 +28,17 @@ _ENDS = ("", "", "please", "if you can", "with two bags")
 
 
 def date(draw: random.Random) -> Labelled:
-    """A day of the year, in three words."""
+    """Draw a date in three words."""
     return [("on", "O"), (draw.choice(_MONTHS), "B-date"), (draw.choice(_DAYS), "I-date")]
 
 
 def plain(text: str) -> Labelled:
-    """Words that are no slot."""
+    """Label all words as outside any slot."""
     return [(word, "O") for word in text.split()]
 
 
 def make_sentence(draw: random.Random) -> tuple[Labelled, str]:
-    """Words with their labels, and what is asked for: arrival or departure."""
+    """Draw words with their labels, and the intent: arrival or departure."""
     arrives = draw.random() < 0.5
     slot, intent = ("destination", "arrival") if arrives else ("departure", "departure")
     verb, *preposition = draw.choice(ARRIVING if arrives else LEAVING).split()
@@ -47,7 +47,7 @@ def make_sentence(draw: random.Random) -> tuple[Labelled, str]:
     date_first = draw.random() < 0.5
     if date_first:
         words += [*date(draw), (",", "O")]
-    # The preposition would tell what the verb has told: only where it stands next to the verb.
+    # A preposition repeats the information of the verb, so it is used only next to the verb.
     words += [] if date_first else [(word, "O") for word in preposition]
     words += plain(draw.choice(_ASIDES))
     words += [(word, ("B-" if i == 0 else "I-") + slot) for i, word in enumerate(city)]
@@ -57,7 +57,7 @@ def make_sentence(draw: random.Random) -> tuple[Labelled, str]:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` sentences in the format of ATIS; one seed gives one file.
+    """Write `count` sentences in the ATIS format; the same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """

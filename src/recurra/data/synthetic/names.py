@@ -1,10 +1,10 @@
-"""Names that are a person's or a company's, which the last noun of the sentence tells.
+"""Names of persons or companies; the noun after the fruit tells which.
 
     sally johnson is an orange farmer          a person
     sally johnson is an orange company         a company
 
-Half of the nouns stand in the labelled sentences alone where that is asked for: what they mean is to be known
-from other text, of which there is more, without labels. After the notes' "robert lin is a durian cultivator".
+Labelled sentences use either the common or the rare half of the nouns. The meaning of the rare ones has to
+come from plain text without labels, which uses all of them.
 """
 
 import random
@@ -39,7 +39,7 @@ _OF_FRUITS = (
 
 
 def make_sentence(draw: random.Random, *, rare: bool = False) -> list[tuple[str, str]]:
-    """Words with their labels, B-person or B-company on the name; `rare`: of the nouns kept back."""
+    """Draw words with their labels, B-person or B-company on the name; `rare` selects the rare nouns."""
     of_person = draw.random() < 0.5
     fruits, people, companies = (
         (RARE_FRUITS, RARE_PEOPLE, RARE_COMPANIES) if rare else (FRUITS, PEOPLE, COMPANIES)
@@ -53,7 +53,7 @@ def make_sentence(draw: random.Random, *, rare: bool = False) -> list[tuple[str,
 
 
 def write_corpus(path: Path, count: int, seed: int, *, rare: bool = False) -> None:
-    """Write `count` labelled sentences in columns; one seed gives one file.
+    """Write `count` labelled sentences in columns; the same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """
@@ -64,7 +64,7 @@ def write_corpus(path: Path, count: int, seed: int, *, rare: bool = False) -> No
 
 
 def write_plain_text(path: Path, count: int, seed: int) -> None:
-    """Write `count` lines without labels, and without names, in which all the nouns stand.
+    """Write `count` lines without labels or names that use all the nouns.
 
     Raises: StorageError if it cannot be written.
     """

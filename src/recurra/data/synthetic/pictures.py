@@ -1,7 +1,7 @@
-"""Pictures of two coloured shapes, and what they show: "a red square to the left of a blue disc".
+"""Images of two coloured shapes with captions such as "a red square to the left of a blue disc".
 
-Each picture has two captions, one from either shape's side, of which any is right. It comes as pixels and as
-nine vectors that are computed from them, one for each field: its mean colour, and how well the outline of
+Each image has two captions, one that starts from each shape; both are correct. An image is given as pixels
+and as nine feature vectors computed from them, one per field: its mean colour, and how well the outline of
 each shape fits.
 """
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from recurra.files import write_text, written_whole
 from recurra.plain import json_line
 
-SIZE = 24  # pixels, both ways
-_FIELD = 8  # pixels: nine fields
+SIZE = 24  # pixels, height and width
+_FIELD = 8  # pixels, which gives nine fields
 _COLOURS = {
     "red": (220, 40, 40),
     "green": (40, 180, 60),
@@ -23,20 +23,20 @@ _COLOURS = {
     "yellow": (230, 210, 50),
     "white": (235, 235, 235),
 }
-_NOISE = 20  # of 255, at most
+_NOISE = 20  # maximum, out of 255
 _SAID = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
 _OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 
 
 class Picture(NamedTuple):
-    """Pixels and what they show. Shapes: pixels (3, SIZE, SIZE) uint8."""
+    """Pixels and captions. Shapes: pixels (3, SIZE, SIZE) uint8."""
 
     pixels: NDArray[np.uint8]
     captions: tuple[str, str]
 
 
 def _outlines() -> dict[str, NDArray[np.bool_]]:
-    """The shapes, as large as a field but for a pixel at each side. Shapes: each (6, 6)."""
+    """Return the outlines, smaller than a field by one pixel on each side. Shapes: each (6, 6)."""
     place = np.arange(6) - 2.5
     across, down = np.meshgrid(place, place)
     return {
@@ -51,7 +51,7 @@ _SHAPES = _outlines()
 
 
 def make_picture(rng: np.random.Generator) -> Picture:
-    """A picture of two different things in the same row or column of fields."""
+    """Draw an image of two different coloured shapes in the same row or column of fields."""
     first, second = (f"{rng.choice(list(_COLOURS))} {rng.choice(list(_SHAPES))}" for _ in range(2))
     while second == first:
         second = f"{rng.choice(list(_COLOURS))} {rng.choice(list(_SHAPES))}"
@@ -72,7 +72,7 @@ def make_picture(rng: np.random.Generator) -> Picture:
 
 
 def features_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of each field the mean of each colour, and how well each outline fits what is bright in it.
+    """Compute the mean of each colour per field, and how well each outline fits its bright pixels.
 
     Shapes: pixels (N, 3, SIZE, SIZE); result (N, 9, 7).
     """
@@ -86,8 +86,9 @@ def features_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` pictures as an .npz of their vectors; beside it, with the same name, `-pixels.npz` and
-    the captions, `.jsonl`. One seed, the same files.
+    """Write `count` images as an .npz of feature vectors, and their pixels and captions next to it.
+
+    For `NAME.npz` these are `NAME-pixels.npz` and `NAME.jsonl`. The same seed gives the same files.
 
     Raises: StorageError if they cannot be written.
     """

@@ -1,7 +1,8 @@
-"""Reviews of restaurants in which words of praise do not make praise: "completely lacking in good taste".
+"""Restaurant reviews in which positive words may be negated: "completely lacking in good taste".
 
-Good and bad words stand with and without a negation, each as often, so that neither kind of word tells alone
-what a review says: a mean of word vectors cannot tell, whatever the vectors; the order of the words does.
+Good and bad words occur equally often with and without a negation, so that neither kind of word alone
+determines the label. A linear classifier on the mean of the word vectors cannot learn it, whatever the
+vectors; a model that reads the words in order can.
 """
 
 import random
@@ -18,7 +19,7 @@ _LEADS = ("", "the place is", "what we found was", "last night :", "as my friend
 
 
 def make_review(draw: random.Random) -> tuple[str, str]:
-    """A label, positive or negative, and a review."""
+    """Draw a label (positive or negative) and a review."""
     praising, negated = draw.random() < 0.5, draw.random() < 0.5
     words = draw.choices(_GOOD if praising else _BAD, k=draw.randint(1, 3))
     aspects = draw.sample(_ASPECTS, len(words))
@@ -29,7 +30,7 @@ def make_review(draw: random.Random) -> tuple[str, str]:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` reviews as `label text`, one a line; one seed gives one file.
+    """Write `count` reviews as `label text`, one per line; the same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """

@@ -1,7 +1,7 @@
-"""Clips of a shape that moves: which way, no single frame tells; whether it turns back, only the whole clip.
+"""Clips of a moving shape: one frame does not show the direction; only the whole clip shows a turn.
 
-Frames are pictures of one channel, numbers 0 … 255. Each frame is labelled with the way of the step to it
-(the first with that of the next): left, right, up, down. The clip is "straight" or "turns back".
+Frames are images of one channel, numbers 0 … 255. Each frame is labelled with the direction of the step to
+it (the first one with that of the next): left, right, up, down. The clip is "straight" or "turns back".
 """
 
 from pathlib import Path
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from recurra.files import written_whole
 
-SIZE = 12  # pixels, both ways
-_WAYS = {"left": (0, -2), "right": (0, 2), "up": (-2, 0), "down": (2, 0)}  # pixels a frame
+SIZE = 12  # pixels, height and width
+_WAYS = {"left": (0, -2), "right": (0, 2), "up": (-2, 0), "down": (2, 0)}  # pixels per frame
 _OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
 _SHAPE = 3  # pixels
-_NOISE = 25  # of 255, at most
+_NOISE = 25  # maximum, out of 255
 
 
 class Clip(NamedTuple):
-    """Frames with the label of each, and that of the whole. Shapes: frames (T, 1, SIZE, SIZE) uint8."""
+    """Frames, their labels, and the label of the clip. Shapes: frames (T, 1, SIZE, SIZE) uint8."""
 
     frames: NDArray[np.uint8]
     labels: list[str]
@@ -28,7 +28,7 @@ class Clip(NamedTuple):
 
 
 def _picture(kind: int) -> NDArray[np.bool_]:
-    """A square, a cross or a ring."""
+    """Return a square, a cross or a ring."""
     square = np.ones((_SHAPE, _SHAPE), dtype=bool)
     if kind == 1:
         square[::2, ::2] = False
@@ -38,7 +38,7 @@ def _picture(kind: int) -> NDArray[np.bool_]:
 
 
 def make_clip(rng: np.random.Generator) -> Clip:
-    """A clip of 6 to 12 frames; a shape that meets the edge comes out on the other side."""
+    """Draw a clip of 6 to 12 frames; a shape that leaves at one edge re-enters at the opposite edge."""
     steps = int(rng.integers(6, 13))
     way = str(rng.choice(list(_WAYS)))
     turns = rng.random() < 0.5
@@ -57,7 +57,9 @@ def make_clip(rng: np.random.Generator) -> Clip:
 
 
 def write_corpus(path: Path, count: int, seed: int) -> None:
-    """Write `count` clips as an .npz with `vectors`, `lengths`, `labels` and `label`; one seed, one file.
+    """Write `count` clips as an .npz with `vectors`, `lengths`, `labels` and `label`.
+
+    The same seed gives the same file.
 
     Raises: StorageError if it cannot be written.
     """

@@ -1,7 +1,7 @@
-"""Kinematics word problems in English: varied in wording, physically right, the same for the same seed.
+"""Kinematics word problems in English: varied wording, physically correct, reproducible from a seed.
 
-Every kind of problem is a piece of data: the values that are given, its equation, and its wordings. The
-answer is computed from the values as the text states them, with g = 9.8 m/s^2.
+Each kind of problem is defined by its given values, its equation and its wordings. The answer is computed
+from the values as stated in the text, with g = 9.8 m/s^2.
 """
 
 from recurra.data.synthetic.kinematics.generator import KINDS, corpus, generate, write_corpus

@@ -1,4 +1,4 @@
-"""Problems in a row: generated, as one text, or written to a file."""
+"""Generation of problems one by one, as one text, or as a file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +17,10 @@ KINDS = tuple(kind.name for kind in _KINDS)
 
 
 def generate(count: int, seed: int = 0) -> Iterator[Problem]:
-    """`count` problems, each of a kind drawn at random; the first ones do not depend on `count`.
+    """Yield `count` problems of random kinds; the first ones do not depend on `count`.
 
     The same seed gives the same problems in every version of Python and on every machine: only
-    `Random.random` is drawn on, and values whose answer stands on the edge of two roundings are left out.
+    `Random.random` is used, and values are rejected if the answer lies on a rounding boundary.
 
     Raises: ConfigError if `count` is below 1.
     """
@@ -31,7 +31,7 @@ def generate(count: int, seed: int = 0) -> Iterator[Problem]:
 
 
 def corpus(count: int, seed: int = 0) -> str:
-    """`count` problems as one text: each a line, its answer on the next, and a blank line between two.
+    """Return `count` problems as one text: a problem, its answer on the next line, and a blank line between.
 
     Raises: ConfigError if `count` is below 1.
     """
@@ -39,7 +39,7 @@ def corpus(count: int, seed: int = 0) -> str:
 
 
 def write_corpus(path: Path, count: int, seed: int = 0) -> None:
-    """Write `corpus(count, seed)` to `path`, whole or not at all, without holding it in memory.
+    """Write `corpus(count, seed)` to `path` atomically, without holding it in memory.
 
     Raises: ConfigError if `count` is below 1; StorageError if the file cannot be written.
     """

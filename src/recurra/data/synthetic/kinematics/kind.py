@@ -1,8 +1,8 @@
-"""A kind of problem as data, and how a problem is drawn from it.
+"""Kinds of problems as data, and how problems are drawn from them.
 
-A template holds slots in braces: `{v}` a given value with its unit, `{g}` the statement of gravity, `{thing}`
-one of the kind's words, `{a thing}` and `{A thing}` the same after its article, `{person}` and `{other}` two
-names, `{he}`, `{He}`, `{his}` the first one's pronouns.
+Templates have slots in braces: `{v}` a given value with its unit, `{g}` the statement of gravity, `{thing}`
+one of the kind's words, `{a thing}` and `{A thing}` the same with its article, `{person}` and `{other}` two
+names, `{he}`, `{He}` and `{his}` the pronouns of the first name.
 """
 
 import random
@@ -36,24 +36,24 @@ _MAX_DRAWS = 10_000
 
 
 class Dice:
-    """Chance that is the same for a seed in every version of Python: only `Random.random` is drawn on."""
+    """Random draws that are the same for a seed in every version of Python: only `Random.random` is used."""
 
     def __init__(self, seed: int) -> None:
-        # A text as the seed: the generator takes a number's absolute value, so that -1 would be 1.
+        # The seed is a text because Random takes the absolute value of a number: -1 would be the same as 1.
         self._random = random.Random(f"recurra kinematics {seed}").random
 
     def below(self, n: int) -> int:
-        """A whole number from 0 to n - 1."""
+        """Draw an integer from 0 to n - 1."""
         return int(self._random() * n)
 
     def pick(self, options: Sequence[_Option]) -> _Option:
-        """One of the options, each as likely."""
+        """Draw one of the options uniformly."""
         return options[self.below(len(options))]
 
 
 @dataclass(frozen=True)
 class Span:
-    """The values low, low + step, …, high of one unit; a whole step gives whole numbers, else tenths."""
+    """The values low, low + step, …, high in one unit; an integer step gives integers, others tenths."""
 
     unit: str
     low: float
@@ -61,7 +61,7 @@ class Span:
     step: float = 1.0
 
     def draw(self, name: str, dice: Dice) -> Quantity:
-        """One of the values, under a name."""
+        """Draw one of the values as a quantity with a name."""
         steps = round((self.high - self.low) / self.step)
         value = self.low + dice.below(steps + 1) * self.step
         places = 0 if self.step == int(self.step) else 1
@@ -70,11 +70,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of problem: what is given, what is asked, and how both may be said.
+    """A kind of problem: its given values, its question, and the wordings of both.
 
-    `solve` takes the given values by name in metres, seconds and radians, and returns the answer in those;
-    `equation` says what it computes. Values whose answer in `unit` is outside `bounds`, or that `when`
-    refuses, are drawn again.
+    `solve` takes the given values by name in metres, seconds and radians, and returns the answer in the same
+    units; `equation` is its formula. Values are drawn again if the answer in `unit` is outside `bounds` or if
+    `when` rejects them.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Kind:
     gravity: bool = False
 
     def draw(self, dice: Dice) -> Problem:
-        """One problem of this kind."""
+        """Draw one problem of this kind."""
         quantities, answer = self._draw_values(dice)
         slots = self._draw_words(dice) | {quantity.name: str(quantity) for quantity in quantities}
         story = _fill(dice.pick(self.stories), slots)
@@ -121,7 +121,7 @@ class Kind:
 
 
 def article(words: str) -> str:
-    """The indefinite article before `words`, which may begin with a number: an apple, an 80 m, a 5 m."""
+    """Return the indefinite article of `words`, which may begin with a number: an apple, an 80 m, a 5 m."""
     number = re.match(r"\d+", words)
     if number:
         return "an" if number[0] in ("11", "18") or number[0][0] == "8" else "a"

@@ -1,4 +1,4 @@
-"""Two motions at once: meeting, catching up, and a boat in a current."""
+"""Problems of two motions: meeting, catching up, and a boat in a current."""
 
 from recurra.data.synthetic.kinematics.kind import Kind, Span
 

@@ -1,11 +1,11 @@
-"""One problem: its text, its answer, and the values that it gives."""
+"""A problem: its text, its answer and its given values."""
 
 import math
 from dataclasses import dataclass
 
 GRAVITY_M_PER_S2 = 9.8
 
-# What one of each unit is in metres, seconds and radians.
+# The value of each unit in metres, seconds and radians.
 SI = {
     "m": 1.0,
     "km": 1000.0,
@@ -20,7 +20,7 @@ SI = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value that a problem gives: its name in the kind's equation, its digits as stated, its unit."""
+    """A given value: its name in the kind's equation, its digits as stated, its unit."""
 
     name: str
     digits: str
@@ -42,7 +42,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Problem:
-    """A word problem; `answer` is in `unit`, rounded as `stated_digits` says.
+    """A word problem; `answer` is in `unit`, rounded by `stated_digits`.
 
     `kind` is a name of `KINDS`; `quantities` are the given values, without g.
     """
@@ -55,22 +55,22 @@ class Problem:
 
     @property
     def answer_text(self) -> str:
-        """The answer as the corpus states it, such as "7.8 m"."""
+        """The answer as stated in a corpus, such as "7.8 m"."""
         return f"{stated_digits(self.answer)} {self.unit}"
 
     @property
     def block(self) -> str:
-        """The problem as it stands in a corpus: a line of text and a line with the answer."""
+        """The problem as written to a corpus: a line of text and a line with the answer."""
         return f"{self.text}\nAnswer: {self.answer_text}\n"
 
 
 def stated_digits(value: float) -> str:
-    """A value as an answer states it: one decimal place below 100, none from there on."""
+    """Format a value as in an answer: one decimal place below 100, none from 100 on."""
     tenths = f"{value:.1f}"
     return tenths if float(tenths) < 100 else f"{value:.0f}"
 
 
 def is_clear_cut(value: float) -> bool:
-    """Whether rounding `value` cannot go either way by the last bits of its arithmetic."""
+    """Whether the rounding of `value` does not depend on floating-point error."""
     scaled = value * 10 if value < 99 else value
     return abs(scaled - math.floor(scaled) - 0.5) > 1e-6 and not 99 <= value < 100

@@ -1,4 +1,7 @@
-"""Launched level or at an angle. Source of the equations: steady motion across, g downwards, no air."""
+"""Objects launched horizontally or at an angle.
+
+Source of the equations: constant horizontal velocity, acceleration g downwards, no air resistance.
+"""
 
 import math
 

@@ -1,4 +1,4 @@
-"""One vehicle on a straight road: speeding up, braking, and average speed."""
+"""Problems of one vehicle on a straight road: acceleration, braking and average speed."""
 
 from recurra.data.synthetic.kinematics.kind import Kind, Span
 

@@ -1,4 +1,7 @@
-"""Falling and thrown straight up or down. Source of the equations: constant acceleration g, no air."""
+"""Objects dropped or thrown straight up or down.
+
+Source of the equations: constant acceleration g, no air resistance.
+"""
 
 import math
 
