@@ -58,7 +58,7 @@ def test_max_size_keeps_the_most_frequent_and_the_special():
 
 
 def test_a_symbol_twice_is_refused():
-    with pytest.raises(VocabularyError, match="stands twice"):
+    with pytest.raises(VocabularyError, match="occurs twice"):
         Vocabulary(["a", "a"])
 
 

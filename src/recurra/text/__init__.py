@@ -1,4 +1,4 @@
-"""Symbols to ids and back: vocabularies, and the ways to cut text into symbols."""
+"""Vocabularies, tokenizers and span labels."""
 
 from recurra.text.spans import Span, bio_rules, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
 from recurra.text.tokenizers import (

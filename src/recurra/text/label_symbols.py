@@ -1,4 +1,4 @@
-"""What a model that labels must know to read and to answer, and the files that keep it."""
+"""The vocabularies of a labelling model, and the files that store them."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from recurra.text.word_encoder import WordEncoder
 
 @dataclass(frozen=True)
 class Symbols:
-    """What a model must know to read and to answer: words, labels of words, labels of rows.
+    """The vocabularies of a labelling model: words, word labels, and labels of whole rows (classes).
 
-    `spans`: labels of words mark spans, in BIO; `vector_shape`: of a step that is no word; `in_turns`: the
-    state goes on from row to row of a conversation, as it did in training.
+    `spans`: the word labels mark spans in BIO. `vector_shape`: the shape of a step that is not a word.
+    `in_turns`: the state is carried over from row to row of a conversation, as in training.
     """
 
     words: WordEncoder | None
@@ -43,7 +43,7 @@ def save_symbols(folder: Path, symbols: Symbols) -> None:
 
 
 def load_symbols(folder: Path) -> Symbols:
-    """What `save_symbols` wrote.
+    """Load the symbols that `save_symbols` wrote.
 
     Raises: VocabularyError if a file is missing or damaged.
     """

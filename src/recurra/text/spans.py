@@ -1,4 +1,4 @@
-"""Labels of words that mark spans: where entities begin and end, in the schemes BIO, IOB1 and IOBES.
+"""Word labels that mark spans (entities), in the schemes BIO, IOB1 and IOBES.
 
 words   U.N.  official  Ekeus  heads  for  Baghdad
 BIO     B-ORG O         B-PER  O      O    B-LOC
@@ -16,7 +16,7 @@ OUTSIDE = "O"
 
 
 class Span(NamedTuple):
-    """Words `first` … `last` - 1 as one entity of a type."""
+    """An entity of a type: the words `first` … `last` - 1."""
 
     type: str
     first: int
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """Prefix and type of a label: ("B", "PER") of "B-PER"; a label without a hyphen has no type."""
+    """Split a label into prefix and type: ("B", "PER") for "B-PER"; without a hyphen it has no type."""
     prefix, hyphen, kind = tag.partition("-")
     return (prefix, kind) if hyphen else (tag, "")
 
@@ -37,7 +37,7 @@ def _begins(before: tuple[str, str], here: tuple[str, str]) -> bool:
 
 
 def spans_of(tags: Sequence[str]) -> list[Span]:
-    """The spans that labels mark, read as conlleval reads them: a label that continues nothing begins a span.
+    """Return the spans of labels, as conlleval reads them: a label that continues no span begins one.
 
     Source: E. Tjong Kim Sang's conlleval (2000), the scorer of the CoNLL shared tasks.
     """
@@ -55,7 +55,7 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
 
 
 def bio_tags(spans: Sequence[Span], length: int) -> list[str]:
-    """The labels, in BIO, of spans that do not overlap."""
+    """Return the BIO labels of spans that do not overlap."""
     tags = [OUTSIDE] * length
     for kind, first, last in spans:
         tags[first:last] = [f"B-{kind}"] + [f"I-{kind}"] * (last - first - 1)
@@ -63,7 +63,7 @@ def bio_tags(spans: Sequence[Span], length: int) -> list[str]:
 
 
 def mark_spans(tags: Sequence[str]) -> bool:
-    """Whether all labels are of a scheme that marks spans, and not classes such as parts of speech."""
+    """Whether all labels belong to a span scheme, unlike classes such as parts of speech."""
     parts = [split_tag(tag) for tag in tags]
     return all(prefix in "BIES" and kind for prefix, kind in parts if prefix != OUTSIDE) and any(
         kind for _, kind in parts
@@ -71,7 +71,7 @@ def mark_spans(tags: Sequence[str]) -> bool:
 
 
 def first_inconsistent(tags: Sequence[str]) -> int | None:
-    """The place of the first label that is no BIO: I-X without B-X or I-X before it; None for none."""
+    """Return the index of the first label that violates BIO (I-X without B-X or I-X before it), or None."""
     for place, (before, here) in enumerate(pairwise([OUTSIDE, *tags])):
         if split_tag(here)[0] == "I" and split_tag(before) not in [(p, split_tag(here)[1]) for p in "BI"]:
             return place
@@ -79,7 +79,7 @@ def first_inconsistent(tags: Sequence[str]) -> int | None:
 
 
 def is_iob1(sequences: Sequence[Sequence[str]]) -> bool:
-    """Whether labels are IOB1: some span begins with I-, and B- stands only after its own type."""
+    """Whether labels are IOB1: some span begins with I-, and B- occurs only after a span of the same type."""
     begins_inside = False
     for tags in sequences:
         for before, here in pairwise([OUTSIDE, *tags]):
@@ -93,7 +93,7 @@ def is_iob1(sequences: Sequence[Sequence[str]]) -> bool:
 
 
 def bio_rules(labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which labels may begin a sequence, and which may follow which, in BIO.
+    """Return which labels may begin a sequence, and which labels may follow which, in BIO.
 
     Shapes: begins (K,); follows (K, K), [before, after].
     """

@@ -1,7 +1,7 @@
-"""The three ways to cut text into symbols: characters, words, subwords.
+"""Tokenizers that split text into characters, words or subwords.
 
-All of them read a file chunk by chunk, in the same words: `count` or `learn` gives a tokenizer,
-`encode_chunks` gives ids with the places where documents begin, `decode` gives text back.
+All have the same interface and read text in chunks: `count` or `learn` builds a tokenizer, `encode_chunks`
+returns ids with the starts of documents, `decode` returns text.
 """
 
 from abc import ABC, abstractmethod
@@ -25,17 +25,17 @@ DEFAULT_SUBWORDS = 8000
 
 
 class EncodedChunk(NamedTuple):
-    """Ids of a piece of text, and the places in it (from 0) where a document begins."""
+    """Ids of a piece of text, and the positions in it (from 0) where documents begin."""
 
     ids: Ids
     document_starts: Ids
 
 
 class Tokenizer(ABC):
-    """Text to ids and back.
+    """Converts text to ids and back.
 
-    `start_id` is the symbol that the model takes as read before a text begins: `<eos>` for words, the
-    newline for characters and subwords. `end_id` is the symbol that ends a line, or None.
+    `start_id` is the symbol that the model reads before a text begins: `<eos>` for words, the newline for
+    characters and subwords. `end_id` is the symbol that ends a line, or None.
     """
 
     unit: ClassVar[str]
@@ -45,22 +45,22 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def encode_line(self, line: str) -> list[int]:
-        """The ids of one line, without the end of the line."""
+        """Encode one line, without its line end."""
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of some ids."""
+        """Decode ids to text."""
 
     @abstractmethod
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
-        """The ids of a text given chunk by chunk, its line ends encoded too."""
+        """Encode a text given in chunks, line ends included."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, or `tokenizer.json` for subwords, into `folder`."""
 
     def stream(self, ids: Iterable[int]) -> Iterator[str]:
-        """The text of `decode`, piece by piece as the ids come; what is no whole character yet waits."""
+        """Decode ids as they arrive; an incomplete character is held back until it is complete."""
         seen: list[int] = []
         written = 0
         for id_ in ids:
@@ -74,19 +74,19 @@ class Tokenizer(ABC):
                 seen, written = [], 0
 
     def begins_document(self, ids: Sequence[int], documents: Documents) -> bool:
-        """Whether the symbol after these is a document's first: after a line's end, or a blank line."""
+        """Whether the next symbol begins a document: after a line end ("line") or a blank line ("blank")."""
         if documents == "none" or self.end_id is None:
             return False
         return list(ids[-1:] if documents == "line" else ids[-2:]) in ([self.end_id], [self.end_id] * 2)
 
     @property
     def fingerprint(self) -> str:
-        """A digest that changes with anything that changes an encoding."""
+        """Digest that changes whenever an encoding changes."""
         return f"{self.unit}:{self.vocabulary.fingerprint}"
 
     @property
     def symbols_fingerprint(self) -> str:
-        """The same for tokenizers that cut every text into the same symbols, whatever their ids."""
+        """Digest that is equal for tokenizers that split all texts into the same symbols (ids may differ)."""
         return f"{self.unit}:{Vocabulary(sorted(self.vocabulary.symbols)).fingerprint}"
 
     @property
@@ -96,7 +96,7 @@ class Tokenizer(ABC):
 
 
 class CharTokenizer(Tokenizer):
-    """Every character is a symbol, the newline too; `<unk>` stands for those never seen."""
+    """Every character is a symbol, including the newline; `<unk>` stands for unseen characters."""
 
     unit = "char"
 
@@ -104,7 +104,7 @@ class CharTokenizer(Tokenizer):
         self.vocabulary = vocabulary
         unk = vocabulary.unk_id
         if unk is None:
-            raise VocabularyError("a vocabulary of characters needs <unk>; add it.")
+            raise VocabularyError("a character vocabulary needs <unk>; add it.")
         self.unk_id = unk
         self.end_id = vocabulary.ids.get("\n")
         self.start_id = unk if self.end_id is None else self.end_id
@@ -118,7 +118,7 @@ class CharTokenizer(Tokenizer):
     def count(
         cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
     ) -> "CharTokenizer":
-        """A tokenizer of the characters of a text."""
+        """Build a tokenizer from the characters of a text."""
         counts: Counter[str] = Counter()
         for chunk in chunks:
             counts.update(chunk)
@@ -138,7 +138,7 @@ class CharTokenizer(Tokenizer):
         return (self.vocabulary.symbols[id_] for id_ in ids)
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
-        before = np.array([10, 10], dtype=np.uint32)  # as if a blank line stood before the text
+        before = np.array([10, 10], dtype=np.uint32)  # as if a blank line preceded the text
         for chunk in chunks:
             codes = _code_points(chunk)
             around = np.concatenate([before, codes])
@@ -157,7 +157,7 @@ class CharTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """Words are what blanks separate; each line is a sentence and ends with `<eos>`."""
+    """Words are separated by blanks; each line is a sentence and ends with `<eos>`."""
 
     unit = "word"
 
@@ -165,7 +165,7 @@ class WordTokenizer(Tokenizer):
         self.vocabulary = vocabulary
         unk, eos = vocabulary.unk_id, vocabulary.eos_id
         if unk is None or eos is None:
-            raise VocabularyError("a vocabulary of words needs <unk> and <eos>; add them.")
+            raise VocabularyError("a word vocabulary needs <unk> and <eos>; add them.")
         self.unk_id = unk
         self.start_id = eos
         self.end_id: int = eos
@@ -174,7 +174,7 @@ class WordTokenizer(Tokenizer):
     def count(
         cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
     ) -> "WordTokenizer":
-        """A tokenizer of the words of a text."""
+        """Build a tokenizer from the words of a text."""
         counts: Counter[str] = Counter()
         for line in lines_of(chunks):
             counts.update(line.split())
@@ -208,7 +208,7 @@ class WordTokenizer(Tokenizer):
 
 
 class SubwordTokenizer(Tokenizer):
-    """Byte-pair encoding over bytes: every text can be written, so that nothing is unknown.
+    """Byte-pair encoding over bytes: every text can be encoded, so no symbol is unknown.
 
     Source: Sennrich et al. 2016; over bytes, Radford et al. 2019. Computed by the `tokenizers` library.
     """
@@ -221,7 +221,7 @@ class SubwordTokenizer(Tokenizer):
         self.vocabulary = Vocabulary(sorted(known, key=known.__getitem__))
         newline = model.encode("\n").ids
         if len(newline) != 1:
-            raise VocabularyError("the subword vocabulary lacks the newline; learn it with this package.")
+            raise VocabularyError("the subword vocabulary lacks the newline; build it with this package.")
         self.start_id = newline[0]
         self.end_id: int = newline[0]
 
@@ -229,14 +229,14 @@ class SubwordTokenizer(Tokenizer):
     def learn(
         cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
     ) -> "SubwordTokenizer":
-        """Learn the merges of a text.
+        """Build a tokenizer by learning merges from a text.
 
         Raises: VocabularyError for a `max_size` below the 256 bytes, which are always there.
         """
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         if max_size is not None and max_size < len(alphabet):
             raise VocabularyError(
-                f"max_vocabulary_size: got {max_size}, expected >= {len(alphabet)}, the bytes, for subwords."
+                f"max_vocabulary_size: got {max_size}, expected >= {len(alphabet)} (the bytes) for subwords."
             )
         model = SubwordModel(models.BPE())
         model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -253,7 +253,7 @@ class SubwordTokenizer(Tokenizer):
 
     @property
     def symbols_fingerprint(self) -> str:
-        return self.fingerprint  # where a text is cut depends on the order of the merges
+        return self.fingerprint  # how a text is split depends on the order of the merges
 
     def encode_line(self, line: str) -> list[int]:
         ids: list[int] = self.model.encode(line).ids
@@ -271,7 +271,7 @@ class SubwordTokenizer(Tokenizer):
 
     @classmethod
     def load(cls, path: Path) -> "SubwordTokenizer":
-        """The tokenizer that `save` wrote."""
+        """Load the tokenizer that `save` wrote."""
         try:
             return cls(SubwordModel.from_str(path.read_text(encoding="utf-8")))
         except VocabularyError:
@@ -285,13 +285,13 @@ class SubwordTokenizer(Tokenizer):
 def build_tokenizer(
     unit: str, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
 ) -> Tokenizer:
-    """A tokenizer of the given unit from a text: `char`, `word` or `subword`."""
+    """Build a tokenizer of the given unit (`char`, `word` or `subword`) from a text."""
     build = {"char": CharTokenizer.count, "word": WordTokenizer.count, "subword": SubwordTokenizer.learn}
     return build[unit](chunks, min_count=min_count, max_size=max_size)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer that was saved into `folder`.
+    """Load the tokenizer that was saved to `folder`.
 
     Raises: VocabularyError if there is none or it is damaged.
     """
@@ -304,7 +304,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def tokenizer_of(unit: str, vocabulary: Vocabulary) -> Tokenizer:
-    """The tokenizer of a vocabulary of characters (`char`) or words (`word`).
+    """Return the tokenizer for a vocabulary of characters (`char`) or words (`word`).
 
     Raises: VocabularyError if the vocabulary lacks a symbol that the tokenizer needs.
     """
@@ -312,9 +312,11 @@ def tokenizer_of(unit: str, vocabulary: Vocabulary) -> Tokenizer:
 
 
 def lines_backward(chunks: Iterable[EncodedChunk], end_id: int | None) -> Iterator[EncodedChunk]:
-    """The same text with the ids of each line in reverse, its end id still at its end; a text without ends of
-    lines is one line. Documents begin at the same places."""
-    held, held_starts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)  # of a line begun
+    """Reverse the ids of each line; its end id stays at the end.
+
+    A text without line ends is one line. Documents begin at the same positions as before.
+    """
+    held, held_starts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)  # of an incomplete line
     for chunk in chunks:
         starts = np.concatenate([held_starts, chunk.document_starts + len(held)])
         held = np.concatenate([held, chunk.ids])
@@ -328,7 +330,7 @@ def lines_backward(chunks: Iterable[EncodedChunk], end_id: int | None) -> Iterat
 
 
 def _lines_reversed(ids: Ids, ends: Ids) -> Ids:
-    """Each line but for its end in reverse: the token at p comes from begin + (end - 1 - p)."""
+    """Reverse each line except its end: the token at p comes from begin + (end - 1 - p)."""
     places = np.arange(len(ids))
     line = np.searchsorted(ends, places)
     begins = np.concatenate([[0], ends[:-1] + 1])
@@ -342,7 +344,7 @@ def _code_points(text: str) -> npt.NDArray[np.uint32]:
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """The lines of a text that comes in chunks, without their ends."""
+    """Yield the lines of a text given in chunks, without line ends."""
     rest = ""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split("\n")
@@ -354,7 +356,7 @@ def lines_of(chunks: Iterable[str]) -> Iterator[str]:
 def _encode_lines(
     tokenizer: WordTokenizer | SubwordTokenizer, lines: Iterable[str], documents: Documents
 ) -> Iterator[EncodedChunk]:
-    """Lines to ids, `end_id` after each, in chunks of some ten thousand lines."""
+    """Encode lines, with `end_id` after each, in chunks of 20,000 lines."""
     ids: list[int] = []
     starts: list[int] = []
     after_blank = True

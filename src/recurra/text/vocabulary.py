@@ -1,4 +1,4 @@
-"""The symbols that a model knows, each with its id."""
+"""Vocabularies: the symbols of a model and their ids."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ class Vocabulary:
     """Symbols and their ids, 0 … V-1, the most frequent first.
 
     `<unk>` and `<eos>` are ordinary symbols that a text may also contain literally (as the Penn
-    Treebank does with `<unk>`); they are in the vocabulary only where a model needs them.
+    Treebank does with `<unk>`); they are in the vocabulary only if a model needs them.
 
     Raises: VocabularyError if a symbol stands twice.
     """
@@ -29,9 +29,9 @@ class Vocabulary:
         self.ids: Mapping[str, int] = {symbol: id_ for id_, symbol in enumerate(self.symbols)}
         if len(self.ids) != len(self.symbols):
             twice = [symbol for symbol, n in Counter(self.symbols).items() if n > 1]
-            raise VocabularyError(f"symbol {twice[0]!r} stands twice in the vocabulary; keep one of them.")
+            raise VocabularyError(f"symbol {twice[0]!r} occurs twice in the vocabulary; remove one of them.")
         if not self.symbols:
-            raise VocabularyError("the vocabulary is empty; give a text with symbols in it.")
+            raise VocabularyError("the vocabulary is empty; give a text with symbols.")
 
     @classmethod
     def from_counts(
@@ -42,8 +42,10 @@ class Vocabulary:
         max_size: int | None = None,
         special: Iterable[str] = (),
     ) -> "Vocabulary":
-        """The symbols seen at least `min_count` times, at most `max_size` of them with the special
-        ones, sorted by falling count and then by code point, so that one text gives one vocabulary.
+        """Build a vocabulary of the symbols that occur at least `min_count` times.
+
+        It has at most `max_size` symbols, special ones included. They are sorted by decreasing count and then
+        by code point, so that the same text always gives the same vocabulary.
 
         Raises: VocabularyError if there is none, or no room for any.
         """
@@ -85,28 +87,28 @@ class Vocabulary:
 
     @property
     def unk_id(self) -> int | None:
-        """The id of `<unk>`, or None where the vocabulary has none."""
+        """The id of `<unk>`, or None if the vocabulary does not have it."""
         return self.ids.get(UNK)
 
     @property
     def eos_id(self) -> int | None:
-        """The id of `<eos>`, or None where the vocabulary has none."""
+        """The id of `<eos>`, or None if the vocabulary does not have it."""
         return self.ids.get(EOS)
 
     @property
     def fingerprint(self) -> str:
-        """A digest that changes with any symbol or its place."""
+        """Digest of the symbols and their order."""
         text = json.dumps(self.symbols, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, path: Path, unit: str) -> None:
-        """Write the symbols as JSON, with the unit they are of."""
+        """Write the symbols and their unit as JSON."""
         content = {"kind": _KIND, "unit": unit, "symbols": self.symbols}
         write_text(path, json_text(content, indent=0) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> tuple["Vocabulary", str]:
-        """The vocabulary that `save` wrote, and its unit.
+        """Load the vocabulary that `save` wrote, and its unit.
 
         Raises: VocabularyError if the file is missing, damaged or of another kind.
         """

@@ -1,4 +1,4 @@
-"""Words as numbers: their ids, their characters, their letter trigrams, how they are written.
+"""Words as numbers: word ids, character ids, letter trigrams and casing.
 
     word hashing     "boy" → #bo, boy, oy#
 
@@ -23,27 +23,27 @@ from recurra.text.vocabulary import UNK, Vocabulary
 
 _KIND = "recurra.words"
 _DIGIT = re.compile(r"\d")
-# How a word is written, in the order in which it is asked.
+# The casing classes of words; the index is the class number.
 CASINGS = ("numeric", "mostly numeric", "lower", "upper", "title", "mixed", "no letters")
 Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class WordForms:
-    """How words are looked up: as they stand, in lower case, with every digit as 0."""
+    """Normalisation of words before they are looked up: to lower case, and every digit to 0."""
 
     lowercase: bool = False
     digits: bool = False
 
     def of(self, word: str) -> str:
-        """The form of a word that has an id."""
+        """Return the form of a word that is looked up in the vocabulary."""
         if self.lowercase:
             word = word.lower()
         return _DIGIT.sub("0", word) if self.digits else word
 
 
 def casing_of(word: str) -> int:
-    """The place in CASINGS of how a word is written."""
+    """Return the index in CASINGS of a word's casing."""
     digits = sum(character.isdigit() for character in word)
     if digits == len(word):
         return 0
@@ -59,16 +59,16 @@ def casing_of(word: str) -> int:
 
 
 def trigrams_of(word: str) -> list[str]:
-    """The letter trigrams of a word between number signs, in lower case."""
+    """Return the letter trigrams of a word, in lower case and between number signs."""
     marked = f"#{word.lower()}#"
     return [marked[at : at + 3] for at in range(len(marked) - 2)]
 
 
 class WordEncoder:
-    """Words to numbers, by the vocabularies of a training text.
+    """Encodes words as numbers with the vocabularies of a training text.
 
-    Words seen less often than `min_count` are `<unk>`, id 0 of every vocabulary; so are characters and
-    trigrams that were never seen.
+    Words that occur fewer than `min_count` times are `<unk>`, id 0 of every vocabulary; so are unseen
+    characters and trigrams.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class WordEncoder:
         self.words, self.characters, self.trigrams, self.forms = words, characters, trigrams, forms
         for name, vocabulary in (("words", words), ("characters", characters), ("trigrams", trigrams)):
             if vocabulary.symbols[0] != UNK:
-                raise VocabularyError(f"the vocabulary of {name} does not begin with {UNK}; train anew.")
+                raise VocabularyError(f"the vocabulary of {name} does not begin with {UNK}; train again.")
         self._encoded = Remembered(self._encode, size=200_000)
 
     @classmethod
@@ -90,7 +90,7 @@ class WordEncoder:
         max_size: int | None = None,
         extra_words: Iterable[str] = (),
     ) -> "WordEncoder":
-        """The vocabularies of some sequences of words; `extra_words` have ids whether they occur or not."""
+        """Build the vocabularies of sequences of words; `extra_words` get ids even if they do not occur."""
         counts: Counter[str] = Counter()
         for words in sequences:
             counts.update(words)
@@ -113,7 +113,7 @@ class WordEncoder:
         )
 
     def encode(self, word: str) -> "EncodedWord":
-        """The numbers of one word."""
+        """Encode one word."""
         return self._encoded(word)
 
     def _encode(self, word: str) -> "EncodedWord":
@@ -138,7 +138,7 @@ class WordEncoder:
 
     @classmethod
     def load(cls, path: Path) -> "WordEncoder":
-        """What `save` wrote.
+        """Load the encoder that `save` wrote.
 
         Raises: VocabularyError if the file is missing, damaged or of another kind.
         """
@@ -152,7 +152,7 @@ class WordEncoder:
             forms = WordForms(bool(content["lowercase"]), bool(content["digits"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VocabularyError(
-                f"{path}: is missing or is no vocabulary of words; copy it from the run it came with."
+                f"{path}: is missing or is not a word vocabulary; copy it from the run it came with."
             ) from error
         return cls(words, characters, trigrams, forms)
 

@@ -1,4 +1,4 @@
-"""All words of a data set as numbers at once, so that a batch is made by indexing."""
+"""The encoded words of a whole data set, so that batches are made by indexing."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from recurra.text.word_encoder import EncodedWord, WordEncoder
 
-LONGEST_WORD = 48  # characters; of a longer word the first and the last ones
+LONGEST_WORD = 48  # characters; a longer word keeps its first and last ones
 _ABSENT = -1
 
 
 class WordTable:
-    """A row of numbers for each word that was added; row 0 is the word of no characters, for padding.
+    """One row of numbers for each added word; row 0 is the empty word, used as padding.
 
     Shapes: ids, casing, lengths (N,); characters (N, C), trigrams (N, G), -1 past a word's end.
     """
@@ -26,7 +26,7 @@ class WordTable:
         self.add(words)
 
     def add(self, words: Iterable[str]) -> None:
-        """Make rows for words that have none."""
+        """Add rows for new words."""
         for word in words:
             if word not in self._rows:
                 self._rows[word] = len(self._encoded)
@@ -39,7 +39,7 @@ class WordTable:
             self.lengths = (self.characters != _ABSENT).sum(axis=1)
 
     def rows_of(self, words: Sequence[str]) -> NDArray[np.int64]:
-        """The rows of words that were added. Shapes: result (T,)."""
+        """Return the row numbers of words that were added. Shapes: result (T,)."""
         return np.array([self._rows[word] for word in words], dtype=np.int64)
 
 

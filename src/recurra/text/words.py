@@ -1,4 +1,4 @@
-"""A plain text as words, each with its place in the text."""
+"""Splitting of plain text into words with their positions."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 Split = Literal["blanks", "punctuation", "characters"]
 
-# Words with inner apostrophes, numbers with inner points and commas, and every other sign on its own.
+# Words with inner apostrophes, numbers with inner points, commas and colons, and every other sign on its own.
 _PUNCTUATION = re.compile(r"\d+(?:[.,:]\d+)*|\w+(?:['’]\w+)*|[^\w\s]")
 _PATTERNS: dict[Split, re.Pattern[str]] = {
     "blanks": re.compile(r"\S+"),
@@ -16,7 +16,7 @@ _PATTERNS: dict[Split, re.Pattern[str]] = {
 
 
 class Word(NamedTuple):
-    """A word and where it stands: text[begin:end]."""
+    """A word and its position: text[begin:end]."""
 
     text: str
     begin: int
@@ -24,12 +24,12 @@ class Word(NamedTuple):
 
 
 def words_of(text: str, split: Split = "blanks") -> list[Word]:
-    """The words of a text: what blanks separate, punctuation apart too, or all characters but blanks."""
+    """Split a text into words at blanks, at blanks and punctuation, or into its non-blank characters."""
     return [Word(found.group(), *found.span()) for found in _PATTERNS[split].finditer(text)]
 
 
 def placed(words: Iterable[str]) -> list[Word]:
-    """Words with their places in the text that they are with a blank between them."""
+    """Return words with their positions in the text that joins them with single blanks."""
     found: list[Word] = []
     begin = 0
     for word in words:
@@ -39,5 +39,5 @@ def placed(words: Iterable[str]) -> list[Word]:
 
 
 def plain_words(text: str, split: Split = "blanks") -> list[str]:
-    """The words of `words_of` without their places."""
+    """Return the words of `words_of` without their positions."""
     return _PATTERNS[split].findall(text)
