@@ -1,4 +1,4 @@
-"""Figures from arrays and texts: perplexity, mixtures, novelty, labels, words."""
+"""Metrics of arrays and texts: perplexity, mixtures, novelty, labels, words."""
 
 from recurra.metrics.edit_distance import edit_distance
 from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliability

@@ -1,9 +1,9 @@
-"""Was it the beam or the model? For each text that was found in place of the right one, which is at fault.
+"""Whether a wrong output is a search error (the beam) or a model error.
 
-    P(y*|x) > P(ŷ|x)    the search missed a text that the model likes better: the beam is at fault
-    else                 the model likes the wrong text better: the model is at fault
+    P(y*|x) > P(ŷ|x)    the search missed the reference, which the model prefers: a search error
+    else                 the model prefers the wrong output: a model error
 
-Both are normalised alike, as the search ranked them.
+Both scores are normalised as in the search.
 Source: A. Ng's lectures on error analysis in beam search.
 """
 
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fault = Literal["none", "beam", "model"]
-_ALIKE = 1e-6  # scores nearer than this are the same
+_ALIKE = 1e-6  # scores closer than this are equal
 
 
 def fault_of(right: float, found: float, *, same: bool) -> Fault:
-    """Who is at fault, by the scores of the right text and of the one that was found; nobody if they are the
-    `same` text."""
+    """Return the cause of an error, from the scores of the reference and of the output.
+
+    It is "none" if both are the `same` text.
+    """
     if same:
         return "none"
     return "beam" if right > found + _ALIKE else "model"
@@ -25,7 +27,7 @@ def fault_of(right: float, found: float, *, same: bool) -> Fault:
 
 @dataclass(frozen=True)
 class FaultShares:
-    """How many texts were right, and whose fault the others were."""
+    """Counts of correct outputs (`none`), search errors (`beam`) and model errors (`model`)."""
 
     none: int
     beam: int
@@ -33,15 +35,15 @@ class FaultShares:
 
     @classmethod
     def count(cls, faults: Iterable[Fault]) -> "FaultShares":
-        """The counts of some faults."""
+        """Count the causes of errors."""
         every = list(faults)
         return cls(every.count("none"), every.count("beam"), every.count("model"))
 
     @property
     def wrong(self) -> int:
-        """Texts that were not right."""
+        """Number of wrong outputs."""
         return self.beam + self.model
 
     def share(self, fault: Fault) -> float:
-        """Of the texts that were not right, the share that is the beam's or the model's fault."""
+        """Share of the wrong outputs that are search errors ("beam") or model errors ("model")."""
         return {"none": 0, "beam": self.beam, "model": self.model}[fault] / max(1, self.wrong)

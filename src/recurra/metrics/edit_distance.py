@@ -1,13 +1,13 @@
-"""How many edits lie between two words."""
+"""The edit distance of two words."""
 
 from rapidfuzz.distance import OSA
 
 
 def edit_distance(word: str, typed: str, most: int) -> int:
-    """The number of edits between two words (letters changed, left out, added, or two side by side swapped),
-    or most + 1 where there are more.
+    """Count the edits between two words: substitutions, deletions, insertions, swaps of adjacent letters.
 
-    It is the optimal string alignment distance: no letter is edited twice, so "ca" and "abc" are 3 apart.
+    The result is most + 1 if there are more than `most`. This is the optimal string alignment distance: no
+    letter is edited twice, so "ca" and "abc" are 3 apart.
 
     Source: F. Damerau, A technique for computer detection and correction of spelling errors (1964).
     """

@@ -106,7 +106,7 @@ class ClassFigures:
 
     @property
     def total(self) -> int:
-        """How many were labelled."""
+        """Number of predictions."""
         return sum(self.confusion.values())
 
     @property
@@ -154,18 +154,18 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether a model is right as often as it says: predictions in bins by their probability.
+    """Calibration of a model: predictions in bins by their probability.
 
         calibration error = Σ_bins (share of predictions in it) · |mean probability - share right|
 
     Source: C. Guo et al., On calibration of modern neural networks (2017).
     """
 
-    bins: Sequence[tuple[int, float, float]]  # predictions, their mean probability, share right
+    bins: Sequence[tuple[int, float, float]]  # number of predictions, mean probability, share correct
 
     @classmethod
     def count(cls, probabilities: Sequence[float], right: Sequence[bool], bins: int = 10) -> "Reliability":
-        """From the probability of each prediction and whether it was right, in bins of equal width."""
+        """From the probability of each prediction and whether it is correct, in bins of equal width."""
         members: list[list[tuple[float, bool]]] = [[] for _ in range(bins)]
         for probability, hit in zip(probabilities, right, strict=True):
             members[min(bins - 1, int(probability * bins))].append((probability, hit))

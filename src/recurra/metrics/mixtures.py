@@ -1,4 +1,4 @@
-"""Several models' probabilities as one: the best weights of a linear mixture."""
+"""Linear mixtures of the probabilities of several models, and their best weights."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,20 @@ _CLOSE = 1e-10
 
 
 def mixture_losses(losses: Floats, weights: Floats) -> Floats:
-    """-log Σ_k w_k p_k of each symbol.
+    """Compute -log Σ_k w_k p_k of each symbol.
 
     Shapes: losses (K, N), -log p_k in nats; weights (K,), their sum 1; result (N,).
     """
     low = losses.min(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mixed: Floats = low - np.log(weights @ np.exp(low - losses))
-    return np.where(np.isfinite(low), mixed, np.inf)  # nobody gave the symbol any probability
+    return np.where(np.isfinite(low), mixed, np.inf)  # no model gives the symbol any probability
 
 
 def best_mixture(losses: Floats) -> Floats:
-    """The weights under which the mixture gives these symbols the largest probability, by expectation and
-    maximisation: w_k ← mean over symbols of w_k p_k / Σ_j w_j p_j. The likelihood has one maximum only.
+    """Return the weights that maximise the likelihood of these symbols, by expectation maximisation.
+
+    w_k ← mean over symbols of w_k p_k / Σ_j w_j p_j. The likelihood has only one maximum.
 
     Shapes: losses (K, N), -log p_k in nats; result (K,).
     """

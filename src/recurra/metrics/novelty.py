@@ -1,4 +1,4 @@
-"""How much of a sample is learnt by heart: what of it stands word for word in the training text."""
+"""Novelty of a sample: how much of it is copied from the training text."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from recurra.errors import ConfigError
 
 _Hashes = NDArray[np.uint64]
 
-# Odd, so that it has an inverse modulo 2^64; that modulus is the machine's own.
+# Odd, so that it has an inverse modulo 2^64, the modulus of uint64 arithmetic.
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _PIECE_CHARACTERS = 1 << 18
@@ -20,7 +20,7 @@ _SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class Match:
-    """A passage that stands in the sample and in the training text, and where it starts in each."""
+    """A passage that occurs in the sample and in the training text, and its start in each."""
 
     length: int
     text: str
@@ -30,7 +30,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Novelty:
-    """How much of a sample stands in the training text; `recall` is None for one shorter than `n` words."""
+    """How much of a sample is copied; `recall` is None for a sample shorter than `n` words."""
 
     sample_length: int
     match: Match
@@ -38,9 +38,9 @@ class Novelty:
     n: int
 
     def sentence(self) -> str:
-        """What was found, for people."""
+        """Describe the result in a sentence."""
         if not self.match.length:
-            copied = "No character of the sample stands in the training text"
+            copied = "No character of the sample occurs in the training text"
         else:
             shown = " ".join(self.match.text.split())
             if len(shown) > _SHOWN_CHARACTERS:
@@ -51,18 +51,18 @@ class Novelty:
             )
         if self.recall is None:
             return f"{copied}; the sample is too short for word {self.n}-grams."
-        return f"{copied}; {self.recall:.0%} of the sample's word {self.n}-grams stand in it."
+        return f"{copied}; {self.recall:.0%} of the sample's word {self.n}-grams occur in that text."
 
 
 def longest_match(sample: str, chunks: Iterable[str]) -> Match:
-    """The longest passage of `sample` that stands in a text; the first of several, length 0 if none.
+    """Find the longest passage of `sample` that occurs in a text; the first of several, length 0 if none.
 
-    The text is read once, chunk by chunk, cut anywhere; what is held of it is a piece of 2^18 characters (or
-    of the sample's length, if that is more). In each piece only passages longer than those found before are
-    looked for, and as long, which may stand earlier in the sample. All windows of one length are compared by
-    a polynomial hash modulo 2^64 (Karp & Rabin 1987), Σ_i character_i · base^i, and those that agree are
-    then compared as text: the result is exact. A passage of length L holds one of length L - 1, so L is found
-    by doubling and halving.
+    The text is read once, in chunks that may end anywhere; a piece of 2^18 characters (or of the sample's
+    length, if that is more) is kept in memory. Each piece is searched for passages that are longer than the
+    best one so far, or as long but earlier in the sample. All windows of one length are compared by a
+    polynomial hash modulo 2^64 (Karp & Rabin 1987), Σ_i character_i · base^i, and windows with equal hashes
+    are then compared as text, so the result is exact. A passage of length L contains one of length L - 1, so
+    L is found by doubling and bisection.
     """
     best = Match(0, "", 0, 0)
     powers = _Powers(max(_PIECE_CHARACTERS, len(sample)) + len(sample))
@@ -87,9 +87,9 @@ def longest_match(sample: str, chunks: Iterable[str]) -> Match:
 
 
 def ngram_recall(sample_words: Sequence[str], training_words: Iterable[str], n: int = 8) -> float | None:
-    """The share of the sample's word n-grams, each place counted, that stand among the training words.
+    """Share of the sample's word n-grams, repetitions counted, that occur in the training words.
 
-    None if the sample is shorter than `n` words. The training words are read once and not kept.
+    None if the sample is shorter than `n` words. The training words are read once and not stored.
 
     Raises: ConfigError if `n` is below 1.
     """
@@ -103,10 +103,10 @@ def ngram_recall(sample_words: Sequence[str], training_words: Iterable[str], n: 
 
 
 def novelty(sample: str, training: str | Callable[[], Iterable[str]], n: int = 8) -> Novelty:
-    """The longest copied passage of a sample and the recall of its word n-grams; words stand between spaces.
+    """Return the longest copied passage of a sample and the recall of its word n-grams (split at spaces).
 
-    `training` is the training text, or a function that gives its chunks, cut anywhere: it is called once for
-    each of the two figures, and no more than a chunk and a piece of the text are in memory.
+    `training` is the training text, or a function that returns its chunks, which may end anywhere. The
+    function is called once for each of the two metrics; at most one chunk and one piece are in memory.
 
     Raises: ConfigError if `n` is below 1.
     """
@@ -121,14 +121,14 @@ def _grams(words: Iterable[str], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def _cut(chunks: Iterable[str]) -> Iterator[str]:
-    """The same text in chunks of at most a piece's length."""
+    """Split chunks so that none is longer than a piece."""
     for chunk in chunks:
         for at in range(0, len(chunk), _PIECE_CHARACTERS):
             yield chunk[at : at + _PIECE_CHARACTERS]
 
 
 def _words(chunks: Iterable[str], longest: int) -> Iterator[str]:
-    """The words of a text; one of more than `longest` characters may lose some, but not become so short."""
+    """Yield the words of a text; a word of more than `longest` characters may be cut, but stays longer."""
 
     def lists() -> Iterator[list[str]]:
         rest = ""
@@ -143,7 +143,7 @@ def _words(chunks: Iterable[str], longest: int) -> Iterator[str]:
 
 
 def _overlapping(chunks: Iterable[str], overlap: int) -> Iterator[tuple[int, str]]:
-    """Pieces of a text and where each begins, so that every window of overlap + 1 is whole in one of them."""
+    """Yield pieces of a text and their starts; every window of overlap + 1 lies within one of them."""
     size = max(_PIECE_CHARACTERS, overlap + 1)
     start, rest = 0, ""
     for chunk in _cut(chunks):
@@ -168,7 +168,7 @@ class _Powers:
 
 
 class _Windows:
-    """A text and the hashes of its windows, from the sums of character_i · base^i up to each place."""
+    """A text and the hashes of its windows, computed from prefix sums of character_i · base^i."""
 
     def __init__(self, text: str, powers: _Powers) -> None:
         self.text, self._powers = text, powers
@@ -177,17 +177,17 @@ class _Windows:
         np.cumsum(codes * powers.up[: len(codes)], out=self._sums[1:])
 
     def hashes(self, length: int) -> _Hashes:
-        """The hash of every window of `length`."""
+        """Compute the hash of every window of `length`."""
         count = len(self.text) - length + 1
         hashes = self._sums[length:] - self._sums[:count]
         hashes *= self._powers.down[:count]
         return hashes
 
     def first_common(self, other: "_Windows", length: int) -> tuple[int, int] | None:
-        """Where the first window of `length` starts here that stands in `other` too, and where there."""
+        """Return the start of the first window of `length` that `other` also has, and its start there."""
         hashes, others = self.hashes(length), other.hashes(length)
         ordered = np.unique(hashes)
-        # The hashes' upper 16 bits rule out nearly every window before the search among whole ones.
+        # The upper 16 bits of the hashes exclude nearly all windows before the full hashes are searched.
         upper = np.zeros(1 << 16, dtype=bool)
         upper[ordered >> np.uint64(48)] = True
         others = others[upper[others >> np.uint64(48)]]

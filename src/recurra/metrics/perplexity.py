@@ -1,4 +1,4 @@
-"""How well a model predicts a text, with its unit said and its unknown symbols shown."""
+"""Perplexity and related metrics of a text, with their units and the share of unknown symbols."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -9,12 +9,13 @@ from typing import Any
 class LikelihoodFigures:
     """Sums over a text of N symbols, C characters, U of its symbols unknown to the model.
 
-        loss = total / N nats a symbol;   perplexity = exp(loss);   bits per character = total / (C ln 2)
+        loss = total / N nats per symbol;   perplexity = exp(loss);   bits per character = total / (C ln 2)
 
-    Every symbol counts, ends of lines too. An unknown symbol counts as `<unk>`: the model is only asked
-    how likely *some* unknown symbol is, so figures at different shares of unknown symbols, or of
-    different vocabularies, do not compare; the figures without them are given beside. With `spelling_nats`,
-    what it costs to spell the unknown ones out, the open-vocabulary figure does compare, whatever the unit.
+    Every symbol counts, line ends included. An unknown symbol counts as `<unk>`: the model only predicts
+    that *some* unknown symbol follows. Results with different shares of unknown symbols, or with different
+    vocabularies, are therefore not comparable; the perplexity without unknown symbols is given as well. With
+    `spelling_nats`, the cost of spelling out the unknown symbols, the open-vocabulary bits per character are
+    comparable for all units.
     """
 
     unit: str
@@ -27,28 +28,28 @@ class LikelihoodFigures:
 
     @property
     def loss(self) -> float:
-        """Mean negative log-likelihood, nats a symbol."""
+        """Mean negative log-likelihood in nats per symbol."""
         return self.total_nats / max(1, self.symbols)
 
     @property
     def perplexity(self) -> float:
-        """exp(loss); infinite where that is no number a float can hold."""
+        """exp(loss); infinite if it is too large for a float."""
         return exp_or_infinite(self.loss)
 
     @property
     def perplexity_without_unknown(self) -> float:
-        """The perplexity over the symbols that the model knows; NaN where it knows none of them."""
+        """Perplexity over the symbols that are in the vocabulary; NaN if none of them is."""
         known = self.symbols - self.unknown
         return exp_or_infinite((self.total_nats - self.unknown_nats) / known) if known else math.nan
 
     @property
     def bits_per_character(self) -> float:
-        """Total bits over the characters of the text, line ends included."""
+        """Total bits divided by the number of characters, line ends included."""
         return self.total_nats / math.log(2) / max(1, self.characters)
 
     @property
     def open_bits_per_character(self) -> float | None:
-        """Total bits over the characters, unknown symbols spelt out; None where that is not known."""
+        """Bits per character with unknown symbols spelt out; None if the cost of that is not known."""
         if self.spelling_nats is None:
             return None
         return (self.total_nats + self.spelling_nats) / math.log(2) / max(1, self.characters)
@@ -59,11 +60,11 @@ class LikelihoodFigures:
         return self.unknown / max(1, self.symbols)
 
     def main(self) -> dict[str, float]:
-        """The figure that counts."""
+        """The main metric."""
         return {"perplexity": self.perplexity}
 
     def of_validation(self) -> dict[str, float]:
-        """The figures that a training is watched by."""
+        """The metrics of a validation during training."""
         return {
             "loss": self.loss,
             "perplexity": self.perplexity,
@@ -83,7 +84,7 @@ class LikelihoodFigures:
         }
 
     def sentence(self) -> str:
-        """For people: the figures with their units."""
+        """Describe the metrics with their units."""
         name = {"char": "character"}.get(self.unit, self.unit)
         parts = [
             f"{self.loss:.4f} nats per {name}",
@@ -97,15 +98,15 @@ class LikelihoodFigures:
             if self.unknown < self.symbols:
                 text += f" (perplexity without them {perplexity_text(self.perplexity_without_unknown)})"
             if self.spelling_nats:
-                text += f"; {self.open_bits_per_character:.3f} bits per character with their spelling"
+                text += f"; {self.open_bits_per_character:.3f} bits per character with <unk> spelt out"
         return text
 
 
 def perplexity_text(perplexity: float) -> str:
-    """For people: two decimals, or three figures of what is very large."""
+    """Format a perplexity with two decimals, or with three significant digits if it is very large."""
     return f"{perplexity:,.2f}" if perplexity < 1e9 else f"{perplexity:.3g}"
 
 
 def exp_or_infinite(nats: float) -> float:
-    """exp; infinite where that is no number a float can hold."""
+    """exp(nats); infinite from 700 nats on, near the largest float."""
     return math.exp(nats) if nats < 700 else math.inf

@@ -1,4 +1,4 @@
-"""How a figure varies over several runs."""
+"""Mean and standard deviation of a metric over several runs."""
 
 import statistics
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure of several runs: their mean and standard deviation (over n - 1; 0 for one run)."""
+    """Values of a metric in several runs; the standard deviation divides by n - 1 (0 for one run)."""
 
     values: tuple[float, ...]
 

@@ -1,4 +1,4 @@
-"""Texts beside the right ones: BLEU and chrF by sacrebleu, texts right to the letter, distinct n-grams."""
+"""Metrics of generated texts: BLEU and chrF by sacrebleu, exact match, distinct n-grams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TextFigures:
-    """How near texts are to the right ones; a text may have several, of which any is right.
+    """Metrics of outputs against references; an output may have several references.
 
-    `bleu` and `chrf` from 0 to 100, with what sacrebleu says of how they were computed; `exact`, the share of
-    texts that are right to the letter; `distinct_1`, `distinct_2`, the share of words and pairs of words that
-    are different ones (Li et al. 2016).
+    `bleu` and `chrf` are from 0 to 100, with the signatures of sacrebleu; `exact` is the share of outputs
+    that equal a reference (exact match); `distinct_1` and `distinct_2` are the shares of distinct words and
+    word pairs (Li et al. 2016).
 
     Source: K. Papineni et al., BLEU (2002); M. Popović, chrF (2015); M. Post, A call for clarity in reporting
     BLEU scores (2018).
@@ -27,7 +27,7 @@ class TextFigures:
     chrf_signature: str
 
     def sentence(self) -> str:
-        """For people."""
+        """Describe the main metrics."""
         return f"BLEU {self.bleu:.2f}, chrF {self.chrf:.2f}, exact {self.exact:.2%}, {self.texts:,} texts"
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,13 +36,13 @@ class TextFigures:
 
 
 def count_texts(found: Sequence[str], right: Sequence[Sequence[str]]) -> TextFigures:
-    """The figures of texts, each beside those that are right; all of it detokenised text, case kept."""
+    """Compute the metrics of outputs against their references; texts are detokenised, case is kept."""
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
     bleu, chrf = BLEU(), CHRF()
     most = max(map(len, right), default=1)
-    # sacrebleu takes the first text of all, the second of all …; None where there is none.
+    # sacrebleu takes the first reference of all texts, the second of all …; None where one is missing.
     streams: Any = [[texts[i] if i < len(texts) else None for texts in right] for i in range(most)]
     texts = list(found)
     scores = [float(metric.corpus_score(texts, streams).score) for metric in (bleu, chrf) if texts] or [
@@ -68,8 +68,11 @@ def bleu_by_length(
     right: Sequence[Sequence[str]],
     ends: Sequence[int] = (5, 10, 15, 20, 25),
 ) -> list[tuple[str, float, int]]:
-    """BLEU of the texts whose sources have so many words: lengths, BLEU and how many, for each stretch of
-    lengths up to one of `ends`, and beyond, that has texts."""
+    """Compute BLEU by the number of words of the source.
+
+    The lengths are divided into intervals that end at `ends`, and one beyond. Each interval that has texts
+    gives its name, its BLEU and its number of texts.
+    """
     stretches: dict[str, list[int]] = {}
     lengths = [len(source.split()) for source in sources]
     bounds = [(first + 1, last) for first, last in zip((0, *ends), ends, strict=False)]
@@ -85,6 +88,6 @@ def bleu_by_length(
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """Different n-grams of words over all n-grams of words; 0 where there are none."""
+    """Share of distinct word n-grams among all word n-grams; 0 if there are none."""
     every = [tuple(words[i : i + n]) for words in map(str.split, texts) for i in range(len(words) - n + 1)]
     return len(set(every)) / len(every) if every else 0.0

@@ -1,4 +1,4 @@
-"""Figures of words: misspelt ones that were mended, missing ones that were found."""
+"""Metrics of spelling correction and of gap filling."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SpellingFigures:
-    """How a corrector does where the right words are known."""
+    """Results of a spelling corrector on words with known corrections."""
 
     misspelt: int
     mended: int
@@ -15,12 +15,12 @@ class SpellingFigures:
 
     @property
     def accuracy(self) -> float:
-        """Share of the misspelt words that were mended to the right word."""
+        """Share of the misspelt words that were corrected to the right word."""
         return self.mended / max(1, self.misspelt)
 
     @property
     def specificity(self) -> float:
-        """Share of the right words that were left alone."""
+        """Share of the correct words that were left unchanged."""
         return self.left_alone / max(1, self.right)
 
     def to_dict(self) -> dict[str, Any]:
@@ -28,16 +28,16 @@ class SpellingFigures:
         return asdict(self) | {"accuracy": self.accuracy, "specificity": self.specificity}
 
     def sentence(self) -> str:
-        """For people."""
-        text = f"{self.accuracy:.1%} of {self.misspelt:,} misspelt words mended"
+        """Describe the metrics."""
+        text = f"{self.accuracy:.1%} of {self.misspelt:,} misspelt words corrected"
         if self.right:
-            text += f", {self.specificity:.2%} of {self.right:,} right words left alone"
+            text += f", {self.specificity:.2%} of {self.right:,} correct words left unchanged"
         return text
 
 
 @dataclass(frozen=True)
 class ClozeFigures:
-    """How often the word that was taken out comes first, and among the first five."""
+    """How often the removed word is ranked first, and among the first five."""
 
     gaps: int
     first: int
@@ -45,12 +45,12 @@ class ClozeFigures:
 
     @property
     def accuracy(self) -> float:
-        """Share of the words that came first."""
+        """Share of the removed words that were ranked first."""
         return self.first / max(1, self.gaps)
 
     @property
     def top_5(self) -> float:
-        """Share of the words that came among the first five."""
+        """Share of the removed words that were ranked among the first five."""
         return self.among_five / max(1, self.gaps)
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,5 +58,7 @@ class ClozeFigures:
         return asdict(self) | {"accuracy": self.accuracy, "top_5": self.top_5}
 
     def sentence(self) -> str:
-        """For people."""
-        return f"{self.accuracy:.1%} of {self.gaps:,} words found, {self.top_5:.1%} among the first five"
+        """Describe the metrics."""
+        return (
+            f"{self.accuracy:.1%} of {self.gaps:,} words ranked first, {self.top_5:.1%} among the first five"
+        )

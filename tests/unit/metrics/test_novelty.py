@@ -161,10 +161,10 @@ def test_sentences():
     assert told == Novelty(44, Match(27, "It strikes the water after ", 0, 39), 0.0, 8)
     assert told.sentence() == (
         'The longest passage copied from the training text has 27 of 44 characters ("It strikes the water '
-        "after\"); 0% of the sample's word 8-grams stand in it."
+        "after\"); 0% of the sample's word 8-grams occur in that text."
     )
     assert novelty("Zz", "abc").sentence() == (
-        "No character of the sample stands in the training text; the sample is too short for word 8-grams."
+        "No character of the sample occurs in the training text; the sample is too short for word 8-grams."
     )
     long = novelty(training, training)
     assert long.recall == 1

@@ -133,7 +133,7 @@ def test_cloze_counts_what_was_found(train):
     figures = GapFiller(*models).cloze(lines)
     assert figures == ClozeFigures(gaps=6, first=6, among_five=6)
     assert figures.to_dict() == {"gaps": 6, "first": 6, "among_five": 6, "accuracy": 1.0, "top_5": 1.0}
-    assert figures.sentence() == "100.0% of 6 words found, 100.0% among the first five"
+    assert figures.sentence() == "100.0% of 6 words ranked first, 100.0% among the first five"
     assert GapFiller(models[0]).cloze([]).to_dict()["accuracy"] == 0
 
 

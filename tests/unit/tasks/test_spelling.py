@@ -202,8 +202,8 @@ def test_misspellings_are_read_in_both_formats(tmp_path):
         ("stray\n", r"pairs\.txt:1: got 'stray', expected"),
         ("the: teh\n\nstray\n", r"pairs\.txt:3: got 'stray'"),
         ("$the\nteh\nking: kign\nstray\n", r"pairs\.txt:4: got 'stray'"),
-        ("$the\n$king\n", "has no misspellings"),
-        ("the:\n", "has no misspellings"),
+        ("$the\n$king\n", "contains no misspellings"),
+        ("the:\n", "contains no misspellings"),
     ],
 )
 def test_a_file_of_misspellings_that_cannot_be_is_refused(tmp_path, content, told):
@@ -219,7 +219,7 @@ def test_figures_of_words_are_those_counted_by_hand(alone):
     figures = evaluate_words(alone, pairs)
     assert figures == SpellingFigures(misspelt=5, mended=3, right=0, left_alone=0)
     assert figures.accuracy == 0.6
-    assert figures.sentence() == "60.0% of 5 misspelt words mended"
+    assert figures.sentence() == "60.0% of 5 misspelt words corrected"
 
 
 def test_figures_of_a_text_are_those_counted_by_hand(alone):
@@ -232,7 +232,9 @@ def test_figures_of_a_text_are_those_counted_by_hand(alone):
     assert figures.to_dict() == {
         "misspelt": 3, "mended": 2, "right": 4, "left_alone": 3, "accuracy": 2 / 3, "specificity": 0.75,
     }  # fmt: skip
-    assert figures.sentence() == "66.7% of 3 misspelt words mended, 75.00% of 4 right words left alone"
+    assert (
+        figures.sentence() == "66.7% of 3 misspelt words corrected, 75.00% of 4 correct words left unchanged"
+    )
 
 
 def test_one_word_in_so_many_is_replaced_and_one_seed_draws_one_way(alone):
@@ -301,7 +303,7 @@ def test_the_command_knows_its_options(run, typed, pairs, tmp_path):
 def test_the_command_measures(run, pairs, typed, tmp_path):
     figures = json.loads(say("spell", run, "--evaluate-words", pairs, "--json"))
     assert (figures["misspelt"], figures["mended"]) == (3, 2)
-    assert say("spell", run, "--evaluate-words", pairs) == "66.7% of 3 misspelt words mended\n"
+    assert say("spell", run, "--evaluate-words", pairs) == "66.7% of 3 misspelt words corrected\n"
     right = tmp_path / "right.txt"
     right.write_text("the form was long\nthe king came\n")
     told = ("spell", run, "--evaluate-text", right, "--misspellings", pairs, "--one-in", 2, "--no-context")
