@@ -1,4 +1,4 @@
-"""Pictures and self-contained pages from what a run left on disk; they know no model."""
+"""Figures and self-contained HTML pages from the files of a run, independent of its model."""
 
 from recurra.reports.curves import curves_together, learning_curve, reliability_diagram
 from recurra.reports.run_report import Sample, Table, write_comparison, write_report

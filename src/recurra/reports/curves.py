@@ -14,22 +14,22 @@ Points = Sequence[tuple[float, float]]
 
 
 def learning_curve(records: Sequence[Record], *, unit: str, loss_unit: str = "nats") -> str:
-    """Loss, gradient norm and learning rate over steps, as SVG text that a page can hold.
+    """Plot loss, gradient norm and learning rate over steps, as SVG text for a page.
 
     `records` are those of metrics.jsonl. Raises: RunError if none of them is of training.
     """
     training = [record for record in records if record["kind"] == "training"]
     validation = [record for record in records if record["kind"] == "validation"]
     if not training and not validation:
-        raise RunError("the run has no metrics to draw yet; train it for some more steps.")
+        raise RunError("the run has no metrics to draw yet; train it for more steps.")
     return as_svg(_draw_learning, training, validation, f"{loss_unit} per {unit}")
 
 
 def curves_together(runs: Mapping[str, Sequence[Record]], *, figure: str, axis: str) -> str:
-    """One figure of the validations over the time that each run had trained, as SVG text.
+    """Plot a validation metric of several runs over training time, as SVG text.
 
-    `runs` are the records of their metrics.jsonl by their names, `figure` the key in them, `axis` what is
-    written beside it. Empty where no validation has it.
+    `runs` maps names to the records of metrics.jsonl, `figure` is the key of the metric, `axis` its label.
+    Empty if no validation has the metric.
     """
     points = {
         name: [
@@ -43,7 +43,10 @@ def curves_together(runs: Mapping[str, Sequence[Record]], *, figure: str, axis: 
 
 
 def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
-    """Share right over the probability said, a point a bin (count, said, right), as SVG; empty for none."""
+    """Plot accuracy over predicted probability, one point per bin (count, said, right), as SVG text.
+
+    Empty if all bins are empty.
+    """
     filled = [(count, said, right) for count, said, right in bins if count]
     return as_svg(_draw_reliability, filled) if filled else ""
 
@@ -74,7 +77,7 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
 
 
 def _series(records: Sequence[Record], name: str) -> tuple[list[int], list[float]]:
-    """Steps and values of the records that have a figure."""
+    """Return the steps and values of the records that have a metric."""
     found = [(record["step"], record[name]) for record in records if name in record]
     return [step for step, _ in found], [value for _, value in found]
 
@@ -103,8 +106,8 @@ def _draw_reliability(bins: Sequence[tuple[float, float, float]]) -> "Figure":
     counts, said, right = zip(*bins, strict=True)
     axes.plot(said, right, color="#2c6fbb", lw=1.2)
     axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color="#2c6fbb")
-    axes.set_xlabel("probability said")
-    axes.set_ylabel("share right (larger points: more)")
+    axes.set_xlabel("predicted probability")
+    axes.set_ylabel("accuracy (larger points: more predictions)")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.grid(alpha=0.25)

@@ -1,4 +1,4 @@
-"""How a picture becomes SVG or PNG, and pictures of numbers that several pages and commands draw."""
+"""Figures as SVG or PNG, and plots that several pages and commands share."""
 
 import re
 import warnings
@@ -13,15 +13,15 @@ from recurra.files import written_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# One seed for the ids inside a picture: the same numbers give the same bytes.
+# A fixed salt for the ids in a figure, so that the same numbers give the same bytes.
 STYLE: Any = {"svg.hashsalt": "recurra", "svg.fonttype": "none", "font.size": 9}
-_MOST = 60  # names on a side: more could not be read
+_MOST = 60  # maximum number of names per axis; more would be illegible
 _CELL = 0.3  # inches
 _COLOURS = ("#2c6fbb", "#c0392b", "#2a9d5c", "#b9770e")
 
 
 def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "Figure":
-    """Weights from 0 to 1, dark for much; of more than 60 rows or columns the first ones.
+    """Plot weights from 0 to 1, dark for large ones; at most the first 60 rows and columns.
 
     Shapes: weights (rows, columns).
     """
@@ -47,9 +47,9 @@ def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "F
 def score_by_length(
     series: Mapping[str, Sequence[tuple[str, float, int]]], *, score: str, length: str
 ) -> "Figure":
-    """A score over stretches of lengths, a line for each name; a point is (lengths, score, how many).
+    """Plot a score over intervals of length, one line per name; a point is (interval, score, count).
 
-    `score` and `length` say what the axes are.
+    `score` and `length` are the labels of the axes.
     """
     from matplotlib.figure import Figure
 
@@ -68,7 +68,7 @@ def score_by_length(
 
 
 def as_svg(draw: Callable[..., "Figure"], *given: Any, **named: Any) -> str:
-    """A picture of `draw` as an element that a page can hold."""
+    """Return the figure of `draw` as an SVG element for a page."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE), _any_script():
@@ -76,7 +76,7 @@ def as_svg(draw: Callable[..., "Figure"], *given: Any, **named: Any) -> str:
 
 
 def svg_of(figure: "Figure") -> str:
-    """A figure as an element that a page can hold; `STYLE` is to be in force."""
+    """Return a figure as an SVG element for a page; `STYLE` must be active."""
     buffer = StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -85,7 +85,7 @@ def svg_of(figure: "Figure") -> str:
 
 
 def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:
-    """Write a picture of `draw` as PNG.
+    """Write the figure of `draw` as PNG.
 
     Raises: StorageError if it cannot be written.
     """
@@ -101,13 +101,13 @@ def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: A
 
 @contextmanager
 def _any_script() -> Iterator[None]:
-    """Symbols that no font here has are drawn as boxes, without a word."""
+    """Suppress warnings about symbols that no font has; they are drawn as boxes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
 
 
 def _shown(name: str) -> str:
-    """A name that can be seen; $ would begin a formula."""
+    """Return a visible form of a name, with $ escaped because it would begin a formula."""
     shown = {"": "(end)", "\n": "(line)"}.get(name, name.strip() or "(blank)")
     return shown.replace("$", r"\$")

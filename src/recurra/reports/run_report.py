@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a page: its title, the names of its columns, its rows."""
+    """A table of a page: its title, its column names, its rows."""
 
     title: str
     columns: Sequence[str]
@@ -43,10 +43,10 @@ def write_report(
     pictures: Mapping[str, str] | None = None,
     changed: Sequence[str] = (),
 ) -> Path:
-    """Write the run's page; returns its path.
+    """Write the page of a run and return its path.
 
-    `pictures` are SVG of ours, by their titles; `changed` the names of the options that are not at their
-    defaults, which stand first.
+    `pictures` maps titles to SVG text drawn by Recurra; `changed` has the names of the options that differ
+    from their defaults, which are shown first.
 
     Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot be
     written.
@@ -54,12 +54,12 @@ def write_report(
     settings = run.read_settings()
     records = run.read_metrics()
     if not any(record["kind"] in ("training", "validation") for record in records):
-        raise RunError(f"{run.metrics.path}: has nothing to draw yet; train the run for some more steps.")
-    # A model of counts has its last metrics and no curve.
+        raise RunError(f"{run.metrics.path}: has no metrics to draw yet; train the run for more steps.")
+    # A model that is counted, not trained, has final metrics but no learning curve.
     counted = not any(record["kind"] == "training" and "loss" in record for record in records)
     page = _template("run.html").render(
         title=title,
-        # Drawn by us from numbers alone.
+        # Safe markup: drawn by Recurra from numbers only.
         curve="" if counted else Markup(learning_curve(records, unit=unit, loss_unit=loss_unit)),
         figures=figures,
         samples=samples,
@@ -84,9 +84,9 @@ def write_comparison(
     notes: Sequence[str] = (),
     curves: str = "",
 ) -> None:
-    """Write a page that shows runs side by side: a table, notes on it, and their learning curves.
+    """Write a page that compares runs: a table, notes on it, and their learning curves.
 
-    `curves` are SVG of ours, as `curves_together` draws them.
+    `curves` is the SVG text of `curves_together`.
 
     Raises: StorageError if it cannot be written.
     """
@@ -103,5 +103,5 @@ def _template(name: str) -> Template:
 
 
 def _sentence_case(title: str) -> str:
-    """The title with a capital at its beginning."""
+    """Return the title with a capital first letter."""
     return title[:1].upper() + title[1:]
