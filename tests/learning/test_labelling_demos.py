@@ -23,8 +23,8 @@ def test_slots(tmp_path):
     assert found.network > 0.97
     assert found.only_network > 100
     told = console.file.getvalue()
-    assert "sentences only the recurrent network gets right" in told
-    assert "left out" in told
+    assert "sentences are right only with the recurrent network" in told
+    assert "occlusion" in told
     with pytest.raises(RunError, match="choose another folder"):
         slots.run(tmp_path / "slots", console=console)
 

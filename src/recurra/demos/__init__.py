@@ -1,1 +1,1 @@
-"""Demonstrations that need no data: a network that learns to write, and the smallest example."""
+"""Demonstrations that need no data files."""

@@ -1,7 +1,7 @@
-"""The smallest recurrent network, every number shown: it reads D, O, G and learns to say S.
+"""A minimal recurrent network with every number shown: it reads D, O, G and learns to predict S.
 
-The forward pass, back-propagation through time, the clipping and gradient descent are printed as a student
-would write them down: the equation, then its numbers.
+The forward pass, backpropagation through time, gradient clipping and gradient descent are printed step by
+step: each equation, then its numbers.
 """
 
 from collections.abc import Iterator
@@ -37,12 +37,12 @@ _MAX_ROWS = 24
 
 @dataclass(frozen=True)
 class DogsResult:
-    """Every number of the demonstration.
+    """All numbers of the demonstration.
 
-    `forward`, `backward`, `gradient` and `clip_factor` are those at `initial`; `difference` is the greatest
-    one between `gradient` and finite differences. `losses`, `norms` (of the gradient, before clipping) and
-    `probabilities` (of S at the end) begin there too, and have one entry more than steps were made. `said`
-    holds the likeliest letter after each that is read, with the `final` weights.
+    `forward`, `backward`, `gradient` and `clip_factor` belong to the `initial` weights; `difference` is the
+    largest difference between `gradient` and finite differences. `losses`, `norms` (of the gradient, before
+    clipping) and `probabilities` (of S at the last step) also begin there, and have one entry more than the
+    number of updates. `said` holds the most probable letter after each input, with the `final` weights.
     """
 
     initial: Weights
@@ -65,10 +65,10 @@ def run(
     every_step: bool = False,
     console: Console | None = None,
 ) -> DogsResult:
-    """Print the forward and backward pass, then descend the gradient until S has a probability above 0.9.
+    """Print the forward and backward pass, then run gradient descent until S has a probability above 0.9.
 
-    By default only the last step is taught, and the outputs before it can be anything; with `every_step`
-    each letter is to be followed by the next. At most `steps` steps are made.
+    By default only the last step has a target; with `every_step` the target of each letter is the next one.
+    At most `steps` updates are made.
 
     Raises: ConfigError if `steps` is negative or `learning_rate` is not above 0.
     """
@@ -112,7 +112,7 @@ def _learn(initial: Weights, learning_rate: float, steps: int, every_step: bool)
     )
 
 
-# The page: each equation, and under it the same with numbers, matrices in drawn brackets.
+# The printed page: each equation, followed by the same with numbers, matrices in drawn brackets.
 
 
 def _told(result: DogsResult, learning_rate: float, every_step: bool) -> Iterator[str]:
@@ -128,23 +128,23 @@ def _told(result: DogsResult, learning_rate: float, every_step: bool) -> Iterato
 
 
 def _told_network(weights: Weights, every_step: bool) -> Iterator[str]:
-    yield from _title("A recurrent network reads D, O, G and learns to say S")
-    yield f"  4 inputs (1 of the letters D O G S), {HIDDEN_SIZE} hidden units, 4 outputs (the next letter)."
+    yield from _title("A recurrent network reads D, O, G and learns to predict S")
+    yield f"  4 inputs (one of the letters D O G S), {HIDDEN_SIZE} hidden units, 4 outputs (the next letter)."
     if every_step:
-        yield "  Each next letter is taught: O after D, G after O, S after G."
+        yield "  Every step has a target: O after D, G after O, S after G."
     else:
-        yield "  Only the last letter is taught, S after G; the outputs before it can be anything."
+        yield "  Only the last step has a target, S after G; the outputs before it have no loss."
     yield ""
     yield "  zₜ = W xₜ + U sₜ₋₁ + b      sₜ = tanh(zₜ)      oₜ = V sₜ + c      ŷₜ = softmax(oₜ)"
     yield ""
     yield from _row("W =", weights.W, "  U =", weights.U, "  V =", weights.V)
-    yield "  It begins with b = 0, c = 0 and s₀ = 0."
+    yield "  Initially b = 0, c = 0 and s₀ = 0."
     yield ""
 
 
 def _told_forward(t: int, step: Step, weights: Weights) -> Iterator[str]:
     now, before = _sub(t), _sub(t - 1)
-    yield from _title(f"Forward, t = {t}: it reads {step.letter}")
+    yield from _title(f"Forward, t = {t}: the input is {step.letter}")
     yield f"  z{now} = W x{now} + U s{before} + b"
     numbers = (weights.W, step.x, "+", weights.U, step.s_before, "+", weights.b, "=", step.z)
     yield from _row("  =", *numbers)
@@ -155,10 +155,10 @@ def _told_forward(t: int, step: Step, weights: Weights) -> Iterator[str]:
 
 
 def _told_loss(result: DogsResult) -> Iterator[str]:
-    yield from _title("Loss: the surprise at the letter that was taught")
+    yield from _title("Loss: the negative log-probability of the target")
     for t, step in enumerate(result.forward, start=1):
         if step.loss is None:
-            yield f"  L{_sub(t)} = 0, as nothing is taught after {step.letter}"
+            yield f"  L{_sub(t)} = 0: {step.letter} has no target"
         else:
             chance = step.y_hat[LETTERS.index(step.target)]
             yield f"  L{_sub(t)} = -log ŷ{_sub(t)}[{step.target}] = -log {chance:.3f} = {step.loss:.3f}"
@@ -172,19 +172,19 @@ def _told_loss(result: DogsResult) -> Iterator[str]:
 def _told_backward(t: int, result: DogsResult) -> Iterator[str]:
     step, back, weights = result.forward[t - 1], result.backward[t - 1], result.initial
     now, after = _sub(t), _sub(t + 1)
-    yield from _title(f"Backward, t = {t}: what the loss owes to reading {step.letter}")
+    yield from _title(f"Backward, t = {t}: the gradients at input {step.letter}")
     if step.target:
         yield f"  δ{now}ᵒᵘᵗ = ŷ{now} - y{now}"
         yield from _row("    =", step.y_hat, "-", one_hot(step.target), "=", back.delta_out)
     else:
-        yield f"  δ{now}ᵒᵘᵗ = 0, as nothing is taught here"
+        yield f"  δ{now}ᵒᵘᵗ = 0: this step has no target"
     terms: list[str | Array | list[str]] = [weights.V.T, back.delta_out] if step.target else []
     names = [f"Vᵀ δ{now}ᵒᵘᵗ"] if step.target else []
     if t < len(result.forward):
         terms += ["+"] * bool(terms) + [weights.U.T, result.backward[t].delta]
         names.append(f"Uᵀ δ{after}")
     else:
-        yield f"  δ{after} = 0, as nothing comes after the last step"
+        yield f"  δ{after} = 0: no step follows the last one"
     yield f"  ∂L/∂s{now} = {' + '.join(names)}"
     yield from _row("    =", *terms, "=", back.from_s)
     yield f"  δ{now} = (1 - s{now}²) * ∂L/∂s{now}"
@@ -192,7 +192,7 @@ def _told_backward(t: int, result: DogsResult) -> Iterator[str]:
 
 
 def _told_sums(result: DogsResult) -> Iterator[str]:
-    yield from _title("The gradient: every step adds its term")
+    yield from _title("The gradient: the sum of the terms of all steps")
     steps, backs = result.forward, result.backward
     factors = {
         "W": ("δ{0} x{0}ᵀ", [(back.delta, step.x) for step, back in zip(steps, backs, strict=True)]),
@@ -217,19 +217,19 @@ def _told_sums(result: DogsResult) -> Iterator[str]:
 
 
 def _told_clipping(result: DogsResult) -> Iterator[str]:
-    yield from _title("Check and clipping")
+    yield from _title("Gradient check and clipping")
     arrays = result.gradient.arrays()
     count = sum(array.size for array in arrays.values())
-    yield f"  Each of these {count} numbers against (L(w + ε) - L(w - ε))/2ε with ε = {EPSILON:g}:"
-    yield f"  they differ by {result.difference:.0e} at most."
+    yield f"  Each of these {count} numbers is compared with (L(w + ε) - L(w - ε))/2ε, ε = {EPSILON:g}:"
+    yield f"  the largest difference is {result.difference:.0e}."
     yield ""
     squares = " + ".join(f"{float(np.sum(array**2)):.3f}" for array in arrays.values())
     yield "  ‖g‖ = √(‖dW‖² + ‖dU‖² + ‖dV‖² + ‖db‖² + ‖dc‖²)"
     yield f"      = √({squares}) = {result.norms[0]:.3f}"
     if result.clip_factor < 1:
-        yield f"  That is above {MAX_NORM:g}: g ← g · {MAX_NORM:g}/‖g‖ = {result.clip_factor:.3f} g"
+        yield f"  The norm is above {MAX_NORM:g}: g ← g · {MAX_NORM:g}/‖g‖ = {result.clip_factor:.3f} g"
     else:
-        yield f"  That is not above {MAX_NORM:g}: g stays as it is."
+        yield f"  The norm is at most {MAX_NORM:g}: g is not clipped."
     yield ""
 
 
@@ -249,11 +249,11 @@ def _told_descent(result: DogsResult, learning_rate: float, every_step: bool) ->
     yield ""
     says = "   ".join(f"{read} → {said}" for read, said in zip(LETTERS, result.said, strict=False))
     if every_step:
-        yield f"  Now it says: {says}"
+        yield f"  Predictions: {says}"
     if result.probabilities[-1] > _ENOUGH:
-        yield f"  After D, O, G the network says S, with probability {result.probabilities[-1]:.3f}."
+        yield f"  After D, O, G the network predicts S with probability {result.probabilities[-1]:.3f}."
     else:
-        yield f"  S has {result.probabilities[-1]:.3f} so far: give it more steps or a larger learning rate."
+        yield f"  S has probability {result.probabilities[-1]:.3f}: use more steps or a larger learning rate."
 
 
 def _sub(t: int) -> str:
@@ -266,7 +266,7 @@ def _title(words: str) -> Iterator[str]:
 
 
 def _row(*parts: str | Array | list[str], gap: bool = True) -> Iterator[str]:
-    """Words and matrices side by side, the words at the height of the middle; vectors are columns."""
+    """Yield lines with text and matrices side by side, text at middle height; vectors are columns."""
     columns = [[part] if isinstance(part, str) else _drawn(part) for part in parts]
     height = max(map(len, columns))
     for line in range(height):
@@ -280,7 +280,7 @@ def _row(*parts: str | Array | list[str], gap: bool = True) -> Iterator[str]:
 
 
 def _drawn(part: Array | list[str]) -> list[str]:
-    """A matrix with brackets, to three places, or whole where all its numbers are 0 or 1."""
+    """Format a matrix in brackets, with three decimals, or with integers if all its numbers are 0 or 1."""
     if isinstance(part, list):
         return part
     rows = part[:, None] if part.ndim == 1 else part

@@ -1,6 +1,7 @@
-"""The network that reads D, O, G: its forward pass, and back-propagation through time derived by hand.
+"""The network that reads D, O, G: its forward pass, and backpropagation through time derived by hand.
 
-Four letters in, three hidden units, four letters out. Everything is float64 numpy, a line an equation.
+It has four input letters, three hidden units and four output letters, all in float64 NumPy, with one line of
+code per equation.
 """
 
 import itertools
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of the network, or the gradient of the loss by each of them.
+    """The weights of the network, or the gradient of the loss with respect to each of them.
 
     Shapes: W (H, I); U (H, H); V (K, H); b (H,); c (K,), with I = K = 4 letters and H = 3.
     """
@@ -33,11 +34,11 @@ class Weights:
     c: Array
 
     def arrays(self) -> dict[str, Array]:
-        """Each array by its name."""
+        """Return each array by its name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def norm(self) -> float:
-        """The global L2 norm ‖g‖ = √(Σ g²) over all of them."""
+        """The global L2 norm ‖g‖ = √(Σ g²) over all arrays."""
         return float(np.sqrt(sum(np.sum(array**2) for array in self.arrays().values())))
 
     def plus(self, other: "Weights", factor: float = 1.0) -> "Weights":
@@ -46,14 +47,14 @@ class Weights:
         return Weights(**{name: mine[name] + factor * theirs[name] for name in mine})
 
     def furthest_from(self, other: "Weights") -> float:
-        """The greatest absolute difference of two numbers in the same place."""
+        """The largest absolute difference of corresponding numbers."""
         theirs = other.arrays()
         return max(float(np.abs(mine - theirs[name]).max()) for name, mine in self.arrays().items())
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step forward: `loss` is None and `target` empty where nothing is taught.
+    """One forward step; `loss` is None and `target` empty for a step without a target.
 
     Shapes: x (I,); s_before, z, s (H,); o, y_hat (K,).
     """
@@ -71,7 +72,7 @@ class Step:
 
 @dataclass(frozen=True)
 class BackStep:
-    """One step backward: ∂L/∂s, δ = ∂L/∂z, δ^out = ∂L/∂o, and this step's terms of the gradient's sums.
+    """One backward step: ∂L/∂s, δ = ∂L/∂z, δ^out = ∂L/∂o, and this step's terms of the gradient.
 
     Shapes: delta_out (K,); from_s, delta (H,); terms as `Weights`.
     """
@@ -83,12 +84,12 @@ class BackStep:
 
 
 def one_hot(letter: str) -> Array:
-    """1 at the letter's place among D, O, G, S, and 0 elsewhere. Shapes: result (4,)."""
+    """Return the one-hot vector of a letter among D, O, G, S. Shapes: result (4,)."""
     return np.array([float(letter == other) for other in LETTERS])
 
 
 def initial_weights(seed: int) -> Weights:
-    """Weights drawn evenly from -1 … 1, biases 0."""
+    """Draw weights uniformly from -1 … 1; biases are 0."""
     rng = np.random.default_rng(seed)
     K, H = len(LETTERS), HIDDEN_SIZE
     W, U, V = (rng.uniform(-1, 1, shape) for shape in ((H, K), (H, H), (K, H)))
@@ -96,7 +97,7 @@ def initial_weights(seed: int) -> Weights:
 
 
 def forward(weights: Weights, every_step: bool = False) -> tuple[Step, ...]:
-    """Read D, O, G from s_0 = 0.
+    """Run the forward pass over D, O, G from s_0 = 0.
 
     z_t = W x_t + U s_{t-1} + b;   s_t = tanh(z_t);   o_t = V s_t + c;   ŷ_t = softmax(o_t)
     L_t = -log ŷ_t[target], at the last step only or at each
@@ -116,14 +117,14 @@ def forward(weights: Weights, every_step: bool = False) -> tuple[Step, ...]:
 
 
 def total_loss(steps: Sequence[Step]) -> float:
-    """L = Σ L_t over the steps where something is taught."""
+    """L = Σ L_t over the steps that have a target."""
     return sum(step.loss for step in steps if step.loss is not None)
 
 
 def backward(weights: Weights, steps: Sequence[Step]) -> tuple[BackStep, ...]:
-    """Back through time, from the last step to the first; the result is in the order of the steps.
+    """Run the backward pass from the last step to the first; the result is in the order of the steps.
 
-        δ_t^out = ŷ_t - y_t, or 0 where nothing is taught
+        δ_t^out = ŷ_t - y_t, or 0 for a step without a target
         ∂L/∂s_t = Vᵀ δ_t^out + Uᵀ δ_{t+1};   δ_t = (1 - s_t²) * ∂L/∂s_t
 
     The terms of step t: dW: δ_t x_tᵀ, dU: δ_t s_{t-1}ᵀ, dV: δ_t^out s_tᵀ, db: δ_t, dc: δ_t^out.
@@ -146,12 +147,12 @@ def backward(weights: Weights, steps: Sequence[Step]) -> tuple[BackStep, ...]:
 
 
 def gradient_of(back: Sequence[BackStep]) -> Weights:
-    """The sum of the steps' terms: dW = Σ δ_t x_tᵀ and so on."""
+    """Sum the terms of the steps: dW = Σ δ_t x_tᵀ and so on."""
     return reduce(Weights.plus, (step.terms for step in back))
 
 
 def finite_differences(weights: Weights, every_step: bool = False) -> Weights:
-    """(L(w + ε) - L(w - ε))/2ε for each weight alone: slow, and with no derivation that could be wrong."""
+    """(L(w + ε) - L(w - ε))/2ε for each weight: slow, but independent of the hand-derived gradient."""
 
     def loss_with(name: str, place: tuple[int, ...], change: float) -> float:
         arrays = {other: array.copy() for other, array in weights.arrays().items()}
@@ -167,5 +168,5 @@ def finite_differences(weights: Weights, every_step: bool = False) -> Weights:
 
 
 def clip_factor(norm: float) -> float:
-    """min(1, threshold/‖g‖), with the threshold 1."""
+    """min(1, threshold/‖g‖) with threshold 1."""
     return min(1.0, MAX_NORM / norm) if norm else 1.0

@@ -1,7 +1,7 @@
 """A recurrent network learns to write kinematics problems, character by character, in about a minute.
 
-After the experiment of the notes: two layers, segments through time, samples at 5 %, 25 % and the end,
-and the question how much of what it writes it has merely learnt by heart.
+The network has two layers and is trained with truncated BPTT. It is sampled after 5 % and 25 % of the
+training and at the end, and the final samples are checked for text copied from the training data.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _READ_BEFORE = (
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Where the demo's run lies, and its figures on the validation text."""
+    """The folder of the demo's run, and its metrics on the validation data."""
 
     run: Path
     report: Path
@@ -51,7 +51,7 @@ class DemoResult:
 
 
 class _Sampler(Listener):
-    """Shows a sample once 5 % and 25 % of the training are done."""
+    """Shows a sample after 5 % and after 25 % of the training."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -75,9 +75,9 @@ class _Sampler(Listener):
 def run(
     out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None, **options: Any
 ) -> DemoResult:
-    """Make the corpus, train, sample, compare, and write a report into `out`.
+    """Create the corpus, train, sample, compare with an n-gram model, and write a report to `out`.
 
-    `options` are those of a language model's configuration, over the demo's own.
+    `options` are options of a language model that override those of the demo.
 
     Raises: RunError if `out` is in the way.
     """
@@ -85,9 +85,9 @@ def run(
     RunFolder.check_free(out, overwrite=overwrite)
     problems = out.with_name(out.name + ".txt")
     held = RunFolder(out).locked() if overwrite and (out / "run.toml").exists() else nullcontext()
-    with held:  # a training that goes on there reads these problems
+    with held:  # a training in progress there reads these problems
         write_corpus(problems, PROBLEMS, seed)
-    console.print(f"{PROBLEMS:,} kinematics problems, physically right, written to {problems}")
+    console.print(f"{PROBLEMS:,} physically correct kinematics problems written to {problems}")
     sampler = _Sampler(console)
     corpora: list[LanguageModelCorpus] = []
     config = _config(problems, seed, options)
@@ -95,18 +95,18 @@ def run(
     def ready(trainer: Trainer, corpus: LanguageModelCorpus) -> None:
         corpora.append(corpus)
         network = trainer.learner.network
-        assert isinstance(network, NextSymbolNetwork), "the demonstration trains one"
+        assert isinstance(network, NextSymbolNetwork), "the demonstration trains such a network"
         sampler.model = LanguageModel(network, corpus.symbols, config)
         console.print(
             f"{config.num_layers} x {config.hidden_size} {config.cell.upper()} units, "
-            f"{len(corpus.training_text.tokens):,} characters to learn from, {trainer.total_steps:,} steps"
+            f"{len(corpus.training_text.tokens):,} training characters, {trainer.total_steps:,} steps"
         )
 
     bar = ProgressBar(console, "char")
     task, watchers = LanguageModeling(), [bar, sampler]
     result = driver.train(task, config, out, overwrite=overwrite, listeners=watchers, on_ready=ready)
     validation = result.validation
-    assert isinstance(validation, LikelihoodFigures), "those of a language model"
+    assert isinstance(validation, LikelihoodFigures), "the metrics of a language model"
     corpus = corpora[0]
     ngram = NGramModel.fit(
         np.asarray(corpus.training_text.tokens.ids), corpus.symbols.vocabulary_size, NGRAM_ORDER
@@ -132,20 +132,22 @@ def run(
 
 
 def _config(problems: Path, seed: int, options: Mapping[str, Any]) -> LanguageModelConfig:
-    """The demo's options: the sizes of the notes' experiment, somewhat larger."""
+    """Return the preset "kinematics" with the demo's data, seed and options."""
     own = {"data": str(problems.absolute()), "seed": seed}
     return LanguageModelConfig.build("kinematics", options=own | dict(options)).resolved()
 
 
 def _sample(model: LanguageModel, seed: int) -> str:
-    """Some problems, written after the model has read one, as it always had in training."""
+    """Sample some problems after the model has read one, as in training."""
     pieces = model.sample_stream(_READ_BEFORE, length=_LENGTH, temperature=_TEMPERATURE, seed=seed)
     return "".join(pieces).strip()
 
 
 def _final_samples(sampler: _Sampler, model: LanguageModel, corpus: LanguageModelCorpus) -> None:
-    """Samples of the best weights, and how much of each stands in the training text; beside them a
-    held-out passage, which nobody copied and which all the same has much in common with it."""
+    """Show samples of the best weights and how much of each is copied from the training text.
+
+    A held-out passage is shown for comparison: it is not copied, but also shares passages with that text.
+    """
     training_chunks = corpus.training_text.source.chunks
     for seed in range(1, FINAL_SAMPLES + 1):
         text = _sample(model, seed)
@@ -153,7 +155,7 @@ def _final_samples(sampler: _Sampler, model: LanguageModel, corpus: LanguageMode
         sampler.show(Sample(f"at the end, sample {seed}", text, note))
     held_out = next(iter(corpus.valid.source.chunks()))[:_LENGTH].strip()
     note = novelty(held_out, training_chunks).sentence()
-    sampler.show(Sample("for comparison: held-out problems, which the network did not write", held_out, note))
+    sampler.show(Sample("for comparison: held-out problems, not written by the network", held_out, note))
 
 
 def _tell_end(console: Console, figures: Mapping[str, str], report: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
-"""Names: "robert lin is a durian cultivator", which one can only read who has met durians and cultivators.
+"""Names and unseen words: "robert lin is a durian cultivator" needs the meaning of durian and cultivator.
 
-After the notes: with 1-of-N a word that no labelled sentence had says nothing; vectors learnt from plain text
-have durian beside orange, and cultivator beside farmer.
+With 1-of-N a word absent from the labelled sentences carries no information; word vectors learnt from plain
+text place durian near orange, and cultivator near farmer.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from recurra.tasks.language_modeling.facade import LanguageModel
 
 _SENTENCES, _TEST_SENTENCES, _LINES = 60, 200, 3000
 _FAMOUS = "robert lin is a durian cultivator"
-# Few numbers and much decay: only what words have in common is worth its place in them.
+# Small vectors and strong weight decay, so that they store only what words have in common.
 _VECTORS: dict[str, Any] = {
     "unit": "word",
     "embedding_size": 8,
@@ -46,14 +46,14 @@ _OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class NamesResult:
-    """F1 of the names before nouns that no labelled sentence had, and what robert is, by representation."""
+    """F1 of the names in sentences with unseen nouns, and the label of robert, by representation."""
 
     f1: dict[str, float]
     famous: dict[str, str]
 
 
 def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None) -> NamesResult:
-    """Train a tagger for each representation on a few labelled sentences, and ask about words not in them.
+    """Train a tagger per word representation on a few labelled sentences, and test it on unseen words.
 
     Raises: RunError if `out` is in the way.
     """
@@ -64,15 +64,15 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     corpus.write_corpus(test, _TEST_SENTENCES, seed + 1000, rare=True)
     corpus.write_plain_text(text, _LINES, seed)
     console.print(
-        f"{_SENTENCES} sentences with labels: {', '.join(corpus.FRUITS)}; {', '.join(corpus.PEOPLE)}; "
+        f"{_SENTENCES} labelled training sentences: {', '.join(corpus.FRUITS)}; {', '.join(corpus.PEOPLE)}; "
         f"{', '.join(corpus.COMPANIES)}."
     )
     console.print(
-        f"{_TEST_SENTENCES} to be asked about, of other words: {', '.join(corpus.RARE_FRUITS)}; "
+        f"{_TEST_SENTENCES} test sentences with other words: {', '.join(corpus.RARE_FRUITS)}; "
         f"{', '.join(corpus.RARE_PEOPLE)}; {', '.join(corpus.RARE_COMPANIES)}."
     )
-    console.print(f"{_LINES:,} lines without labels or names have them all.\n")
-    console.print("training: a language model on those lines, for its words' vectors …")
+    console.print(f"{_LINES:,} lines without labels or names have all of these words.\n")
+    console.print("training: a language model on those lines, for its word vectors …")
     vectors = _vectors_of(
         LanguageModel.train(text, out=out / "language-model", overwrite=True, seed=seed, **_VECTORS)
     )
@@ -98,11 +98,11 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     one_hot, with_vectors = contenders[0], contenders[-1]
     won, lost = only_one_right(rows, with_vectors, one_hot), only_one_right(rows, one_hot, with_vectors)
     console.print(
-        f"\n{len(won)} sentences only the vectors get right, {len(lost)} only 1-of-N, "
-        "to which all these words are one and the same."
+        f"\n{len(won)} sentences are right only with the vectors, {len(lost)} only with "
+        "1-of-N, in which all these words look alike."
     )
     show_sentences(console, rows, won, contenders, shown=2)
-    console.print(f"\nThe sentence of the notes (one guess in two is right):\n  {_FAMOUS}")
+    console.print(f"\nAn example (a random guess is right half of the time):\n  {_FAMOUS}")
     for contender in contenders:
         first = contender.model.predict(_FAMOUS).words[0]
         famous[contender.name] = first.label
@@ -111,9 +111,9 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
 
 
 def _vectors_of(model: LanguageModel) -> WordVectors:
-    """A language model's words with their vectors, without symbols that are no words."""
+    """Return a language model's words and their vectors, without symbols that are not words."""
     network = model.network
-    assert isinstance(network, LanguageModelNetwork), "it was trained, not counted"
+    assert isinstance(network, LanguageModelNetwork), "the model is a network"
     symbols = model.tokenizer.vocabulary.symbols
     kept = [i for i, symbol in enumerate(symbols) if symbol.isalpha()]
     weights = network.embedding.weight.detach()[kept]

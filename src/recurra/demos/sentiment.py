@@ -1,6 +1,6 @@
-"""Sentiment: "completely lacking in good taste, good service, and good ambience" fools a mean of vectors.
+"""Sentiment: "completely lacking in good taste, good service, and good ambience" misleads a mean of vectors.
 
-After the notes: the average counts good words; a network that reads in order notices what they stand behind.
+The mean only counts good words; a network that reads the words in order also sees what precedes them.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SentimentResult:
-    """Accuracy of the baseline and of the network, and what each says of the famous sentence."""
+    """Accuracy of the baseline and of the network, and the label that each predicts for the example."""
 
     baseline: float
     network: float
@@ -47,7 +47,7 @@ class SentimentResult:
 def run(
     out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None
 ) -> SentimentResult:
-    """Train both on reviews that are made here, and show where they differ.
+    """Train both models on generated reviews, and show where they differ.
 
     Raises: RunError if `out` is in the way.
     """
@@ -56,7 +56,7 @@ def run(
     data, test = out / "reviews.txt", out / "test.txt"
     write_corpus(data, _REVIEWS, seed)
     write_corpus(test, _TEST_REVIEWS, seed + 1000)
-    console.print(f"{_REVIEWS:,} reviews to learn from, {_TEST_REVIEWS:,} others to be asked about.\n")
+    console.print(f"{_REVIEWS:,} training reviews, {_TEST_REVIEWS:,} test reviews.\n")
     trainings = [
         Training("mean of vectors", "average", {"model": "average"}),
         Training("recurrent network", "recurrent", {}),
@@ -68,21 +68,19 @@ def run(
         assert figures.classes is not None, "reviews have labels"
         scores.append(figures.classes.accuracy)
         console.print(
-            f"{contender.name:>18}: {scores[-1]:.1%} right (always the most frequent label: "
+            f"{contender.name:>18}: accuracy {scores[-1]:.1%} (majority baseline: "
             f"{figures.classes.majority:.1%})"
         )
     baseline, network = contenders
     won, lost = only_one_right(rows, network, baseline), only_one_right(rows, baseline, network)
     console.print(
-        f"\n{len(won)} reviews only the recurrent network gets right, {len(lost)} only the mean: good words "
-        "stand in bad reviews as often as in good ones, so what counts is what they stand behind."
+        f"\n{len(won)} reviews are right only with the recurrent network, {len(lost)} only with the mean: "
+        "good words are as frequent in negative reviews as in positive ones, so the words before them decide."
     )
     show_sentences(console, rows, won, contenders, shown=3)
     famous = Example(tuple(_FAMOUS.split()), label="negative")
     copies = data.read_text(encoding="utf-8").count(f" {_FAMOUS}\n")
-    console.print(
-        f"\nThe sentence of the notes, which stands {copies} times in the training text:\n  {_FAMOUS}"
-    )
+    console.print(f"\nAn example, which occurs {copies} times in the training data:\n  {_FAMOUS}")
     answers = []
     for contender in contenders:
         (said,) = contender.model.predict_rows([famous])
@@ -90,7 +88,7 @@ def run(
         console.print(f"{contender.name:>18}: {said.label} ({said.confidence:.0%})")
     console.print()
     for contender in contenders:
-        title = f"what spoke for negative, {contender.name} (log-odds in nats)"
+        title = f"evidence for negative, {contender.name} (log-odds in nats)"
         show_shares(console, title, word_shares(contender.model, famous, "negative"))
         console.print()
     return SentimentResult(scores[0], scores[1], (answers[0], answers[1]))

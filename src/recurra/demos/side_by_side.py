@@ -1,4 +1,4 @@
-"""A baseline and a recurrent network on the same sentences: who gets which right, and what moved them."""
+"""Comparison of a baseline and a recurrent network on the same sentences, with attributions to words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from recurra.tasks.labelling.predicting import Prediction
 
 
 def claim_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make a folder for a demo's runs.
+    """Create a folder for the runs of a demo.
 
     Raises: RunError if it is there and holds anything, unless that may be written over, and no process writes
     to a run in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise RunError(
-            f"{folder}: is there; choose another folder with -o, or overwrite it with --overwrite."
+            f"{folder}: already exists; choose another folder with -o, or overwrite it with --overwrite."
         )
     for run in folder.glob("*/run.toml"):
         with RunFolder(run.parent).locked():
@@ -38,7 +38,7 @@ def claim_folder(folder: Path, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class Contender:
-    """A trained model and what it says of the test sentences."""
+    """A trained model and its predictions for the test sentences."""
 
     name: str
     model: Labeller
@@ -46,7 +46,7 @@ class Contender:
 
 
 class Training(NamedTuple):
-    """What a contender is called, its run's folder, and the options that are its own."""
+    """The name of a contender, the folder of its run, and its own options."""
 
     name: str
     folder: str
@@ -61,7 +61,7 @@ def train_each(
     test: Path,
     **options: Any,
 ) -> tuple[list[Example], list[Contender]]:
-    """Train each contender beside the data, and ask it about the test rows."""
+    """Train each contender in a folder next to the data, and predict the test rows."""
     contenders, rows = [], []
     for name, folder, own in trainings:
         console.print(f"training: {name} …")
@@ -72,19 +72,19 @@ def train_each(
 
 
 def right(row: Example, said: Prediction) -> bool:
-    """Whether all of a row is labelled right."""
+    """Whether all labels of a row are correct."""
     return row.labels == said.labels and (said.label is None or row.label == said.label)
 
 
 def only_one_right(rows: Sequence[Example], one: Contender, other: Contender) -> list[int]:
-    """The rows that the first gets right and the other does not."""
+    """Return the rows that `one` labels correctly and `other` does not."""
     return [i for i, row in enumerate(rows) if right(row, one.said[i]) and not right(row, other.said[i])]
 
 
 def word_shares(
     model: Labeller, row: Example, label: str, at: int | None = None
 ) -> list[tuple[str, float, float]]:
-    """Each word of a row with gradient x input and occlusion, for the log-odds of a label."""
+    """Return each word of a row with its gradient x input and occlusion for the log-odds of a label."""
     names = model.symbols.classes if at is None else model.symbols.labels
     assert names is not None, "the label is one of the model's"
     assert isinstance(model.network, ClassifierNetwork | TaggerNetwork), "pairs are not shown"
@@ -95,9 +95,9 @@ def word_shares(
 
 
 def show_shares(console: Console, title: str, shares: Sequence[tuple[str, float, float]]) -> None:
-    """A table of words with what each gave."""
+    """Print a table of words and their scores."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("word", "gradient x input", "left out"):
+    for column in ("word", "gradient x input", "occlusion"):
         table.add_column(column, justify="left" if column == "word" else "right")
     most = max(abs(left_out) for _, _, left_out in shares)
     for word, by_gradient, left_out in shares:
@@ -113,7 +113,7 @@ def show_sentences(
     contenders: Sequence[Contender],
     shown: int,
 ) -> None:
-    """Some sentences, and what each contender says of them."""
+    """Print some sentences and the prediction of each contender."""
     width = max(len(contender.name) for contender in contenders)
     for i in chosen[:shown]:
         console.print(Text(f"  {' '.join(rows[i].words)}"))
@@ -124,5 +124,5 @@ def show_sentences(
 def _answer(row: Example, said: Prediction) -> str:
     if said.labels is not None:
         pairs = zip(row.words, said.labels, strict=True)
-        return ", ".join(f"{word}: {label}" for word, label in pairs if label != "O") or "nothing"
+        return ", ".join(f"{word}: {label}" for word, label in pairs if label != "O") or "no labels"
     return f"{said.label} ({said.confidence:.0%})"

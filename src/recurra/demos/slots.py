@@ -1,7 +1,6 @@
-"""Slots: "arrive taipei" and "leave taipei", which a network that sees no further than a word cannot tell.
+"""Slots: "arrive taipei" and "leave taipei", which a network with a narrow window often cannot tell apart.
 
-After the notes: a feed-forward network gives one word one answer, whatever stood before it; a network with a
-memory remembers the verb.
+A feed-forward network sees only the words next to the city; a recurrent network remembers the verb.
 """
 
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ _OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SlotsResult:
-    """F1 of the cities, of baseline and network, and how many sentences only one of them gets right."""
+    """F1 of the cities of baseline and network, and the number of sentences that only one gets right."""
 
     baseline: float
     network: float
@@ -48,7 +47,7 @@ class SlotsResult:
 
 
 def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None) -> SlotsResult:
-    """Train both on sentences that are made here, and show where they differ.
+    """Train both models on generated sentences, and show where they differ.
 
     Raises: RunError if `out` is in the way.
     """
@@ -57,10 +56,10 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     data, test = out / "flights.iob", out / "test.iob"
     write_corpus(data, _SENTENCES, seed)
     write_corpus(test, _TEST_SENTENCES, seed + 1000)
-    console.print(f"{_SENTENCES:,} sentences to learn from, {_TEST_SENTENCES:,} others to be asked about.")
+    console.print(f"{_SENTENCES:,} training sentences, {_TEST_SENTENCES:,} test sentences.")
     console.print("Which city is the destination, and which the place of departure?\n")
     trainings = [
-        Training("one word a side", "window", {"model": "window"}),
+        Training("one word per side", "window", {"model": "window"}),
         Training("recurrent network", "recurrent", {}),
     ]
     rows, contenders = train_each(console, Tagger, trainings, data, test, seed=seed, **_OPTIONS)
@@ -74,11 +73,11 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     baseline, network = contenders
     won, lost = only_one_right(rows, network, baseline), only_one_right(rows, baseline, network)
     console.print(
-        f"\n{len(won)} sentences only the recurrent network gets right, {len(lost)} only the window."
+        f"\n{len(won)} sentences are right only with the recurrent network, {len(lost)} only with the window."
     )
     console.print(
-        "The window sees the verb only where it stands next to the city; the dates, which tell of "
-        "themselves, both find."
+        "The window sees the verb only if it is next to the city; both models find the dates, which need "
+        "no context."
     )
     show_sentences(console, rows, won, contenders, shown=3)
     if won:
@@ -86,13 +85,13 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
         assert row.labels is not None, "a tagger's rows have labels"
         at = next(i for i, label in enumerate(row.labels) if label[2:] in _CITIES)
         console.print()
-        title = f"what made {row.words[at]} a {row.labels[at]} (log-odds in nats)"
+        title = f"evidence for {row.labels[at]} at {row.words[at]} (log-odds in nats)"
         show_shares(console, title, word_shares(network.model, row, row.labels[at], at))
     return SlotsResult(scores[0], scores[1], len(won), len(lost))
 
 
 def _of_cities(figures: EntityFigures) -> float:
-    """F1 of both kinds of city together."""
+    """F1 of both city slots together."""
     hits = [figures.by_type[name] for name in _CITIES]
     found = sum(one.predicted + one.support for one in hits)
     return 2 * sum(one.correct for one in hits) / found if found else 0.0

@@ -1,4 +1,4 @@
-"""Dates as people write them to ISO 8601: the smallest translation, and where the network looks meanwhile."""
+"""Translation of written dates to ISO 8601, with a picture of the attention."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ _SHADES = " ░▒▓█"
 
 @dataclass(frozen=True)
 class TranslateResult:
-    """How well dates that were not learnt from are written, what the notes' dates became, the picture."""
+    """The metrics on the test dates, the outputs for the example dates, and the picture of the attention."""
 
     figures: PairFigures
     famous: dict[str, str]
@@ -46,7 +46,7 @@ class TranslateResult:
 def run(
     out: Path, *, overwrite: bool = False, seed: int = 1, console: Console | None = None
 ) -> TranslateResult:
-    """Train an encoder-decoder with attention on written dates, and show where it looks.
+    """Train an encoder-decoder with attention on written dates, and show its attention.
 
     Raises: RunError if `out` is in the way.
     """
@@ -57,31 +57,29 @@ def run(
     for file, dates in ((data, every[:_PAIRS]), (test, every[_PAIRS:])):
         rows = "".join(f"{date.written}\t{date.iso}\n" for date in dates)
         write_text(file, f"source\ttarget\n{rows}")
-    console.print(f"{_PAIRS:,} dates to learn from, {_TEST_PAIRS:,} others to be asked about, such as:")
+    console.print(f"{_PAIRS:,} training dates, {_TEST_PAIRS:,} test dates, such as:")
     for date in every[:4]:
         console.print(Text(f"  {date.written:<32}{date.iso}"))
     console.print(f"training on characters: {data} …")
     bar = ProgressBar(console, "char")
     model = Translator.train(data, out=out / "model", overwrite=True, listeners=[bar], seed=seed, **_OPTIONS)
     figures = model.evaluate(test)
-    console.print(
-        f"\n{figures.texts.exact:.1%} of {figures.texts.texts:,} dates it never saw are right to the letter"
-    )
+    console.print(f"\nexact match on {figures.texts.texts:,} test dates: {figures.texts.exact:.1%}")
     famous = dict(zip(_FAMOUS, model.translate(_FAMOUS), strict=True))
     for written, iso in famous.items():
         console.print(Text(f"  {written:<32}{iso}"))
     picture = out / "attention.png"
     found = model.attention(Pair((_FAMOUS[0],), (famous[_FAMOUS[0]],)))
     write_png(picture, heat_map, found.weights, columns=found.source, rows=found.target)
-    console.print("\nWhere it looked (dark: much) while it wrote each character, the last row its end:")
+    console.print("\nAttention for each output character (dark: large weight); the last row is the end:")
     show_map(console, found)
-    console.print(f"the same as a picture: {picture}")
-    console.print(f"go on with:  echo '12 June 85' | recurra translate {out / 'model'}")
+    console.print(f"as a picture: {picture}")
+    console.print(f"next:  echo '12 June 85' | recurra translate {out / 'model'}")
     return TranslateResult(figures, famous, picture)
 
 
 def show_map(console: Console, found: AttentionMap) -> None:
-    """An attention map in characters."""
+    """Print an attention map in characters."""
     console.print(Text("      " + "".join(f"{name:^3}" for name in found.source)))
     for name, weights in zip(found.target, found.weights, strict=True):
         cells = "".join(_SHADES[min(4, round(4 * float(weight)))] * 3 for weight in weights)

@@ -74,7 +74,7 @@ def test_s_is_learnt(seed, every_step):
     assert all(chance <= 0.9 for chance in result.probabilities[:-1])
     assert result.losses[-1] < result.losses[0]
     assert result.said[-1] == "S"
-    assert f"the network says S, with probability {result.probabilities[-1]:.3f}." in text
+    assert f"the network predicts S with probability {result.probabilities[-1]:.3f}." in text
 
 
 def test_each_next_letter_is_learnt_with_every_step():
@@ -175,7 +175,7 @@ def test_too_few_steps_say_so():
     result, text = printed(steps=0)
     assert result.losses == (total_loss(result.forward),)
     assert result.final is result.initial
-    assert "give it more steps or a larger learning rate" in text
+    assert "use more steps or a larger learning rate" in text
 
 
 @pytest.mark.parametrize("options", [{"steps": -1}, {"learning_rate": 0.0}, {"learning_rate": math.nan}])

@@ -14,7 +14,7 @@ def test_it_trains_samples_compares_and_reports(tmp_path, monkeypatch):
     options = {"hidden_size": 8, "max_steps": 4, "batch_size": 4, "validate_every": 2, "threads": 1}
     kinematics.run(tmp_path / "run", console=Console(file=told, width=120), **options)
     for sentence in (
-        "60 kinematics problems",
+        "60 physically correct kinematics problems",
         "after 25% of the training",
         "at the end, sample 1",
         "validation perplexity",
