@@ -47,7 +47,7 @@ def trained(tmp_path_factory):
         (b"", "is empty"),
         (b"\x89PNG\r\n\0\0\0", "looks binary"),
         ("caf\xe9\n".encode("latin1") * 40, "text.txt:1: is not UTF-8"),
-        (b"s", "no place to cut off the last 10%"),
+        (b"s", "cannot be split to hold out the last 10%"),
         (b"short one", "fewer than one segment"),
         (gzip.compress(b"many words " * 3000, mtime=0)[:50], "is not a whole gzip file"),
     ],
@@ -200,10 +200,13 @@ def test_a_diverged_training_ends_with_code_3(tmp_path, play):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["sample", "RUN", "--midi", "a.mid"], "--midi: goes with --tune"),
-        (["sample", "RUN", "--tune", "a.abc", "--novelty"], "--tune: writes one whole tune"),
-        (["spell", "RUN", "a.txt", "--one-in", "3"], "--lines, --one-in and --seed: go with --evaluate-text"),
-        (["spell", "RUN", "a.txt", "--explain", "--json"], "--explain: JSON has the changes already"),
+        (["sample", "RUN", "--midi", "a.mid"], "--midi: applies only with --tune"),
+        (["sample", "RUN", "--tune", "a.abc", "--novelty"], "--tune: writes one complete tune"),
+        (
+            ["spell", "RUN", "a.txt", "--one-in", "3"],
+            "--lines, --one-in and --seed: apply only with --evaluate-text",
+        ),
+        (["spell", "RUN", "a.txt", "--explain", "--json"], "--explain: the JSON already has the changes"),
         (["export", "RUN", "-o", "a.arpa"], "ARPA: the format is for n-gram models only"),
     ],
 )
@@ -260,9 +263,9 @@ def words(tmp_path_factory):
     [
         ("evaluate {}/word --cache-weight 0.5", "cache_weight: applies only with cache_size"),
         ("evaluate {}/word --dynamic-steps 3", "dynamic_steps: applies only with dynamic_rate"),
-        ("fill {}/word a___ --evaluate {}/text.txt", "--evaluate: measures on a text of its own"),
-        ("fill {}/word ___ --lines 3", "--lines and --seed: go with --evaluate"),
-        ("score {}/word {}/text.txt --with {}/char --tokens", "--tokens: the runs have not the same symbols"),
+        ("fill {}/word a___ --evaluate {}/text.txt", "--evaluate: reads a text of its own"),
+        ("fill {}/word ___ --lines 3", "--lines and --seed: apply only with --evaluate"),
+        ("score {}/word {}/text.txt --with {}/char --tokens", "--tokens: the runs have different symbols"),
         (
             "train lm --model ngram --arpa {}/word.arpa --valid {}/text.txt -o {}/new",
             "has tokens of several characters",

@@ -99,7 +99,7 @@ def test_every_task_of_the_registry_is_held_to_this():
 def test_training_ends_with_figures_and_commands_to_go_on_with(trained):
     assert "validation: " in trained.said
     assert f"report: {trained.run / 'report.html'}" in trained.said
-    assert "go on with:  recurra " in trained.said
+    assert "next:  recurra " in trained.said
 
 
 def test_the_report_begins_with_what_was_changed_and_says_nothing_twice(trained):
@@ -477,7 +477,7 @@ def test_an_option_that_the_task_does_not_have_is_named(trained, capsys, monkeyp
         *("evaluate", trained.run, f"--{option.replace('_', '-')}", 3), capsys=capsys, monkeypatch=monkeypatch
     )
     assert (code, out) == (2, "")
-    assert f"--{option.replace('_', '-')}: is an option for runs of" in error
+    assert f"--{option.replace('_', '-')}: applies to runs of" in error
 
 
 def test_the_wrong_facade_is_refused(trained):

@@ -325,7 +325,7 @@ def test_no_row_depends_on_numbers_in_the_padding(tagger):
 def test_a_file_that_cannot_have_labels_of_words_is_not_taken_for_one(tmp_path):
     path = tmp_path / "notes"
     path.write_text("positive a fine film\nnegative a dull one\npositive so fine\n")
-    with pytest.raises(DataError, match="notes: its format cannot be told; name it with --format"):
+    with pytest.raises(DataError, match="notes: the format cannot be guessed; set it with --format"):
         rc.Tagger.train(path, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -531,7 +531,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, in_turns):
     kind.train(path, out=tmp_path / "whole", **options)
     with pytest.raises(Interrupted, match="resume with `recurra train --resume"):
         kind.train(path, out=tmp_path / "stopped", listeners=[SignalAt(8)], **options)
-    assert "go on with" in say("train", "--resume", tmp_path / "stopped")
+    assert "next:  recurra" in say("train", "--resume", tmp_path / "stopped")
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
     assert weights[0] == weights[1]
 
@@ -662,4 +662,4 @@ def test_evaluate_counts_what_it_leaves_out(tagger, tmp_path):
     path.write_text(path.read_text() + "BOS no tab EOS\n")
     result = CliRunner().invoke(app, ["evaluate", str(tagger.run.path), "--data", str(path), "--skip-bad"])
     assert "1 rows left out:" in result.output
-    assert "others.iob:6: has not one tab" in result.output
+    assert "others.iob:6: needs exactly one tab" in result.output

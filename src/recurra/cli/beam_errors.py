@@ -51,7 +51,7 @@ def beam_errors(
     model = load(run, PairModel).searching(**options)
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
-            model.searching(beam_groups=1, **{name: value})  # refuses what cannot be before any work is done
+            model.searching(beam_groups=1, **{name: value})  # refuses invalid values before any work is done
     pairs = model.pairs_of(data, target)[:rows]
     diagnoses = errors.diagnose(model, pairs)
     shares = errors.shares_of(diagnoses)
@@ -59,11 +59,11 @@ def beam_errors(
     if not as_json:
         _show_table(diagnoses, shown)
         typer.echo(
-            f"\nwidth {width}, alpha {alpha:g}: {shares.none:,} of {len(pairs):,} right to the letter; of "
-            f"the other {shares.wrong:,} the beam is at fault for {shares.beam:,} "
-            f"({shares.share('beam'):.1%}), the model for {shares.model:,} ({shares.share('model'):.1%})\n"
+            f"\nwidth {width}, alpha {alpha:g}: {shares.none:,} of {len(pairs):,} outputs match exactly; of "
+            f"the other {shares.wrong:,}, {shares.beam:,} are search errors ({shares.share('beam'):.1%}) and "
+            f"{shares.model:,} model errors ({shares.share('model'):.1%})\n"
         )
-        typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'beam at fault':>15}")
+        typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'search errors':>15}")
     tried: list[Tried] = []
     for one in errors.sweep(model, pairs, sorted({*every_width, width}), sorted({*every_alpha, alpha})):
         tried.append(one)
@@ -91,10 +91,10 @@ def _plain(
 def _show_table(diagnoses: list["Diagnosis"], shown: int) -> None:
     for one in diagnoses[:shown]:
         typer.echo(
-            f"read   {one.source}\n"
-            f"right  {one.right_score:9.4f}  {one.right}\n"
-            f"found  {one.found_score:9.4f}  {one.found}\n"
-            f"fault  {one.fault}\n"
+            f"source     {one.source}\n"
+            f"reference  {one.right_score:9.4f}  {one.right}\n"
+            f"output     {one.found_score:9.4f}  {one.found}\n"
+            f"fault      {one.fault}\n"
         )
 
 

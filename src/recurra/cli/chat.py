@@ -43,8 +43,8 @@ def chat(
         elif text == "/why":
             _tell_why(talk)
         elif text.startswith("/"):
-            typer.echo(f"there is no {text.split()[0]}; {_HELP}", err=True)
-        elif text or not is_person:  # lines of a file are answered in step, empty ones too
+            typer.echo(f"unknown command {text.split()[0]}; {_HELP}", err=True)
+        elif text or not is_person:  # each line of a file is answered, empty ones included
             for piece in talk.stream(text) if text else ():
                 typer.echo(piece, nl=False)
                 sys.stdout.flush()
@@ -54,7 +54,7 @@ def chat(
 
 
 def _tell_why(talk: "Conversation") -> None:
-    """For each symbol of the last answer, the three that it was made from most."""
+    """Print the three source symbols with the largest weights for each symbol of the last answer."""
     from recurra.errors import ConfigError
 
     try:
@@ -63,7 +63,7 @@ def _tell_why(talk: "Conversation") -> None:
         typer.echo(str(error), err=True)
         return
     if found is None:
-        typer.echo("nothing was said yet", err=True)
+        typer.echo("there is no answer yet", err=True)
         return
     for target, weights in zip(found.target, found.weights, strict=True):
         best = sorted(range(len(weights)), key=lambda s: -weights[s])[:3]

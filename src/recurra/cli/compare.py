@@ -62,7 +62,7 @@ def compare(
         raise ConfigError("compare: no runs to compare; name some, or train three with --equal-parameters.")
     from recurra.tasks.language_modeling.comparison import compare as compare_runs
 
-    found = compare_runs(chosen, data, on_model=lambda name: typer.echo(f"reading with {name}", err=True))
+    found = compare_runs(chosen, data, on_model=lambda name: typer.echo(f"evaluating {name}", err=True))
     if page is not None:
         _write_page(page, found, chosen)
     if as_json:
@@ -72,23 +72,26 @@ def compare(
 
 
 def _check_training(given: Mapping[str, Path | str | None], *, trains: bool) -> None:
-    """Raises: ConfigError where options of the training lack, or stand there without it."""
+    """Check the options of the training.
+
+    Raises: ConfigError if one is missing, or if one is given without --equal-parameters.
+    """
     from recurra.errors import ConfigError
 
     if trains:
         missing = [name for name in ("--train-data", "--out") if given[name] is None]
         if missing:
-            raise ConfigError(f"--equal-parameters: needs {' and '.join(missing)} too.")
+            raise ConfigError(f"--equal-parameters: also needs {' and '.join(missing)}.")
         return
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name}: goes with --equal-parameters only; leave it out.")
+            raise ConfigError(f"{name}: applies only with --equal-parameters; remove it.")
 
 
 def _train_equal(
     data: Path, valid: Path | None, out: Path, preset: str | None, toml: Path | None
 ) -> list[Path]:
-    """Train the three, each unless it is there already; their folders."""
+    """Train the three models, or resume or reuse existing runs, and return their folders."""
     from recurra.cli.train import progress_bar
     from recurra.tasks.language_modeling.comparison import equal_configs
     from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -121,7 +124,7 @@ def _print(found: "Comparison", page: Path | None) -> None:
     width = None if Console().is_terminal else 200
     Console(width=width).print(table)
     for mixture in found.mixtures:
-        typer.echo(f"mixed, {_mixed(mixture)}")
+        typer.echo(f"interpolated: {_mixed(mixture)}")
     if page is not None:
         typer.echo(f"page: {page}")
 
@@ -130,7 +133,7 @@ def _mixed(mixture: "Mixture") -> str:
     from recurra.metrics import perplexity_text
 
     parts = " + ".join(f"{w:.3f} {name}" for w, name in zip(mixture.weights, mixture.names, strict=True))
-    return f"{parts}: perplexity {perplexity_text(mixture.perplexity)} (weights: {mixture.weights_from})"
+    return f"{parts}, perplexity {perplexity_text(mixture.perplexity)} (weights: {mixture.weights_from})"
 
 
 _FIGURES = ("parameters", "perplexity", "<unk>", "per word", "bits/character", "symbols/s", "MB")
@@ -164,13 +167,13 @@ def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
     }
     write_comparison(
         page,
-        title="Language models side by side",
+        title="Comparison of language models",
         subtitle=(
-            f"on {found.text}; perplexity is per symbol of each model, the two columns after <unk> are of "
-            "the whole text with unknown symbols spelt out"
+            f"on {found.text}; perplexity is per symbol of each model; the two columns after <unk> are "
+            "computed with unknown symbols spelt out"
         ),
         columns=["run", "model", *_FIGURES],
         rows=_rows(found),
-        notes=[f"mixed, {_mixed(one)}" for one in found.mixtures],
+        notes=[f"interpolated: {_mixed(one)}" for one in found.mixtures],
         curves=curves_together(records, figure="bits_per_character", axis="validation, bits per character"),
     )

@@ -31,6 +31,6 @@ def complete(
         typer.echo(json_line([{"ending": e, "probability": p} for e, p in found]))
         return
     if not found:
-        typer.echo("the model knows no way to go on from there", err=True)
+        typer.echo("the model has no continuation of this text", err=True)
     for ending, probability in found:
         typer.echo(f"{probability:.4f}  {ending}" if probability >= 1e-4 else f"{probability:.0e}  {ending}")

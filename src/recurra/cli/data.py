@@ -57,6 +57,6 @@ def make(
     from recurra.errors import StorageError
 
     if out.exists() and not overwrite:
-        raise StorageError(f"{out}: exists; name another file or write over it with --overwrite.")
+        raise StorageError(f"{out}: already exists; name another file, or overwrite it with --overwrite.")
     import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
     typer.echo(f"{count:,} {_WHAT[name]}: {out}")

@@ -48,9 +48,9 @@ def fill(
     from recurra.tasks.model import load
 
     if evaluate is not None and text:
-        raise ConfigError("--evaluate: measures on a text of its own; leave the sentence out.")
+        raise ConfigError("--evaluate: reads a text of its own; remove the sentence.")
     if evaluate is None and not (lines is None and seed is None):
-        raise ConfigError("--lines and --seed: go with --evaluate; leave them out.")
+        raise ConfigError("--lines and --seed: apply only with --evaluate; remove them.")
     other = None if backward is None else load(backward, LanguageModel)
     filler = GapFiller(load(run, LanguageModel), other, proposals=proposals)
     if evaluate is not None:
@@ -63,6 +63,6 @@ def fill(
         typer.echo(json_line(rows))
         return
     if not found:
-        typer.echo("no word that the model knows is possible there", err=True)
+        typer.echo("the model has no possible word for the gap", err=True)
     for one in found:
         typer.echo(f"{one.probability:.4f}\t{one.text}")

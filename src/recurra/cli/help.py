@@ -1,4 +1,4 @@
-"""Help of every command in two columns of 80, where nothing is cut; and what old names of options answer."""
+"""Help of all commands in two columns, 80 characters wide, and errors for former names of options."""
 
 import re
 import textwrap
@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from recurra.errors import ConfigError
 
 _WIDTH = 80
-_INDENT = 26  # where meanings begin
+_INDENT = 26  # column at which descriptions begin
 _OF_EVERY_COMMAND = ("preset", "config", "overwrite", "as_json", "help_all", "help")
 _KINDS = {"int": "INT", "float": "FLOAT", "str": "TEXT", "Path": "PATH", "list": "TEXT"}
 
@@ -31,9 +31,9 @@ HelpAll = Annotated[
 
 
 def formerly(**flags: str) -> Callable[[Any], Any]:
-    """Name flags of a command that have another name now; given, they are answered with the present name.
+    """Register former flags of a command; using one raises an error that gives the current flag.
 
-    An underscore stands for a hyphen: `formerly(widths="beam-widths")`.
+    An underscore in a former flag stands for a hyphen: `formerly(widths="--beam-widths")`.
     """
 
     def decorate(command: Any) -> Any:
@@ -44,14 +44,14 @@ def formerly(**flags: str) -> Callable[[Any], Any]:
 
 
 def flag_of(name: str) -> str:
-    """The flag of an option: --beam-width of beam_width, -k of k."""
+    """Return the flag of an option: --beam-width for beam_width, -k for k."""
     return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
 class Command(TyperCommand):
-    """A command whose help shows `main_options`, or all options if none are named.
+    """A command with a help that shows `main_options`, or all options if none are named.
 
-    `renamed` are flags that have another name now, `limits` those of numbers, by the names of their options.
+    `renamed` maps former flags to the current ones; `limits` maps names of options to their numeric limits.
     """
 
     main_options: Sequence[str] = ()
@@ -60,7 +60,7 @@ class Command(TyperCommand):
     shows_all = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the options; one with a name of the past is answered with its present one.
+        """Parse the options; a former name raises an error that gives the current one.
 
         Raises: ConfigError.
         """
@@ -100,7 +100,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """Commands under a name, each with the first sentence of its help."""
+    """A group of commands, listed with the first paragraph of their help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options and the commands in two columns."""
@@ -115,7 +115,7 @@ class Group(TyperGroup):
 
 
 def command_from(name: str, function: Any) -> Any:
-    """A command of the command line from a function; it may have `main_options` and `renamed`."""
+    """Make a command from a function, which may have `main_options`, `renamed` and `limits`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=Command)(function)
     command: Any = typer.main.get_command(app)
@@ -130,7 +130,7 @@ def _named_argument(parameter: Any) -> str:
 
 
 def _lines(parameter: Any, limits: str = "") -> Iterator[str]:
-    """An argument or an option, and its meaning."""
+    """Yield the lines of help for an argument or an option."""
     if parameter.param_type_name == "argument":
         yield from _columns(_named_argument(parameter), _meaning(parameter, limits))
         return
@@ -156,7 +156,7 @@ def _choices(parameter: Any) -> list[str]:
 
 
 def _meaning(parameter: Any, limits: str) -> str:
-    """The help of a parameter with its choices, its default and its limits."""
+    """Return the help of a parameter with its choices, its default and its limits."""
     meaning, _, default = (parameter.help or "").removesuffix(".").removesuffix(")").partition(" (default: ")
     if not default:
         meaning = (parameter.help or "").removesuffix(".")
@@ -175,7 +175,7 @@ def _meaning(parameter: Any, limits: str) -> str:
 
 
 def limits_text(limits: Mapping[str, Any]) -> str:
-    """Limits of a number as a person reads them: ">= 1", "0 <= x < 1"."""
+    """Format the limits of a number: ">= 1", "0 <= x < 1"."""
     there = {name: _number(limit) for name, limit in limits.items() if limit is not None}
     lower = [f"{there[name]} {sign}" for name, sign in (("ge", "<="), ("gt", "<")) if name in there]
     upper = [f"{sign} {there[name]}" for name, sign in (("le", "<="), ("lt", "<")) if name in there]
@@ -189,7 +189,7 @@ def _number(number: float) -> str:
 
 
 def _columns(names: str, meaning: str, indent: int = _INDENT) -> Iterator[str]:
-    """Names, and beside them a meaning that is wrapped between words."""
+    """Yield lines with names on the left and the wrapped meaning on the right."""
     told = textwrap.wrap(meaning, _WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [""]
     first = f"  {names}"
     if len(first) + 2 > indent:
@@ -200,7 +200,7 @@ def _columns(names: str, meaning: str, indent: int = _INDENT) -> Iterator[str]:
 
 
 def _kind(annotation: Any) -> str:
-    """What a value of a type is called."""
+    """Return the placeholder for a value of a type, such as INT."""
     from recurra.cli.options import plain_type
 
     return _KINDS.get(getattr(plain_type(annotation), "__name__", ""), "TEXT")

@@ -1,4 +1,4 @@
-"""`recurra`: the commands, and what becomes of an error."""
+"""`recurra`: the commands and the handling of errors."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from recurra.errors import Interrupted, RecurraError, memory_fault
 
 
 class _Commands(Group):
-    """The verbs in their order; Ctrl-C is answered in words, where typer would end without any."""
+    """The commands in their order; Ctrl-C gives a message, where typer would end without one."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
@@ -26,7 +26,7 @@ class _Commands(Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("interrupted", signal.SIGINT) from None
-        except BrokenPipeError:  # `recurra … | head` has read enough
+        except BrokenPipeError:  # the reader has closed the pipe, as in `recurra … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
 
@@ -61,8 +61,11 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0; 2 the person's cause; 1 ours; 3 training diverged; 130 and
-    143 after an interrupt that was saved; 141 where what it wrote to was closed."""
+    """Run the command line.
+
+    Exit codes: 0 success; 1 internal error; 2 user error; 3 training diverged; 130 and 143 interrupted, with
+    the training saved; 141 the output was closed.
+    """
     try:
         app()
     except RecurraError as error:

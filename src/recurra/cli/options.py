@@ -1,4 +1,4 @@
-"""Command-line options generated from a configuration: none is written twice."""
+"""Command-line options generated from configurations."""
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -16,21 +16,21 @@ from recurra.config.part import choices, unit_of
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
-# Of which verb a task's configuration names the options.
+# The commands for which the configuration of a task names the options.
 Of = Literal["evaluation", "prediction"]
 Command = Callable[..., Any]
 _LIMITS = ("ge", "gt", "le", "lt")
-# What every training takes beside its configuration.
+# The options of every training in addition to its configuration.
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
 Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line overrides it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")]
 
 
 def config_options(*configs: type[Part], without: str = "") -> Callable[[Command], Command]:
-    """Give a command one option for each field of the configurations, shared ones once; of its own options
-    the one `without` is left out.
+    """Give a command one option for each field of the configurations; a shared field gives one option.
 
-    The command's last parameter, `options`, gets a dictionary of those that the person gave.
+    The command's own option named by `without` is removed. Its last parameter, `options`, receives a
+    dictionary of the options that the user gave.
     """
 
     def decorate(command: Command) -> Command:
@@ -62,12 +62,12 @@ def config_options(*configs: type[Part], without: str = "") -> Callable[[Command
 
 
 def options_of_tasks(of: Of) -> list[type[Part]]:
-    """What each task's configuration names as the options of a verb that serves all of them."""
+    """Return the parts with options that the configurations of all tasks name for a shared command."""
     return list(dict.fromkeys(getattr(config, of) for config in registry.configs().values()))
 
 
 def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
-    """Refuse options that a run's task does not have.
+    """Check that the task of a run has the given options.
 
     Raises: ConfigError naming the first of them, and the tasks that have it.
     """
@@ -80,13 +80,13 @@ def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
             others = [name for name, config in configs if option in getattr(config, of).model_fields]
             flag = "--" + option.replace("_", "-")
             raise ConfigError(
-                f"{flag}: is an option for runs of {', '.join(others)}, and {run} is of task {task.name!r}; "
+                f"{flag}: applies to runs of {', '.join(others)} only, and {run} is of task {task.name!r}; "
                 "remove it."
             )
 
 
 def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
-    """The option for a field that one configuration has, or several, each with a meaning of its own."""
+    """Return the option for a field of one or several configurations, which may describe it differently."""
     field = configs[0].model_fields[name]
     allowed = choices(field.annotation)
     kind = plain_type(field.annotation)
@@ -109,7 +109,7 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
 
 
 def _in_order(config: type[Part]) -> list[str]:
-    """Names of options in the order in which the configuration names its parts."""
+    """Return the names of options in the order of the configuration's parts."""
     parts = [_part_of(config, name) for name in config.model_fields]
     in_order = [part for part in config.__mro__ if part in parts]
     own = dict(zip(config.model_fields, parts, strict=True))
@@ -117,7 +117,7 @@ def _in_order(config: type[Part]) -> list[str]:
 
 
 def _meaning(config: type[Part], name: str) -> str:
-    """The help of an option with its default."""
+    """Return the help of an option with its default."""
     field = config.model_fields[name]
     text = field.description or ""
     if name in config.as_trained:
@@ -131,7 +131,7 @@ def _in_a_row(text: str | None) -> str:
 
 
 def _limits(config: type[Part], name: str) -> str:
-    """The limits of an option, as a person reads them."""
+    """Return the limits of an option as text."""
     each_one = config.model_fields[name].metadata
     return limits_text(
         {limit: getattr(one, limit) for one in each_one for limit in _LIMITS if hasattr(one, limit)}
@@ -139,7 +139,7 @@ def _limits(config: type[Part], name: str) -> str:
 
 
 def default_text(field: FieldInfo) -> str:
-    """A default with its unit: on, 0.5, 1 epoch, 100 symbols."""
+    """Format a default with its unit: on, 0.5, 1 epoch, 100 symbols."""
     value, unit = field.default, unit_of(field)
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -150,13 +150,13 @@ def default_text(field: FieldInfo) -> str:
 
 
 def plain_choices(annotation: Any) -> tuple[str, ...]:
-    """The values that a Literal allows, also where it is annotated."""
+    """Return the values of a Literal, which may be inside an Annotated."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return choices(inner)
 
 
 def plain_type(annotation: Any) -> Any:
-    """The type that the command line reads: of `int | None` int, of literals str, of tuples lists."""
+    """Return the type that the command line parses: `int | None` as int, literals as str, tuples as lists."""
     if get_origin(annotation) is Literal:
         return str
     if get_origin(annotation) is tuple:
@@ -168,10 +168,10 @@ def plain_type(annotation: Any) -> Any:
 
 
 def _panel(config: type[Part], name: str) -> str:
-    """The title of the part that an option comes from."""
+    """Return the title of the part that defines an option."""
     return str(getattr(_part_of(config, name), "title", "Options"))
 
 
 def _part_of(config: type[Part], name: str) -> type:
-    """The part that an option comes from; one that only gives it another default is not meant."""
+    """Return the part that defines an option, not one that only changes its default."""
     return [part for part in config.__mro__ if name in inspect.get_annotations(part)][-1]

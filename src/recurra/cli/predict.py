@@ -1,4 +1,4 @@
-"""`recurra predict RUN`, and the names that a task gives it."""
+"""`recurra predict RUN`, and its variants for one task."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,9 +45,9 @@ def predict(
 
 
 def predict_only(name: str, help_of_file: str, text: str, *, lines: bool = True) -> Callable[..., None]:
-    """`recurra predict` for runs of one task, with the options of that task alone; `text` is its help.
+    """Return `recurra predict` for runs of one task, with the options of that task; `text` is its help.
 
-    `lines` tells whether it answers lines, and so standard input.
+    `lines` is whether it reads lines, and therefore standard input.
     """
 
     default: Any = "-" if lines else ...
@@ -66,7 +66,7 @@ def predict_only(name: str, help_of_file: str, text: str, *, lines: bool = True)
 
 
 def _predict(run: Path, file: str, given: dict[str, Any], *, as_json: bool) -> None:
-    """Print the answers one by one, as soon as each is there."""
+    """Print the predictions one by one, as soon as they are available."""
     from recurra.data.inputs import Input
     from recurra.plain import json_line
     from recurra.tasks.model import load

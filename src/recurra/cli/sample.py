@@ -66,24 +66,24 @@ def sample(
     }
     if tune is not None:
         if until_end or novelty or length is not None:
-            raise ConfigError("--tune: writes one whole tune; leave out --length, --until-end and --novelty.")
+            raise ConfigError("--tune: writes one complete tune; remove --length, --until-end and --novelty.")
         _write_tune(model, prime, tune, midi, options)
         return
     if midi is not None:
-        raise ConfigError("--midi: goes with --tune; name a file for the tune too.")
+        raise ConfigError("--midi: applies only with --tune; also name a file for the tune.")
     if novelty:
-        model.source_of("train")  # where there is none, say so before writing
+        model.source_of("train")  # raises before any text is written if there is none
     try:
         text = _write(model, prime, length=length or 500, until_end=until_end, **options)
         if novelty:
             typer.echo(model.novelty(text).sentence(), err=True)
     except BrokenPipeError:
-        # The reader went away, as in `recurra sample … | head`; nothing is wrong.
+        # The reader has closed the pipe, as in `recurra sample … | head`; this is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(model: "LanguageModel", prime: str, **options: Any) -> str:
-    """Print a text as it is drawn; returns it."""
+    """Print a text while it is sampled, and return it."""
     written = [prime]
     sys.stdout.write(prime)
     for piece in model.sample_stream(prime, **options):

@@ -42,9 +42,7 @@ def score(
     shares = None if weights is None else _numbers(weights)
     scores = models[0].score_with(models[1:], list(Input(file).lines()), shares)
     if tokens and any(one.log_probs and not one.symbols for one in scores):
-        raise ConfigError(
-            "--tokens: the runs have not the same symbols; leave it out, or score with one run."
-        )
+        raise ConfigError("--tokens: the runs have different symbols; remove it, or score with one run.")
     if rank:
         scores.sort(key=lambda one: -one.log_prob)
     for one in scores:
@@ -69,4 +67,4 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise ConfigError(f"weights: got {text!r}, expected numbers with commas between them.") from error
+        raise ConfigError(f"weights: got {text!r}, expected numbers separated by commas.") from error

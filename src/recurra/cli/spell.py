@@ -74,13 +74,13 @@ def spell(
     from recurra.errors import ConfigError
 
     if (evaluate_text is None) != (misspellings is None):
-        raise ConfigError("--evaluate-text and --misspellings: go together; name both.")
+        raise ConfigError("--evaluate-text and --misspellings: need each other; name both.")
     if evaluate_words is not None and evaluate_text is not None:
-        raise ConfigError("--evaluate-words and --evaluate-text: measure one at a time.")
+        raise ConfigError("--evaluate-words and --evaluate-text: exclude each other; remove one.")
     if evaluate_text is None and (lines is not None or one_in is not None or seed is not None):
-        raise ConfigError("--lines, --one-in and --seed: go with --evaluate-text only; leave them out.")
+        raise ConfigError("--lines, --one-in and --seed: apply only with --evaluate-text; remove them.")
     if explain and as_json:
-        raise ConfigError("--explain: JSON has the changes already; leave it out.")
+        raise ConfigError("--explain: the JSON already has the changes; remove it.")
     corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)
     if evaluate_words is not None:
         _tell(_figures_of_words(corrector, evaluate_words), as_json=as_json)
@@ -114,7 +114,7 @@ def _tell(figures: "SpellingFigures", *, as_json: bool) -> None:
 
 
 def _correct(corrector: "SpellingCorrector", file: str, *, explain: bool, as_json: bool) -> None:
-    """Print the lines of a file, or of standard input, as they should be."""
+    """Print the corrected lines of a file or of standard input."""
     from dataclasses import asdict
 
     from recurra.data.inputs import Input

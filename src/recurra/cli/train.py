@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Tasks(Group):
-    """The tasks of the registry, each made into a command by its configuration."""
+    """The tasks of the registry; the configuration of each defines its command."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(registry.configs(lambda sentence: typer.echo(f"left out: {sentence}", err=True)))
@@ -46,7 +46,9 @@ def train(
     """Train a model on your data, or continue an interrupted run."""
     if context.invoked_subcommand is not None:
         if resume is not None:
-            raise typer.BadParameter("goes on as the run was asked; name no task", param_hint="--resume")
+            raise typer.BadParameter(
+                "continues a run with its own options; remove the task", param_hint="--resume"
+            )
         return
     if resume is None:
         typer.echo(context.get_help())
@@ -55,7 +57,7 @@ def train(
 
 
 def _command(name: str, config: type[TaskConfig]) -> Any:
-    """The command that trains a task."""
+    """Return the command that trains a task."""
     presets = Annotated[
         str | None,
         typer.Option(
@@ -115,21 +117,21 @@ def _train(
     )
     if found.results[0].is_main_process:
         typer.echo(found.sentence())
-        typer.echo(f"all of it: {out / repeats.SUMMARY}")
+        typer.echo(f"summary: {out / repeats.SUMMARY}")
 
 
 def _go_on(run: Path) -> None:
-    """Go on with a run that was stopped."""
+    """Resume a run that was stopped."""
     from recurra.runs import RunFolder
     from recurra.tasks import driver
 
     task, config = driver.task_and_config(RunFolder.open(run))
-    typer.echo(f"{run}: going on", err=True)
+    typer.echo(f"{run}: resuming", err=True)
     _report_end(task, driver.resume(run, listeners=[progress_bar(task, config)]))
 
 
 def progress_bar(task: "Task", config: TaskConfig) -> Any:
-    """The bar of a training, on standard error."""
+    """Return the progress bar of a training, on standard error."""
     from rich.console import Console
 
     from recurra.training import ProgressBar
@@ -138,13 +140,13 @@ def progress_bar(task: "Task", config: TaskConfig) -> Any:
 
 
 def _report_part(name: str, result: "Result") -> None:
-    """One of several trainings."""
+    """Print the result of one of several trainings."""
     if result.is_main_process:
         typer.echo(f"{name}: {result.figures.sentence()}")
 
 
 def _report_end(task: "Task", result: "Result") -> None:
-    """How it went, the figures, and the commands to go on with."""
+    """Print the outcome, the metrics and the next commands."""
     if not result.is_main_process:
         return
     from recurra.tasks.model import load
@@ -156,4 +158,4 @@ def _report_end(task: "Task", result: "Result") -> None:
     if result.test is not None:
         typer.echo(f"test: {result.test.sentence()}")
     typer.echo(f"report: {model.report()}")
-    typer.echo("go on with:  " + "   ".join(task.next_commands(model.config, run)))
+    typer.echo("next:  " + "   ".join(task.next_commands(model.config, run)))

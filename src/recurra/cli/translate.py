@@ -1,4 +1,4 @@
-"""`recurra translate RUN`, `recurra caption RUN`: names of `recurra predict` for one task."""
+"""`recurra translate RUN`, `recurra caption RUN`: `recurra predict` for one task each."""
 
 from recurra.cli.predict import predict_only
 

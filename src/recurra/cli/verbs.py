@@ -1,4 +1,4 @@
-"""Every verb of the command line, in the order of a first use; each is loaded only where it is asked for."""
+"""The commands in the order of a first use; the module of each is imported only when it is used."""
 
 from importlib import import_module
 from typing import Any
@@ -7,7 +7,7 @@ import typer
 
 from recurra.cli.help import command_from
 
-# Module and attribute: a typer application, a function that is a command, or `command`, which makes one from
+# Module and attribute: a typer application, a command function, or `command`, which makes the command from
 # the tasks of the registry.
 VERBS = {
     "demo": ("demo", "demo"),
@@ -32,7 +32,7 @@ VERBS = {
 
 
 def command_of(verb: str) -> Any:
-    """The command of a verb."""
+    """Return a command by its name."""
     module, name = VERBS[verb]
     found = getattr(import_module(f"recurra.cli.{module}"), name)
     if name == "command":

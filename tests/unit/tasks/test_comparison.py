@@ -91,7 +91,7 @@ def test_unknown_words_cost_their_spelling(runs):
     assert figures.spelling_nats == pytest.approx(-5 * Speller(symbols).log_probs(["zebra"])[0])
     bits = (figures.total_nats + figures.spelling_nats) / math.log(2) / figures.characters
     assert figures.open_bits_per_character == pytest.approx(bits)
-    assert "bits per character with their spelling" in figures.sentence()
+    assert "bits per character with <unk> spelt out" in figures.sentence()
     literal = held_out(runs, "the <unk> sat on the mat\n")
     text = model.read_file(literal)
     assert spelling_nats(model.tokenizer, text.tokens, text.source.chunks) == 0.0
@@ -160,7 +160,7 @@ def test_the_command_line_compares_and_writes_a_page(runs, tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert "trigrams" in done.stdout
-    assert "mixed, " in done.stdout
+    assert "interpolated: " in done.stdout
     text = page.read_text()
     assert "<svg" in text
     assert "http" not in text.replace("http://www.w3.org", "")
@@ -175,7 +175,7 @@ def test_the_command_line_compares_and_writes_a_page(runs, tmp_path):
         ([], "no runs to compare"),
         (["words", "words"], "named twice"),
         (["--equal-parameters"], "needs --train-data and --out"),
-        (["words", "--preset", "small"], "--preset: goes with --equal-parameters"),
+        (["words", "--preset", "small"], "--preset: applies only with --equal-parameters"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(runs, arguments, told):

@@ -135,7 +135,7 @@ def test_a_tune_is_written_as_midi(tune, tmp_path):
     assert content.count(b"MTrk") >= 1
     with pytest.raises(StorageError):
         write_midi(tune, path / "tune.mid")
-    with pytest.raises(DataError, match="the tune cannot be played"):
+    with pytest.raises(DataError, match="the tune cannot be converted"):
         write_midi("", tmp_path / "empty.mid")
     assert not (tmp_path / "empty.mid").exists()
 
