@@ -35,7 +35,7 @@ def beam_errors(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Tell search errors from model errors in the outputs of a translator.
+    """Classify the errors of a translator as search errors or model errors.
 
     A wrong output is a search error if the model prefers the reference, and a model error otherwise. Other
     beam widths and length penalties are tried on the same pairs.
@@ -94,8 +94,11 @@ def _show_table(diagnoses: list["Diagnosis"], shown: int) -> None:
             f"source     {one.source}\n"
             f"reference  {one.right_score:9.4f}  {one.right}\n"
             f"output     {one.found_score:9.4f}  {one.found}\n"
-            f"fault      {one.fault}\n"
+            f"error      {_ERROR[one.fault]}\n"
         )
+
+
+_ERROR = {"none": "none", "beam": "search error", "model": "model error"}
 
 
 def _numbers(name: str, text: str, kind: Any, least: float) -> list[Any]:

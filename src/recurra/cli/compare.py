@@ -45,7 +45,9 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Compare language models on one text, with unknown symbols treated alike, and interpolate them.
+    """Compare language models on the same text, and evaluate their interpolation.
+
+    Unknown symbols are treated alike for all models.
 
     recurra compare runs/kneser-ney runs/lstm --data held-out.txt
 

@@ -22,7 +22,7 @@ def complete(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Complete a text with the most probable words, or endings of an unfinished word."""
+    """Print the most probable next words of a text, or endings of its unfinished last word."""
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 

@@ -11,7 +11,7 @@ from recurra.plain import json_line
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the versions and the hardware of this installation, and what it lacks.
+    """Show software versions, hardware and missing optional parts of this installation.
 
     For each missing part it prints the purpose and the command to install it.
     """

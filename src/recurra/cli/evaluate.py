@@ -29,9 +29,9 @@ def evaluate(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Evaluate a model on a file, or on the data that its training held out.
+    """Evaluate a model on a file, or on the data held out in training.
 
-    Files are read like the training data unless options say otherwise.
+    Files are read with the same format options as the training data, unless overridden.
     """
     from recurra.data.examples import rows_told
     from recurra.plain import json_line

@@ -37,7 +37,7 @@ def fill(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fill the gaps of a sentence with the most probable words.
+    """Fill the gaps in a sentence with the most probable words.
 
     recurra fill runs/forward "the cat ___ on the mat" --backward runs/backward
     """

@@ -34,7 +34,7 @@ class _Commands(Group):
 app = typer.Typer(
     cls=_Commands,
     name="recurra",
-    help="Recurrent sequence models: from a raw file to a trained, evaluated, understood one.",
+    help="Train, evaluate and analyse recurrent sequence models.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -54,7 +54,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and end."
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     pass

@@ -37,7 +37,7 @@ def predict(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Predict: one output line for each input line, or for each row of a table or folder.
+    """Predict: one output line per line of text, or per row of a table or data folder.
 
     echo 'i want to fly to boston' | recurra predict runs/atis
     """

@@ -29,7 +29,7 @@ def score(
     rank: Annotated[bool, typer.Option("--rank", help="Sort the lines, most probable first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Print the log-probability (in nats) and the perplexity of each line, its end included.
+    """Print the log-probability (in nats) and the perplexity of each line, including its end.
 
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """

@@ -65,9 +65,9 @@ def spell(
     one_in: _OneIn = None,
     lines: _Lines = None,
     seed: _Seed = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Correct the spelling of a text, word by word in its context.
+    """Correct the spelling of a text, word by word, using the context.
 
     echo 'I hav a dreem' | recurra spell runs/english
     """

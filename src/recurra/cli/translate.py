@@ -13,7 +13,7 @@ translate = predict_only(
 caption = predict_only(
     "caption",
     "Feature vectors of images (.npy, .npz), or a folder of image files.",
-    """Describe images: one line each, with its name, or its number from 0.
+    """Generate captions: one line per image, with its file name or its index from 0.
 
     recurra caption runs/captions new.npz
     """,

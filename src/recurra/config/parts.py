@@ -267,7 +267,7 @@ class LoopPart(Part):
 
     title: ClassVar[str] = "Training"
 
-    epochs: int = option(7, "Number of passes over the training data", unit="epochs", ge=1)
+    epochs: int = option(7, "Number of passes over the training data", ge=1)
     max_steps: int | None = option(None, "Maximum number of updates", ge=1)
     validate_every: int | None = option(
         None, "Number of updates between validations (if not given, once per epoch)", unit="updates", ge=1

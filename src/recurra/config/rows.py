@@ -18,7 +18,9 @@ class RowsPart(Part):
 
     title: ClassVar[str] = "Reading"
 
-    format: Format = option("auto", "Format of the files; auto infers it from the name and the first lines")
+    format: Format = option(
+        "auto", "Format of the files; auto infers it from the file name and the first lines"
+    )
     text_column: str | None = option(
         None, "Column of the text or the words: a name in tables (text), a number from 1 in conll (1)"
     )
@@ -117,7 +119,7 @@ class RepresentationPart(Part):
     trigram_embedding_size: int = option(100, "Size of a trigram's embedding", ge=1)
     characters: Literal["none", "rnn", "cnn"] = option(
         "none",
-        "Word vector composed from characters: none, by a recurrent network (rnn) or by a convolution (cnn)",
+        "Network that composes a word vector from characters: recurrent (rnn), convolutional (cnn) or none",
     )
     character_embedding_size: int = option(25, "Size of a character's embedding", ge=1)
     character_hidden_size: int = option(

@@ -15,7 +15,9 @@ class RepeatPart(Part):
     title: ClassVar[str] = "Repeats"
 
     seeds: int = option(
-        1, "Train this many models, with seeds from --seed on, and report mean and standard deviation", ge=1
+        1,
+        "Number of models to train, with consecutive seeds from --seed; reports mean and standard deviation",
+        ge=1,
     )
 
 

@@ -90,8 +90,8 @@ class TokenStreams:
     ) -> None:
         if len(ids) < segment_length:
             raise DataError(
-                f"{name}: has {len(ids)} symbols, fewer than one segment (segment_length {segment_length}); "
-                "give more text or lower segment_length."
+                f"{name}: has {len(ids)} training symbols, fewer than one segment (segment_length "
+                f"{segment_length}); provide more text or reduce segment_length."
             )
         self.ids = ids
         self.start_id = start_id

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recurra.data.examples import BadRow, BadRows
 from recurra.errors import DataError
 from recurra.files import is_text, read_lines, write_text
+from recurra.plain import counted
 
 _LONGEST_WORD = 4096  # bytes, in a binary file
 _LOOKED_AT = 50  # lines
@@ -99,7 +100,7 @@ def _text(
         try:
             fields = line.rstrip().split(" ")
             if len(fields) <= size or size < 1:
-                raise BadRow(f"has {len(fields) - 1} numbers, expected {max(1, size)}")
+                raise BadRow(f"has {counted(len(fields) - 1, 'number')}, expected {max(1, size)}")
             if not is_text(line):
                 raise BadRow("is not UTF-8")
             vector = _numbers(fields[-size:])

@@ -18,7 +18,9 @@ FORMAT_VERSION = 2
 _LAST_LINE = re.compile(
     rb"^# sha256 (?P<sum>[0-9a-f]{64}|accepted) of the text above; [^\n]*\n?\Z", re.MULTILINE
 )
-_LAST = "# sha256 {} of the text above; after a change by hand write the word accepted in place of the sum\n"
+_LAST = (
+    "# sha256 {} of the text above; after editing this file, replace the checksum with the word 'accepted'\n"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -98,7 +98,7 @@ def train_repeatedly(
         folder = out / list(parts)[len(results)]
         again = "the same command without --overwrite" if overwrite else "the same command"
         raise Interrupted(
-            f"stopped in {folder}, and saved; continue it and the remaining runs with {again}",
+            f"stopped in {folder}, checkpoint saved; continue it and the remaining runs with {again}",
             stop.signal_number,
         ) from stop
     repeats = Repeats(task, tuple(results))

@@ -73,8 +73,8 @@ class GradientLearner(Learner):
         """Describe the weights, the number of updates, and the reduction of the loss."""
         yield parameter_summary(self.network).table()
         yield (
-            f"{steps:,} steps on {self.fabric.device}; loss: {self.config.loss_reduction} over an update's "
-            f"{self.unit}s; Ctrl-C saves"
+            f"{steps:,} steps on {self.fabric.device}; loss: {self.config.loss_reduction} over the "
+            f"{self.unit}s of each update; Ctrl-C saves a checkpoint"
         )
 
     def remedies(self) -> str:

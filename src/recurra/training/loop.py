@@ -101,7 +101,7 @@ class Trainer:
                 saved = time.monotonic()
             if stop and not place.finished:
                 raise Interrupted(
-                    f"stopped at step {place.step} of {self.total_steps}, and saved; resume with "
+                    f"stopped at step {place.step} of {self.total_steps}, checkpoint saved; resume with "
                     f"`recurra train --resume {self.run_folder.path}`",
                     stop,
                 )
@@ -140,10 +140,12 @@ class Trainer:
         what = (
             "the gradient is not finite"
             if loss is None or loss < bound
+            else "the loss is NaN"
+            if math.isnan(loss)
             else f"the loss is {loss:.3g} {self.loss_unit}"
         )
         raise TrainingDiverged(
-            f"training diverged: after step {self.place.step} {what}; {kept} are kept in {run.weights}. "
+            f"training diverged: {what} after step {self.place.step}; {run.weights} contains {kept}. "
             f"{self.learner.remedies()}."
         )
 

@@ -40,7 +40,7 @@ def test_by_length_counts_every_text_once():
 @pytest.mark.parametrize(
     ("tried", "said"),
     [
-        ([Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(10, 1.0, 31.0, 20.0, 0.0)], "Search with --beam-width 10"),
+        ([Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(10, 1.0, 31.0, 20.0, 0.0)], "Recommended: --beam-width 10"),
         (
             [Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(2, 1.0, 30.0, 4.0, 0.1)],
             "--beam-width 2 --length-penalty 1 is",
@@ -54,6 +54,6 @@ def test_by_length_counts_every_text_once():
 def test_the_advice_follows_the_figures(tried, said):
     told = advice(FaultShares(10, 30, 60), tried, 5, 1.0)
     assert said in told
-    assert "The beam is at fault for 33% of the errors" in told
+    assert "33% of the errors are search errors" in told
     assert "nothing needs to change" in advice(FaultShares(9, 0, 0), tried, 5, 1.0)
     assert "The model is at fault for 90% of the errors" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)

@@ -8,6 +8,7 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
+from recurra.plain import counted
 
 _DOCUMENT = "-DOCSTART-"
 _LOOKED_AT = 100  # sentences
@@ -88,5 +89,5 @@ def _fields(line: str, separator: str | None, width: int) -> list[str]:
         raise BadRow("is not UTF-8")
     fields = line.rstrip().split(separator)
     if len(fields) != width:
-        raise BadRow(f"has {len(fields)} columns, but other lines have {width}")
+        raise BadRow(f"has {counted(len(fields), 'column')}, but other lines have {width}")
     return fields

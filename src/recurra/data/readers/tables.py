@@ -14,6 +14,7 @@ from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_a
 from recurra.data.readers.arrays import read_steps
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
+from recurra.plain import counted
 from recurra.text.words import plain_words
 
 _DEFAULTS = {
@@ -145,7 +146,7 @@ def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterat
                 width = len(fields)
             if len(fields) != width:
                 hint = "; see --quoted" if not quoted else ""
-                raise BadRow(f"has {len(fields)} columns, but the header has {width}{hint}")
+                raise BadRow(f"has {counted(len(fields), 'column')}, but the header has {width}{hint}")
             yield begins, fields
 
 

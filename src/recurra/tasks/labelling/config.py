@@ -129,8 +129,8 @@ class TagConfig(LabellingConfig):
     )
     decoder: Literal["softmax", "crf", "sigmoid"] = option(
         "softmax",
-        "Decode labels independently (softmax), jointly by a conditional random field (crf), or each "
-        "as yes or no (sigmoid)",
+        "Decode labels independently (softmax), jointly by a conditional random field (crf), or as one "
+        "binary decision per word (sigmoid)",
     )
     constrained: bool = option(
         True, "CRF: forbid transitions that the BIO scheme does not allow, such as O to I-"

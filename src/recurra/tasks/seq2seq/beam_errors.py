@@ -126,9 +126,9 @@ def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float
         best = min((one for one in tried if one.bleu >= best.bleu - _GAIN / 2), key=lambda one: one.seconds)
         if best.bleu > now.bleu + _GAIN:
             parts.append(
-                f"Search with --beam-width {best.width} --length-penalty {best.alpha:g}: BLEU "
-                f"{best.bleu:.2f} instead of {now.bleu:.2f}, in {best.seconds:.1f} s instead of "
-                f"{now.seconds:.1f} s."
+                f"Recommended: --beam-width {best.width} --length-penalty {best.alpha:g} (BLEU "
+                f"{best.bleu:.2f} instead of {now.bleu:.2f}, {best.seconds:.1f} s instead of "
+                f"{now.seconds:.1f} s)."
             )
         elif best.seconds < 0.8 * now.seconds and best.bleu >= now.bleu - _GAIN / 2:
             parts.append(
@@ -139,12 +139,13 @@ def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float
             parts.append("None of the beams tried is better: keep the search options.")
     if shares.share("beam") >= _MUCH:
         parts.append(
-            f"The beam is at fault for {shares.share('beam'):.0%} of the errors: a wider beam finds texts "
-            "with higher scores, which are not always better texts; compare the figures above."
+            f"{shares.share('beam'):.0%} of the errors are search errors: a wider beam finds texts with "
+            "higher scores, which are not always better texts; compare the metrics above."
         )
     if shares.share("model") > 1 - _MUCH:
         parts.append(
-            f"The model is at fault for {shares.share('model'):.0%} of the errors: more or better pairs, "
-            "longer training, a larger model or other regularisation would help; a wider beam hardly."
+            f"{shares.share('model'):.0%} of the errors are model errors: more or better training pairs, "
+            "longer training, a larger network or different regularisation may help; a wider beam is "
+            "unlikely to."
         )
     return " ".join(parts)

@@ -63,13 +63,15 @@ class PairEvaluationPart(Part):
     renamed: ClassVar[Mapping[str, str]] = {"beside": "compare_with"}
     as_trained: ClassVar[tuple[str, ...]] = ("beam_width", "length_penalty")
 
-    target: FilePath | None = option(None, "Target side of --data; for pictures, their captions")
+    target: FilePath | None = option(
+        None, "File with the target side of --data; for images, the file of captions"
+    )
     skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
     beam_width: int = option(5, "Beam width of the search", ge=1, le=1000)
     length_penalty: float = option(1.0, "Length penalty alpha of the search", ge=0, le=10)
-    by_length: bool = option(False, "Report BLEU by source length as well")
+    by_length: bool = option(False, "Also report BLEU by source length")
     compare_with: FilePath | None = option(None, "Another run to compare with by length")
-    picture: FilePath | None = option(None, "Draw BLEU by source length into this PNG file")
+    picture: FilePath | None = option(None, "Write a plot of BLEU by source length to this PNG file")
 
 
 class AnswersPart(RunSearchPart):
