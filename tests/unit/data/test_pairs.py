@@ -90,7 +90,7 @@ def test_dialogues_are_each_answer_with_the_turns_before_it(tmp_path_factory, tu
     [
         ("a.tsv", "", {}, DataError, "is empty"),
         ("a.tsv", "one\teins\ntwo\n", {}, DataError, r"a.tsv:2: has 1 column, but the header has 2"),
-        ("a.tsv", "one\n", {}, ConfigError, "has 1 columns; column 2 does not exist"),
+        ("a.tsv", "one\n", {}, ConfigError, "has 1 column; column 2 does not exist"),
         ("a.tsv", "en\tde\n", {"source_column": "fr"}, ConfigError, "has no column 'fr'; its columns are en"),
         ("a.jsonl", "{\n", {}, DataError, "a.jsonl:1: is not JSON"),
         ("a.jsonl", "[]\n", {}, DataError, "a.jsonl:1: is not a JSON object"),

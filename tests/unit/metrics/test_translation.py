@@ -56,4 +56,4 @@ def test_the_advice_follows_the_figures(tried, said):
     assert said in told
     assert "33% of the errors are search errors" in told
     assert "nothing needs to change" in advice(FaultShares(9, 0, 0), tried, 5, 1.0)
-    assert "The model is at fault for 90% of the errors" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)
+    assert "90% of the errors are model errors" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)

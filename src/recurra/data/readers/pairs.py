@@ -14,6 +14,7 @@ from recurra.data.examples import BadRow, BadRows, row_at
 from recurra.data.readers.tables import json_objects, table_lines
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
+from recurra.plain import counted
 
 _DEFAULTS = {"source_column": "source", "target_column": "target"}
 
@@ -134,7 +135,9 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
         if min(places) < 0:
             raise ConfigError(f"{path}: column 0 does not exist; columns are numbered from 1.")
         if head and max(places) >= len(head):
-            raise ConfigError(f"{path}: has {len(head)} columns; column {max(places) + 1} does not exist.")
+            raise ConfigError(
+                f"{path}: has {counted(len(head), 'column')}; column {max(places) + 1} does not exist."
+            )
         if head:
             yield Pair((head[places[0]].strip(),), (head[places[1]].strip(),), file=str(path), line=begins)
     for number, fields in rows:
