@@ -276,10 +276,10 @@ def read_text_chunks(
 ) -> Iterator[str]:
     """Yield the text of a UTF-8 file, plain or `.gz`, in chunks, without loading all of it into memory.
 
-    A byte-order mark is dropped and CRLF (or a lone CR) is read as LF. With `errors` "surrogateescape", bytes
-    that are not UTF-8 become lone surrogates, which `is_text` detects.
+    A byte-order mark is dropped and CRLF is read as LF; a lone CR is a character like any other. With
+    `errors` "surrogateescape" bytes that are not UTF-8 come as lone surrogates, which `is_text` finds.
 
-    Raises: DataError if the file is missing, empty, binary, truncated or not UTF-8.
+    Raises: DataError if the file is missing, empty, binary, truncated, not UTF-8, or its line ends are CR.
     """
     with _named_faults(path), ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
@@ -288,17 +288,42 @@ def read_text_chunks(
             raise DataError(f"{path}: is empty; give a file with text in it.")
         packed = head[:2] == b"\x1f\x8b"
         if not packed and b"\0" in head:
-            raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
+            raise looks_binary(str(path))
         total = 0
         raw = stack.enter_context(gzip.open(file, "rb")) if packed else file
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors)
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors, newline="")
+        has_lf = has_cr = False
+        held = ""  # a CR at the end of a chunk, which may be half of a CRLF
         while chunk := text.read(chunk_characters):
             if "\0" in chunk:
-                raise DataError(f"{path}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
+                raise looks_binary(str(path))
+            chunk = held + chunk
+            held = "\r" if chunk.endswith("\r") else ""
+            chunk = chunk.removesuffix("\r").replace("\r\n", "\n")
+            has_lf, has_cr = has_lf or "\n" in chunk, has_cr or "\r" in chunk
             total += len(chunk)
-            yield chunk
+            if chunk:
+                yield chunk
+        if held:
+            total += 1
+            yield held
+        if (has_cr or held) and not has_lf:
+            raise only_carriage_returns(str(path))
         if not total:
             raise DataError(f"{path}: is empty; give a file with text in it.")
+
+
+def looks_binary(name: str) -> DataError:
+    """The sentence for a text with zero bytes."""
+    return DataError(f"{name}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
+
+
+def only_carriage_returns(name: str) -> DataError:
+    """The sentence for a text whose lines end with CR alone, as those of old Macintoshes did."""
+    return DataError(
+        f"{name}: has carriage returns (CR) and no line feed (LF); convert its line ends with "
+        "`tr '\\r' '\\n'`."
+    )
 
 
 def read_text(path: Path) -> str:
@@ -312,10 +337,19 @@ def is_text(line: str) -> bool:
 
 
 def read_lines(path: Path, *, errors: str = "strict") -> Iterator[str]:
-    """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
-    rest = ""
-    for chunk in read_text_chunks(path, errors=errors):
-        *lines, rest = (rest + chunk).split("\n")
-        yield from lines
-    if rest:
+    """The lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
+    yield from lines_of(read_text_chunks(path, errors=errors))
+
+
+def lines_of(chunks: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes chunk by chunk, without their LF; a line is as cheap as its length."""
+    pieces: list[str] = []  # of a line that is longer than a chunk
+    for chunk in chunks:
+        first, *others = chunk.split("\n")
+        pieces.append(first)
+        if others:
+            yield "".join(pieces)
+            yield from others[:-1]
+            pieces = [others[-1]]
+    if rest := "".join(pieces):
         yield rest

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recurra.metrics import ClassFigures, EntityFigures, Reliability
-from recurra.text import bio_rules, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
+from recurra.text import bio_rules, bio_tags, is_iob1, mark_spans, spans_of
+from recurra.text.schemes import Refused, to_bio
 from recurra.text.spans import Span
 
 ANY = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in ("PER", "LOC", "X-Y"))])
@@ -112,8 +113,8 @@ def test_class_figures_are_those_of_scikit_learn(pairs):
 def test_spans_and_bio_labels_are_one(tags):
     made = bio_tags(spans_of(tags), len(tags))
     assert spans_of(made) == spans_of(tags)
-    assert first_inconsistent(made) is None
-    if first_inconsistent(tags) is None:
+    assert to_bio(made, "bio") == tuple(made)
+    if not isinstance(to_bio(tags, "bio"), Refused):
         assert made == tags
 
 
@@ -123,7 +124,7 @@ def test_what_the_rules_allow_is_what_is_consistent(tags):
     begins, follows = bio_rules(labels)
     places = [labels.index(tag) for tag in tags]
     allowed = begins[places[0]] and all(follows[a, b] for a, b in pairwise(places))
-    assert allowed == (first_inconsistent(tags) is None)
+    assert allowed == (not isinstance(to_bio(tags, "bio"), Refused))
 
 
 def test_iob1_is_told_from_bio():

@@ -10,7 +10,7 @@ from recurra.config.parts import RecurrentNetworkConfig
 Format = Literal[
     "auto", "conll", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"
 ]
-Scheme = Literal["auto", "bio", "iob1", "iobes", "classes"]
+Scheme = Literal["auto", "bio", "iob1", "iobes", "bilou", "bmes", "classes"]
 
 
 class RowsPart(Part):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.files import read_lines
+from recurra.files import looks_binary, only_carriage_returns, read_lines
 
 
 class Input:
@@ -25,6 +25,12 @@ class Input:
             yield from read_lines(self.path)
             return
         for number, raw in enumerate(sys.stdin.buffer, start=1):
+            if b"\0" in raw:
+                raise DataError(
+                    "standard input: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text."
+                )
+            if number == 1 and b"\r" in raw and not raw.endswith(b"\n"):  # the whole input
+                raise only_carriage_returns("standard input")
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
@@ -33,7 +39,7 @@ class Input:
                     f"standard input:{number}: is not UTF-8 text (byte 0x{byte:02x}); convert it, e.g. with "
                     "`iconv -f latin1 -t utf-8`."
                 ) from error
-            yield line.removesuffix("\n").removesuffix("\r")
+            yield line.removesuffix("\n").removesuffix("\r") if line.endswith("\n") else line
 
     def file(self) -> Path:
         """Return the path of an input that is not read line by line.

@@ -1,6 +1,8 @@
 """Vocabularies, tokenizers and span labels."""
 
-from recurra.text.spans import Span, bio_rules, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
+from recurra.files import lines_of
+from recurra.text.schemes import is_iob1
+from recurra.text.spans import Span, bio_rules, bio_tags, mark_spans, spans_of
 from recurra.text.tokenizers import (
     CharTokenizer,
     EncodedChunk,
@@ -9,7 +11,6 @@ from recurra.text.tokenizers import (
     WordTokenizer,
     build_tokenizer,
     lines_backward,
-    lines_of,
     load_tokenizer,
     tokenizer_of,
 )
@@ -28,7 +29,6 @@ __all__ = [
     "bio_rules",
     "bio_tags",
     "build_tokenizer",
-    "first_inconsistent",
     "is_iob1",
     "lines_backward",
     "lines_of",

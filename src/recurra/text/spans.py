@@ -1,4 +1,4 @@
-"""Word labels that mark spans (entities), in the schemes BIO, IOB1 and IOBES.
+"""Labels of words that mark spans: where entities begin and end; `schemes` has the ways to write them.
 
 words   U.N.  official  Ekeus  heads  for  Baghdad
 BIO     B-ORG O         B-PER  O      O    B-LOC
@@ -6,7 +6,6 @@ IOB1    I-ORG O         I-PER  O      O    I-LOC      (B- only right after a spa
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,28 +67,6 @@ def mark_spans(tags: Sequence[str]) -> bool:
     return all(prefix in "BIES" and kind for prefix, kind in parts if prefix != OUTSIDE) and any(
         kind for _, kind in parts
     )
-
-
-def first_inconsistent(tags: Sequence[str]) -> int | None:
-    """Return the index of the first label that violates BIO (I-X without B-X or I-X before it), or None."""
-    for place, (before, here) in enumerate(pairwise([OUTSIDE, *tags])):
-        if split_tag(here)[0] == "I" and split_tag(before) not in [(p, split_tag(here)[1]) for p in "BI"]:
-            return place
-    return None
-
-
-def is_iob1(sequences: Sequence[Sequence[str]]) -> bool:
-    """Whether labels are IOB1: some span begins with I-, and B- occurs only after a span of the same type."""
-    begins_inside = False
-    for tags in sequences:
-        for before, here in pairwise([OUTSIDE, *tags]):
-            (prefix_before, kind_before), (prefix, kind) = split_tag(before), split_tag(here)
-            if prefix == "B" and (prefix_before not in "BI" or kind_before != kind):
-                return False
-            if prefix not in (OUTSIDE, "B", "I"):
-                return False
-            begins_inside |= prefix == "I" and (prefix_before == OUTSIDE or kind_before != kind)
-    return begins_inside
 
 
 def bio_rules(labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

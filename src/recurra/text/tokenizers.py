@@ -16,7 +16,7 @@ from tokenizers import Tokenizer as SubwordModel
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from recurra.errors import VocabularyError
-from recurra.files import write_text
+from recurra.files import lines_of, write_text
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
 
 Ids = npt.NDArray[np.int64]
@@ -341,16 +341,6 @@ def _lines_reversed(ids: Ids, ends: Ids) -> Ids:
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text given in chunks, without line ends."""
-    rest = ""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split("\n")
-        yield from lines
-    if rest:
-        yield rest
 
 
 def _encode_lines(

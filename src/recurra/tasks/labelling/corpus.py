@@ -18,8 +18,9 @@ from recurra.errors import ConfigError, DataError
 from recurra.files import sha256_of
 from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
-from recurra.text import Vocabulary, bio_tags, first_inconsistent, is_iob1, mark_spans, spans_of
+from recurra.text import Vocabulary, mark_spans
 from recurra.text.label_symbols import Symbols
+from recurra.text.schemes import Fault, Refused, plain_among_marks, scheme_of, to_bio
 from recurra.text.word_encoder import WordEncoder, WordForms
 
 _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
@@ -32,7 +33,8 @@ _NAMED = {
     "classify": "--label-column",
     "pair": "--second-column and --label-column",
 }
-NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
+_SHOWN = 5  # labels
+NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
 
 
 @dataclass
@@ -40,6 +42,7 @@ class LabelledCorpus(RowCorpus[Example]):
     """Rows with labels; `unseen` has a message for each row with a label absent from the training data."""
 
     unseen: Sequence[str] = ()
+    notes: Sequence[str] = ()
     vectors: WordVectors | None = None
     vectors_file: str | None = None
 
@@ -82,32 +85,40 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
 
 
 def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[Example]:
-    """Convert word labels that mark spans to BIO; other rows stay as they are."""
-    with_labels = [row.labels for row in rows if row.labels is not None]
-    scheme = config.scheme
-    if scheme == "auto" and not mark_spans([tag for tags in with_labels for tag in tags]):
+    """Rows whose word labels mark spans in BIO, if they mark spans; other rows unchanged.
+
+    Raises: DataError naming the label that no scheme allows, or that the scheme asked for does not.
+    """
+    labelled = [row for row in rows if row.labels is not None]
+    scheme = config.scheme if config.scheme != "auto" else scheme_of([row.labels or () for row in labelled])
+    if isinstance(scheme, Fault):
+        raise DataError(
+            f"{labelled[scheme.sequence].place}: word {scheme.word + 1}: {scheme.what}; correct it, or "
+            "read the labels as plain classes with --scheme classes."
+        )
+    if scheme in (None, "classes"):
         return rows
-    if not with_labels or scheme == "classes":
-        return rows
-    if scheme == "auto":
-        prefixes = {tag[:2] for tags in with_labels for tag in tags}
-        scheme = "iobes" if prefixes & {"E-", "S-"} else ("iob1" if is_iob1(with_labels) else "bio")
     kept = []
     for row in rows:
-        if row.labels is None:
-            kept.append(row)
-        elif scheme == "bio":
-            at = first_inconsistent(row.labels)
-            if at is None:
-                kept.append(row)
-            else:
-                before = row.labels[at - 1] if at else "the beginning"
-                bad.refuse(
-                    row.place, f"has {row.labels[at]} at word {at + 1} after {before}, which is not valid BIO"
-                )
+        found = None if row.labels is None else to_bio(row.labels, scheme)
+        if isinstance(found, Refused):
+            bad.refuse(row.place, f"word {found.word + 1}: {found.what}")
         else:
-            kept.append(replace(row, labels=tuple(bio_tags(spans_of(row.labels), len(row.labels)))))
+            kept.append(replace(row, labels=found))
     return kept
+
+
+def plain_classes_note(rows: Sequence[Example], config: LabellingConfig) -> str | None:
+    """A sentence where labels look like marks of spans and are read as plain classes all the same."""
+    labelled = [row for row in rows if row.labels is not None]
+    found = plain_among_marks([row.labels or () for row in labelled])
+    if config.scheme != "auto" or found is None:
+        return None
+    number, tag = found
+    return (
+        f"{labelled[number].place}: the label {tag!r} has no prefix of a tagging scheme, so word labels "
+        "are read as plain classes, without entities; see --scheme."
+    )
 
 
 def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Example]:
@@ -206,6 +217,20 @@ def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:
 
 def _frequent_first(counts: Counter[str]) -> list[str]:
     return [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def notes_on(train: Sequence[Example], held: Sequence[Example], config: LabellingConfig) -> list[str]:
+    """Sentences about labels that deserve a look before a training: plain classes that look like marks of
+    spans, a single class, classes missing from the held-out data."""
+    found = [note] if (note := plain_classes_note(train, config)) is not None else []
+    classes = {row.label for row in train if row.label is not None}
+    if len(classes) == 1:
+        found.append(f"{config.data}: every row has the same label, {next(iter(classes))!r}.")
+    held_classes = {row.label for row in held if row.label is not None}
+    if len(classes) > 1 and held_classes and (missing := sorted(classes - held_classes)):
+        shown = ", ".join(map(repr, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
+        found.append(f"{len(missing)} of {len(classes)} labels are missing from the held-out data: {shown}.")
+    return found
 
 
 def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:

@@ -15,6 +15,7 @@ from recurra.tasks.labelling.corpus import (
     check_steps,
     count_symbols,
     fingerprint_of,
+    notes_on,
     pretrained,
     read_rows,
     refuse_options_of_words,
@@ -76,7 +77,8 @@ class Labelling(RowTask):
         held = [*parts.valid, *(parts.test or [])]
         check_steps(held, symbols.vector_shape)
         unseen = unseen_labels(held, symbols)
-        return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen)
+        notes = notes_on(parts.train, held, config)
+        return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen, notes)
 
     def read(self, config: LabellingConfig) -> LabelledCorpus:
         """Read and split the rows, build the symbols of the training rows, and read the vector file."""
@@ -183,6 +185,7 @@ class Labelling(RowTask):
         if symbols.classes is not None:
             counts.append(f"{len(symbols.classes):,} row labels")
         yield ", ".join(counts)
+        yield from corpus.notes
         yield from rows_told(corpus.skipped, "left out")
         yield from rows_told(
             corpus.unseen, "with a label absent from the training data, which can never be predicted"

@@ -1,0 +1,81 @@
+"""Lines end at LF and CRLF alone, in files and on standard input, and cost no more than their length."""
+
+import io
+import sys
+import time
+
+import pytest
+
+from recurra.config import PairFilesPart
+from recurra.data.examples import BadRows
+from recurra.data.inputs import Input
+from recurra.data.readers.pairs import read_pairs
+from recurra.errors import DataError
+from recurra.files import lines_of, read_lines, read_text_chunks
+
+TEXTS = {
+    "a\nb\n": ["a", "b"],
+    "a\r\nb\r\n": ["a", "b"],
+    "a\rb\nc": ["a\rb", "c"],
+    "a\r\r\nb\n": ["a\r", "b"],
+    "a\n\nb": ["a", "", "b"],
+    "a\x0bb\x0cc\x1cd\x85e\u2028f\u2029g\n": ["a\x0bb\x0cc\x1cd\x85e\u2028f\u2029g"],
+    "\ufeffa\nb": ["a", "b"],
+    "a\nb\r": ["a", "b\r"],
+}
+
+
+def from_stdin(monkeypatch, raw: bytes) -> list[str]:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    return list(Input("-").lines())
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_file_and_a_pipe_have_the_same_lines(text, tmp_path, monkeypatch):
+    raw = text.encode()
+    file = tmp_path / "text.txt"
+    file.write_bytes(raw)
+    assert list(read_lines(file)) == TEXTS[text]
+    assert list(Input(str(file)).lines()) == TEXTS[text]
+    assert from_stdin(monkeypatch, raw) == TEXTS[text]
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_a_line_end_may_fall_between_chunks(size, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes(b"ab\r\ncd\re\r\n\r\nf\r\n")
+    assert "".join(read_text_chunks(file, size)) == "ab\ncd\re\n\nf\n"
+
+
+def test_carriage_returns_alone_are_named(tmp_path, monkeypatch):
+    file = tmp_path / "mac.txt"
+    file.write_bytes(b"a\rb\rc\r")
+    with pytest.raises(DataError, match=r"mac\.txt: has carriage returns \(CR\) and no line feed"):
+        list(read_lines(file))
+    with pytest.raises(DataError, match=r"standard input: has carriage returns \(CR\)"):
+        from_stdin(monkeypatch, b"a\rb\rc\r")
+
+
+def test_a_lone_carriage_return_shifts_no_pair(tmp_path):
+    """Of two files in step, one with a CR within a line: every pair stays a pair."""
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"".join(b"word %d\n" % i if i != 7 else b"wo\rrd 7\n" for i in range(40)))
+    target.write_bytes(b"".join(b"Wort %d\n" % i for i in range(40)))
+    pairs = read_pairs(source, target, PairFilesPart(), BadRows())
+    assert [(p.source[0].split()[-1], p.targets[0].split()[-1]) for p in pairs] == [
+        (str(i), str(i)) for i in range(40)
+    ]
+
+
+def test_one_long_line_costs_its_length():
+    """Eight times the length in eight times the time, not in sixty-four; the bound is generous."""
+
+    def seconds(chunks: int) -> float:
+        begin = time.perf_counter()
+        (line,) = lines_of(["x" * (1 << 18)] * chunks)
+        assert len(line) == chunks << 18
+        return time.perf_counter() - begin
+
+    seconds(8)
+    short, long = min(seconds(32) for _ in range(5)), min(seconds(256) for _ in range(3))
+    assert long < 24 * short + 0.05
