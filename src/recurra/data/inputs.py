@@ -26,9 +26,7 @@ class Input:
             return
         for number, raw in enumerate(sys.stdin.buffer, start=1):
             if b"\0" in raw:
-                raise DataError(
-                    "standard input: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text."
-                )
+                raise looks_binary("standard input")
             if number == 1 and b"\r" in raw and not raw.endswith(b"\n"):  # the whole input
                 raise only_carriage_returns("standard input")
             try:

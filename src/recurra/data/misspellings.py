@@ -9,8 +9,10 @@ from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.metrics import edit_distance
 from recurra.text import lines_of
+from recurra.text.words import composed, marks
 
-WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{marks()}])*"
+WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")
 
 
 def read_misspellings(path: Path) -> list[tuple[str, str]]:
@@ -42,11 +44,9 @@ def read_misspellings(path: Path) -> list[tuple[str, str]]:
 
 
 def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str, str]]:
-    """Return, in lower case, the misspellings of single words with at most `most` edits.
-
-    Larger distances say little about single errors.
-    """
-    small = ((right.lower(), typed.lower()) for right, typed in pairs)
+    """Those misspellings, in small letters, that are of one word and at most so many edits from it: what is
+    farther teaches little of single errors."""
+    small = ((composed(right).lower(), composed(typed).lower()) for right, typed in pairs)
     return [
         (right, typed)
         for right, typed in small
@@ -58,7 +58,7 @@ def count_words(chunks: Iterable[str]) -> Counter[str]:
     """Count the words of a text, in lower case."""
     counts: Counter[str] = Counter()
     for line in lines_of(chunks):
-        counts.update(word.lower() for word in WORD.findall(line))
+        counts.update(word.lower() for word in WORD.findall(composed(line)))
     for word in [word for word in counts if not WORD.fullmatch(word)]:
         del counts[word]  # the lower case of some capitals has two characters
     return counts

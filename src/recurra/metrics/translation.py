@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recurra.text.words import composed
+
 
 @dataclass(frozen=True)
 class TextFigures:
@@ -49,7 +51,7 @@ def count_texts(found: Sequence[str], right: Sequence[Sequence[str]]) -> TextFig
         0.0,
         0.0,
     ]
-    exact = sum(text in texts for text, texts in zip(found, right, strict=True))
+    exact = sum(composed(text) in map(composed, texts) for text, texts in zip(found, right, strict=True))
     return TextFigures(
         len(texts),
         scores[0],

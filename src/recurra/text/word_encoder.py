@@ -20,6 +20,7 @@ from recurra.files import write_text
 from recurra.plain import json_text
 from recurra.remember import Remembered
 from recurra.text.vocabulary import UNK, Vocabulary
+from recurra.text.words import composed
 
 _KIND = "recurra.words"
 _DIGIT = re.compile(r"\d")
@@ -36,7 +37,8 @@ class WordForms:
     digits: bool = False
 
     def of(self, word: str) -> str:
-        """Return the form of a word that is looked up in the vocabulary."""
+        """The form of a word that has an id, in Unicode's normal form C."""
+        word = composed(word)
         if self.lowercase:
             word = word.lower()
         return _DIGIT.sub("0", word) if self.digits else word

@@ -1,18 +1,51 @@
 """Splitting of plain text into words with their positions."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from typing import Literal, NamedTuple
 
 Split = Literal["blanks", "punctuation", "characters"]
 
-# Words with inner apostrophes, numbers with inner points, commas and colons, and every other sign on its own.
-_PUNCTUATION = re.compile(r"\d+(?:[.,:]\d+)*|\w+(?:['’]\w+)*|[^\w\s]")
-_PATTERNS: dict[Split, re.Pattern[str]] = {
-    "blanks": re.compile(r"\S+"),
-    "punctuation": _PUNCTUATION,
-    "characters": re.compile(r"\S"),
-}
+_JOINERS = "\u200c\u200d"  # zero width, within words of Persian and of Indian scripts
+
+
+@cache
+def marks() -> str:
+    """The combining marks (categories Mn, Mc, Me) and the zero-width joiners, as in a regular expression's
+    [...]: a word is letters with their marks, which `\\w` does not match."""
+    ranges: list[list[int]] = []
+    for code in range(0x300, 0x1F000):
+        if unicodedata.category(chr(code)).startswith("M"):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    return _JOINERS + "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+@cache
+def _pattern(split: Split) -> re.Pattern[str]:
+    if split == "blanks":
+        return re.compile(r"\S+")
+    if split == "characters":
+        return re.compile(rf"\S[{marks()}]*")
+    # Words with inner apostrophes, numbers with inner points and commas, and every other sign on its own.
+    letters = rf"\w[\w{marks()}]*"
+    return re.compile(rf"\d+(?:[.,:]\d+)*|{letters}(?:['’]{letters})*|[^\w\s][{marks()}]*")
+
+
+def is_in_word(character: str) -> bool:
+    """Whether a character can be inside a word: a letter, a digit, a combining mark or a joiner."""
+    return bool(character) and (
+        character.isalnum() or character in _JOINERS or unicodedata.category(character).startswith("M")
+    )
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's normal form C: a letter and its accent are one character, where there is one."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 class Word(NamedTuple):
@@ -24,8 +57,8 @@ class Word(NamedTuple):
 
 
 def words_of(text: str, split: Split = "blanks") -> list[Word]:
-    """Split a text into words at blanks, at blanks and punctuation, or into its non-blank characters."""
-    return [Word(found.group(), *found.span()) for found in _PATTERNS[split].finditer(text)]
+    """The words of a text: what blanks separate, punctuation apart too, or all characters but blanks."""
+    return [Word(found.group(), *found.span()) for found in _pattern(split).finditer(text)]
 
 
 def placed(words: Iterable[str]) -> list[Word]:
@@ -39,5 +72,5 @@ def placed(words: Iterable[str]) -> list[Word]:
 
 
 def plain_words(text: str, split: Split = "blanks") -> list[str]:
-    """Return the words of `words_of` without their positions."""
-    return _PATTERNS[split].findall(text)
+    """The words of `words_of` without their places."""
+    return _pattern(split).findall(text)

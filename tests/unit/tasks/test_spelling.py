@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -325,11 +326,36 @@ def test_a_known_word_keeps_its_own_capitals():
     assert corrector.correct("MCDONALD Ate").changes == ()
 
 
-def test_letters_whose_small_form_is_two_characters_are_left_out():
+def test_a_letter_whose_small_form_has_a_mark_is_left_as_it_is():
     counts = count_words(["İstanbul is big\n"] * 3)
-    assert set(counts) == {"is", "big"}
+    assert set(counts) == {"is", "big", "İstanbul".lower()}
+    assert SpellingCorrector(counts).correct("İstanbul is bgi").text == "İstanbul is big"
     figures = evaluate_text(SpellingCorrector(counts), ["istanbul is big"] * 3, [("big", "bgi")], one_in=3)
     assert figures.misspelt == 3
+
+
+def test_accents_in_either_form_are_one_letter():
+    corrector = SpellingCorrector(count_words(["un café noir\n"] * 3))
+    apart = unicodedata.normalize("NFD", "un café")
+    assert corrector.correct(apart).changes == ()
+    assert corrector.correct("un cafée").text == "un café"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "see https://exmaple.org/bgi?x=bgi",
+        "write to bgi@bgi.org",
+        "www.bgi.com",
+        "@bgi and #bgi",
+        "bgi2 and 3bgi",
+        "a_bgi",
+        "bgi.org/bgi",
+    ],
+)
+def test_addresses_and_what_has_digits_are_left_alone(kept):
+    corrector = SpellingCorrector(count_words(["big is see write to and a\n"] * 9))
+    assert corrector.correct(f"{kept} bgi").text == f"{kept} big"
 
 
 def test_a_word_of_40000_letters_is_left_alone():

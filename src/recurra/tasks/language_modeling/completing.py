@@ -13,6 +13,7 @@ from recurra.decoding import complete
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.remember import Remembered
+from recurra.text.words import is_in_word
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -130,7 +131,7 @@ class Completer:
         """Mask of the symbols that end a completion."""
         if self._tokenizer.unit == "word":
             return self._mask(lambda piece: piece == "\n")
-        return self._mask(lambda piece: not (piece[:1].isalnum() or piece[:1] in _WORD_PART))
+        return self._mask(lambda piece: not (is_in_word(piece[:1]) or piece[:1] in _WORD_PART))
 
     @cached_property
     def _whole_words(self) -> Tensor:

@@ -21,9 +21,16 @@ from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.text.words import composed
 
-_SHORTEST = 2  # letters; single letters are not corrected
-_FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
+_SHORTEST = 2  # letters; a single one is left alone
+# Addresses, names of accounts and tags, character references, and what has digits in it.
+_NO_WORDS = re.compile(
+    r"(?:https?|ftp)://\S+|\bwww\.\S+|[^\s@]+@[^\s@]+\.\w+|(?<!\w)[@#]\w+|&#?\w+;|\w*[\d_]\w*|\w+(?:\.\w+)+/\S*"
+)
+_FALLS_BEHIND = (
+    12.0  # nats by which an alternative may be less likely than the best, before the context counts
+)
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,8 @@ class SpellingCorrector:
         return tuple(one for one in found[: options.candidates] if one[1] + one[2] > best - _FALLS_BEHIND)
 
     def correct_word(self, typed: str) -> str:
-        """Return the most probable correction of a word without context; the word itself if none is near."""
-        small = typed.lower()
+        """One word without its context: the likeliest it is meant as, itself where nothing is near."""
+        small = _small(typed)
         if len(small) < _SHORTEST:
             return typed
         found = self.candidates(small)
@@ -128,10 +135,11 @@ class SpellingCorrector:
     def correct(self, line: str) -> Correction:
         """Correct the words of a line."""
         if "\n" in line:
-            raise ConfigError(
-                "spelling: got a text of several lines, expected one; correct each line separately."
-            )
-        found = list(WORD.finditer(line))
+            raise ConfigError("spelling: got a text of several lines, expected one; correct each on its own.")
+        kept = [one.span() for one in _NO_WORDS.finditer(line)]
+        found = [
+            one for one in WORD.finditer(line) if not any(first <= one.start() < last for first, last in kept)
+        ]
         if self.model is None:
             chosen = [self.correct_word(one[0]) for one in found]
         else:
@@ -213,7 +221,7 @@ class SpellingCorrector:
         """Return possible corrections in the word's own case, including itself: word, log P(typed | word)."""
         if len(typed) < _SHORTEST:
             return [(typed, 0.0)]
-        ways = [(_in_case_of(typed, word), channel) for word, channel, _ in self.candidates(typed.lower())]
+        ways = [(_in_case_of(typed, word), channel) for word, channel, _ in self.candidates(_small(typed))]
         return ways if any(word == typed for word, _ in ways) else [(typed, 0.0), *ways]
 
 
@@ -228,8 +236,8 @@ class _Place(NamedTuple):
 
 
 def evaluate_words(corrector: SpellingCorrector, pairs: Sequence[tuple[str, str]]) -> SpellingFigures:
-    """Count the misspellings that are corrected to the right word, without context."""
-    mended = sum(corrector.correct_word(typed).lower() == right.lower() for right, typed in pairs)
+    """How many misspellings, each alone, come out as the right word."""
+    mended = sum(_small(corrector.correct_word(typed)) == _small(right) for right, typed in pairs)
     return SpellingFigures(len(pairs), mended, 0, 0)
 
 
@@ -247,19 +255,19 @@ def evaluate_text(
     """
     by_word: dict[str, list[str]] = {}
     for right, typed in pairs:
-        if WORD.fullmatch(typed) and typed.lower() != right.lower():
-            by_word.setdefault(right.lower(), []).append(typed.lower())
+        if WORD.fullmatch(typed) and _small(typed) != _small(right):
+            by_word.setdefault(_small(right), []).append(_small(typed))
     texts = [line for line in lines if WORD.search(line)]
     places = [(row, one) for row, line in enumerate(texts) for one in WORD.finditer(line)]
     maker = random.Random(seed)
-    eligible = [at for at, (_, one) in enumerate(places) if one[0].lower() in by_word]
+    eligible = [at for at, (_, one) in enumerate(places) if _small(one[0]) in by_word]
     drawn = set(maker.sample(eligible, min(len(eligible), len(places) // one_in)))
     typed_lines: list[list[str]] = [[] for _ in texts]
     ends = [0] * len(texts)
     for at, (row, one) in enumerate(places):
         word = one[0]
         if at in drawn:
-            word = _in_case_of(word, maker.choice(by_word[word.lower()]))
+            word = _in_case_of(word, maker.choice(by_word[_small(word)]))
         typed_lines[row] += [texts[row][ends[row] : one.start()], word]
         ends[row] = one.end()
     misspelt = mended = right_words = left_alone = at = 0
@@ -268,17 +276,22 @@ def evaluate_text(
         for wanted, got in zip(WORD.findall(texts[row]), WORD.findall(corrected.text), strict=True):
             if at in drawn:
                 misspelt += 1
-                mended += got.lower() == wanted.lower()
+                mended += _small(got) == _small(wanted)
             else:
                 right_words += 1
-                left_alone += got.lower() == wanted.lower()
+                left_alone += _small(got) == _small(wanted)
             at += 1
     return SpellingFigures(misspelt, mended, right_words, left_alone)
 
 
+def _small(word: str) -> str:
+    """A word as words are compared: in small letters and in Unicode's normal form C."""
+    return composed(word).lower()
+
+
 def _in_case_of(typed: str, word: str) -> str:
-    """Give a lower-case word the case of the typed word: Title, UPPER, or unchanged."""
-    if word == typed.lower():
+    """A word in small letters, written as what was typed is: Like So, LIKE SO, or as it is."""
+    if word == _small(typed):
         return typed  # McDonald, iPad
     written = word
     if typed.isupper() and len(typed) > 1:

@@ -1,0 +1,65 @@
+"""A word is letters with their combining marks, in every script and in both normal forms."""
+
+import unicodedata
+
+import pytest
+
+from recurra.data.misspellings import WORD
+from recurra.metrics.translation import count_texts
+from recurra.text.word_encoder import WordForms
+from recurra.text.words import composed, is_in_word, plain_words
+
+WORDS = [
+    "नमस्ते",  # Hindi, with vowel signs and a virama
+    "வணக்கம்",  # Tamil
+    "مُحَمَّد",  # Arabic with vowels
+    "שָׁלוֹם",  # Hebrew with points
+    "می‌خواهم",  # Persian, with a zero-width non-joiner
+    "Tiếng",  # Vietnamese
+    unicodedata.normalize("NFD", "naïveté"),
+    "l’été",
+    "don't",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_is_never_cut_at_a_mark(word):
+    for text in (word, f"({word}, {word}!)"):
+        assert [one for one in plain_words(text, "punctuation") if len(one) > 1] == [word] * text.count(word)
+        assert WORD.findall(text) == [word] * text.count(word)
+    characters = plain_words(word, "characters")
+    assert "".join(characters) == word
+    assert not any(unicodedata.category(one[0]).startswith("M") for one in characters)
+
+
+def test_numbers_and_signs_are_cut_as_before():
+    told = plain_words("3rd 12.5kg a1 10:30pm x_y 5,000. (a-b)", "punctuation")
+    assert told == [
+        "3",
+        "rd",
+        "12.5",
+        "kg",
+        "a1",
+        "10:30",
+        "pm",
+        "x_y",
+        "5,000",
+        ".",
+        "(",
+        "a",
+        "-",
+        "b",
+        ")",
+    ]
+
+
+def test_both_forms_of_an_accent_are_one():
+    apart = unicodedata.normalize("NFD", "café")
+    assert composed(apart) == "café"
+    assert WordForms().of(apart) == WordForms().of("café")
+    assert count_texts([apart], [["café"]]).exact == 1.0
+
+
+def test_what_can_be_inside_a_word():
+    assert all(map(is_in_word, ["a", "é", "\u0301", "\u094d", "\u200c", "7"]))
+    assert not any(map(is_in_word, ["", " ", ".", "-", "\n"]))
