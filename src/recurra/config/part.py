@@ -186,8 +186,8 @@ def _read_toml(path: Path) -> tuple[dict[str, Any], bool]:
         return content["config"] if is_run else content, is_run
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: the configuration file does not exist; check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
+        raise ConfigError(f"{path}: is not TOML: {str(error)[:_SHOWN]}.") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
 
@@ -201,7 +201,7 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."
-        return f"{place}{name}: unknown option; {hint}"
+        return f"{place}{name[:_SHOWN]}: unknown option; {hint}"
     if not name:
         return f"{place}{fault['msg'].removeprefix('Value error, ')}"
     allowed = choices(config.model_fields[name].annotation)

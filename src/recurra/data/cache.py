@@ -10,7 +10,7 @@ from typing import Any
 from recurra.errors import StorageError
 from recurra.files import remove_strays, remove_tree, write_text
 
-_VERSION = 2  # part of every digest, so that entries of other versions are never found
+_VERSION = 3  # part of every digest, so that entries of other versions are never found
 _STALE_S = 86_400.0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.metrics import edit_distance
+from recurra.plain import quoted
 from recurra.text import lines_of
 from recurra.text.words import composed, marks
 
@@ -31,21 +32,25 @@ def read_misspellings(path: Path) -> list[tuple[str, str]]:
         elif ":" in text:
             right, _, typed = text.partition(":")
             if not right:
-                raise DataError(f"{path}:{number}: got {text!r}, expected a word before the colon.")
+                raise DataError(f"{path}:{number}: got {quoted(text)}, expected a word before the colon.")
             pairs += [(right.strip(), word) for word in typed.split()]
             right = None
         elif text and right:
             pairs.append((right, text.replace("_", " ")))
         elif text:
-            raise DataError(f"{path}:{number}: got {text!r}, expected `right: typed typed …` or `$right`.")
+            raise DataError(
+                f"{path}:{number}: got {quoted(text)}, expected `right: typed typed …` or `$right`."
+            )
     if not pairs:
         raise DataError(f"{path}: contains no misspellings; expected lines `right: typed typed …`.")
     return pairs
 
 
 def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str, str]]:
-    """Those misspellings, in small letters, that are of one word and at most so many edits from it: what is
-    farther teaches little of single errors."""
+    """Return, in lower case, the misspellings of single words with at most `most` edits.
+
+    Larger distances say little about single errors.
+    """
     small = ((composed(right).lower(), composed(typed).lower()) for right, typed in pairs)
     return [
         (right, typed)

@@ -5,13 +5,18 @@ The notation: https://abcnotation.com/wiki/abc:standard:v2.1
 
 import re
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 from recurra.errors import DataError, MissingExtra
 from recurra.files import written_whole
+from recurra.plain import reason_of
 
 _FIELD = re.compile(r"[A-Za-z]:")
 _NOTE = re.compile(r"[A-Ga-g]")
+_MOST_REPEATS, _MOST_OPEN_REPEATS = 30, 4
+_LONG_NUMBER = re.compile(r"\d{3,}")
 
 
 def is_tune(text: str) -> bool:
@@ -37,6 +42,17 @@ def write_midi(tune: str, path: Path) -> None:
 
     Raises: MissingExtra without `recurra[music]`; DataError if the tune cannot be read; StorageError.
     """
+    if not tune.strip():
+        raise DataError(f"{path}: the tune cannot be converted (it is empty); sample another one.")
+    body = "\n".join(line for line in tune.split("\n") if not _FIELD.match(line))
+    if (found := _LONG_NUMBER.search(body)) is not None:
+        raise DataError(
+            f"{path}: the tune cannot be converted (a number of {len(found[0])} digits among the "
+            "notes); sample another one."
+        )
+    # music21 expands repeats; each end of a repeat without a beginning doubles the work.
+    if body.count(":|") - body.count("|:") > _MOST_OPEN_REPEATS or body.count(":|") > _MOST_REPEATS:
+        raise DataError(f"{path}: the tune cannot be converted (too many repeats); sample another one.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -44,11 +60,14 @@ def write_midi(tune: str, path: Path) -> None:
     except ImportError as error:
         raise MissingExtra("MIDI needs music21; install it with `pip install recurra[music]`.") from error
     try:
-        with warnings.catch_warnings():
+        # music21 reports unknown notes on standard error.
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             score = converter.parse(tune, format="abc")
             content = midi.translate.streamToMidiFile(score).writestr()
     except Exception as error:  # music21 raises many types for an invalid bar
-        raise DataError(f"{path}: the tune cannot be converted ({error}); sample another one.") from error
+        raise DataError(
+            f"{path}: the tune cannot be converted ({reason_of(error)}); sample another one."
+        ) from error
     with written_whole(path) as file:
         file.write(content)

@@ -1,6 +1,7 @@
 """Word vector files: GloVe text, word2vec text and word2vec binary."""
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from recurra.data.examples import BadRow, BadRows
 from recurra.errors import DataError
 from recurra.files import is_text, read_lines, write_text
-from recurra.plain import counted
+from recurra.plain import counted, reason_of
 
 _LONGEST_WORD = 4096  # bytes, in a binary file
 _LOOKED_AT = 50  # lines
+_LARGEST = 100_000  # numbers of a vector
 
 
 class WordVectors(NamedTuple):
@@ -74,8 +76,10 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             file = stack.enter_context(path.open("rb"))
             packed = file.peek(2)[:2] == b"\x1f\x8b"
             yield cast(IO[bytes], stack.enter_context(gzip.open(file))) if packed else file
-        except (OSError, EOFError) as error:
-            raise DataError(f"{path}: cannot be read ({error}).") from error
+        except FileNotFoundError as error:
+            raise DataError(f"{path}: there is no such file; check the path.") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: cannot be read ({reason_of(error)}).") from error
 
 
 def _head_of(path: Path) -> tuple[tuple[int, int] | None, bool]:
@@ -84,7 +88,9 @@ def _head_of(path: Path) -> tuple[tuple[int, int] | None, bool]:
         parts = file.readline(_LONGEST_WORD).split()
         if len(parts) != 2 or not all(part.isdigit() for part in parts):
             return None, False
-        words, size = int(parts[0]), int(parts[1])
+        words, size = int(parts[0][:20]), int(parts[1][:20])
+        if not 1 <= size <= _LARGEST:
+            raise DataError(f"{path}:1: says that a vector has {size:,} numbers, expected 1 to {_LARGEST:,}.")
         _, _, numbers = file.read(_LONGEST_WORD).partition(b" ")
     line = numbers[: 4 * size].partition(b"\n")[0].strip()
     return (words, size), not line or bool(set(line) - set(b" \t0123456789+-.eEnaif"))
@@ -121,7 +127,7 @@ def _numbers(fields: list[str]) -> NDArray[np.float32]:
     try:
         vector = np.array(fields, dtype=np.float32)
     except ValueError as error:
-        raise BadRow(f"has a value that is not a number ({error})") from error
+        raise BadRow(f"has a value that is not a number ({reason_of(error)})") from error
     if not np.isfinite(vector).all():
         raise BadRow("has a number that is not finite")
     return vector
@@ -141,7 +147,9 @@ def _binary(path: Path, head: tuple[int, int] | None) -> Iterator[tuple[str, NDA
                     raise DataError(f"{path}: is not a word vector file (word {number + 1} has no end).")
             raw = file.read(4 * size)
             if len(raw) < 4 * size:
-                raise DataError(f"{path}: is truncated at word {number + 1} of {count}; download it again.")
+                raise DataError(
+                    f"{path}: is truncated at word {number + 1:,} of {count:,}; download it again."
+                )
             vector = np.frombuffer(raw, dtype="<f4")
             if not np.isfinite(vector).all():
                 raise DataError(f"{path}: has numbers that are not finite at word {number + 1}.")

@@ -1,4 +1,4 @@
-"""Tagging schemes: how labels of words mark spans, and the same spans in BIO.
+"""Tagging schemes: how word labels mark spans, and their conversion to BIO.
 
 words   U.N.  official  Ekeus  Rolf   says
 BIO     B-ORG O         B-PER  I-PER  O
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from recurra.text.spans import OUTSIDE, bio_tags, spans_of, split_tag
 
-# What each prefix of a scheme stands for, as IOBES writes it.
+# The IOBES prefix that each prefix of a scheme corresponds to.
 SCHEMES = {
     "bio": {"B": "B", "I": "I"},
     "iob1": {"B": "B", "I": "I"},
@@ -27,7 +27,7 @@ _STRICT = ("iobes", "bilou", "bmes")  # the end of a span is marked, too
 
 
 class Fault(NamedTuple):
-    """A label that fits no scheme: its sequence, its word, and what is wrong with it."""
+    """A label that fits no scheme: index of its sequence, index of its word, and the reason."""
 
     sequence: int
     word: int
@@ -35,16 +35,16 @@ class Fault(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The first label of a sequence that its scheme does not allow: its word, and what is wrong with it."""
+    """The first label of a sequence that its scheme does not allow: index of its word, and the reason."""
 
     word: int
     what: str
 
 
 def scheme_of(sequences: Sequence[Sequence[str]]) -> str | Fault | None:
-    """The scheme of labels, or the first label that fits no scheme though all look like marks of spans.
+    """Return the scheme of labels, or the first label that fits no scheme although all look like span labels.
 
-    None for plain classes, such as parts of speech: some label is neither O nor has a prefix.
+    Returns None for plain classes, such as parts of speech: some label is neither O nor has a prefix.
     """
     tags = {tag for sequence in sequences for tag in sequence}
     if not tags - {OUTSIDE} or not all(tag == OUTSIDE or has_prefix(tag) for tag in tags):
@@ -57,7 +57,7 @@ def scheme_of(sequences: Sequence[Sequence[str]]) -> str | Fault | None:
 
 
 def _misfit(sequences: Sequence[Sequence[str]], used: set[str]) -> Fault:
-    """The first label whose prefix fits no scheme together with those before it."""
+    """Return the first label whose prefix fits no scheme together with the prefixes before it."""
     before: set[str] = set()
     for number, sequence in enumerate(sequences):
         for word, tag in enumerate(sequence):
@@ -69,13 +69,13 @@ def _misfit(sequences: Sequence[Sequence[str]], used: set[str]) -> Fault:
 
 
 def has_prefix(tag: str) -> bool:
-    """Whether a label is written as the mark of a span is: B-PER, U-LOC."""
+    """Whether a label has the form of a span label: B-PER, U-LOC."""
     prefix, kind = split_tag(tag)
     return prefix in _PREFIXES and bool(kind)
 
 
 def plain_among_marks(sequences: Iterable[Sequence[str]]) -> tuple[int, str] | None:
-    """The sequence and the first label without a prefix where others have one and O stands beside them."""
+    """Return the first label without a prefix, with its sequence, if other labels are O or have a prefix."""
     plain, marks, outside = None, False, False
     for number, sequence in enumerate(sequences):
         for tag in sequence:
@@ -89,9 +89,9 @@ def plain_among_marks(sequences: Iterable[Sequence[str]]) -> tuple[int, str] | N
 
 
 def to_bio(tags: Sequence[str], scheme: str) -> tuple[str, ...] | Refused:
-    """Labels of a scheme in BIO, or the first label that the scheme does not allow.
+    """Return labels of a scheme in BIO, or the first label that the scheme does not allow.
 
-    IOB1 allows every label that it has, the others only those that continue what stands before them.
+    IOB1 allows any order of its labels; the other schemes require that each span is complete.
     """
     prefixes = SCHEMES[scheme]
     parts = [split_tag(tag) for tag in tags]
@@ -114,7 +114,7 @@ def to_bio(tags: Sequence[str], scheme: str) -> tuple[str, ...] | Refused:
 
 
 def _first_inconsistent(tags: Sequence[str], *, strict: bool) -> int | None:
-    """The place of the first label that may not follow the one before it; the length if the last is open."""
+    """Return the index of the first label that may not follow the previous one (the length for the end)."""
     for place, (before, here) in enumerate(pairwise([OUTSIDE, *tags, OUTSIDE])):
         (prefix_before, kind_before), (prefix, kind) = split_tag(before), split_tag(here)
         is_open = prefix_before in "BI"
@@ -127,7 +127,7 @@ def _first_inconsistent(tags: Sequence[str], *, strict: bool) -> int | None:
 
 
 def is_iob1(sequences: Sequence[Sequence[str]]) -> bool:
-    """Whether labels are IOB1: some span begins with I-, and B- stands only after its own type."""
+    """Whether labels are IOB1: some span begins with I-, and B- occurs only after a span of the same type."""
     begins_inside = False
     for tags in sequences:
         for before, here in pairwise([OUTSIDE, *tags]):

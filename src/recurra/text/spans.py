@@ -1,4 +1,4 @@
-"""Labels of words that mark spans: where entities begin and end; `schemes` has the ways to write them.
+"""Word labels that mark spans (entities); see `schemes` for the tagging schemes.
 
 words   U.N.  official  Ekeus  heads  for  Baghdad
 BIO     B-ORG O         B-PER  O      O    B-LOC

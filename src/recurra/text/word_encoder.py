@@ -37,7 +37,7 @@ class WordForms:
     digits: bool = False
 
     def of(self, word: str) -> str:
-        """The form of a word that has an id, in Unicode's normal form C."""
+        """Return the form under which a word is looked up, in Unicode normalisation form C."""
         word = composed(word)
         if self.lowercase:
             word = word.lower()

@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 
 Split = Literal["blanks", "punctuation", "characters"]
 
-_JOINERS = "\u200c\u200d"  # zero width, within words of Persian and of Indian scripts
+_JOINERS = "\u200c\u200d"  # zero width; inside words of Persian and of Indian scripts
 
 
 @cache
 def marks() -> str:
-    """The combining marks (categories Mn, Mc, Me) and the zero-width joiners, as in a regular expression's
-    [...]: a word is letters with their marks, which `\\w` does not match."""
+    """Return the combining marks (categories Mn, Mc, Me) and the zero-width joiners for use inside [...] of a
+    regular expression. `\\w` does not match them, but they are part of words."""
     ranges: list[list[int]] = []
     for code in range(0x300, 0x1F000):
         if unicodedata.category(chr(code)).startswith("M"):
@@ -31,20 +31,20 @@ def _pattern(split: Split) -> re.Pattern[str]:
         return re.compile(r"\S+")
     if split == "characters":
         return re.compile(rf"\S[{marks()}]*")
-    # Words with inner apostrophes, numbers with inner points and commas, and every other sign on its own.
+    # Words with inner apostrophes, numbers with inner points, commas and colons, and other signs one by one.
     letters = rf"\w[\w{marks()}]*"
     return re.compile(rf"\d+(?:[.,:]\d+)*|{letters}(?:['’]{letters})*|[^\w\s][{marks()}]*")
 
 
 def is_in_word(character: str) -> bool:
-    """Whether a character can be inside a word: a letter, a digit, a combining mark or a joiner."""
+    """Whether a character can be part of a word: a letter, a digit, a combining mark or a joiner."""
     return bool(character) and (
         character.isalnum() or character in _JOINERS or unicodedata.category(character).startswith("M")
     )
 
 
 def composed(text: str) -> str:
-    """The text in Unicode's normal form C: a letter and its accent are one character, where there is one."""
+    """Return the text in Unicode normalisation form C (NFC)."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -57,7 +57,7 @@ class Word(NamedTuple):
 
 
 def words_of(text: str, split: Split = "blanks") -> list[Word]:
-    """The words of a text: what blanks separate, punctuation apart too, or all characters but blanks."""
+    """Split a text into words at blanks, at blanks and punctuation, or into its non-blank characters."""
     return [Word(found.group(), *found.span()) for found in _pattern(split).finditer(text)]
 
 
@@ -72,5 +72,5 @@ def placed(words: Iterable[str]) -> list[Word]:
 
 
 def plain_words(text: str, split: Split = "blanks") -> list[str]:
-    """The words of `words_of` without their places."""
+    """Return the words of `words_of` without their positions."""
     return _pattern(split).findall(text)

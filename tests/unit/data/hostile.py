@@ -2,8 +2,8 @@
 
     python tests/unit/data/hostile.py --inputs 50000 [--seed 1] [--format NAME]
 
-reads so many damaged files and prints what went wrong: an exception that is not the package's own, a read of more
-than five seconds, or more than 500 MB of memory beyond what the process had.
+reads that many damaged files and prints what went wrong: an exception that is not the package's own, a read
+of more than five seconds, or more than 500 MB of memory beyond what the process had.
 """
 
 import argparse
@@ -282,10 +282,12 @@ def bombs(folder: Path) -> Iterator[tuple[Format, Path]]:
 def _packed() -> bytes:
     """An archive with the arrays of a good one, and one member more that is large."""
     buffer = io.BytesIO(_npz(vectors=SENTENCES, lengths=np.array([4, 6]), labels=np.array(["a", "b"])))
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("other.npy", "w") as member:
-            for _ in range(40):
-                member.write(bytes(1 << 24))
+    with (
+        zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("other.npy", "w") as member,
+    ):
+        for _ in range(40):
+            member.write(bytes(1 << 24))
     return buffer.getvalue()
 
 
@@ -365,7 +367,7 @@ def _faults(inputs: int, seed: int, only: str | None) -> Iterator[str]:
                 yield f"{kind.name}, undamaged: {fault}"
         for kind, path in small_but_large:
             if only in (None, kind.name) and (fault := fault_of(kind, path)) is not None:
-                yield f"{kind.name}, a bomb of {path.stat().st_size:,} bytes {path.read_bytes()[:40]!r}: {fault}"
+                yield f"{kind.name}, {path.stat().st_size:,} bytes {path.read_bytes()[:40]!r}: {fault}"
         for number in range(inputs):
             draw = random.Random(f"{seed} {number}")
             kind = draw.choice(kinds)

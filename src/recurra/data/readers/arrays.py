@@ -1,7 +1,9 @@
 """Sequences of one vector or image per step: NumPy arrays without pickles, and folders of frame images."""
 
+import math
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -12,16 +14,37 @@ from numpy.typing import NDArray
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, row_at
 from recurra.errors import DataError
+from recurra.plain import listed, reason_of
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _STEP_DIMENSIONS = (2, 4)  # (T, F) or (T, channels, height, width)
 
 
-def _read(file: IO[bytes], name: str) -> NDArray[np.generic]:
+# A member of an archive that unpacks to more bytes may be at most this many times its compressed size.
+_LARGE, _MOST_PACKED = 1 << 28, 200
+# Decoders of other packages raise many undocumented types for damaged input.
+_DECODING_FAULTS = (Exception,)
+
+
+def _read(file: IO[bytes], name: str, available: int) -> NDArray[np.generic]:
+    """Read an array if its header fits the available bytes. Raises: BadRow."""
     try:
+        version = npy.read_magic(file)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        needed = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or needed > available:
+            raise BadRow(
+                f"{name} is not a complete array of plain numbers or text (its header: {shape} of {dtype})"
+            )
+        file.seek(0)
         array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise BadRow(f"{name} is not a complete array of plain numbers or text ({error})") from error
+    except BadRow:
+        raise
+    except _DECODING_FAULTS as error:
+        raise BadRow(
+            f"{name} is not a complete array of plain numbers or text ({reason_of(error)})"
+        ) from error
     return array
 
 
@@ -38,7 +61,7 @@ def read_one_array(path: Path) -> NDArray[np.generic]:
     """Read the array of a .npy file. Shapes: any. Raises: BadRow where there is none."""
     try:
         with path.open("rb") as file:
-            return _read(file, str(path))
+            return _read(file, str(path), path.stat().st_size)
     except OSError as error:
         raise BadRow(f"{path} cannot be read ({error.strerror or error})") from error
 
@@ -71,11 +94,12 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
     frames = []
     for file in files:
         try:
-            with Image.open(file) as image:
+            with warnings.catch_warnings(), Image.open(file) as image:
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
                 grey = image.mode in ("L", "1", "I;16")
                 frames.append(np.asarray(image.convert("L" if grey else "RGB")))
-        except OSError as error:
-            raise BadRow(f"{file} cannot be read as an image ({error})") from error
+        except _DECODING_FAULTS as error:
+            raise BadRow(f"{file} cannot be read as an image ({reason_of(error)})") from error
     if len({frame.shape for frame in frames}) > 1:
         raise BadRow(f"{folder} has images of different sizes")
     stacked = np.stack(frames)
@@ -91,9 +115,9 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
     Raises: DataError for a file that is none or whose arrays do not fit each other.
     """
-    found = read_members(path)
+    found = read_members(path, ("vectors", "lengths", "labels", "label"))
     if "vectors" not in found:
-        raise DataError(f"{path}: has no array 'vectors'; it has {', '.join(found) or 'none'}.")
+        raise DataError(f"{path}: has no array 'vectors'; it has {listed(member_names(path))}.")
     vectors = found["vectors"]
     if found["vectors"].ndim < 2:
         raise DataError(f"{path}: has vectors of shape {found['vectors'].shape}, expected at least two axes.")
@@ -156,18 +180,33 @@ def _real(vectors: NDArray[np.generic], lengths: NDArray[np.int64] | None) -> ND
     return within
 
 
-def read_members(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Read the arrays of an .npz by name.
+def read_members(path: Path, wanted: Container[str] | None = None) -> dict[str, NDArray[np.generic]]:
+    """Read the arrays of an .npz by name; all of them, or only `wanted` ones.
 
     Shapes: any. Raises: DataError for a file that is none.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
             found = {}
-            for name in names:
-                with archive.open(name) as file:
-                    found[name.removesuffix(".npy")] = _read(file, name)
+            for member in archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                if name == member.filename or (wanted is not None and name not in wanted):
+                    continue
+                if member.file_size > max(_LARGE, _MOST_PACKED * member.compress_size):
+                    raise BadRow(
+                        f"{member.filename} would unpack from {member.compress_size:,} to "
+                        f"{member.file_size:,} bytes; save it without compression"
+                    )
+                with archive.open(member) as file:
+                    found[name] = _read(file, member.filename, member.file_size)
             return found
-    except (zipfile.BadZipFile, OSError, BadRow) as error:
+    except BadRow as error:
         raise DataError(f"{path}: cannot be read as an .npz file ({error}).") from error
+    except _DECODING_FAULTS as error:
+        raise DataError(f"{path}: cannot be read as an .npz file ({reason_of(error)}).") from error
+
+
+def member_names(path: Path) -> list[str]:
+    """Return the names of the arrays of an .npz that was read before."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]

@@ -14,7 +14,7 @@ from recurra.data.examples import BadRow, BadRows, row_at
 from recurra.data.readers.tables import json_objects, table_lines
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
-from recurra.plain import counted
+from recurra.plain import counted, listed, quoted
 
 _DEFAULTS = {"source_column": "source", "target_column": "target"}
 
@@ -128,7 +128,7 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
         if any(given) and not all(numbered):
             missing = next(name for name in names if name not in head)
             raise ConfigError(
-                f"{path}: has no column {missing!r}; its columns are {', '.join(head)}; name the right ones "
+                f"{path}: has no column {missing!r}; its columns are {listed(head)}; name the right ones "
                 "with --source-column and --target-column, or both by their numbers from 1."
             )
         places = [int(name) - 1 for name in names] if all(numbered) else [0, 1]
@@ -156,7 +156,7 @@ def _objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int)
             for name in (source, target):
                 if name not in row:
                     missing = f"neither 'turns' nor {name!r}" if memory_turns else f"no {name!r}"
-                    raise BadRow(f"has {missing}, only {', '.join(row) or 'nothing'}")
+                    raise BadRow(f"has {missing}, only {listed(row)}")
             turns = texts(row[source])[-memory_turns:]  # all of them if memory_turns is 0
             yield Pair(turns, texts(row[target]), file=str(path), line=number)
 
@@ -165,7 +165,7 @@ def texts(given: Any) -> tuple[str, ...]:
     """Return a text or a list of texts as a tuple. Raises: BadRow for anything else."""
     every = given if isinstance(given, list) else [given]
     if not every or not all(isinstance(text, str) for text in every):
-        raise BadRow(f"has {given!r}, expected a text or a list of texts")
+        raise BadRow(f"has {quoted(given)}, expected a text or a list of texts")
     return tuple(text.strip() for text in every)
 
 
@@ -186,7 +186,7 @@ def _conversations(path: Path, bad: BadRows) -> Iterator[tuple[int, Sequence[str
         for number, row in json_objects(path, bad):
             with row_at(bad, path, number):
                 if "turns" not in row:
-                    raise BadRow(f"has no 'turns', only {', '.join(row) or 'nothing'}")
+                    raise BadRow(f"has no 'turns', only {listed(row)}")
                 yield number, texts(row["turns"])
         return
     turns: list[str] = []

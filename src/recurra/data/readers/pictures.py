@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.examples import BadRow, BadRows, row_at
-from recurra.data.readers.arrays import IMAGES, read_frames, read_members, read_one_array
+from recurra.data.readers.arrays import IMAGES, member_names, read_frames, read_members, read_one_array
 from recurra.data.readers.pairs import Pair, texts
 from recurra.data.readers.tables import json_objects
 from recurra.errors import DataError
+from recurra.plain import listed, quoted
 
 _DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
 
@@ -29,7 +30,7 @@ class Pictures:
     def of(self, name: str) -> NDArray[np.generic]:
         """Return the image with a name. Raises: BadRow if there is none."""
         if name not in self._places:
-            raise BadRow(f"names the image {name!r}, which {self.path} does not contain")
+            raise BadRow(f"names the image {quoted(name)}, which {self.path} does not contain")
         picture: NDArray[np.generic] = self.vectors[self._places[name]]
         return picture
 
@@ -47,7 +48,7 @@ def read_pictures(path: Path) -> Pictures:
             files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
             return Pictures(path, read_frames(path), [file.name for file in files])
         if path.suffix == ".npz":
-            return _named(path, read_members(path))
+            return _named(path, read_members(path, ("features", "names")))
         if path.exists() and path.suffix != ".npy":
             raise BadRow(f"{path} is not a .npy file, an .npz file or a folder of image files")
         return Pictures(path, _checked(read_one_array(path), path))
@@ -57,7 +58,7 @@ def read_pictures(path: Path) -> Pictures:
 
 def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
     if "features" not in found:
-        raise DataError(f"{path}: has no array 'features'; it has {', '.join(found) or 'none'}.")
+        raise DataError(f"{path}: has no array 'features'; it has {listed(member_names(path))}.")
     vectors = _checked(found["features"], path)
     if "names" not in found:
         return Pictures(path, vectors)

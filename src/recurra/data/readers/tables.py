@@ -14,7 +14,7 @@ from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_a
 from recurra.data.readers.arrays import read_steps
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_text, read_lines
-from recurra.plain import counted
+from recurra.plain import counted, listed
 from recurra.text.words import plain_words
 
 _DEFAULTS = {
@@ -42,7 +42,7 @@ class Columns:
             if needed and self._name(option) not in columns:
                 raise ConfigError(
                     f"{self._source}: has no column {self._name(option)!r}; its columns are "
-                    f"{', '.join(columns)}; name the right one with --{option.replace('_', '-')}."
+                    f"{listed(columns)}; name the right one with --{option.replace('_', '-')}."
                 )
 
     def _name(self, option: str) -> str:
@@ -178,7 +178,7 @@ def json_objects(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]
                 raise BadRow("is not UTF-8")
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise BadRow("is not a JSON object")

@@ -7,6 +7,7 @@ from pathlib import Path
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, row_at
 from recurra.files import is_text, read_lines
+from recurra.plain import quoted
 
 _TOKENS = re.compile(r"\(|\)|[^\s()]+")
 _NEUTRAL = "2"
@@ -62,7 +63,7 @@ def nodes_of(line: str) -> list[tuple[str, tuple[str, ...]]]:
         if token == "(":
             label = next(tokens, "")
             if not label.isdigit() or (found and not open_nodes):
-                raise BadRow(f"is not a tree: got {label!r}, expected a class 0 … 4")
+                raise BadRow(f"is not a tree: got {quoted(label)}, expected a class 0 … 4")
             open_nodes.append((label, len(words)))
         elif token == ")":
             if not open_nodes:

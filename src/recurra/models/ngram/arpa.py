@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -24,9 +24,12 @@ from recurra.files import read_lines, written_whole
 from recurra.models.ngram.counting import Ids
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import Floats, GramTable
+from recurra.plain import quoted
 from recurra.text import EOS, UNK
 
 _BEGIN, _END = "<s>", "</s>"
+_ROOM = 1 << 20  # n-grams to begin with
+ArrayT = TypeVar("ArrayT", bound=np.ndarray)
 _NEVER = -99.0  # log10 of zero in this format
 _LN10 = math.log(10.0)
 _ROWS = 1 << 16
@@ -164,9 +167,11 @@ class _Reader:
                 raise self.fault("no \\data\\ in the first 100 lines; this is not an ARPA file.")
         found: list[int] = []
         while (line := self.next("\\1-grams:")) != "\\1-grams:":
-            match = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+            match = re.fullmatch(r"ngram\s+(\d{1,3})\s*=\s*(\d{1,15})", line)
             if match is None or int(match[1]) != len(found) + 1:
-                raise self.fault(f"got {line!r}, expected `ngram {len(found) + 1}=COUNT` or \\1-grams:.")
+                raise self.fault(
+                    f"got {quoted(line)}, expected `ngram {len(found) + 1}=COUNT` or \\1-grams:."
+                )
             found.append(int(match[2]))
         if not found or not found[0]:
             raise self.fault("the header lists no 1-grams.")
@@ -178,21 +183,29 @@ class _Reader:
             line = self.next(f"\\{length}-grams:")
             if line != f"\\{length}-grams:":
                 raise self.fault(
-                    f"got {line!r}, expected \\{length}-grams: (the header lists fewer before it)."
+                    f"got {quoted(line)}, expected \\{length}-grams: (the header lists fewer before it)."
                 )
-        tokens = np.empty((count, length), dtype=np.int64)
-        log_probs, backoffs = np.empty(count), np.zeros(count)
-        lines = np.empty(count, dtype=np.int64)
+        # Room for what the header announces, allocated as it is needed: the header may be wrong.
+        room = min(count, _ROOM)
+        tokens = np.empty((room, length), dtype=np.int64)
+        log_probs, backoffs = np.empty(room), np.zeros(room)
+        lines = np.empty(room, dtype=np.int64)
         for row in range(count):
+            if row == len(lines):
+                more = min(count, 2 * row) - row
+                tokens, lines = _extended(tokens, more), _extended(lines, more)
+                log_probs, backoffs = _extended(log_probs, more), _extended(backoffs, more)
             line = self.next(f"{length}-gram {row + 1} of {count}")
             fields = line.split()
             if len(fields) not in (length + 1, length + 2):
-                raise self.fault(f"got {line!r}, expected log10 P, {length} tokens and an optional back-off.")
+                raise self.fault(
+                    f"got {quoted(line)}, expected log10 P, {length} tokens and an optional back-off."
+                )
             try:
                 log_probs[row] = float(fields[0])
                 backoffs[row] = float(fields[-1]) if len(fields) == length + 2 else 0.0
             except ValueError as error:
-                raise self.fault(f"got {line!r}, expected a number ({error}).") from error
+                raise self.fault(f"got {quoted(line)}, expected a number.") from error
             if not log_probs[row] <= 0 or math.isnan(backoffs[row]):
                 raise self.fault(f"got log10 P {fields[0]}, expected at most 0.")
             words = fields[1 : length + 1]
@@ -207,7 +220,7 @@ class _Reader:
         """Return a new id for the token of a 1-gram."""
         name = EOS if word in (_BEGIN, _END) else _ESCAPE.sub(lambda found: chr(int(found[1], 16)), word)
         if name in symbols and name != EOS:
-            raise self.fault(f"{word!r} is listed twice.")
+            raise self.fault(f"{quoted(word)} is listed twice.")
         return self._ids.setdefault(word, symbols.setdefault(name, len(symbols)))
 
     def _known_ids(self, words: list[str]) -> list[int]:
@@ -219,12 +232,17 @@ class _Reader:
         try:
             return [self._ids[word] for word in words]
         except KeyError as error:
-            raise self.fault(f"{error.args[0]!r} is not among the 1-grams.") from error
+            raise self.fault(f"{quoted(error.args[0])} is not among the 1-grams.") from error
 
     def end(self) -> None:
         line = self.next("\\end\\")
         if line != "\\end\\":
-            raise self.fault(f"got {line!r}, expected \\end\\ (the header lists fewer n-grams).")
+            raise self.fault(f"got {quoted(line)}, expected \\end\\ (the header lists fewer n-grams).")
+
+
+def _extended(array: ArrayT, more: int) -> ArrayT:
+    """Return an array with `more` rows of zeros appended."""
+    return cast("ArrayT", np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
 
 
 def _unigrams(section: _Section, symbols: dict[str, int]) -> GramTable:

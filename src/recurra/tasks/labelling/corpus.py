@@ -34,7 +34,7 @@ _NAMED = {
     "pair": "--second-column and --label-column",
 }
 _SHOWN = 5  # labels
-NEEDS = {"tag": "labels of its words", "classify": "a label", "pair": "a second text and a label"}
+NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
 
 
 @dataclass
@@ -85,9 +85,9 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
 
 
 def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[Example]:
-    """Rows whose word labels mark spans in BIO, if they mark spans; other rows unchanged.
+    """Convert word labels that mark spans to BIO; other rows stay as they are.
 
-    Raises: DataError naming the label that no scheme allows, or that the scheme asked for does not.
+    Raises: DataError naming the first label that no scheme allows, or that the given scheme does not allow.
     """
     labelled = [row for row in rows if row.labels is not None]
     scheme = config.scheme if config.scheme != "auto" else scheme_of([row.labels or () for row in labelled])
@@ -109,7 +109,7 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
 
 
 def plain_classes_note(rows: Sequence[Example], config: LabellingConfig) -> str | None:
-    """A sentence where labels look like marks of spans and are read as plain classes all the same."""
+    """Return a note if labels are read as plain classes although most look like span labels."""
     labelled = [row for row in rows if row.labels is not None]
     found = plain_among_marks([row.labels or () for row in labelled])
     if config.scheme != "auto" or found is None:
@@ -220,8 +220,8 @@ def _frequent_first(counts: Counter[str]) -> list[str]:
 
 
 def notes_on(train: Sequence[Example], held: Sequence[Example], config: LabellingConfig) -> list[str]:
-    """Sentences about labels that deserve a look before a training: plain classes that look like marks of
-    spans, a single class, classes missing from the held-out data."""
+    """Return notes to check before training: plain classes that look like span labels, a single class, and
+    classes missing from the held-out data."""
     found = [note] if (note := plain_classes_note(train, config)) is not None else []
     classes = {row.label for row in train if row.label is not None}
     if len(classes) == 1:

@@ -23,14 +23,12 @@ from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.text.words import composed
 
-_SHORTEST = 2  # letters; a single one is left alone
-# Addresses, names of accounts and tags, character references, and what has digits in it.
+_SHORTEST = 2  # letters; single letters are not corrected
+# URLs, e-mail addresses, account names, tags, character references and tokens with digits are not corrected.
 _NO_WORDS = re.compile(
     r"(?:https?|ftp)://\S+|\bwww\.\S+|[^\s@]+@[^\s@]+\.\w+|(?<!\w)[@#]\w+|&#?\w+;|\w*[\d_]\w*|\w+(?:\.\w+)+/\S*"
 )
-_FALLS_BEHIND = (
-    12.0  # nats by which an alternative may be less likely than the best, before the context counts
-)
+_FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ class SpellingCorrector:
         return tuple(one for one in found[: options.candidates] if one[1] + one[2] > best - _FALLS_BEHIND)
 
     def correct_word(self, typed: str) -> str:
-        """One word without its context: the likeliest it is meant as, itself where nothing is near."""
+        """Return the most probable correction of a word without context; the word itself if none is near."""
         small = _small(typed)
         if len(small) < _SHORTEST:
             return typed
@@ -135,7 +133,9 @@ class SpellingCorrector:
     def correct(self, line: str) -> Correction:
         """Correct the words of a line."""
         if "\n" in line:
-            raise ConfigError("spelling: got a text of several lines, expected one; correct each on its own.")
+            raise ConfigError(
+                "spelling: got a text of several lines, expected one; correct each line separately."
+            )
         kept = [one.span() for one in _NO_WORDS.finditer(line)]
         found = [
             one for one in WORD.finditer(line) if not any(first <= one.start() < last for first, last in kept)
@@ -236,7 +236,7 @@ class _Place(NamedTuple):
 
 
 def evaluate_words(corrector: SpellingCorrector, pairs: Sequence[tuple[str, str]]) -> SpellingFigures:
-    """How many misspellings, each alone, come out as the right word."""
+    """Count the misspellings that are corrected to the right word, without context."""
     mended = sum(_small(corrector.correct_word(typed)) == _small(right) for right, typed in pairs)
     return SpellingFigures(len(pairs), mended, 0, 0)
 
@@ -285,12 +285,12 @@ def evaluate_text(
 
 
 def _small(word: str) -> str:
-    """A word as words are compared: in small letters and in Unicode's normal form C."""
+    """Return a word as words are compared: in lower case and in Unicode normalisation form C."""
     return composed(word).lower()
 
 
 def _in_case_of(typed: str, word: str) -> str:
-    """A word in small letters, written as what was typed is: Like So, LIKE SO, or as it is."""
+    """Give a lower-case word the case of the typed word: Title, UPPER, or unchanged."""
     if word == _small(typed):
         return typed  # McDonald, iPad
     written = word
