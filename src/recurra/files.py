@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from recurra.errors import DataError, RunError, StorageError
+from recurra.plain import reason_of
 
 _CHUNK_CHARACTERS = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -23,6 +24,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 SUMS = "SHA256SUMS"
 HUB = "hub:"
+UTF_8 = "utf-8"
 _SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[^/\n]+)")
 _ASIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
 
@@ -250,6 +252,10 @@ def _named_faults(path: Path) -> Iterator[None]:
             f"{path}{_first_bad_line(path)}: is not UTF-8 text (byte 0x{error.object[error.start]:02x}); "
             "convert it, e.g. with `iconv -f latin1 -t utf-8`."
         ) from error
+    except UnicodeError as error:
+        raise DataError(
+            f"{path}: is not in the given encoding ({reason_of(error)}); correct --encoding."
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: is not a whole gzip file ({error}); fetch or pack it again.") from error
     except OSError as error:
@@ -272,7 +278,7 @@ def _first_bad_line(path: Path) -> str:
 
 
 def read_text_chunks(
-    path: Path, chunk_characters: int = _CHUNK_CHARACTERS, *, errors: str = "strict"
+    path: Path, chunk_characters: int = _CHUNK_CHARACTERS, *, errors: str = "strict", encoding: str = UTF_8
 ) -> Iterator[str]:
     """Yield the text of a UTF-8 file, plain or `.gz`, in chunks, without loading all of it into memory.
 
@@ -287,11 +293,13 @@ def read_text_chunks(
         if not head:
             raise DataError(f"{path}: is empty; give a file with text in it.")
         packed = head[:2] == b"\x1f\x8b"
-        if not packed and b"\0" in head:
+        if not packed and b"\0" in head and encoding == UTF_8:
             raise looks_binary(str(path))
         total = 0
         raw = stack.enter_context(gzip.open(file, "rb")) if packed else file
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors, newline="")
+        text = io.TextIOWrapper(
+            raw, encoding="utf-8-sig" if encoding == UTF_8 else encoding, errors=errors, newline=""
+        )
         has_lf = has_cr = False
         held = ""  # a CR at the end of a chunk, which may be half of a CRLF
         while chunk := text.read(chunk_characters):
@@ -326,9 +334,9 @@ def only_carriage_returns(name: str) -> DataError:
     )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, encoding: str = UTF_8) -> str:
     """Return the whole text of a UTF-8 file; see `read_text_chunks`."""
-    return "".join(read_text_chunks(path))
+    return "".join(read_text_chunks(path, encoding=encoding))
 
 
 def is_text(line: str) -> bool:
@@ -336,9 +344,9 @@ def is_text(line: str) -> bool:
     return line.isascii() or not any("\ud800" <= character <= "\udfff" for character in line)
 
 
-def read_lines(path: Path, *, errors: str = "strict") -> Iterator[str]:
+def read_lines(path: Path, *, errors: str = "strict", encoding: str = UTF_8) -> Iterator[str]:
     """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
-    yield from lines_of(read_text_chunks(path, errors=errors))
+    yield from lines_of(read_text_chunks(path, errors=errors, encoding=encoding))
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:

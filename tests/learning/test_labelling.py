@@ -262,7 +262,7 @@ def test_rows_without_what_a_task_needs_are_named(tmp_path):
     inconsistent = tmp_path / "x.conll"
     inconsistent.write_text("a B-PER\nb I-LOC\n\nc B-PER\n")
     with pytest.raises(
-        DataError, match=r"x\.conll:1: has I-LOC at word 2 after B-PER, which is not valid BIO"
+        DataError, match=r"x\.conll:1: word 2: I-LOC after B-PER is not allowed in the scheme bio"
     ):
         rc.Tagger.train(inconsistent, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -661,5 +661,5 @@ def test_evaluate_counts_what_it_leaves_out(tagger, tmp_path):
     path = flights(tmp_path / "others.iob", 5, seed=9)
     path.write_text(path.read_text() + "BOS no tab EOS\n")
     result = CliRunner().invoke(app, ["evaluate", str(tagger.run.path), "--data", str(path), "--skip-bad"])
-    assert "1 rows left out:" in result.output
+    assert "1 row skipped:" in result.output
     assert "others.iob:6: needs exactly one tab" in result.output

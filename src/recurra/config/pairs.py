@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from recurra.config.conditions import Conditions, Unless, When
-from recurra.config.part import FilePath, Part, option
+from recurra.config.part import Encoding, FilePath, Part, option
 from recurra.config.parts import Unit
 
 PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues", "captions"]
@@ -35,6 +35,10 @@ class PairFilesPart(Part):
     test_target: FilePath | None = option(None, "Target side of --test")
     source_column: str | None = option(None, "Tables: column of the source (source)")
     target_column: str | None = option(None, "Tables: column of the target (target)")
+    encoding: Encoding = option("utf-8", "Character encoding of text files, latin-1 or cp1252 for example")
+    delimiter: str | None = option(
+        None, "Delimiter of csv files (if not given, inferred from the header: , ; | or a tab)", max_length=1
+    )
     skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
     max_source_length: int = option(
         200, "Skip training pairs with longer sources", unit="symbols", ge=1, le=100_000

@@ -1,5 +1,6 @@
 """The base class of configuration parts, and building a configuration with all errors reported at once."""
 
+import codecs
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,20 @@ def _path_text(given: Any) -> Any:
 
 FilePath = Annotated[str, BeforeValidator(_path_text)]
 """The type of an option that names a file; in Python it may also be a `Path`."""
+
+
+def _known_encoding(given: Any) -> Any:
+    """Return the name of an encoding that Python knows."""
+    try:
+        return codecs.lookup(given).name
+    except (LookupError, TypeError) as error:
+        raise ValueError(
+            "the name of a character encoding, such as utf-8, latin-1, cp1252 or utf-16"
+        ) from error
+
+
+Encoding = Annotated[str, BeforeValidator(_known_encoding)]
+"""The type of an option that names a character encoding."""
 
 
 class Part(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from recurra.config.conditions import Conditions, When
-from recurra.config.part import FilePath, Part, default, option
+from recurra.config.part import Encoding, FilePath, Part, default, option
 from recurra.config.parts import RecurrentNetworkConfig
 
 Format = Literal[
@@ -43,6 +43,10 @@ class RowsPart(Part):
     )
     split: Literal["blanks", "punctuation", "characters"] = option(
         "blanks", "How text is split into words: at blanks, at punctuation too, or into characters"
+    )
+    encoding: Encoding = option("utf-8", "Character encoding of text files, latin-1 or cp1252 for example")
+    delimiter: str | None = option(
+        None, "Delimiter of csv files (if not given, inferred from the header: , ; | or a tab)", max_length=1
     )
     skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
+from recurra.files import is_text
+from recurra.plain import counted
 
 _TOLD = 3  # number of rows that are described one by one
 
@@ -65,14 +67,15 @@ class BadRows:
     sentences: list[str] = field(default_factory=list)
     empty: int = 0
 
-    def refuse(self, place: str, what: str) -> None:
+    def refuse(self, place: str, what: str, remedy: str | None = None) -> None:
         """Record a bad row: its place and what is wrong with it.
 
         Raises: DataError unless rows are skipped.
         """
         if not self.skip:
-            remedy = ", or skip such rows with --skip-bad" if self.can_skip else ""
-            raise DataError(f"{place}: {what}; correct it{remedy}.")
+            if remedy is None:
+                remedy = "correct it" + (", or skip such rows with --skip-bad" if self.can_skip else "")
+            raise DataError(f"{place}: {what}; {remedy}.")
         self.sentences.append(f"{place}: {what}.")
 
     def __len__(self) -> int:
@@ -80,7 +83,11 @@ class BadRows:
 
 
 class BadRow(Exception):
-    """Raised by a reader for the current row, and caught in the reader."""
+    """Raised by a reader for the current row and caught in the reader; `remedy` None is the usual one."""
+
+    def __init__(self, what: str, remedy: str | None = None) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 @contextmanager
@@ -89,7 +96,18 @@ def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
     try:
         yield
     except BadRow as fault:
-        bad.refuse(f"{path}:{line}" if line else str(path), str(fault))
+        bad.refuse(f"{path}:{line}" if line else str(path), str(fault), fault.remedy)
+
+
+def checked_text(line: str) -> str:
+    """Return a line that was read with "surrogateescape". Raises: BadRow if it was not UTF-8."""
+    if is_text(line):
+        return line
+    byte = next(ord(one) - 0xDC00 for one in line if "\ud800" <= one <= "\udfff")
+    raise BadRow(
+        f"is not UTF-8 (byte 0x{byte:02x})",
+        "set the encoding of the file with --encoding, latin-1 for example",
+    )
 
 
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:
@@ -99,11 +117,12 @@ def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ..
     return tuple(words)
 
 
-def rows_told(sentences: Sequence[str], what: str) -> Iterator[str]:
-    """Yield the number of described rows, then the sentences about the first ones."""
+def rows_told(sentences: Sequence[str], what: str, kept: int | None = None) -> Iterator[str]:
+    """Yield the number of described rows, their share next to `kept` others, and the first ones."""
     if not sentences:
         return
-    yield f"{len(sentences):,} rows {what}:"
+    share = "" if kept is None else f" ({len(sentences) / (len(sentences) + kept):.1%})"
+    yield f"{counted(len(sentences), 'row')} {what}{share}:"
     for sentence in sentences[:_TOLD]:
         yield f"  {sentence}"
     if len(sentences) > _TOLD:

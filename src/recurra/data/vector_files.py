@@ -12,9 +12,9 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.examples import BadRow, BadRows
+from recurra.data.examples import BadRow, BadRows, checked_text
 from recurra.errors import DataError
-from recurra.files import is_text, read_lines, write_text
+from recurra.files import read_lines, write_text
 from recurra.plain import counted, reason_of
 
 _LONGEST_WORD = 4096  # bytes, in a binary file
@@ -107,8 +107,7 @@ def _text(
             fields = line.rstrip().split(" ")
             if len(fields) <= size or size < 1:
                 raise BadRow(f"has {counted(len(fields) - 1, 'number')}, expected {max(1, size)}")
-            if not is_text(line):
-                raise BadRow("is not UTF-8")
+            checked_text(line)
             vector = _numbers(fields[-size:])
         except BadRow as fault:
             bad.refuse(f"{path}:{number}", str(fault))

@@ -58,6 +58,11 @@ class RowCorpus(Generic[RowT]):
         """The test rows, which are evaluated after training."""
         return self.parts.test
 
+    @property
+    def kept(self) -> int:
+        """The number of rows of all parts."""
+        return len(self.train) + len(self.valid) + len(self.test or ())
+
     def facts(self) -> dict[str, Any]:
         """Return the facts about the data that run.toml stores."""
         return {"skipped": len(self.skipped)} | {

@@ -46,7 +46,10 @@ def test_a_table_with_a_head_without_one_and_by_numbers(tmp_path):
     (tmp_path / "plain.tsv").write_text('one "1"\teins\tnote\ntwo\tzwei\tnote\n')
     (tmp_path / "named.csv").write_text('en,de\n"one, two","eins, zwei"\n')
     assert texts_of(read(tmp_path / "head.tsv")) == [("one", "eins")]
-    assert texts_of(read(tmp_path / "plain.tsv")) == [('one "1"', "eins"), ("two", "zwei")]
+    with pytest.raises(ConfigError, match=r'has 3 columns \(one "1", eins, note\); name the two sides'):
+        read(tmp_path / "plain.tsv")
+    forwards = read(tmp_path / "plain.tsv", source_column="1", target_column="2")
+    assert texts_of(forwards) == [('one "1"', "eins"), ("two", "zwei")]
     backwards = read(tmp_path / "plain.tsv", source_column="2", target_column="1")
     assert texts_of(backwards)[1] == ("zwei", "two")
     named = read(tmp_path / "named.csv", source_column="en", target_column="de")

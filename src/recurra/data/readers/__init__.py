@@ -1,8 +1,8 @@
 """Readers of examples from files and folders in several formats."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
 
 from recurra.config import ReaderPart
@@ -20,7 +20,7 @@ from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
 from recurra.data.readers.trees import read_trees
 from recurra.errors import DataError
-from recurra.files import is_of_hub, read_lines
+from recurra.files import UTF_8, is_of_hub, read_lines
 
 Reader = Callable[[Path, ReaderPart, BadRows], Iterator[Example]]
 
@@ -64,7 +64,7 @@ def read_examples(
     if is_of_hub(str(path)):
         return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
-    name = config.format if config.format != "auto" else guess_format(path)
+    name = config.format if config.format != "auto" else guess_format(path, config.encoding)
     if of_words and config.format == "auto" and name in _OF_WHOLES:
         raise _untold(path)
     return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
@@ -85,7 +85,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
     in_step = (path / "seq.in").exists()
     if config.format in ("auto", "folder") and not in_step and is_without_classes(path):
         return _some(read_without_classes(path, config, bad), str(path), bad)
-    name = guess_format(path) if config.format == "auto" else config.format
+    name = guess_format(path, config.encoding) if config.format == "auto" else config.format
     without = dict.fromkeys(("label_column", "tags_column"), "") if name in _WITH_COLUMNS else {}
     return read_examples(path, config.model_copy(update=without), bad)
 
@@ -109,7 +109,7 @@ def _most(answers: Iterable[bool]) -> bool:
     return sum(given) > _NEARLY_ALL * len(given)
 
 
-def guess_format(path: Path) -> str:
+def guess_format(path: Path, encoding: str = UTF_8) -> str:
     """Guess the format of a file from its name and first lines.
 
     Raises: DataError where they do not say.
@@ -122,20 +122,29 @@ def guess_format(path: Path) -> str:
         raise DataError(f"{path}: is a folder with neither seq.in nor folders of text files; name a file.")
     if (named := format_of_name(path)) is not None:
         return named
-    lines = list(islice(read_lines(path, errors="surrogateescape"), _LOOKED_AT))
+    lines = list(islice(read_lines(path, errors="surrogateescape", encoding=encoding), _LOOKED_AT))
     filled = [line for line in lines if line.strip()]
     if _most(line.startswith("BOS ") and "\t" in line for line in filled):
         return "atis"
     if _most(line.startswith("(") and line.rstrip().endswith(")") for line in filled):
         return "trees"
-    counts = Counter(len(line.split("\t") if "\t" in line else line.split()) for line in filled)
+    rows = [line for line in filled if not line.startswith("#")] or filled  # without comments
+    counts = Counter(len(line.split("\t") if "\t" in line else line.split()) for line in rows)
     width, lines_alike = counts.most_common(1)[0] if counts else (0, 0)
     blank_between = any(not line.strip() for line in lines[:-1]) or len(lines) < 3
-    if width >= 2 and lines_alike > _NEARLY_ALL * len(filled) and blank_between:
+    if len(lines) >= 3 and _stand_alone(lines):  # rows of one line each with blank lines between
+        blank_between = False
+    if width >= 2 and lines_alike > _NEARLY_ALL * len(rows) and blank_between:
         return "conll"
     if filled and all(len(line.split(maxsplit=1)) == 2 for line in filled[:5]):
         return "label-text"
     raise _untold(path)
+
+
+def _stand_alone(lines: Sequence[str]) -> bool:
+    """Whether every line with text has a blank line before and after it."""
+    filled = [bool(line.strip()) for line in lines]
+    return not any(here and after for here, after in pairwise(filled))
 
 
 def _untold(path: Path) -> DataError:

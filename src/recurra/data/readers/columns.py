@@ -1,25 +1,34 @@
 """Files in columns (CoNLL): one word per line with its labels, blank lines between sentences."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example
+from recurra.data.examples import BadRow, BadRows, Example, checked_text
 from recurra.errors import ConfigError, DataError
-from recurra.files import is_text, read_lines
+from recurra.files import read_lines
 from recurra.plain import counted
 
 _DOCUMENT = "-DOCSTART-"
 _LOOKED_AT = 100  # sentences
+# CoNLL-U: ten columns that begin with the number of the word; 3-4 is a multiword token, 4.1 an empty node.
+_CONLLU_COLUMNS, _FORM, _UPOS = 10, 1, 3
+_WORD_NUMBER, _NOT_A_WORD = re.compile(r"\d+"), re.compile(r"\d+[-.]\d+")
+_SPACES = re.compile(r"[ \t]+")  # a no-break space is part of a word
+
+Rows = list[tuple[int, str]]
 
 
-def _sentences(path: Path) -> Iterator[list[tuple[int, str]]]:
+def _sentences(path: Path, encoding: str) -> Iterator[Rows]:
     """Yield the lines of each sentence with their numbers."""
-    rows: list[tuple[int, str]] = []
-    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
-        if line.strip() and not line.startswith(_DOCUMENT):
-            rows.append((number, line))
+    rows: Rows = []
+    lines = read_lines(path, errors="surrogateescape", encoding=encoding)
+    for number, line in enumerate(lines, start=1):
+        if line.strip(" \t\r") and not line.startswith(_DOCUMENT):
+            rows.append((number, line.rstrip(" \t\r")))
         elif rows:
             yield rows
             rows = []
@@ -40,54 +49,91 @@ def _column(name: str | None, default: int, option: str) -> int:
     return number - 1 if number > 0 else number
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """How the lines of a file are divided into columns."""
+
+    by_tabs: bool
+    width: int
+    is_conllu: bool
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> "_Layout":
+        """Infer the layout from the first lines that are not comments."""
+        plain = [line for line in lines if not line.startswith("#")] or lines
+        by_tabs = 2 * sum("\t" in line for line in plain) > len(plain)
+        counts = Counter(len(_split(line, by_tabs)) for line in plain)
+        width = counts.most_common(1)[0][0] if counts else 0
+        numbered = sum(_WORD_NUMBER.fullmatch(_split(line, by_tabs)[0]) is not None for line in plain)
+        return cls(by_tabs, width, width == _CONLLU_COLUMNS and 2 * numbered > len(plain))
+
+    def values(self, column: int, lines: Iterable[str]) -> set[str]:
+        """Return the values of a column in the lines that do not begin with #."""
+        every = (_split(line, self.by_tabs) for line in lines if not line.startswith("#"))
+        return {fields[column] for fields in every if len(fields) == self.width}
+
+    def is_comment(self, line: str) -> bool:
+        """Whether a line is a comment: it begins with # and does not have the columns of a word."""
+        if not line.startswith("#"):
+            return False
+        return self.is_conllu or len(_split(line, self.by_tabs)) != self.width
+
+    def fields(self, line: str) -> list[str] | None:
+        """Return the columns of a line; None for a comment, a multiword token or an empty node.
+
+        Raises: BadRow for another number of columns than the other lines have.
+        """
+        if self.is_comment(line):
+            return None
+        fields = _split(checked_text(line), self.by_tabs)
+        if len(fields) != self.width:
+            raise BadRow(f"has {counted(len(fields), 'column')}, but other lines have {self.width}")
+        if self.is_conllu and _NOT_A_WORD.fullmatch(fields[0]):
+            return None
+        return fields
+
+
+def _split(line: str, by_tabs: bool) -> list[str]:
+    return line.split("\t") if by_tabs else _SPACES.split(line.strip(" \t"))
+
+
 def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """Read the sentences of a CoNLL file, without labels if `tags_column` is "".
 
-    Columns are separated by tabs if most lines have one, else by blanks.
+    Columns are separated by tabs if most lines have one, else by spaces. In CoNLL-U, the default columns are
+    FORM and UPOS; comments, multiword tokens and empty nodes are not words.
 
     Raises: DataError; ConfigError for a column that is no number.
     """
-    word_column = _column(config.text_column, 0, "text_column")
-    tag_column = _column(config.tags_column or None, -1, "tags_column")
-    sentences = list(_sentences(path))
-    first_lines = [line for rows in sentences[:_LOOKED_AT] for _, line in rows]
-    separator = "\t" if 2 * sum("\t" in line.rstrip() for line in first_lines) > len(first_lines) else None
-    width = _usual_width(first_lines, separator)
+    sentences = list(_sentences(path, config.encoding))
+    layout = _Layout.of([line for rows in sentences[:_LOOKED_AT] for _, line in rows])
+    word_column = _column(config.text_column, _FORM if layout.is_conllu else 0, "text_column")
+    tag_column = _column(config.tags_column or None, _UPOS if layout.is_conllu else -1, "tags_column")
     without_tags = config.tags_column == ""
-    if width < 2 and not without_tags:
+    if layout.width < 2 and not without_tags:
         raise DataError(f"{path}: has one column, but words with labels need two; see --format.")
-    if max(word_column, tag_column) >= width or -min(word_column, tag_column) > width:
+    if max(word_column, tag_column) >= layout.width or -min(word_column, tag_column) > layout.width:
         raise ConfigError(
-            f"{path}: has {width} columns; expected text_column {config.text_column or 1} and "
+            f"{path}: has {layout.width} columns; expected text_column {config.text_column or 1} and "
             f"tags_column {config.tags_column or -1} to be among them."
         )
+    known = layout.values(tag_column, (line for rows in sentences for _, line in rows))
     for rows in sentences:
         words, tags, at = [], [], 0
         try:
             for number, line in rows:
                 at = number
-                fields = _fields(line, separator, width)
+                fields = layout.fields(line)
+                if fields is None or (line.startswith("#") and fields[tag_column] not in known):
+                    continue  # a comment may happen to have as many columns as a word
                 if not fields[word_column].strip() or not fields[tag_column].strip():
                     raise BadRow("has an empty word or label")
-                words.append(fields[word_column])
+                words.append(fields[word_column].strip(" "))
                 tags.append(fields[tag_column].strip())
         except BadRow as fault:  # one bad line makes its sentence unusable
-            bad.refuse(f"{path}:{at}", str(fault))
+            bad.refuse(f"{path}:{at}", str(fault), fault.remedy)
             continue
-        yield Example(tuple(words), None if without_tags else tuple(tags), file=str(path), line=rows[0][0])
-
-
-def _usual_width(lines: Sequence[str], separator: str | None) -> int:
-    """Return the number of columns of most lines."""
-    counts = Counter(len(line.rstrip().split(separator)) for line in lines)
-    return counts.most_common(1)[0][0] if counts else 0
-
-
-def _fields(line: str, separator: str | None, width: int) -> list[str]:
-    """Split a line into `width` columns; without a separator, at any run of blanks."""
-    if not is_text(line):
-        raise BadRow("is not UTF-8")
-    fields = line.rstrip().split(separator)
-    if len(fields) != width:
-        raise BadRow(f"has {counted(len(fields), 'column')}, but other lines have {width}")
-    return fields
+        if words:
+            yield Example(
+                tuple(words), None if without_tags else tuple(tags), file=str(path), line=rows[0][0]
+            )

@@ -72,7 +72,7 @@ def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
     if row.suffix.lower() in IMAGES:
         raise BadRow(f"is an image; a clip is a folder of images, such as {row.parent / row.stem / row.name}")
     try:
-        text = read_text(row)
+        text = read_text(row, encoding=config.encoding)
     except DataError as error:
         raise BadRow(str(error).removeprefix(f"{row}: ").rstrip(".")) from error
     words = checked_words(plain_words(text, config.split))

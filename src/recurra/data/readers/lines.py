@@ -5,27 +5,22 @@ from itertools import zip_longest
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
+from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
 from recurra.errors import DataError
-from recurra.files import is_text, read_lines
+from recurra.files import read_lines
 from recurra.text.words import plain_words
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, str]]:
-    return enumerate(read_lines(path, errors="surrogateescape"), start=1)
-
-
-def _as_text(line: str) -> str:
-    if not is_text(line):
-        raise BadRow("is not UTF-8")
-    return line
+def numbered_lines(path: Path, config: ReaderPart) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file in the encoding of the configuration, with their numbers."""
+    return enumerate(read_lines(path, errors="surrogateescape", encoding=config.encoding), start=1)
 
 
 def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """Read sentences `BOS w1 … wn EOS<TAB>O t1 … tn intent`, one per line."""
-    for number, line in _numbered(path):
+    for number, line in numbered_lines(path, config):
         with row_at(bad, path, number):
-            text, tab, tags = _as_text(line).partition("\t")
+            text, tab, tags = checked_text(line).partition("\t")
             words, labels = text.split(), tags.split()
             if not tab or "\t" in tags:
                 raise BadRow("needs exactly one tab, between the words and their labels")
@@ -39,11 +34,11 @@ def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]
 
 def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """Read rows `label text`, one per line."""
-    for number, line in _numbered(path):
+    for number, line in numbered_lines(path, config):
         with row_at(bad, path, number):
-            label, _, text = _as_text(line).strip().partition("\t" if "\t" in line else " ")
-            if not label:
-                raise BadRow("is a blank line")
+            if not line.strip():
+                continue
+            label, _, text = checked_text(line).strip().partition("\t" if "\t" in line else " ")
             words = checked_words(plain_words(text, config.split))
             yield Example(words, label=label, file=str(path), line=number)
 
@@ -57,7 +52,9 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
     there = {name: file for name, file in names.items() if file.exists()}
     if "seq.in" not in there or len(there) == 1:
         raise DataError(f"{path}: has no seq.in with seq.out or label next to it; see --format.")
-    columns = [read_lines(file, errors="surrogateescape") for file in there.values()]
+    columns = [
+        read_lines(file, errors="surrogateescape", encoding=config.encoding) for file in there.values()
+    ]
     for number, row in enumerate(zip_longest(*columns), start=1):
         if None in row:
             ended = [str(file) for file, line in zip(there.values(), row, strict=True) if line is None]
@@ -65,7 +62,7 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
                 f"{ended[0]}: ends before line {number}; the files must have the same number of lines."
             )
         with row_at(bad, names["seq.in"], number):
-            by_name = dict(zip(there, map(_as_text, row), strict=True))
+            by_name = dict(zip(there, map(checked_text, row), strict=True))
             words = checked_words(by_name["seq.in"].split())
             labels = tuple(by_name["seq.out"].split()) if "seq.out" in by_name else None
             if labels is not None and len(labels) != len(words):

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.config import PairFilesPart
-from recurra.data.examples import BadRow, BadRows, row_at
-from recurra.data.readers.tables import json_objects, table_lines
+from recurra.data.examples import BadRow, BadRows, checked_text, row_at
+from recurra.data.readers.tables import delimiter_of, json_objects, table_lines
 from recurra.errors import ConfigError, DataError
-from recurra.files import is_text, read_lines
+from recurra.files import read_lines
 from recurra.plain import counted, listed, quoted
 
 _DEFAULTS = {"source_column": "source", "target_column": "target"}
@@ -51,20 +51,24 @@ def read_pairs(
     Raises: DataError for files that cannot be read, or are not in step; ConfigError for a column that is not
     there.
     """
-    name = config.format if config.format != "auto" else guess_format(path, target, memory_turns)
+    name = (
+        config.format
+        if config.format != "auto"
+        else guess_format(path, target, memory_turns, config.encoding)
+    )
     if (target is not None) != (name == "parallel"):
         what = "is missing; name the file of targets" if target is None else f"does not apply to {name} files"
         raise ConfigError(f"target: {what}; see --format.")
     match name:
         case "parallel":
             assert target is not None, "checked above"
-            pairs = _parallel(path, target, bad)
+            pairs = _parallel(path, target, bad, config.encoding)
         case "csv" | "tsv":
             pairs = _table(path, config, bad, tabs=name == "tsv")
         case "jsonl":
             pairs = _objects(path, config, bad, memory_turns)
         case "dialogues" if memory_turns:
-            pairs = _dialogues(path, bad, memory_turns)
+            pairs = _dialogues(path, bad, memory_turns, config.encoding)
         case _:
             raise ConfigError(f"format: got {name}, which this task does not read; see --help.")
     found = list(pairs)
@@ -73,7 +77,7 @@ def read_pairs(
     return found
 
 
-def guess_format(path: Path, target: Path | None, memory_turns: int) -> str:
+def guess_format(path: Path, target: Path | None, memory_turns: int, encoding: str) -> str:
     """Guess the format of a file from its name and, for JSON lines, from the first object.
 
     Raises: DataError where they do not say.
@@ -85,20 +89,20 @@ def guess_format(path: Path, target: Path | None, memory_turns: int) -> str:
     if suffix in (".csv", ".tsv"):
         return suffix[1:]
     if suffix in (".jsonl", ".ndjson"):
-        _, first = next(json_objects(path, BadRows(skip=True)), (0, {}))
+        _, first = next(json_objects(path, BadRows(skip=True), encoding), (0, {}))
         return "dialogues" if memory_turns and "turns" in first else "jsonl"
     if memory_turns:
         return "dialogues"
-    if any("\t" in line for line in islice(read_lines(path, errors="surrogateescape"), 1)):
+    if any("\t" in line for line in islice(read_lines(path, errors="surrogateescape", encoding=encoding), 1)):
         return "tsv"
     raise DataError(
         f"{path}: has no target side; name its file with --target, or set the format with --format."
     )
 
 
-def _parallel(source: Path, target: Path, bad: BadRows) -> Iterator[Pair]:
+def _parallel(source: Path, target: Path, bad: BadRows, encoding: str) -> Iterator[Pair]:
     """Read two parallel files line by line. Raises: DataError where one has more lines."""
-    both = [list(read_lines(path, errors="surrogateescape")) for path in (source, target)]
+    both = [list(read_lines(path, errors="surrogateescape", encoding=encoding)) for path in (source, target)]
     if len(both[0]) != len(both[1]):
         raise DataError(
             f"{source}: has {len(both[0]):,} lines, but {target} has {len(both[1]):,}; each line needs its "
@@ -107,8 +111,12 @@ def _parallel(source: Path, target: Path, bad: BadRows) -> Iterator[Pair]:
     for number, (read, written) in enumerate(zip(*both, strict=True), start=1):
         with row_at(bad, source, number):
             for line, path in ((read, source), (written, target)):
-                if not is_text(line):
-                    raise BadRow("is not UTF-8" + ("" if path == source else f" in {path}"))
+                try:
+                    checked_text(line)
+                except BadRow as fault:
+                    raise BadRow(
+                        f"{fault}" + ("" if path == source else f" in {path}"), fault.remedy
+                    ) from fault
             yield Pair((read.strip(),), (written.strip(),), file=str(source), line=number)
 
 
@@ -117,10 +125,13 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
 
     Columns may also be given by their numbers from 1; then the file has no header.
     """
-    rows = table_lines(path, bad, tabs=tabs, quoted=not tabs)
+    delimiter = "\t" if tabs else delimiter_of(path, config.delimiter, config.encoding)
+    rows = table_lines(path, bad, delimiter=delimiter, has_quotes=not tabs, encoding=config.encoding)
     begins, head = next(rows, (0, []))
     names = [getattr(config, option) or default for option, default in _DEFAULTS.items()]
     numbered = [name.isdecimal() for name in names]
+    if twice := [name for name in names if head.count(name) > 1]:
+        raise ConfigError(f"{path}:1: has two columns {twice[0]!r}; rename one of them.")
     if all(name in head for name in names):
         places = [head.index(name) for name in names]
     else:
@@ -130,6 +141,11 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
             raise ConfigError(
                 f"{path}: has no column {missing!r}; its columns are {listed(head)}; name the right ones "
                 "with --source-column and --target-column, or both by their numbers from 1."
+            )
+        if not all(numbered) and len(head) > 2:
+            raise ConfigError(
+                f"{path}: has {len(head)} columns ({listed(head)}); name the two sides with --source-column "
+                "and --target-column, or give both by their numbers from 1 if there is no header."
             )
         places = [int(name) - 1 for name in names] if all(numbered) else [0, 1]
         if min(places) < 0:
@@ -151,7 +167,7 @@ def _objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int)
     The target may be a list of references, the source a list of turns, of which the last ones are used.
     """
     source, target = (getattr(config, option) or default for option, default in _DEFAULTS.items())
-    for number, row in json_objects(path, bad):
+    for number, row in json_objects(path, bad, config.encoding):
         with row_at(bad, path, number):
             for name in (source, target):
                 if name not in row:
@@ -169,21 +185,21 @@ def texts(given: Any) -> tuple[str, ...]:
     return tuple(text.strip() for text in every)
 
 
-def _dialogues(path: Path, bad: BadRows, memory_turns: int) -> Iterator[Pair]:
+def _dialogues(path: Path, bad: BadRows, memory_turns: int, encoding: str) -> Iterator[Pair]:
     """Yield each turn after the first with the turns before it.
 
     The file has JSON lines {"turns": […]}, or one turn per line and a blank line between conversations.
     """
-    for number, turns in _conversations(path, bad):
+    for number, turns in _conversations(path, bad, encoding):
         for place in range(1, len(turns)):
             before = tuple(turns[max(0, place - memory_turns) : place])
             yield Pair(before, (turns[place],), file=str(path), line=number)
 
 
-def _conversations(path: Path, bad: BadRows) -> Iterator[tuple[int, Sequence[str]]]:
+def _conversations(path: Path, bad: BadRows, encoding: str) -> Iterator[tuple[int, Sequence[str]]]:
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     if suffixes and suffixes[-1] in (".jsonl", ".ndjson"):
-        for number, row in json_objects(path, bad):
+        for number, row in json_objects(path, bad, encoding):
             with row_at(bad, path, number):
                 if "turns" not in row:
                     raise BadRow(f"has no 'turns', only {listed(row)}")
@@ -191,11 +207,10 @@ def _conversations(path: Path, bad: BadRows) -> Iterator[tuple[int, Sequence[str
         return
     turns: list[str] = []
     begins = 1
-    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+    for number, line in enumerate(read_lines(path, errors="surrogateescape", encoding=encoding), start=1):
         if line.strip():
             with row_at(bad, path, number):
-                if not is_text(line):
-                    raise BadRow("is not UTF-8")
+                checked_text(line)
                 if not turns:
                     begins = number
                 turns.append(line.strip())

@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
+from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
 from recurra.data.readers.arrays import read_steps
 from recurra.errors import ConfigError, DataError
-from recurra.files import is_text, read_lines
-from recurra.plain import counted, listed
+from recurra.files import UTF_8, read_lines
+from recurra.plain import counted, listed, quoted
 from recurra.text.words import plain_words
 
+_DELIMITERS = (",", ";", "\t", "|")
 _DEFAULTS = {
     "text_column": "text",
     "second_column": "text2",
@@ -35,6 +38,11 @@ class Columns:
 
     def check(self, columns: list[str]) -> None:
         """Check that the needed columns exist. Raises: ConfigError for a column that is not there."""
+        for option in _DEFAULTS:
+            if columns.count(self._name(option)) > 1:
+                raise ConfigError(
+                    f"{self._source}:1: has two columns {self._name(option)!r}; rename one of them."
+                )
         holds_vectors = self._name("vectors_column") in columns
         for option in _DEFAULTS:
             name = getattr(self._config, option)
@@ -44,6 +52,20 @@ class Columns:
                     f"{self._source}: has no column {self._name(option)!r}; its columns are "
                     f"{listed(columns)}; name the right one with --{option.replace('_', '-')}."
                 )
+
+    def are_numbers(self, head: list[str]) -> bool:
+        """Whether columns are given by numbers from 1, so that the first row is not a header.
+
+        Raises: ConfigError for numbers and names together.
+        """
+        given = {option: name for option in _DEFAULTS if (name := getattr(self._config, option))}
+        numbered = [name.isdecimal() and name not in head for name in given.values()]
+        if any(numbered) and not all(numbered):
+            raise ConfigError(
+                f"{self._source}: columns are given by numbers and by names ({listed(given.values())}); use "
+                "one kind."
+            )
+        return bool(numbered) and all(numbered)
 
     def _name(self, option: str) -> str:
         name: str | None = getattr(self._config, option)
@@ -62,6 +84,8 @@ class Columns:
             raise BadRow(f"has no {self._name('text_column')!r}")
         labels = self._labels(row, len(words or ()) if vectors is None else len(vectors))
         label = self._of(row, "label_column")
+        if isinstance(label, list | dict):
+            raise BadRow(f"has {quoted(label)} as {self._name('label_column')!r}, expected a single label")
         if label is not None and str(label).strip() == "":
             raise BadRow(f"has an empty {self._name('label_column')!r}")
         return Example(
@@ -102,31 +126,53 @@ class Columns:
 
 
 def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Read the rows of a CSV or TSV file with a header.
+    """Read the rows of a CSV or TSV file with a header; without a header, if columns are given by numbers.
 
     Raises: DataError; ConfigError for a column that is not there.
     """
-    quoted = config.quoted if config.quoted is not None else config.format == "csv"
-    rows = table_lines(path, bad, tabs=config.format != "csv", quoted=quoted)
-    _, head = next(rows, (0, []))
+    has_quotes = config.quoted if config.quoted is not None else config.format == "csv"
+    delimiter = "\t" if config.format != "csv" else delimiter_of(path, config.delimiter, config.encoding)
+    rows = table_lines(path, bad, delimiter=delimiter, has_quotes=has_quotes, encoding=config.encoding)
+    begins, head = next(rows, (0, []))
     columns = Columns(path, config)
+    without_head = columns.are_numbers(head)
+    if without_head:
+        rows = chain([(begins, head)], rows)
+        head = [str(number) for number in range(1, len(head) + 1)]
     columns.check(head)
     for number, fields in rows:
         with row_at(bad, path, number):
             yield columns.example(dict(zip(head, fields, strict=True)), number)
 
 
-def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+def delimiter_of(path: Path, given: str | None, encoding: str) -> str:
+    """Return the delimiter of a CSV file: the given one, or the only one that splits the header.
+
+    Raises: DataError if several delimiters other than the comma split it.
+    """
+    if given is not None:
+        return given
+    header = next(iter(read_lines(path, errors="surrogateescape", encoding=encoding)), "")
+    splitting = [one for one in _DELIMITERS if len(next(csv.reader([header], delimiter=one), [])) > 1]
+    if "," in splitting or not splitting:
+        return ","
+    if len(splitting) > 1:
+        raise DataError(
+            f"{path}:1: the header contains {' and '.join(map(repr, splitting))}; set the delimiter with "
+            "--delimiter."
+        )
+    return splitting[0]
+
+
+def table_lines(
+    path: Path, bad: BadRows, *, delimiter: str, has_quotes: bool, encoding: str
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV or TSV file with their line numbers; all have as many columns as the first.
 
     Raises: DataError.
     """
-    lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape"))
-    rows = csv.reader(
-        lines,
-        delimiter="\t" if tabs else ",",
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
+    lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape", encoding=encoding))
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE)
     csv.field_size_limit(1 << 27)  # a long document is one field
     width = None
     while True:
@@ -140,12 +186,12 @@ def table_lines(path: Path, bad: BadRows, *, tabs: bool, quoted: bool) -> Iterat
         if not fields:
             continue
         with row_at(bad, path, begins):
-            if not all(map(is_text, fields)):
-                raise BadRow("is not UTF-8")
+            for field in fields:
+                checked_text(field)
             if width is None:
                 width = len(fields)
             if len(fields) != width:
-                hint = "; see --quoted" if not quoted else ""
+                hint = "; see --quoted" if not has_quotes else ""
                 raise BadRow(f"has {counted(len(fields), 'column')}, but the header has {width}{hint}")
             yield begins, fields
 
@@ -157,7 +203,7 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
     """
     columns = Columns(path, config)
     checked = False
-    for number, row in json_objects(path, bad):
+    for number, row in json_objects(path, bad, config.encoding):
         with row_at(bad, path, number):
             if not checked:
                 columns.check(list(row))
@@ -165,19 +211,27 @@ def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
             yield columns.example(row, number)
 
 
-def json_objects(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dictionary. Raises: BadRow if a key occurs twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise BadRow(f"has the key {quoted(key)} twice")
+    return found
+
+
+def json_objects(path: Path, bad: BadRows, encoding: str = UTF_8) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the objects of a JSON lines file with their line numbers; blank lines are skipped.
 
     Raises: DataError.
     """
-    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+    for number, line in enumerate(read_lines(path, errors="surrogateescape", encoding=encoding), start=1):
         if not line.strip():
             continue
         with row_at(bad, path, number):
-            if not is_text(line):
-                raise BadRow("is not UTF-8")
+            checked_text(line)
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_without_duplicates)
             except (ValueError, RecursionError) as error:
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):

@@ -5,8 +5,8 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, row_at
-from recurra.files import is_text, read_lines
+from recurra.data.examples import BadRow, BadRows, Example, checked_text, row_at
+from recurra.data.readers.lines import numbered_lines
 from recurra.plain import quoted
 
 _TOKENS = re.compile(r"\(|\)|[^\s()]+")
@@ -15,7 +15,7 @@ _NEUTRAL = "2"
 
 def read_trees(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """Read the sentence of each tree with its root's class; `read_phrases` also reads the inner nodes."""
-    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+    for number, line in numbered_lines(path, config):
         if not line.strip():
             continue
         with row_at(bad, path, number):
@@ -27,7 +27,7 @@ def read_phrases(
 ) -> Iterator[Example]:
     """Read every distinct phrase with its class, except from the trees on the lines in `leave_out`."""
     seen = set()
-    for number, line in enumerate(read_lines(path, errors="surrogateescape"), start=1):
+    for number, line in numbered_lines(path, config):
         if not line.strip() or number in leave_out:
             continue
         with row_at(bad, path, number):
@@ -53,8 +53,7 @@ def nodes_of(line: str) -> list[tuple[str, tuple[str, ...]]]:
 
     Raises: BadRow for what is no tree.
     """
-    if not is_text(line):
-        raise BadRow("is not UTF-8")
+    checked_text(line)
     found: list[tuple[str, tuple[str, ...]]] = []
     words: list[str] = []
     open_nodes: list[tuple[str, int]] = []

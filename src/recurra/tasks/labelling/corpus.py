@@ -127,7 +127,7 @@ def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Exampl
     Raises: ConfigError for files without trees.
     """
     path = Path(str(config.data))
-    if config.format != "trees" and guess_format(path) != "trees":
+    if config.format != "trees" and guess_format(path, config.encoding) != "trees":
         raise ConfigError("phrases: applies to sentiment trees only; remove it, or set --format trees.")
     held = [*parts.valid, *(parts.test or [])]
     lines = {row.line for row in held if row.file == str(path)}

@@ -116,7 +116,7 @@ class Labeller(Model):
                 said = model.predict_stream(texts, n_best=n_best, at_once=1 if source.is_stream else _AT_ONCE)
         for one in said:
             yield Judged(one, below) if below else one
-        for sentence in rows_told(bad.sentences, "left out"):
+        for sentence in rows_told(bad.sentences, "skipped"):
             tell(sentence)
 
     def _texts(self, source: Input) -> Iterator[Any]:

@@ -186,7 +186,7 @@ class Labelling(RowTask):
             counts.append(f"{len(symbols.classes):,} row labels")
         yield ", ".join(counts)
         yield from corpus.notes
-        yield from rows_told(corpus.skipped, "left out")
+        yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from rows_told(
             corpus.unseen, "with a label absent from the training data, which can never be predicted"
         )

@@ -139,7 +139,7 @@ class SequenceToSequence(RowTask):
         first = corpus.train[0]
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
         yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
-        yield from rows_told(corpus.skipped, "left out")
+        yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         if corpus.empty:
             yield f"{corpus.empty:,} pairs with an empty side left out"
         if corpus.too_long:

@@ -1,0 +1,168 @@
+"""Files of every habit are read as their writers meant, or refused with file, line and remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recurra.config import PairFilesPart, ReaderPart, build_config
+from recurra.data.examples import BadRows
+from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers.pairs import read_pairs
+from recurra.errors import ConfigError, DataError
+
+
+def read(path: Path, skip: bool = False, **options: object) -> list:
+    return read_examples(path, build_config(ReaderPart, overrides=options), BadRows(skip))
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def rows_of(examples: list) -> list[tuple]:
+    return [(" ".join(one.words), one.label or one.labels) for one in examples]
+
+
+TABLE = [("so good", "pos"), ("so bad", "neg")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_of_a_csv_is_told_by_its_header(delimiter, tmp_path):
+    lines = ["text,label", "so good,pos", "so bad,neg"]
+    path = written(tmp_path / "t.csv", "\n".join(lines).replace(",", delimiter) + "\n")
+    assert rows_of(read(path)) == TABLE
+    assert rows_of(read(path, delimiter=delimiter)) == TABLE
+
+
+def test_a_header_with_several_delimiters_is_asked_about(tmp_path):
+    path = written(tmp_path / "t.csv", "text;label|x\na;b|c\n")
+    with pytest.raises(DataError, match=r"t\.csv:1: the header contains ';' and '\|'; set .*--delimiter"):
+        read(path)
+    with pytest.raises(ConfigError, match=r"has no column 'label'; its columns are text;label|x"):
+        read(path, delimiter=";", label_column="label")
+
+
+def test_a_table_without_a_header_by_column_numbers(tmp_path):
+    path = written(tmp_path / "t.csv", "pos,so good\nneg,so bad\n")
+    assert rows_of(read(path, text_column="2", label_column="1")) == TABLE
+    path = written(tmp_path / "t.tsv", "pos\tso good\nneg\tso bad\n")
+    assert rows_of(read(path, text_column="2", label_column="1")) == TABLE
+    with pytest.raises(ConfigError, match="columns are given by numbers and by names"):
+        read(path, text_column="2", label_column="label")
+    named = written(tmp_path / "n.csv", "1,2\npos,so good\nneg,so bad\n")  # a header of numbers
+    assert rows_of(read(named, text_column="2", label_column="1")) == TABLE
+
+
+def test_a_column_that_occurs_twice_is_refused(tmp_path):
+    path = written(tmp_path / "t.csv", "text,label,label\na,b,c\n")
+    with pytest.raises(ConfigError, match=r"t\.csv:1: has two columns 'label'; rename one"):
+        read(path)
+    path = written(tmp_path / "t.csv", "text,label,id,id\na,b,c,d\n")  # of no matter
+    assert rows_of(read(path)) == [("a", "b")]
+    path = written(tmp_path / "t.jsonl", '{"text": "a", "label": "x", "label": "y"}\n')
+    with pytest.raises(DataError, match=r"t\.jsonl:1: has the key 'label' twice"):
+        read(path)
+    path = written(tmp_path / "p.tsv", "source\ttarget\tsource\na\tb\tc\n")
+    with pytest.raises(ConfigError, match=r"p\.tsv:1: has two columns 'source'"):
+        read_pairs(path, None, PairFilesPart(), BadRows())
+
+
+def test_three_columns_of_no_known_name_are_refused_by_name(tmp_path):
+    path = written(tmp_path / "p.csv", "id,en,de\n1,one,eins\n")
+    with pytest.raises(ConfigError, match=r"has 3 columns \(id, en, de\); name the two sides with"):
+        read_pairs(path, None, PairFilesPart(), BadRows())
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8"])
+def test_files_in_a_named_encoding(encoding, tmp_path):
+    table = written(tmp_path / "t.csv", "text,label\ncafé à Paris,où\n".encode(encoding))
+    assert rows_of(read(table, encoding=encoding)) == [("café à Paris", "où")]
+    conll = written(tmp_path / "t.conll", "café O\nà O\n\noù O\n".encode(encoding))
+    assert rows_of(read(conll, encoding=encoding))[0][0] == "café à"
+    pairs = written(tmp_path / "p.tsv", "café\tcoffee\n".encode(encoding))
+    found = read_pairs(pairs, None, build_config(PairFilesPart, overrides={"encoding": encoding}), BadRows())
+    assert found[0].source == ("café",)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_another_encoding_is_named_with_the_way_out(skip, tmp_path):
+    path = written(tmp_path / "t.csv", "text,label\nplain,a\ncafé,b\n".encode("latin-1"))
+    if skip:
+        assert rows_of(read(path, skip=True)) == [("plain", "a")]
+        return
+    with pytest.raises(DataError) as error:
+        read(path)
+    assert "t.csv:3: is not UTF-8 (byte 0xe9); set the encoding of the file with --encoding" in str(
+        error.value
+    )
+    assert "--skip-bad" not in str(error.value)
+    with pytest.raises(ConfigError, match="encoding: got 'latin-9000', expected the name of an encoding"):
+        read(path, encoding="latin-9000")
+
+
+def test_a_list_as_label_is_refused(tmp_path):
+    path = written(tmp_path / "t.jsonl", json.dumps({"text": "a", "label": ["a", "x"]}) + "\n")
+    with pytest.raises(DataError, match=r"t\.jsonl:1: has \['a', 'x'\] as 'label', expected a single label"):
+        read(path)
+
+
+def test_rows_with_blank_lines_between_are_not_columns(tmp_path):
+    path = written(tmp_path / "t.txt", "pos good film\n\nneg bad film\n\npos fine film\n")
+    assert guess_format(path) == "label-text"
+    assert rows_of(read(path)) == [("good film", "pos"), ("bad film", "neg"), ("fine film", "pos")]
+
+
+CONLLU = """\
+# sent_id = 1
+# text = Vámonos al mar
+1-2\tVámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tVamos\tir\tVERB\t_\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\t_\t_\t1\tobj\t_\t_
+3-4\tal\t_\t_\t_\t_\t_\t_\t_\t_
+3\ta\ta\tADP\t_\t_\t5\tcase\t_\t_
+4\tel\tel\tDET\t_\t_\t5\tdet\t_\t_
+5\tmar\tmar\tNOUN\t_\t_\t1\tobl\t_\tSpaceAfter=No
+5.1\tx\tx\tVERB\t_\t_\t_\t_\t_\t_
+
+# text = #
+1\t#\t#\tSYM\t_\t_\t0\troot\t_\t_
+"""
+
+
+def test_conllu_is_read_as_it_means(tmp_path):
+    first, second = read(written(tmp_path / "t.conllu.conll", CONLLU))
+    assert first.words == ("Vamos", "nos", "a", "el", "mar")
+    assert first.labels == ("VERB", "PRON", "ADP", "DET", "NOUN")
+    assert (second.words, second.labels) == (("#",), ("SYM",))
+    lemmas = read(tmp_path / "t.conllu.conll", text_column="3", tags_column="8")
+    assert lemmas[0].labels == ("root", "obj", "case", "det", "obl")
+    other = written(tmp_path / "t.txt", CONLLU)
+    assert guess_format(other) == "conll"
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "labels"),
+    [
+        ("# a comment of four\nthe O\ncat B-X\n", ("the", "cat"), ("O", "B-X")),
+        ("# note\nthe O\ncat B-X\n", ("the", "cat"), ("O", "B-X")),
+        ("the O\n# O\n5 B-X\n", ("the", "#", "5"), ("O", "O", "B-X")),
+        ("#\tO\nthe\tO\n", ("#", "the"), ("O", "O")),
+        ("#tag\tO\nthe\tO\n", ("#tag", "the"), ("O", "O")),
+        ("#tag O\nthe O\n", ("#tag", "the"), ("O", "O")),
+        ("10\u00a0000 B-N\neuros O\n", ("10\u00a0000", "euros"), ("B-N", "O")),
+        ("a  \t O\nb\tO\n", ("a", "b"), ("O", "O")),
+    ],
+)
+def test_comments_and_words_of_column_files(content, words, labels, tmp_path):
+    (row,) = read(written(tmp_path / "t.conll", content))
+    assert (row.words, row.labels) == (words, labels)
+
+
+def test_skipping_bad_rows_never_drops_a_file_because_of_comments(tmp_path):
+    bad = BadRows(skip=True)
+    path = written(tmp_path / "t.conll", "# one\na O\nb O\n\n# two\nc O\nd\n\n# three\ne O\n")
+    rows = read_examples(path, ReaderPart(skip_bad=True), bad)
+    assert [row.words for row in rows] == [("a", "b"), ("e",)]
+    assert len(bad) == 1
