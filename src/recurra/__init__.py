@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
+    from recurra.text.words import Words
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __all__ = [
     "StreamingStep",
     "Tagger",
     "Translator",
+    "Words",
     "__version__",
     "load",
     "parameter_summary",
@@ -72,6 +74,7 @@ __getattr__, __dir__ = lazy_names(
         "Captioner": "recurra.tasks.seq2seq.facade",
         "ChatBot": "recurra.tasks.seq2seq.facade",
         "Translator": "recurra.tasks.seq2seq.facade",
+        "Words": "recurra.text.words",
         "load": "recurra.tasks.model",
     },
 )

@@ -219,8 +219,17 @@ def test_padded_rows_of_one_step_each(tmp_path):
 
 def test_words_may_be_given_as_a_list(folder):
     model = rc.load(folder / "texts")
-    assert model.predict(["so", "fine"]).probabilities == model.predict("so fine").probabilities
-    with pytest.raises(ConfigError, match="expected a text or a list of its words"):
+    one = model.predict("so fine")
+    assert model.predict(rc.Words(["so", "fine"])).probabilities == one.probabilities
+    both = model.predict(["so fine", "how dull"])
+    assert [each.text for each in both] == ["so fine", "how dull"]
+    assert both[0].label == one.label
+    assert model.predict([]) == []
+    with pytest.raises(ConfigError, match=r"predict: got int, expected a text, recurra\.Words or a list"):
+        model.predict([1, 2])
+    apart = model.predict("so fine!", split="punctuation")
+    assert apart.probabilities == model.predict("so fine !").probabilities
+    with pytest.raises(ConfigError, match="expected a text, recurra"):
         model.predict(3)
     with pytest.raises(ConfigError, match=r"data: got .*, expected the path of a file"):
         rc.Classifier.train([("a b", "good")], out=folder / "none")

@@ -155,7 +155,7 @@ def test_the_check_finds_every_import(tmp_path, text, rooms):
 def test_a_star_opens_all_that_is_at_the_door(tmp_path):
     file = tmp_path / "wrong.py"
     file.write_text("from recurra import *\n")
-    assert {room for _, room in imported_rooms(file)} == {"layers", "cells", "errors", "tasks"}
+    assert {room for _, room in imported_rooms(file)} == {"layers", "cells", "errors", "tasks", "text"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -36,6 +36,13 @@ def _pattern(split: Split) -> re.Pattern[str]:
     return re.compile(rf"\d+(?:[.,:]\d+)*|{letters}(?:['’]{letters})*|[^\w\s][{marks()}]*")
 
 
+class Words(list[str]):
+    """The words of one text, where a plain list would be several texts.
+
+    tagger.predict(recurra.Words(["so", "fine"]))
+    """
+
+
 def is_in_word(character: str) -> bool:
     """Whether a character can be part of a word: a letter, a digit, a combining mark or a joiner."""
     return bool(character) and (

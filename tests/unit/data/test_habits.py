@@ -98,7 +98,7 @@ def test_another_encoding_is_named_with_the_way_out(skip, tmp_path):
         error.value
     )
     assert "--skip-bad" not in str(error.value)
-    with pytest.raises(ConfigError, match="encoding: got 'latin-9000', expected the name of an encoding"):
+    with pytest.raises(ConfigError, match="encoding: got 'latin-9000', expected the name of a character"):
         read(path, encoding="latin-9000")
 
 

@@ -3,9 +3,9 @@
 import math
 import warnings
 import zipfile
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,6 +17,7 @@ from recurra.errors import DataError
 from recurra.plain import listed, reason_of
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+AnyT = TypeVar("AnyT", bound=np.generic)
 _STEP_DIMENSIONS = (2, 4)  # (T, F) or (T, channels, height, width)
 
 
@@ -83,27 +84,76 @@ def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
 def read_frames(folder: Path) -> NDArray[np.uint8]:
     """Read the images of a folder in the order of their names, as numbers 0 … 255.
 
-    Shapes: (T, C, H, W), C 1 for grey pictures, else 3.
+    Shapes: (T, C, H, W), C 1 if all images are grey, else 3.
     Raises: BadRow where there are none, one cannot be read, or sizes differ.
+    """
+    files = image_files(folder)
+    if not files:
+        raise BadRow(f"{folder} has no images")
+    return stacked_images([(file.name, read_image(file)) for file in files], str(folder))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the image files of a folder in the order of their names."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+
+
+def read_image(file: Path) -> NDArray[np.uint8]:
+    """Read an image as numbers 0 … 255; grey stays grey, everything else becomes RGB.
+
+    Images of 16 bits are scaled to 8; transparent images are put on white.
+    Shapes: (1, H, W) or (3, H, W). Raises: BadRow if it cannot be read.
     """
     from PIL import Image
 
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
-    if not files:
-        raise BadRow(f"{folder} has no images")
-    frames = []
-    for file in files:
-        try:
-            with warnings.catch_warnings(), Image.open(file) as image:
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                grey = image.mode in ("L", "1", "I;16")
-                frames.append(np.asarray(image.convert("L" if grey else "RGB")))
-        except _DECODING_FAULTS as error:
-            raise BadRow(f"{file} cannot be read as an image ({reason_of(error)})") from error
-    if len({frame.shape for frame in frames}) > 1:
-        raise BadRow(f"{folder} has images of different sizes")
-    stacked = np.stack(frames)
-    return stacked[:, None] if stacked.ndim == 3 else stacked.transpose(0, 3, 1, 2)
+    try:
+        with warnings.catch_warnings(), Image.open(file) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+                deep = np.asarray(image).astype(np.float64)
+                if deep.size and deep.max() > 255:  # 16 bits
+                    deep = deep / 257
+                return np.clip(np.rint(deep), 0, 255).astype(np.uint8)[None]
+            if "A" in image.getbands() or "transparency" in image.info:
+                white = Image.new("RGBA", image.size, "white")
+                grey = image.mode == "LA"
+                flat = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if grey else "RGB")
+            else:
+                flat = image.convert("L" if image.mode in ("L", "1") else "RGB")
+            numbers = np.asarray(flat)
+    except _DECODING_FAULTS as error:
+        raise BadRow(f"{file} cannot be read as an image ({reason_of(error)})") from error
+    return numbers[None] if numbers.ndim == 2 else numbers.transpose(2, 0, 1)
+
+
+def stacked_images(images: Sequence[tuple[str, NDArray[np.uint8]]], where: str) -> NDArray[np.uint8]:
+    """Stack images of one size; if some are grey and others not, the grey ones become RGB.
+
+    Shapes: images (C, H, W); result (T, C, H, W). Raises: BadRow naming the first image of another size.
+    """
+    channels = max(len(image) for _, image in images)
+    size = images[0][1].shape[1:]
+    for name, image in images:
+        if image.shape[1:] != size:
+            raise BadRow(
+                f"{where} has images of different sizes: {name} has {image.shape[1:]}, {images[0][0]} {size}"
+            )
+    return np.stack([with_channels(image, channels) for _, image in images])
+
+
+def with_channels(images: NDArray[AnyT], channels: int) -> NDArray[AnyT]:
+    """Convert images between grey and RGB: grey is repeated, RGB becomes its luminance (ITU-R 601).
+
+    Shapes: images (…, C, H, W) with C 1 or 3; result (…, channels, H, W). Others are returned unchanged.
+    """
+    found = images.shape[-3]
+    if (found, channels) == (1, 3):
+        return np.repeat(images, 3, axis=-3)
+    if (found, channels) == (3, 1):
+        grey = np.tensordot(images, np.array([0.299, 0.587, 0.114]), axes=([-3], [0]))[..., None, :, :]
+        rounded = np.rint(grey) if images.dtype == np.uint8 else grey
+        return rounded.astype(images.dtype)
+    return images
 
 
 def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:

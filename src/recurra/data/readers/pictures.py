@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.examples import BadRow, BadRows, row_at
-from recurra.data.readers.arrays import IMAGES, member_names, read_frames, read_members, read_one_array
+from recurra.data.readers.arrays import (
+    image_files,
+    member_names,
+    read_image,
+    read_members,
+    read_one_array,
+    stacked_images,
+)
 from recurra.data.readers.pairs import Pair, texts
 from recurra.data.readers.tables import json_objects
 from recurra.errors import DataError
@@ -38,15 +45,14 @@ class Pictures:
         return len(self.vectors)
 
 
-def read_pictures(path: Path) -> Pictures:
+def read_pictures(path: Path, bad: BadRows | None = None) -> Pictures:
     """Read a `.npy` array, an `.npz` with `features` and optional `names`, or a folder of image files.
 
     Raises: DataError for anything else, and for numbers that are not finite.
     """
     try:
         if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
-            return Pictures(path, read_frames(path), [file.name for file in files])
+            return _of_folder(path, BadRows() if bad is None else bad)
         if path.suffix == ".npz":
             return _named(path, read_members(path, ("features", "names")))
         if path.exists() and path.suffix != ".npy":
@@ -54,6 +60,20 @@ def read_pictures(path: Path) -> Pictures:
         return Pictures(path, _checked(read_one_array(path), path))
     except BadRow as fault:
         raise DataError(f"{fault}.") from fault
+
+
+def _of_folder(folder: Path, bad: BadRows) -> Pictures:
+    """Read the images of a folder; those that cannot be read go to `bad`. Raises: BadRow, DataError."""
+    found = []
+    for file in image_files(folder):
+        with row_at(bad, file, 0):
+            try:
+                found.append((file.name, read_image(file)))
+            except BadRow as fault:
+                raise BadRow(str(fault).removeprefix(f"{file} ")) from fault
+    if not found:
+        raise BadRow(f"{folder} has no images that can be read")
+    return Pictures(folder, stacked_images(found, str(folder)), [name for name, _ in found])
 
 
 def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:

@@ -12,8 +12,9 @@ import numpy as np
 from recurra.config import RepresentationPart
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.trees import read_phrases
-from recurra.data.vector_files import WordVectors, read_vectors
+from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, DataError
 from recurra.files import sha256_of
 from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
@@ -185,6 +186,16 @@ def _step_shape(row: Example) -> tuple[int, ...]:
     return () if row.vectors is None else row.vectors.shape[1:]
 
 
+def with_model_channels(rows: Iterable[Example], shape: tuple[int, ...]) -> list[Example]:
+    """Convert images between grey and RGB where the model reads the other; other rows stay as they are."""
+    return [
+        replace(row, vectors=with_channels(row.vectors, shape[0]))
+        if row.vectors is not None and row.vectors.ndim == 4 and len(shape) == 3
+        else row
+        for row in rows
+    ]
+
+
 def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
     """Check that the steps of all rows are what a model reads: words, or vectors of one shape.
 
@@ -195,16 +206,6 @@ def check_steps(rows: Iterable[Example], shape: tuple[int, ...]) -> None:
         if found != shape:
             wanted, got = (f"numbers of shape {s}" if s else "words" for s in (shape, found))
             raise DataError(f"{row.place}: has {got} at each step, expected {wanted} as in the other rows.")
-
-
-def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> WordVectors | None:
-    """Read the vectors of the words in the rows, and of the first `vectors_limit` words of the file."""
-    if config.vectors is None:
-        return None
-    forms = WordForms(config.lowercase, config.digits)
-    wanted = {forms.of(word) for words in texts_of(rows) for word in words}
-    limit = config.vectors_limit
-    return read_vectors(Path(config.vectors), bad, lambda word, place: place < limit or word in wanted)
 
 
 def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import torch
 
@@ -15,7 +15,7 @@ from recurra.data.readers import format_of_name, read_unlabelled
 from recurra.errors import ConfigError, DataError
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
-from recurra.tasks.labelling.corpus import check_steps, read_rows
+from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
@@ -23,7 +23,7 @@ from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, pre
 from recurra.tasks.labelling.report import page_of, table_lines
 from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
 from recurra.text.label_symbols import Symbols
-from recurra.text.words import Word, placed, words_of
+from recurra.text.words import Split, Word, Words, placed, words_of
 
 _AT_ONCE = 64  # lines that are predicted together
 
@@ -53,6 +53,7 @@ class Labeller(Model):
             return rows
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         rows = read_rows(self.task, self.config, str(data), bad)
+        rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
         return rows
 
@@ -145,6 +146,7 @@ class Labeller(Model):
         """
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
+        rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
         for row, said in zip(rows, self.predict_rows(rows, n_best=n_best), strict=True):
             if row.vectors is not None:
@@ -173,13 +175,28 @@ class Labeller(Model):
         """Device of the weights."""
         return next(self.network.parameters()).device
 
-    def predict(self, text: Any, *, n_best: int = 0) -> LabelledText:
-        """Predict labels for one text (for a pair: a tuple of two), with character offsets.
+    @overload
+    def predict(
+        self, text: str | Words | tuple[Any, Any], *, n_best: int = 0, split: Split | None = None
+    ) -> LabelledText: ...
 
-        A list is read as the words of one text, which are joined by spaces. For several texts use
-        `predict_stream`.
+    @overload
+    def predict(
+        self, text: list[Any], *, n_best: int = 0, split: Split | None = None
+    ) -> list[LabelledText]: ...
+
+    def predict(self, text: Any, *, n_best: int = 0, split: Split | None = None) -> Any:
+        """Predict labels for one text (for a pair: a tuple of two) with character offsets; a list for a list.
+
+        `recurra.Words` are the words of one text, which are joined by spaces. `split` is how plain text is
+        split into words; if not given, as in training.
+
+        Raises: ConfigError for anything else than texts, and for an unknown split.
         """
-        return next(self.predict_stream([text], n_best=n_best))
+        model = self if split is None else self.reading(split=split)
+        if isinstance(text, list) and not isinstance(text, Words):
+            return list(model.predict_stream(text, n_best=n_best, at_once=_AT_ONCE))
+        return next(model.predict_stream([text], n_best=n_best))
 
     def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[LabelledText]:
         """Predict labels for the turns of conversations, one by one as they arrive.
@@ -220,10 +237,12 @@ class Labeller(Model):
         """Return the words of a text, or of a list of words, with their offsets."""
         if self.symbols.words is None:
             raise ConfigError("predict: the model reads vectors, not texts; use predict_rows.")
-        if isinstance(text, list) and all(isinstance(word, str) for word in text):
+        if isinstance(text, Words) and all(isinstance(word, str) for word in text):
             return placed(text)
         if not isinstance(text, str):
-            raise ConfigError(f"predict: got {type(text).__name__}, expected a text or a list of its words.")
+            raise ConfigError(
+                f"predict: got {type(text).__name__}, expected a text, recurra.Words or a list of texts."
+            )
         return words_of(text, self.config.split)
 
     def _row(self, text: Any, words: Sequence[Word]) -> Example:

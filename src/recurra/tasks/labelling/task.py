@@ -7,6 +7,7 @@ from typing import Any
 from recurra.config import Part
 from recurra.data.batches import SequenceBatch
 from recurra.data.examples import BadRows, Example, conversations, rows_told
+from recurra.data.readers import guess_format
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
@@ -16,7 +17,6 @@ from recurra.tasks.labelling.corpus import (
     count_symbols,
     fingerprint_of,
     notes_on,
-    pretrained,
     read_rows,
     refuse_options_of_words,
     unseen_labels,
@@ -28,6 +28,7 @@ from recurra.tasks.labelling.figures import LabelFigures, measure_rows
 from recurra.tasks.labelling.networks import build_network, vectors_of
 from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
+from recurra.tasks.labelling.pretrained import pretrained
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
 from recurra.tasks.task import Known, Setup
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
@@ -37,7 +38,7 @@ from recurra.training.rows import RowFeed
 class Labelling(RowTask):
     """Base class of the labelling tasks."""
 
-    settled = ("embedding_size",)
+    settled = ("embedding_size", "split")
 
     def read_rows(self, config: LabellingConfig, part: str, bad: BadRows) -> list[Example] | None:
         """Read the rows of a file that have the labels the task needs."""
@@ -85,9 +86,11 @@ class Labelling(RowTask):
         bad = BadRows(config.skip_bad)
         parts = self.parts(config, bad)
         every = [row for _, rows in parts.each() for row in rows]
-        vectors = pretrained(config, every, bad)
+        found = pretrained(config, every, bad)
+        vectors = None if found is None else found.vectors
         corpus = self.corpus(config, parts, self.learn_symbols(config, parts.train, vectors), bad)
         corpus.vectors, corpus.vectors_file = vectors, config.vectors
+        corpus.notes = [*corpus.notes, *(() if found is None else found.notes)]
         return corpus
 
     def read_again(self, config: LabellingConfig, symbols: Symbols, known: Known) -> RowCorpus[Example]:
@@ -108,7 +111,9 @@ class Labelling(RowTask):
         return load_symbols(folder)
 
     def settle(self, config: LabellingConfig, corpus: LabelledCorpus) -> LabellingConfig:
-        """Set the embedding size to that of the vector file, if there is one."""
+        """Set the embedding size to that of the vector file, and `split` to that of the words in the data."""
+        if _is_tokenised(config, corpus):
+            config = config.model_copy(update={"split": "punctuation"})
         if corpus.vectors is None:
             return config
         if config.embedding_size not in (corpus.vectors.size, config.default_of("embedding_size")):
@@ -226,3 +231,12 @@ class PairClassification(Labelling):
     name = "pair"
     config = PairConfig
     model = PairClassifier
+
+
+def _is_tokenised(config: LabellingConfig, corpus: LabelledCorpus) -> bool:
+    """Whether the files give words, with punctuation as words of its own, and `split` was not given."""
+    words = corpus.symbols.words
+    if words is None or "split" in config.model_fields_set or config.data is None:
+        return False
+    name = config.format if config.format != "auto" else guess_format(Path(config.data), config.encoding)
+    return name in ("conll", "atis", "parallel") and any(sign in words.words for sign in (".", ",", "?"))
