@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -14,6 +15,11 @@ def quoted(value: object, most: int = 80) -> str:
     """Return the representation of a piece of input, shortened for use in a message."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]} …"
+
+
+def shell(path: object) -> str:
+    """Return a path as a word of a POSIX shell, for commands that are printed."""
+    return shlex.quote(str(path))
 
 
 def listed(names: Iterable[object], most: int = 200) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from recurra.cli.help import Group
 from recurra.cli.verbs import VERBS, command_of
-from recurra.errors import Interrupted, RecurraError, memory_fault
+from recurra.errors import ConfigError, Interrupted, RecurraError, memory_fault
 
 
 class _Commands(Group):
@@ -71,6 +71,15 @@ def main() -> None:
     except RecurraError as error:
         _say(error)
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        missing = error.object[error.start : error.start + 1]
+        _say(
+            ConfigError(
+                f"standard output: its encoding, {error.encoding}, has no {missing!a}; set "
+                "PYTHONIOENCODING=utf-8."
+            )
+        )
+        sys.exit(2)
     except (MemoryError, RuntimeError, OSError) as error:
         named = memory_fault(error, "use a smaller input or model, or a machine with more memory")
         if named is None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from recurra.arguments import checks_arguments
 from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.metrics import edit_distance
@@ -59,6 +60,7 @@ def learnable(pairs: Iterable[tuple[str, str]], most: int = 2) -> list[tuple[str
     ]
 
 
+@checks_arguments
 def count_words(chunks: Iterable[str]) -> Counter[str]:
     """Count the words of a text, in lower case."""
     counts: Counter[str] = Counter()

@@ -37,6 +37,15 @@ def is_tune(text: str) -> bool:
     return header and any(_NOTE.search(re.sub(r'"[^"]*"', "", line)) for line in body)
 
 
+def _with_length(tune: str) -> str:
+    """Add the default note length to a tune with neither `L:` nor `M:`: an eighth, as the standard has it."""
+    lines = tune.split("\n")
+    if any(line.startswith(("L:", "M:")) for line in lines):
+        return tune
+    key = next((at for at, line in enumerate(lines) if line.startswith("K:")), len(lines))
+    return "\n".join([*lines[:key], "L:1/8", *lines[key:]])
+
+
 def write_midi(tune: str, path: Path) -> None:
     """Convert a tune in ABC notation to a MIDI file with music21.
 
@@ -63,7 +72,7 @@ def write_midi(tune: str, path: Path) -> None:
         # music21 reports unknown notes on standard error.
         with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
-            score = converter.parse(tune, format="abc")
+            score = converter.parse(_with_length(tune), format="abc")
             content = midi.translate.streamToMidiFile(score).writestr()
     except Exception as error:  # music21 raises many types for an invalid bar
         raise DataError(

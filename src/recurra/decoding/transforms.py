@@ -10,14 +10,16 @@ from recurra.errors import ConfigError
 
 LogitsTransform = Callable[[Tensor], Tensor]
 
+_LOWEST = 1e-6  # temperature other than 0
+
 
 def temperature(value: float) -> LogitsTransform:
     """Divide the logits by `value`: below 1 favours probable symbols, above 1 is more varied, 0 is greedy.
 
-    Shapes: (B, V) -> (B, V). Raises: ConfigError if it is negative.
+    Shapes: (B, V) -> (B, V). Raises: ConfigError if it is negative, or so low that logits overflow.
     """
-    if not 0 <= value < math.inf:
-        raise ConfigError(f"temperature: got {value}, expected a finite number >= 0.")
+    if not (value == 0 or _LOWEST <= value < math.inf):
+        raise ConfigError(f"temperature: got {value}, expected 0 or a finite number >= {_LOWEST:g}.")
     if value == 0:
         return top_k(1)
     return lambda logits: logits / value

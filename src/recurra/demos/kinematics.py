@@ -18,6 +18,7 @@ from rich.text import Text
 from recurra.data.synthetic.kinematics import write_corpus
 from recurra.metrics import LikelihoodFigures, novelty
 from recurra.models import NextSymbolNetwork, NGramModel
+from recurra.plain import shell
 from recurra.reports import Sample, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver
@@ -163,5 +164,6 @@ def _tell_end(console: Console, figures: Mapping[str, str], report: Path, out: P
         console.print(f"{name}: {value}", highlight=False)
     console.print(f"report: {report}", soft_wrap=True)
     console.print(
-        f'try:  recurra sample {out} --prime "A car"   recurra complete {out} "A ball is thr"', soft_wrap=True
+        f'try:  recurra sample {shell(out)} --prime "A car"   recurra complete {shell(out)} "A ball is thr"',
+        soft_wrap=True,
     )

@@ -11,6 +11,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.data.synthetic import dates as corpus
 from recurra.demos.side_by_side import claim_folder
 from recurra.files import write_text
+from recurra.plain import shell
 from recurra.reports.drawing import heat_map, write_png
 from recurra.tasks.seq2seq.facade import AttentionMap, Translator
 from recurra.tasks.seq2seq.figures import PairFigures
@@ -74,7 +75,7 @@ def run(
     console.print("\nAttention for each output character (dark: large weight); the last row is the end:")
     show_map(console, found)
     console.print(f"as a picture: {picture}")
-    console.print(f"next:  echo '12 June 85' | recurra translate {out / 'model'}")
+    console.print(f"next:  echo '12 June 85' | recurra translate {shell(out / 'model')}")
     return TranslateResult(figures, famous, picture)
 
 

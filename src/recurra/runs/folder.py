@@ -21,6 +21,7 @@ from torch import Tensor
 
 from recurra.errors import RunError
 from recurra.files import make_folder, reading_error, remove_strays, storage_error, write_text, written_whole
+from recurra.plain import shell
 from recurra.runs import artefacts
 from recurra.runs.checkpoints import CheckpointFolder
 from recurra.runs.marker import MARKER, HeldMarker, Marker, held, held_marker
@@ -70,8 +71,8 @@ class RunFolder:
             return
         if "run.toml" in names:
             raise RunError(
-                f"{path}: holds a run already; resume it with `recurra train --resume {path}`, or replace it "
-                "with --overwrite."
+                f"{path}: holds a run already; resume it with `recurra train --resume {shell(path)}`, or "
+                "replace it with --overwrite."
             )
         if _lost_settings(names, marker):
             raise RunError(_LOST_SETTINGS.format(path))
@@ -294,7 +295,8 @@ class RunFolder:
         never_written = self.begun_only or (self.checkpoints.exists() and self._place().get("best") is None)
         if not os.path.exists(self.weights) and never_written:
             raise RunError(
-                f"{self.path}: has no model yet; finish training with `recurra train --resume {self.path}`."
+                f"{self.path}: has no model yet; finish training with "
+                f"`recurra train --resume {shell(self.path)}`."
             )
         return read_tensors(self.weights)
 

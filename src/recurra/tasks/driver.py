@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from recurra.config import TaskConfig, build_config, without_none
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.files import is_of_hub
-from recurra.plain import finite
+from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
 from recurra.tasks import registry
@@ -147,7 +147,7 @@ def not_measured(run: RunFolder) -> list[str]:
     if missing and run.has_ended:
         raise RunError(
             f"{run.metrics.path}: the figures of the final evaluation are missing; add them with "
-            f"`recurra train --resume {run.path}`."
+            f"`recurra train --resume {shell(run.path)}`."
         )
     return missing
 

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from recurra.config import TaskConfig
-from recurra.plain import counted
+from recurra.plain import counted, shell
 from recurra.runs import RunFolder
 from recurra.training import GradientLearner, Learner, Objective, Outcome, TrainingConfig
 from recurra.training.objective import Feed
@@ -169,7 +169,7 @@ class Task(ABC):
 
     def next_commands(self, config: Any, run: Path) -> Sequence[str]:
         """Return the commands that are useful after training."""
-        return (f"recurra evaluate {run}", f"recurra predict {run} FILE")
+        return (f"recurra evaluate {shell(run)}", f"recurra predict {shell(run)} FILE")
 
     def ending(self, config: Any, outcome: Outcome) -> str:
         """Return a sentence about the outcome of a training."""

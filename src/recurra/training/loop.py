@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from recurra.config import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import Interrupted, TrainingDiverged
+from recurra.plain import shell
 from recurra.runs import RunFolder
 from recurra.training import snapshot
 from recurra.training.devices import largest_of_processes
@@ -102,7 +103,7 @@ class Trainer:
             if stop and not place.finished:
                 raise Interrupted(
                     f"stopped at step {place.step} of {self.total_steps}, checkpoint saved; resume with "
-                    f"`recurra train --resume {self.run_folder.path}`",
+                    f"`recurra train --resume {shell(self.run_folder.path)}`",
                     stop,
                 )
 

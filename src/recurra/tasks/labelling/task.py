@@ -10,6 +10,7 @@ from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import guess_format
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
+from recurra.plain import shell
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.corpus import (
     LabelledCorpus,
@@ -198,7 +199,7 @@ class Labelling(RowTask):
 
     def next_commands(self, config: Part, run: Path) -> Sequence[str]:
         """Commands to evaluate with the worst mistakes, and to predict."""
-        return (f"recurra evaluate {run} --mistakes 10", f"recurra predict {run} FILE")
+        return (f"recurra evaluate {shell(run)} --mistakes 10", f"recurra predict {shell(run)} FILE")
 
     def shown(self, name: str, value: float) -> str:
         """Format a metric as a percentage."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.arguments import checks_arguments
 from recurra.data import TextSource
 from recurra.data.inputs import Input
 from recurra.decoding import LogitsTransform, Step, chain, forbid, sample_ids
@@ -190,10 +191,12 @@ class LanguageModel(Model):
         """Whether the model reads each line from its end to its start."""
         return self.config.direction == "backward"
 
+    @checks_arguments
     def perplexity(self, data: str | Path | None = None) -> float:
         """Return exp of the mean -log P per symbol of a text file; see `evaluate`."""
         return self.evaluate(data).perplexity
 
+    @checks_arguments
     def score(self, lines: Sequence[str]) -> list[LineScore]:
         """Return log P of each line, scored independently.
 
@@ -226,6 +229,7 @@ class LanguageModel(Model):
             same_symbols=len(prints) == 1,
         )
 
+    @checks_arguments
     def novelty(self, text: str) -> Novelty:
         """Return how much of a text is copied word for word from the training text, which is read completely.
 
@@ -233,10 +237,12 @@ class LanguageModel(Model):
         """
         return novelty(text, self.source_of("train").chunks)
 
+    @checks_arguments
     def log_prob(self, line: str) -> float:
         """Return log P of one line including its end, in nats."""
         return self.score([line])[0].log_prob
 
+    @checks_arguments
     def sample_stream(
         self,
         prime: str = "",
@@ -262,6 +268,8 @@ class LanguageModel(Model):
             raise ConfigError(
                 "sample: the model reads backward, so it cannot continue a text; use a forward model."
             )
+        if seed is not None and not -(2**63) <= seed < 2**64:
+            raise ConfigError(f"seed: got {seed}, expected a number of at most 64 bits.")
         generator = torch.Generator()
         if seed is None:
             generator.seed()
@@ -282,10 +290,12 @@ class LanguageModel(Model):
             yield between + piece if between and piece != "\n" else piece
             between = ""
 
+    @checks_arguments
     def sample(self, prime: str = "", **options: Any) -> str:
         """Return `prime` and its sampled continuation; options as in `sample_stream`."""
         return prime + "".join(self.sample_stream(prime, **options))
 
+    @checks_arguments
     def complete(self, text: str, *, k: int = 5, length: int | None = None) -> list[tuple[str, float]]:
         """Return the k most probable continuations of `text`, with their probabilities.
 
@@ -299,6 +309,7 @@ class LanguageModel(Model):
         """
         return self._completer.complete(text, k=k, length=length)
 
+    @checks_arguments
     def next_words(self, text: str, count: int) -> dict[str, float]:
         """Return the most probable words next to a text, with log P.
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from recurra.arguments import checks_arguments
 from recurra.data.misspellings import WORD
 from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
@@ -50,6 +51,7 @@ class GapFiller:
             raise ConfigError(f"proposals: got {proposals}, expected >= 1.")
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
+    @checks_arguments
     def fill(self, line: str, *, k: int = 5) -> list[Filling]:
         """Return the k most probable ways to fill the gaps, `___`, of a line, best first.
 
@@ -125,6 +127,7 @@ class GapFiller:
 
         return sorted(both, key=lambda word: (-joint(word), word))[: 2 * self.proposals]
 
+    @checks_arguments
     def cloze(self, lines: Sequence[str], *, seed: int = 1) -> ClozeFigures:
         """Remove one random word from each line of at least four words, and try to predict it.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from recurra.arguments import checks_arguments
 from recurra.data.misspellings import WORD
 from recurra.decoding import Alternative, Edits, WordList, best_paths
 from recurra.errors import ConfigError, DataError
@@ -80,6 +81,7 @@ class SpellingCorrector:
     Raises: DataError if there are no words; ConfigError if the model reads backward.
     """
 
+    @checks_arguments
     def __init__(
         self,
         counts: Mapping[str, int],
@@ -122,6 +124,7 @@ class SpellingCorrector:
         best = found[0][1] + found[0][2] if found else 0.0
         return tuple(one for one in found[: options.candidates] if one[1] + one[2] > best - _FALLS_BEHIND)
 
+    @checks_arguments
     def correct_word(self, typed: str) -> str:
         """Return the most probable correction of a word without context; the word itself if none is near."""
         small = _small(typed)
@@ -130,6 +133,7 @@ class SpellingCorrector:
         found = self.candidates(small)
         return _in_case_of(typed, found[0][0]) if found else typed
 
+    @checks_arguments
     def correct(self, line: str) -> Correction:
         """Correct the words of a line."""
         if "\n" in line:

@@ -10,6 +10,7 @@ from torch import nn
 from recurra.errors import DataError
 from recurra.metrics import LikelihoodFigures
 from recurra.models import LanguageModelNetwork, NextSymbolNetwork, NGramNetwork, WindowNetwork
+from recurra.plain import shell
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import (
@@ -132,8 +133,9 @@ class LanguageModeling(Task):
     def next_commands(self, config: LanguageModelConfig, run: Path) -> Sequence[str]:
         """Return commands to sample (or, for a backward model, to fill gaps), evaluate and score."""
         backward = config.direction == "backward"
-        first = f"recurra fill FORWARD --backward {run}" if backward else f"recurra sample {run}"
-        return (first, f"recurra evaluate {run} --data FILE", f"recurra score {run} FILE")
+        path = shell(run)
+        first = f"recurra fill FORWARD --backward {path}" if backward else f"recurra sample {path}"
+        return (first, f"recurra evaluate {path} --data FILE", f"recurra score {path} FILE")
 
     def ending(self, config: LanguageModelConfig, outcome: Outcome) -> str:
         """Return a sentence about the outcome of training or counting."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.arguments import checks_arguments
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.data.readers.pictures import Pictures, read_pictures
@@ -25,12 +26,14 @@ class Translator(PairModel):
 
     task = "translate"
 
+    @checks_arguments
     def translate(self, text: str | Sequence[str]) -> Any:
         """Return the best translation of a text, or of each text in a list."""
         if isinstance(text, str):
             return self.translations(text)[0].text
         return [found[0].text for found in self.answers([Pair((one,)) for one in text])]
 
+    @checks_arguments
     def translations(
         self, text: str, n_best: int = 1, *, prefix: str = "", phrases: Sequence[str] = ()
     ) -> list[GeneratedText]:
@@ -67,10 +70,12 @@ class Conversation:
         self.turns: list[str] = []
         self._last: tuple[Pair, list[int]] | None = None
 
+    @checks_arguments
     def say(self, text: str) -> str:
         """Return the bot's answer; both turns are added to the conversation."""
         return "".join(self.stream(text)).strip()
 
+    @checks_arguments
     def stream(self, text: str) -> Iterator[str]:
         """Yield the bot's answer piece by piece; both turns are added once it is complete."""
         before = (*self.turns, text)[-self.bot.memory_turns :]

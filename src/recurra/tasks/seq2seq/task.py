@@ -9,6 +9,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
+from recurra.plain import shell
 from recurra.tasks.rows import Parts, RowTask
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig, TranslateConfig
 from recurra.tasks.seq2seq.corpus import (
@@ -148,7 +149,7 @@ class SequenceToSequence(RowTask):
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Commands to evaluate, and to run the model on a file."""
-        return (f"recurra evaluate {run}", f"recurra {self.name} {run} FILE")
+        return (f"recurra evaluate {shell(run)}", f"recurra {self.name} {shell(run)} FILE")
 
     def shown(self, name: str, value: float) -> str:
         """Format BLEU, or the exact match as a percentage."""
@@ -176,7 +177,7 @@ class Chat(SequenceToSequence):
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Commands to evaluate, and to chat."""
-        return (f"recurra evaluate {run}", f"recurra chat {run}")
+        return (f"recurra evaluate {shell(run)}", f"recurra chat {shell(run)}")
 
 
 class Captioning(SequenceToSequence):
