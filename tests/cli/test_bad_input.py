@@ -298,7 +298,7 @@ def test_standard_input_in_another_encoding_is_named_by_line_and_byte(words):
 
 def test_one_string_is_no_list_of_lines(words):
     model = rc.LanguageModel.load(words / "word")
-    with pytest.raises(RecurraError, match="expected a list of lines"):
+    with pytest.raises(RecurraError, match="expected a list of texts"):
         model.score("the cat")
     with pytest.raises(RecurraError, match="contains a line break"):
         model.log_prob("the cat\nsat")

@@ -94,7 +94,9 @@ class EncoderDecoderPart(Part):
         False, "Additive attention reads how much each source step was attended to before"
     )
     copying: bool = option(
-        False, "Copy mechanism: the decoder may copy symbols from the source; needs a joint vocabulary"
+        False,
+        "Copy mechanism: the decoder may copy symbols from the source, also words that are not in the "
+        "vocabulary; needs a joint vocabulary",
     )
     scheduled_sampling: float = option(
         0.0,
@@ -139,13 +141,19 @@ class SearchPart(Part):
     max_length: int | None = option(
         None,
         "Maximum length of the output, its end included (if not given: 1.5 times the "
-        "source length + 10; for pictures 100)",
+        "source length + 10, at most 1000; for pictures 100)",
         unit="symbols",
         ge=1,
         le=100_000,
     )
     block_ngrams: int = option(
         0, "Never repeat an n-gram of this order within an output; 0 allows repetition", unit="symbols", ge=0
+    )
+
+    unknown: Literal["keep", "replace", "redraw"] = option(
+        "keep",
+        "Output of <unk>: keep it, replace it by the source word with the most attention, or redraw another "
+        "word",
     )
 
     @model_validator(mode="after")

@@ -52,7 +52,7 @@ class Frontier(Generic[StateT]):
 
     def best(self, sentence: int) -> list[Hypothesis]:
         """Return the best finished hypotheses of a sentence."""
-        return self._finished[sentence][: self._options.n_best]
+        return self._finished[sentence]
 
     def step(self, state: StateT) -> StateT:
         """Extend each hypothesis by one symbol; return the state of the active ones."""
@@ -115,7 +115,7 @@ class Frontier(Generic[StateT]):
     def _is_free(self) -> bool:
         """Whether the step is unconstrained, so that the best symbols are taken."""
         asked, options, t = self._asked, self._options, self._symbols.shape[2]
-        bound = options.block_ngrams or options.groups > 1 or t < options.min_length
+        bound = options.block_ngrams or options.groups > 1 or t < options.min_length or options.banned
         return not (bound or asked.phrases is not None or asked.prefixes is not None)
 
     def _likeliest(self, given: Tensor | OutputScores) -> tuple[Floats, Indices]:
@@ -193,10 +193,11 @@ class Frontier(Generic[StateT]):
         """Set disallowed symbols to minus infinity in log-probabilities. Shapes: (S, W, V) in and out."""
         t = self._symbols.shape[2]
         options = self._options
-        if t < options.min_length or self._asked.prefixes is not None:
+        if t < options.min_length or self._asked.prefixes is not None or options.banned:
             log_probs = log_probs.clone()
         if t < options.min_length:
             log_probs[..., self._model.end] = -torch.inf
+        log_probs[..., list(options.banned)] = -torch.inf
         if options.block_ngrams:
             blocked = repeating(self._on_device(self._symbols), log_probs.shape[2], options.block_ngrams)
             log_probs = log_probs.masked_fill(blocked, -torch.inf)
@@ -224,6 +225,9 @@ class Frontier(Generic[StateT]):
             # Groups of a diverse beam may find the same hypothesis.
             if not any(one[::3] == found[::3] for one in finished):
                 finished.append(found)
+                # The others cannot be among the best any more; keeping them would cost time at every step.
+                finished.sort(key=partial(self._rank, self._going[place]))
+                del finished[self._options.n_best :]
         self._scores = np.where(which, -np.inf, self._scores)
 
     def _drop_done(self, rows: Indices, state: StateT) -> StateT:
@@ -231,9 +235,6 @@ class Frontier(Generic[StateT]):
         state of the others. Shapes: rows (S, W)."""
         hopeful = self._hopeful()
         counts = hopeful.sum(1)
-        for sentence, count in zip(self._going, counts.tolist(), strict=True):
-            if not count:
-                self._finished[sentence].sort(key=partial(self._rank, sentence))
         self._going = [self._going[place] for place in counts.nonzero()[0]]
         if not self._going:
             return state

@@ -59,6 +59,7 @@ class BeamOptions:
     sum of its attention weights on source step s (Wu et al. 2016).
     `groups`: number of groups of the beam, which are extended one after another at each step; for each time
     an earlier group took a symbol, its log-probability is reduced by `diversity` (Vijayakumar et al. 2018).
+    `banned`: symbols that no hypothesis contains.
 
     Raises: ConfigError for invalid values.
     """
@@ -72,6 +73,7 @@ class BeamOptions:
     coverage_penalty: float = 0.0
     groups: int = 1
     diversity: float = 0.5
+    banned: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (

@@ -19,11 +19,15 @@ IGNORED = -100
 
 
 class SourceKind(NamedTuple):
-    """Kind of source: vocabulary size and whether the target shares it, or the shape of a picture."""
+    """Kind of source: vocabulary size and whether the target shares it, or the shape of a picture.
+
+    `unknown` is the symbol for unknown ones, None if there are none.
+    """
 
     symbols: int = 0
     is_joint: bool = False
     vector_shape: tuple[int, ...] = ()
+    unknown: int | None = None
 
 
 class DecoderState(NamedTuple):
@@ -60,7 +64,9 @@ class Seq2SeqNetwork(nn.Module):
         with attention      f_t, s_t = attentive(recurrent(E[y_{t-1}]), v, s_{t-1})
         P(y_t | …) = softmax(W dropout(f_t) + b)
 
-    With `copying` P = g·softmax + (1 - g)·Σ_{s: x_s = y} w_ts, with g = σ(u·f_t + b) (See et al. 2017).
+    With `copying` P = g·softmax + (1 - g)·Σ_{s: x_s = y} w_ts, with g = σ(u·f_t + b) (See et al. 2017). Ids
+    V + s stand for the symbol at step s of the source if the vocabulary lacks it: it is read as the unknown
+    symbol, has no share in the softmax, and can only be copied.
 
     `tie_weights`: W is E; `share_vectors`: E is also the embedding of the source's symbols.
 
@@ -75,6 +81,7 @@ class Seq2SeqNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self._config, self.start = config, start
+        self._unknown = source.unknown if config.copying else None
         H, embedding_size = config.hidden_size, config.embedding_size or config.hidden_size
         once = config.dropout_mask == "segment"
         layers = config.decoder_layers or config.num_layers
@@ -172,7 +179,7 @@ class Seq2SeqNetwork(nn.Module):
         with copying, log P instead of logits.
 
         Shapes: given (B, S) ids, or the numbers of pictures; lengths (B,), None where all rows have S steps;
-        inputs (B, T); logits (B, T, V).
+        inputs (B, T); logits (B, T, V), with copying of unknown symbols (B, T, V + S).
         """
         written = self.write(inputs, self.read(given, lengths)[1])
         if self.copy_gate is not None:
@@ -182,7 +189,7 @@ class Seq2SeqNetwork(nn.Module):
 
     def read(self, given: Tensor, lengths: Tensor | None) -> tuple[ReadSource, DecoderState]:
         """Encode sources; return the encodings and the decoder's initial state. Shapes: as `forward`."""
-        source: ReadSource = self.encoder(given, lengths)
+        source: ReadSource = self.encoder(self._known(given), lengths)
         first = self.bridge(source)
         symbols = given if self.copy_gate is not None else None
         if self.attentive is None:
@@ -192,12 +199,18 @@ class Seq2SeqNetwork(nn.Module):
         top = self.attentive.initial_state(map_state(lambda part: part[-1:], first), memory)
         return source, DecoderState(memory, symbols, under, top)
 
+    def _known(self, symbols: Tensor) -> Tensor:
+        """Return symbols with the unknown symbol for those above the vocabulary."""
+        if self._unknown is None:
+            return symbols
+        return symbols.masked_fill(symbols >= self.output.out_features, self._unknown)
+
     def write(self, inputs: Tensor, state: DecoderState, shared: Tensor | None = None) -> Written:
         """Run the decoder on more input symbols; with `shared` row r reads inputs[shared[r]].
 
         Shapes: inputs (R, T), or with shared (R,) any number of rows.
         """
-        x = self.input_dropout(self.embedding(inputs))
+        x = self.input_dropout(self.embedding(self._known(inputs)))
         if shared is not None and (self.attentive is None or self.below is not None):
             x, shared = x.index_select(0, shared), None
         below = state.below
@@ -225,7 +238,8 @@ class Seq2SeqNetwork(nn.Module):
         return OutputScores(self.output, written.features[:, 0]), written.state
 
     def log_probs(self, written: Written) -> Tensor:
-        """Return log P of each symbol at each step. Shapes: result (R, T, V)."""
+        """Return log P of each symbol at each step. Shapes: result (R, T, V); with copying of unknown symbols
+        (R, T, V + S)."""
         log_probs = OutputScores(self.output, written.features).all().log_softmax(2)
         if self.copy_gate is None:
             return log_probs
@@ -233,9 +247,13 @@ class Seq2SeqNetwork(nn.Module):
         source, weights = _copied_from(written)
         B, k = len(source), len(weights) // max(1, len(source))
         places = source.unsqueeze(1).expand(B, k, -1).flatten(0, 1).unsqueeze(1).expand_as(weights)
+        if self._unknown is not None:
+            log_probs = nn.functional.pad(log_probs, (0, source.shape[1]), value=-torch.inf)
         copied = torch.zeros_like(log_probs).scatter_add_(2, places, weights.to(log_probs.dtype))
         from_source = nn.functional.logsigmoid(-gate) + copied.clamp(min=1e-30).log()
-        return torch.logaddexp(nn.functional.logsigmoid(gate) + log_probs, from_source)
+        mixed = torch.logaddexp(nn.functional.logsigmoid(gate) + log_probs, from_source)
+        # Of the ids above the vocabulary only those of the source's unknown symbols stand for something.
+        return mixed.masked_fill((log_probs == -torch.inf) & (copied == 0), -torch.inf)
 
     def rows(self, state: DecoderState, rows: Tensor) -> DecoderState:
         """Return the state of some rows, grouped by source. Shapes: rows (B', k')."""
@@ -312,7 +330,9 @@ class Seq2SeqNetwork(nn.Module):
     def _losses(self, written: Written, targets: Tensor, reduction: str = "none") -> Tensor:
         if self.copy_gate is None:
             return self.output.losses(written.features, targets, IGNORED, reduction)
-        of_symbols = self.output.losses(written.features, targets, IGNORED)
+        beyond = targets >= self.output.out_features  # only with copying of unknown symbols
+        of_symbols = self.output.losses(written.features, targets.masked_fill(beyond, IGNORED), IGNORED)
+        of_symbols = of_symbols.masked_fill(beyond, torch.inf)
         gate = self.copy_gate(written.features).squeeze(2)
         source, weights = _copied_from(written)
         same = source.unsqueeze(1) == targets.unsqueeze(2)

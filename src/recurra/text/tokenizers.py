@@ -35,21 +35,27 @@ class Tokenizer(ABC):
     """Converts text to ids and back.
 
     `start_id` is the symbol that the model reads before a text begins: `<eos>` for words, the newline for
-    characters and subwords. `end_id` is the symbol that ends a line, or None.
+    characters and subwords. `end_id` is the symbol that ends a line, or None. `unk_id` stands for all unknown
+    symbols; None if every text can be encoded.
     """
 
     unit: ClassVar[str]
     vocabulary: Vocabulary
     start_id: int
     end_id: int | None
+    unk_id: int | None
 
     @abstractmethod
     def encode_line(self, line: str) -> list[int]:
         """Encode one line, without its line end."""
 
+    def pieces(self, line: str) -> list[str]:
+        """Return the text of each symbol of a line, also of unknown ones."""
+        return [self.decode([id_]) for id_ in self.encode_line(line)]
+
     @abstractmethod
-    def decode(self, ids: Iterable[int]) -> str:
-        """Decode ids to text."""
+    def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
+        """Decode ids to text; the id V + i, with V the vocabulary size, stands for `others[i]`."""
 
     @abstractmethod
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
@@ -59,13 +65,13 @@ class Tokenizer(ABC):
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, or `tokenizer.json` for subwords, into `folder`."""
 
-    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+    def stream(self, ids: Iterable[int], others: Sequence[str] = ()) -> Iterator[str]:
         """Decode ids as they arrive; an incomplete character is held back until it is complete."""
         seen: list[int] = []
         written = 0
         for id_ in ids:
             seen.append(id_)
-            text = self.decode(seen)
+            text = self.decode(seen, others)
             if text.endswith("\ufffd"):
                 continue
             yield text[written:]
@@ -105,7 +111,7 @@ class CharTokenizer(Tokenizer):
         unk = vocabulary.unk_id
         if unk is None:
             raise VocabularyError("a character vocabulary needs <unk>; add it.")
-        self.unk_id = unk
+        self.unk_id: int = unk
         self.end_id = vocabulary.ids.get("\n")
         self.start_id = unk if self.end_id is None else self.end_id
         self._codes = {ord(symbol): id_ for symbol, id_ in vocabulary.ids.items() if len(symbol) == 1}
@@ -131,11 +137,15 @@ class CharTokenizer(Tokenizer):
         ids: list[int] = self._lookup(_code_points(line)).tolist()
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
-        return "".join(self.vocabulary.symbols[id_] for id_ in ids)
+    def pieces(self, line: str) -> list[str]:
+        return list(line)
 
-    def stream(self, ids: Iterable[int]) -> Iterator[str]:
-        return (self.vocabulary.symbols[id_] for id_ in ids)
+    def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
+        return "".join(self.stream(ids, others))
+
+    def stream(self, ids: Iterable[int], others: Sequence[str] = ()) -> Iterator[str]:
+        symbols = (*self.vocabulary.symbols, *others) if others else self.vocabulary.symbols
+        return (symbols[id_] for id_ in ids)
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
         before = np.array([10, 10], dtype=np.uint32)  # as if a blank line preceded the text
@@ -166,7 +176,7 @@ class WordTokenizer(Tokenizer):
         unk, eos = vocabulary.unk_id, vocabulary.eos_id
         if unk is None or eos is None:
             raise VocabularyError("a word vocabulary needs <unk> and <eos>; add them.")
-        self.unk_id = unk
+        self.unk_id: int = unk
         self.start_id = eos
         self.end_id: int = eos
 
@@ -186,18 +196,23 @@ class WordTokenizer(Tokenizer):
         ids, unk = self.vocabulary.ids, self.unk_id
         return [ids.get(word, unk) for word in line.split()]
 
-    def decode(self, ids: Iterable[int]) -> str:
-        words = ("\n" if id_ == self.end_id else self.vocabulary.symbols[id_] for id_ in ids)
+    def pieces(self, line: str) -> list[str]:
+        return line.split()
+
+    def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
+        symbols = (*self.vocabulary.symbols, *others) if others else self.vocabulary.symbols
+        words = ("\n" if id_ == self.end_id else symbols[id_] for id_ in ids)
         return " ".join(words).replace(" \n ", "\n").replace(" \n", "\n").replace("\n ", "\n")
 
-    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+    def stream(self, ids: Iterable[int], others: Sequence[str] = ()) -> Iterator[str]:
+        symbols = (*self.vocabulary.symbols, *others) if others else self.vocabulary.symbols
         between = ""
         for id_ in ids:
             if id_ == self.end_id:
                 yield "\n"
                 between = ""
             else:
-                yield between + self.vocabulary.symbols[id_]
+                yield between + symbols[id_]
                 between = " "
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
@@ -224,6 +239,7 @@ class SubwordTokenizer(Tokenizer):
             raise VocabularyError("the subword vocabulary lacks the newline; build it with this package.")
         self.start_id = newline[0]
         self.end_id: int = newline[0]
+        self.unk_id = None
 
     @classmethod
     def learn(
@@ -259,8 +275,8 @@ class SubwordTokenizer(Tokenizer):
         ids: list[int] = self.model.encode(line).ids
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
-        text: str = self.model.decode(list(ids))
+    def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
+        text: str = self.model.decode(list(ids))  # no id is above the vocabulary: no symbol is unknown
         return text
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -137,6 +138,38 @@ def test_with_copying_a_symbol_of_the_source_becomes_likelier():
     assert found[0] < found[1] < found[2]
     assert found[2] == pytest.approx(1.0, abs=1e-5)
     assert found[1] == pytest.approx(0.5 + found[0] / 2, abs=1e-4)
+
+
+def test_a_word_outside_the_vocabulary_is_copied_from_its_steps_of_the_source():
+    """P = g softmax + (1 - g) Σ w_ts, computed by numpy; the id V + 1 is that of steps 1 and 3."""
+    torch.manual_seed(1)
+    config = build_config(EncoderDecoderConfig, overrides=SMALL | {"copying": True})
+    network = Seq2SeqNetwork(config, SourceKind(SYMBOLS, True, unknown=2), SYMBOLS, END).eval()
+    source = torch.tensor([[5, SYMBOLS + 1, 7, SYMBOLS + 1], [4, 3, 0, 0]])
+    lengths = torch.tensor([4, 2])
+    target = torch.tensor([[SYMBOLS + 1, 7, 2], [3, 2, 9]])
+    batch = PairBatch(source, lengths, target, torch.tensor([3, 3]), END)
+    inputs, targets = batch.steps(END)
+    with torch.no_grad():
+        known = source.masked_fill(source >= SYMBOLS, 2), lengths
+        written = network.write(inputs.masked_fill(inputs >= SYMBOLS, 2), network.read(*known)[1])
+        softmax = network.output(written.features).softmax(2).numpy()
+        gate = torch.sigmoid(network.copy_gate(written.features)).numpy()
+        weights = written.weights.numpy()
+        expected = np.zeros((2, 4, SYMBOLS + 4))
+        expected[:, :, :SYMBOLS] = gate * softmax
+        for row, step in np.ndindex(2, 4):
+            np.add.at(expected[row, step], source[row].numpy(), (1 - gate[row, step]) * weights[row, step])
+        found, _ = network(source, lengths, inputs)
+        assert np.allclose(found.exp().numpy(), expected, atol=1e-6)
+        of_targets = np.take_along_axis(expected, targets.numpy()[..., None], 2)[..., 0]
+        assert np.allclose(network.token_losses(batch).numpy(), -np.log(of_targets), atol=1e-5)
+    state = network.read(*batch.inputs)[1]
+    for t in range(inputs.shape[1]):
+        scores, state = network.step(inputs[:, t], state)
+        assert torch.allclose(scores.log_softmax(1), found[:, t], atol=1e-5)
+    network.total_loss(batch).backward()
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in network.parameters())
 
 
 def test_scheduled_sampling_feeds_own_symbols_as_often_as_asked():

@@ -61,7 +61,7 @@ class PairEvaluationPart(Part):
         "picture": When("by_length"),
     }
     renamed: ClassVar[Mapping[str, str]] = {"beside": "compare_with"}
-    as_trained: ClassVar[tuple[str, ...]] = ("beam_width", "length_penalty")
+    as_trained: ClassVar[tuple[str, ...]] = ("beam_width", "length_penalty", "unknown")
 
     target: FilePath | None = option(
         None, "File with the target side of --data; for images, the file of captions"
@@ -69,6 +69,7 @@ class PairEvaluationPart(Part):
     skip_bad: bool = option(False, "Skip rows that cannot be read, and count them")
     beam_width: int = option(5, "Beam width of the search", ge=1, le=1000)
     length_penalty: float = option(1.0, "Length penalty alpha of the search", ge=0, le=10)
+    unknown: Literal["keep", "replace", "redraw"] = default(SearchPart, "unknown", "keep")
     by_length: bool = option(False, "Also report BLEU by source length")
     compare_with: FilePath | None = option(None, "Another run to compare with by length")
     picture: FilePath | None = option(None, "Write a plot of BLEU by source length to this PNG file")
@@ -128,6 +129,7 @@ class Seq2SeqConfig(
         "zoneout": When("attention", "none"),
         "length_form": Unless("length_penalty", 0.0),
         "diversity": Above("beam_groups", 1),
+        "unknown": Unless("unit", "subword"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),
@@ -154,6 +156,8 @@ class Seq2SeqConfig(
             raise ValueError("cell: jordan feeds back its own output, which a decoder does anyway; use rnn")
         if self.attention == "none" and self.bridge == "zeros":
             raise ValueError("bridge: zeros needs attention, or the decoder gets no source; use linear")
+        if self.unknown == "replace" and self.attention == "none":
+            raise ValueError("unknown: replace needs attention; use redraw")
         if self.scheduled_sampling and self.epochs == 1:
             raise ValueError(
                 "scheduled_sampling: increases from epoch to epoch, but there is only one; give more epochs"
@@ -212,6 +216,8 @@ class CaptionConfig(Seq2SeqConfig):
 
     @model_validator(mode="after")
     def _check_caption(self) -> Self:
+        if self.unknown == "replace":
+            raise ValueError("unknown: replace takes words from a source of text; use redraw")
         if self.bridge != "linear":
             raise ValueError(f"bridge: got {self.bridge}, expected linear, as the picture starts the decoder")
         for part in ("valid", "test"):

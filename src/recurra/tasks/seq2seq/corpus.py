@@ -27,9 +27,10 @@ class PairCorpus(RowCorpus[Pair]):
     too_long: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """Return what run.toml records about the data and, for pictures, their shape."""
+        """Return what run.toml records, with the shape of pictures, and whether unknown words are copied."""
         shape: tuple[int, ...] = self.symbols.vector_shape
-        return super().facts() | ({"vector_shape": list(shape)} if shape else {})
+        found = super().facts() | ({"vector_shape": list(shape)} if shape else {})
+        return found | ({"copies": True} if self.symbols.copies else {})
 
 
 def fingerprint_of(pairs: Iterable[Pair]) -> str:

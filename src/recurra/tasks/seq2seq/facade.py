@@ -80,15 +80,11 @@ class Conversation:
         """Yield the bot's answer piece by piece; both turns are added once it is complete."""
         before = (*self.turns, text)[-self.bot.memory_turns :]
         symbols: list[int] = []
-
-        def noted(ids: Iterator[int]) -> Iterator[int]:
-            for symbol in ids:
-                symbols.append(symbol)
-                yield symbol
-
-        target = self.bot.symbols.target
-        yield from target.stream(noted(self.bot.streamed_ids(Pair(before))))
-        answer = target.decode(symbols).strip()
+        pieces: list[str] = []
+        for piece in self.bot.streamed_with(symbols, Pair(before)):
+            pieces.append(piece)
+            yield piece
+        answer = "".join(pieces).strip()
         self._last = Pair(before, (answer,)), symbols
         self.turns += [text, answer]
 

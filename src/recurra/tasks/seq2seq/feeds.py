@@ -34,12 +34,16 @@ class EncodedPairs:
         self.sources: list[Ids] = [np.array(ids, dtype=np.int64) for ids in every]
         for number, pair in enumerate(pairs):
             for target in pair.targets:
-                ids = np.array(symbols.encode_target(target), dtype=np.int64)
+                ids = np.array(symbols.encode_target(target, pair.source), dtype=np.int64)
                 if longest is not None and (len(every[number]) > longest[0] or len(ids) > longest[1]):
                     self.too_long += 1
                 else:
                     self.pair_of.append(number)
                     self._targets.append(ids)
+
+    def pieces(self, pair: int) -> tuple[str, ...]:
+        """Return the text of each symbol of a pair's source."""
+        return self.symbols.pieces(self.pairs[pair].source)
 
     @property
     def lengths(self) -> list[int]:

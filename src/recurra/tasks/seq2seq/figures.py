@@ -11,6 +11,7 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.searching import search
+from recurra.tasks.seq2seq.texts import texts_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,6 @@ def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig)
             total += float(network.token_losses(batch).double().sum())
             count += batch.count
         answers = search(network, pairs, config)
-    texts = tuple(pairs.symbols.target.decode(found[0].symbols).strip() for found in answers)
+        texts = tuple(texts_of(network, pairs, (found[0].symbols for found in answers), config))
     figures = count_texts(texts, [pair.targets for pair in pairs.pairs])
     return PairFigures(total / max(1, count), count, figures, texts)

@@ -13,6 +13,7 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.searching import search
+from recurra.tasks.seq2seq.texts import texts_of
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 
@@ -54,7 +55,8 @@ class Seq2SeqObjective(Objective):
         if self._decoded is not None and math.isfinite(loss):
             greedy = self._config.model_copy(update={"beam_width": 1, "beam_groups": 1})
             found = search(self._network, self._decoded, greedy)
-            texts = [self._valid.symbols.target.decode(answers[0].symbols).strip() for answers in found]
+            best = (answers[0].symbols for answers in found)
+            texts = texts_of(self._network, self._decoded, best, greedy)
             scores = count_texts(texts, [pair.targets for pair in self._decoded.pairs])
             figures |= {"bleu": scores.bleu, "exact": scores.exact}
         return figures

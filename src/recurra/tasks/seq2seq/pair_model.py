@@ -1,7 +1,7 @@
 """The base class of translators, chat-bots and captioners: train, evaluate, answer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +16,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.decoding import Hypothesis, LogitsTransform, chain, transforms
 from recurra.errors import ConfigError
 from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.plain import counted
 from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files
@@ -26,6 +27,8 @@ from recurra.tasks.seq2seq.predicting import GeneratedTexts, answers_to
 from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
 from recurra.tasks.seq2seq.symbols import PairSymbols
+from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, weights_of
+from recurra.text.vocabulary import UNK
 
 _MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
 
@@ -96,6 +99,7 @@ class PairModel(Model):
             raise ConfigError("coverage_penalty: needs a model with attention; remove it.")
         if "diversity" in options and checked.beam_groups == 1:
             raise ConfigError("diversity: applies only with several beam_groups; give those or remove it.")
+        check_unknown(checked, self.network, self.symbols)
         config = self.config.model_copy(update=checked.model_dump())
         return type(self)(self.network, self.symbols, config, self.run)
 
@@ -152,7 +156,19 @@ class PairModel(Model):
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[GeneratedTexts]:
         """Predict an output for each line of text, or for each picture of a file."""
-        return answers_to(self, self.asked(source), options, one_by_one=source.is_stream)
+        unknown = cut = 0
+        for found in answers_to(self, self.asked(source), options, one_by_one=source.is_stream):
+            unknown += self.symbols.unknown is not None and any(UNK in one.text for one in found.answers)
+            cut += any(not one.ended for one in found.answers)
+            yield found
+        if cut:
+            tell(f"{counted(cut, 'output')} cut at the maximum length; see --max-length.")
+        if unknown:
+            remedies = "redraw" if self.network.attentive is None else "replace or --unknown redraw"
+            tell(
+                f"{counted(unknown, 'output')} with {UNK}, which stands for words outside the vocabulary; "
+                f"see --unknown {remedies}."
+            )
 
     def asked(self, source: Input) -> Iterator[Pair]:
         """Read the sources, one per line."""
@@ -188,8 +204,9 @@ class PairModel(Model):
         for attempt in range(_MOST_TRIES):
             encoded = EncodedPairs([pairs[i] for i in wanted], self.symbols)
             how = SearchRequest(asked, beginning, ids)
-            for i, hypotheses in zip(wanted, search(self.network, encoded, self.config, how), strict=True):
-                found[i] = self._different(hypotheses)[:n_best]
+            every = search(self.network, encoded, self.config, how)
+            for place, (i, hypotheses) in enumerate(zip(wanted, every, strict=True)):
+                found[i] = self._different(encoded, place, hypotheses)[:n_best]
             asked *= 2  # hypotheses with the same text count once
             wanted = [i for i in wanted if len(found[i]) < n_best]
             if n_best == 1 or not wanted or attempt + 1 == _MOST_TRIES:
@@ -222,19 +239,26 @@ class PairModel(Model):
             self.network, encoded, self.config, chain(drawing), seed=seed, count=count, first=first
         )
         return [
-            [self._answer(one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
-            for pair, hypotheses in zip(pairs, drawn, strict=True)
+            [self._answer(encoded, i, one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
+            for i, (pair, hypotheses) in enumerate(zip(pairs, drawn, strict=True))
         ]
 
     def streamed(self, pair: Pair) -> Iterator[str]:
         """Stream the text of the best output for a pair, piece by piece as soon as it is final."""
-        return self.symbols.target.stream(self.streamed_ids(pair))
+        return self.streamed_with([], pair)
 
-    def streamed_ids(self, pair: Pair) -> Iterator[int]:
-        """Stream the symbols of the best output for a pair, as soon as they are final."""
+    def streamed_with(self, symbols: list[int], pair: Pair) -> Iterator[str]:
+        """Stream the text as `streamed`; its symbols are added to a list, for `attention`."""
         if not _is_said(pair):
-            return iter(())
-        return stream(self.network, EncodedPairs([pair], self.symbols), self.config)
+            return
+        encoded = EncodedPairs([pair], self.symbols)
+
+        def noted() -> Iterator[int]:
+            for symbol in stream(self.network, encoded, self.config):
+                symbols.append(symbol)
+                yield symbol
+
+        yield from text_pieces(self.network, encoded, noted(), self.config)
 
     @torch.no_grad()
     def attention(self, pair: Pair, written: Sequence[int] | None = None) -> AttentionMap:
@@ -245,30 +269,25 @@ class PairModel(Model):
         if self.network.attentive is None:
             raise ConfigError("attention: the model has no attention; train one with --attention general.")
         encoded = EncodedPairs([pair], self.symbols)
-        batch = encoded.batch([0])
-        if written is not None:
-            ids = torch.tensor([list(written)], dtype=torch.int64)
-            batch = replace(batch, target=ids, target_lengths=torch.tensor([ids.shape[1]]))
-        batch = batch.to(self.network.device)
-        _, state = self.network.read(*batch.inputs)
-        weights = self.network.write(batch.steps(self.network.start)[0], state).weights
-        assert weights is not None, "the model has attention"
-        tokenizer = self.symbols.source
-        if tokenizer is None:
-            source = tuple(str(step) for step in range(weights.shape[2]))
+        ids = encoded.batch([0]).target[0].tolist() if written is None else list(written)
+        weights = weights_of(self.network, encoded, 0, ids)
+        if self.symbols.source is None:
+            source = tuple(str(step) for step in range(weights.shape[1]))
         else:
-            source = tuple(tokenizer.decode([i]) for i in encoded.sources[0].tolist())
-        target = tuple(self.symbols.target.decode([i]) for i in batch.target[0].tolist())
-        return AttentionMap(source, (*target, ""), weights[0].float().cpu().numpy())
+            source = encoded.pieces(0)
+        target = tuple(self.symbols.target.decode([i], source) for i in ids)
+        return AttentionMap(source, (*target, ""), weights.float().cpu().numpy())
 
-    def _answer(self, hypothesis: Hypothesis) -> GeneratedText:
-        text = self.symbols.target.decode(hypothesis.symbols).strip()
+    def _answer(self, pairs: EncodedPairs, pair: int, hypothesis: Hypothesis) -> GeneratedText:
+        text = text_of(self.network, pairs, pair, hypothesis.symbols, self.config)
         return GeneratedText(text, hypothesis.log_prob, hypothesis.score, hypothesis.ended)
 
-    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[GeneratedText]:
+    def _different(
+        self, pairs: EncodedPairs, pair: int, hypotheses: Sequence[Hypothesis]
+    ) -> list[GeneratedText]:
         """Return the outputs without duplicates: different subwords can form the same text."""
         found: dict[str, GeneratedText] = {}
-        for one in map(self._answer, hypotheses):
+        for one in (self._answer(pairs, pair, hypothesis) for hypothesis in hypotheses):
             found.setdefault(one.text, one)
         return list(found.values())
 

@@ -26,6 +26,7 @@ from recurra.tasks.seq2seq.symbols import PairSymbols
 _AT_LEAST, _AT_MOST = 32, 128
 _MOST_STEPS, _MOST_SCORES = 1 << 14, 1 << 23
 _OF_PICTURES = 100  # maximum number of symbols of a caption
+_OF_TEXTS = 1000  # of any other output; the time of a step grows with the source, so that of all stays linear
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class SearchRequest:
         return len(self.prefix) + sum(map(len, self.phrases)) + 10 if bound else 0
 
 
-def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
-    """Return the search options of a configuration.
+def beam_options(part: SearchPart, n_best: int = 1, unknown: int | None = None) -> BeamOptions:
+    """Return the search options of a configuration; `unknown` is the symbol for unknown ones.
 
     Raises: ConfigError for invalid values.
     """
@@ -57,6 +58,7 @@ def beam_options(part: SearchPart, n_best: int = 1) -> BeamOptions:
         coverage_penalty=part.coverage_penalty,
         groups=part.beam_groups,
         diversity=part.diversity,
+        banned=(unknown,) if part.unknown == "redraw" and unknown is not None else (),
     )
 
 
@@ -67,7 +69,8 @@ def longest_answer(part: SearchPart, source: int | None) -> int:
     """
     if part.max_length is not None:
         return part.max_length
-    return max(part.min_length + 1, _OF_PICTURES if source is None else 3 * source // 2 + 10)
+    most = _OF_PICTURES if source is None else min(_OF_TEXTS, 3 * source // 2 + 10)
+    return max(part.min_length + 1, most)
 
 
 def searched(network: Seq2SeqNetwork, symbols: PairSymbols) -> SearchedModel[DecoderState]:
@@ -81,7 +84,7 @@ def search(
 ) -> list[list[Hypothesis]]:
     """Return the best outputs for each pair, in order; sources of similar length are decoded together."""
     asked = asked or SearchRequest()
-    options = beam_options(part, asked.n_best)
+    options = beam_options(part, asked.n_best, pairs.symbols.unknown)
     model = searched(network, pairs.symbols)
     found: dict[int, list[Hypothesis]] = {}
     for chosen, state in _read(network, pairs, part.beam_width):
@@ -106,7 +109,7 @@ def stream(network: Seq2SeqNetwork, pairs: EncodedPairs, part: SearchPart) -> It
     return stream_search(
         searched(network, pairs.symbols),
         state,
-        beam_options(part),
+        beam_options(part, unknown=pairs.symbols.unknown),
         max_length=longest,
         device=network.device,
     )
@@ -129,14 +132,14 @@ def sample(
     sources.
     """
     model = searched(network, pairs.symbols)
-    penalty = beam_options(part).length_penalty
+    options = beam_options(part, unknown=pairs.symbols.unknown)
     found: dict[int, list[Hypothesis]] = {}
     for chosen, state in _read(network, pairs, count):
         rows = torch.arange(len(chosen)).unsqueeze(1).expand(-1, count).to(network.device)
         drawers = [np.random.default_rng([seed, first + i, n]) for i in chosen for n in range(count)]
         drawn = _Drawn(drawers, np.repeat(_longest(pairs, part, chosen), count))
-        _draw(drawn, model, model.rows(state, rows), part, transform)
-        every = [drawn.hypothesis(row, penalty) for row in range(len(drawers))]
+        _draw(drawn, model, model.rows(state, rows), options, transform)
+        every = [drawn.hypothesis(row, options.length_penalty) for row in range(len(drawers))]
         found.update((i, every[place * count : (place + 1) * count]) for place, i in enumerate(chosen))
     return [found[i] for i in range(len(pairs.pairs))]
 
@@ -173,7 +176,7 @@ def _draw(
     drawn: _Drawn,
     model: SearchedModel[DecoderState],
     state: DecoderState,
-    part: SearchPart,
+    options: BeamOptions,
     transform: LogitsTransform,
 ) -> None:
     """Sample symbol by symbol until all texts have ended or reached their maximum length."""
@@ -182,11 +185,12 @@ def _draw(
     for t in range(int(drawn.longest.max(initial=0))):
         scores, state = model.step(last, state)
         log_probs = (scores if isinstance(scores, torch.Tensor) else scores.all()).log_softmax(1)
-        if t < part.min_length:
+        if t < options.min_length:
             log_probs[:, model.end] = -torch.inf
-        if part.block_ngrams:
+        log_probs[:, list(options.banned)] = -torch.inf
+        if options.block_ngrams:
             written = torch.tensor(drawn.symbols).view(count, 1, t).to(last.device)
-            blocked = repeating(written, log_probs.shape[1], part.block_ngrams)[:, 0]
+            blocked = repeating(written, log_probs.shape[1], options.block_ngrams)[:, 0]
             log_probs = log_probs.masked_fill(blocked, -torch.inf)
         shares = transform(log_probs).double().softmax(1).cumsum(1).cpu()
         points = torch.tensor([[drawer.random()] for drawer in drawn.drawers], dtype=torch.float64)

@@ -19,18 +19,26 @@ class PairSymbols:
     """The symbols of both sides, or for pictures those of the target and the shape of the input.
 
     `source` is the same object as `target` if the vocabulary is joint, and None for pictures.
+    `copies`: an unknown symbol of a source has an id of its own, V + its first position in the source, with V
+    the size of the joint vocabulary, so that the decoder can copy it (See et al. 2017).
     """
 
     source: Tokenizer | None
     target: Tokenizer
     vector_shape: tuple[int, ...] = ()
+    copies: bool = False
 
     @property
     def kind(self) -> SourceKind:
         """The kind of source that the network reads."""
         if self.source is None:
             return SourceKind(vector_shape=self.vector_shape)
-        return SourceKind(self.source.vocabulary_size, self.source is self.target)
+        return SourceKind(self.source.vocabulary_size, self.source is self.target, unknown=self.unknown)
+
+    @property
+    def unknown(self) -> int | None:
+        """The symbol of a target that stands for unknown ones, or None if every text can be written."""
+        return self.target.unk_id
 
     @property
     def end(self) -> int:
@@ -47,11 +55,36 @@ class PairSymbols:
         for turn in source[1:]:
             assert tokenizer.end_id is not None, "the tokenizers of this task have an end symbol"
             ids += [tokenizer.end_id, *tokenizer.encode_line(one_line(turn))]
-        return ids
+        return self._with_unknown(ids, self.pieces(source), source) if self._lacks(ids) else ids
 
-    def encode_target(self, text: str) -> list[int]:
-        """Return the ids of a target, without its end."""
-        return self.target.encode_line(one_line(text))
+    def pieces(self, source: Sequence[str]) -> tuple[str, ...]:
+        """Return the text of each symbol of a source, also of unknown ones; a line end between turns."""
+        tokenizer = self.source
+        assert tokenizer is not None, "only called for text sources"
+        found = tokenizer.pieces(one_line(source[0])) if source else []
+        for turn in source[1:]:
+            found += ["\n", *tokenizer.pieces(one_line(turn))]
+        return tuple(found)
+
+    def encode_target(self, text: str, source: Sequence[str] = ()) -> list[int]:
+        """Return the ids of a target, without its end; its unknown symbols may be copies from `source`."""
+        line = one_line(text)
+        ids = self.target.encode_line(line)
+        return self._with_unknown(ids, self.target.pieces(line), source) if self._lacks(ids) else ids
+
+    def _lacks(self, ids: Sequence[int]) -> bool:
+        return self.copies and self.unknown in ids
+
+    def _with_unknown(self, ids: list[int], pieces: Sequence[str], source: Sequence[str]) -> list[int]:
+        """Replace the ids of unknown pieces that the source has by V + their first position in it."""
+        size, known = self.target.vocabulary_size, self.target.vocabulary.ids
+        places: dict[str, int] = {}
+        for place, piece in enumerate(self.pieces(source)):
+            places.setdefault(piece, place)
+        return [
+            size + places[piece] if piece in places and piece not in known and id_ == self.unknown else id_
+            for id_, piece in zip(ids, pieces, strict=True)
+        ]
 
     def save(self, folder: Path) -> None:
         """Write the files of both tokenizers."""
@@ -61,7 +94,7 @@ class PairSymbols:
             self.source.save(folder / _SOURCE_FOLDER)
 
     @classmethod
-    def load(cls, folder: Path, vector_shape: tuple[int, ...]) -> "PairSymbols":
+    def load(cls, folder: Path, vector_shape: tuple[int, ...] = (), *, copies: bool = False) -> "PairSymbols":
         """Load what `save` wrote.
 
         Raises: VocabularyError if a file is missing or damaged.
@@ -74,7 +107,7 @@ class PairSymbols:
         if vector_shape:
             return cls(None, target, vector_shape)
         own = folder / _SOURCE_FOLDER
-        return cls(load_tokenizer(own) if own.exists() else target, target)
+        return cls(load_tokenizer(own) if own.exists() else target, target, copies=copies)
 
 
 def one_line(text: str) -> str:
@@ -108,5 +141,5 @@ def learn_symbols(config: Seq2SeqConfig, train: Sequence[Pair]) -> PairSymbols:
         sources = [pair.source[-1] for pair in train]
     if config.vocabulary == "joint":
         both = learn(sources, targets)
-        return PairSymbols(both, both)
+        return PairSymbols(both, both, copies=config.copying)
     return PairSymbols(learn(sources), learn(targets))

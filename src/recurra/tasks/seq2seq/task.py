@@ -80,7 +80,8 @@ class SequenceToSequence(RowTask):
 
     def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> PairSymbols:
         """Load the symbols of a run."""
-        return PairSymbols.load(folder, tuple(int(size) for size in facts.get("vector_shape", [])))
+        shape = tuple(int(size) for size in facts.get("vector_shape", []))
+        return PairSymbols.load(folder, shape, copies=facts.get("copies") is True)
 
     def build(
         self, config: Seq2SeqConfig, symbols: PairSymbols, corpus: PairCorpus | None = None

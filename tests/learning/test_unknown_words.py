@@ -1,0 +1,117 @@
+"""Words outside the vocabulary in translation: copied from the source, replaced, redrawn or kept."""
+
+import random
+from functools import cache
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.data.readers.pairs import Pair
+from recurra.errors import ConfigError
+
+TOWNS = ("paris", "rome", "oslo", "bonn")
+SMALL = {
+    "unit": "word",
+    "min_count": 3,  # each name stands once on either side, so that none is in the vocabulary
+    "hidden_size": 24,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "learning_rate": 0.01,
+    "warmup_steps": 10,
+    "batch_size": 16,
+    "epochs": 12,
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Translators of greetings with names, none of which is in the vocabulary, made as asked for."""
+    folder = tmp_path_factory.mktemp("greetings")
+    draw = random.Random(1)
+    lines = ["source\ttarget"]
+    for _ in range(400):
+        who, town = "".join(draw.choices("abcdefghijklmnop", k=6)), draw.choice(TOWNS)
+        lines.append(f"greet {who} from {town}\thello {who} how is {town}")
+    (folder / "greetings.tsv").write_text("\n".join(lines) + "\n")
+
+    @cache
+    def train(copying):
+        out = folder / ("copying" if copying else "plain")
+        return rc.Translator.train(folder / "greetings.tsv", out=out, copying=copying, **SMALL)
+
+    return train
+
+
+def test_copying_writes_words_that_it_has_never_seen(trained):
+    model = trained(copying=True)
+    assert "zorblax" not in model.symbols.target.vocabulary
+    assert model.translate(["greet zorblax from rome", "greet w.x/y from oslo"]) == [
+        "hello zorblax how is rome",
+        "hello w.x/y how is oslo",
+    ]
+    figures = model.evaluate()
+    assert figures.texts.exact == 1.0
+    assert figures.perplexity < 1.5  # that of the copied words included
+    assert "".join(model.streamed(Pair(("greet zorblax from rome",)))) == "hello zorblax how is rome"
+    sampled = model.sampled([Pair(("greet zorblax from rome",))], count=3, temperature=0.1)[0]
+    assert [one.text for one in sampled] == ["hello zorblax how is rome"] * 3
+    again = rc.load(model.run.path)
+    assert again.translate("greet zorblax from rome") == "hello zorblax how is rome"
+    assert again.attention(Pair(("greet zorblax from rome",), ("hello zorblax",))).target == (
+        *("hello", "zorblax"),
+        "",
+    )
+
+
+def test_without_copying_an_unknown_word_is_kept_replaced_or_redrawn(trained):
+    model = trained(copying=False)
+    source = "greet zorblax from rome"
+    assert model.translate(source) == "hello <unk> how is rome"
+    assert "<unk>" not in model.searching(unknown="redraw").translate(source)
+    seen = model.attention(Pair((source,), ("hello <unk> how is rome",)))
+    assert seen.source == ("greet", "zorblax", "from", "rome")
+    replaced = model.searching(unknown="replace")
+    expected = f"hello {seen.source[seen.weights[1].argmax()]} how is rome"
+    assert replaced.translate(source) == expected
+    assert "".join(replaced.streamed(Pair((source,)))) == expected
+    sampled = model.searching(unknown="redraw").sampled([Pair((source,))], count=20, temperature=3.0)[0]
+    assert not any("<unk>" in one.text for one in sampled)
+
+
+def test_a_word_is_replaced_by_the_one_that_is_attended_to(trained, monkeypatch):
+    model = trained(copying=False).searching(unknown="replace")
+    monkeypatch.setattr(
+        "recurra.tasks.seq2seq.texts.weights_of",
+        lambda network, pairs, pair, written: torch.eye(len(written) + 1)[:, :4],
+    )
+    assert model.translate("greet zorblax from rome") == "hello zorblax how is rome"
+
+
+def test_the_command_says_how_many_outputs_have_unknown_words(trained, tmp_path):
+    run = trained(copying=False).run.path
+    (tmp_path / "in.txt").write_text("greet zorblax from rome\ngreet ann from oslo\n\n")
+    result = CliRunner().invoke(app, ["translate", str(run), str(tmp_path / "in.txt")])
+    assert result.stdout.splitlines() == ["hello <unk> how is rome", "hello <unk> how is oslo", ""]
+    assert result.stderr == (
+        "2 outputs with <unk>, which stands for words outside the vocabulary; see --unknown replace or "
+        "--unknown redraw.\n"
+    )
+    result = CliRunner().invoke(app, ["translate", str(run), str(tmp_path / "in.txt"), "--unknown", "redraw"])
+    assert "<unk>" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"unit": "word", "attention": "none", "unknown": "replace"}, "unknown: replace needs attention"),
+        ({"unit": "subword", "unknown": "redraw"}, "unknown: applies only with unit"),
+    ],
+)
+def test_what_has_no_use_is_refused(tmp_path, options, told):
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\na\tb\n")
+    with pytest.raises(ConfigError, match=told):
+        rc.Translator.train(tmp_path / "pairs.tsv", out=tmp_path / "run", **options)
