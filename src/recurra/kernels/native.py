@@ -52,8 +52,8 @@ def reason(equation: Equation[Any, Any], x: Tensor, beyond_torch: str | None = N
         return blocked
     if code_of(equation) is None:
         return _not_there(equation)
-    if beyond_torch == "zoneout" and isinstance(equation, JordanEquation):
-        return "the kernels do not support zoneout of a Jordan network's output"
+    if beyond_torch in ("zoneout", "lengths in a graph") and isinstance(equation, JordanEquation):
+        return f"the kernels do not support {beyond_torch} of a Jordan network"
     if x.device.type != "cpu":
         return f"device is {x.device.type}, kernels are CPU"
     if torch.is_autocast_enabled("cpu"):

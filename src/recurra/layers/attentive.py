@@ -108,8 +108,16 @@ class AttentiveLayer(nn.Module):
         plain = plain or (self.backend == "auto" and not has_wide_vectors())
         self.backend_used = "reference" if plain else "native"
         if self.backend_used == "native":
-            return self._native_steps(x, memory, state, shared)
-        return self._steps(x if shared is None else x.index_select(0, shared), memory, state)
+            found = self._native_steps(x, memory, state, shared)
+        else:
+            found = self._steps(x if shared is None else x.index_select(0, shared), memory, state)
+        if self.recurrent.watchers:
+            # The recurrent layer itself is not called: its inputs are known only step by step.
+            fed = torch.cat([state.feed.unsqueeze(1), found.output], dim=1)[:, : x.shape[1]]
+            read = torch.cat([x if shared is None else x.index_select(0, shared), fed], dim=2)
+            for note in self.recurrent.watchers:
+                note(read.transpose(0, 1), state.cell, None, None)
+        return found
 
     def _native_steps(
         self, x: Tensor, memory: Memory, state: AttentiveState, shared: Tensor | None

@@ -21,11 +21,16 @@ S = TypeVar("S", bound=State)
 class TimeBatch(NamedTuple):
     """Rows over time: dense where `batch_sizes` is None, else packed.
 
-    Shapes: data (T, B, I), or packed (N, I); batch_sizes (T,) int64 on the CPU, in descending order.
+    `paused` marks steps of a dense batch at which a row keeps its state: the padding, where a graph is traced
+    and the values of lengths are not known yet.
+
+    Shapes: data (T, B, I), or packed (N, I); batch_sizes (T,) int64 on the CPU, in descending order; paused
+    (T, B, 1) bool.
     """
 
     data: Tensor
     batch_sizes: Tensor | None = None
+    paused: Tensor | None = None
 
     def spread(self, of_rows: Tensor) -> Tensor:
         """Repeat the values of each row at each of its steps.

@@ -9,7 +9,7 @@ from recurra.cells import shape_error
 
 
 def checked_lengths(lengths: Tensor | Sequence[int] | None, T: int, B: int) -> Tensor | None:
-    """Return lengths as int64 on the CPU, or None if every row has T steps.
+    """Return lengths as int64 on the CPU, or None if every row has T steps; in a traced graph unchecked.
 
     Shapes: lengths (B,), whole numbers in 0..T.
     Raises: ShapeError for a wrong number of rows, for fractions, and for lengths below 0 or above T.
@@ -30,6 +30,8 @@ def checked_lengths(lengths: Tensor | Sequence[int] | None, T: int, B: int) -> T
         remedy = "convert them with .long()"
         raise shape_error("lengths", given.dtype, "whole numbers (torch.int64)", remedy)
     given = given.to(torch.int64)
+    if torch.compiler.is_compiling():
+        return given  # a graph has no values yet
     shortest, longest = int(given.min()), int(given.max())
     if shortest < 0 or longest > T:
         remedy = "a row has at least 0 steps and at most as many as the input"

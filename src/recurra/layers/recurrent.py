@@ -125,6 +125,8 @@ class RecurrentLayer(LayerStack):
         (T, B, output_size); every state (L*D, T, B, H).
         """
         T, B = x.shape[:2]
+        if lengths is not None and T and B and torch.compiler.is_compiling():
+            return self._run_paused(x, state, lengths, every_state)
         if T == 0 or B == 0 or (lengths is not None and not lengths.any()):
             return self._no_steps(x, state, every_state)
         if lengths is None:
@@ -135,13 +137,26 @@ class RecurrentLayer(LayerStack):
             every = map_state(lambda part: packing.padded(part, T, B), every)
         return Ran(packing.padded(output, T, B), with_rows(state, packing.rows, final), every)
 
+    def _run_paused(self, x: Tensor, state: State, lengths: Tensor, every_state: bool) -> Ran:
+        """Run padded rows whose lengths have no values yet: each step of the padding keeps the state.
+
+        Shapes: as `run_rows`.
+        """
+        steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+        paused = (steps >= lengths.to(x.device)).unsqueeze(2)
+        ran = self.run_batch(TimeBatch(x.masked_fill(paused, 0.0), None, paused), state, every_state)
+        output, final, every = ran
+        if every is not None:
+            every = map_state(lambda part: part.masked_fill(paused, 0.0), every)
+        return Ran(output.masked_fill(paused, 0.0), final, every)
+
     def run_batch(self, batch: TimeBatch, state: State, every_state: bool = False) -> Ran:
         """Run a dense or packed batch with at least one step on the backend chosen for it.
 
         Shapes: batch (T, B, I) or (N, I); state (L*D, B, H); output (T, B, output_size) or (N, output_size).
         """
         stack, mixed = self.stack(), autocasts(batch.data)
-        backend = self.backend_for(batch.data, state, every_state)
+        backend = self.backend_for(batch.data, state, every_state, paused=batch.paused is not None)
         if backend != self.backend_used and not torch.compiler.is_compiling():
             self.backend_used = backend
         if mixed:
@@ -154,8 +169,8 @@ class RecurrentLayer(LayerStack):
             watch.end()
         return ran._replace(final=self._in_weights_dtype(ran.final)) if mixed else ran
 
-    def backend_for(self, x: Tensor, state: State, every_state: bool = False) -> str:
-        """Return the backend that runs a call.
+    def backend_for(self, x: Tensor, state: State, every_state: bool = False, *, paused: bool = False) -> str:
+        """Return the backend that runs a call; `paused`: with lengths in a traced graph.
 
         Shapes: x (T, B, I) or (N, I); state (L*D, B, H).
         Raises: BackendUnavailable if the requested backend cannot run it.
@@ -163,6 +178,8 @@ class RecurrentLayer(LayerStack):
         beyond_torch = "zoneout" if self.zoneout not in (0, (0, 0)) else None
         if every_state and not isinstance(state, Tensor):
             beyond_torch = "every_state"
+        if paused:
+            beyond_torch = "lengths in a graph"
         return choose(self.backend, self.equation, x, beyond_torch)
 
     @property
@@ -182,6 +199,8 @@ class RecurrentLayer(LayerStack):
     def _no_steps(self, x: Tensor, state: State, every_state: bool) -> Ran:
         """Return zeros and the state for rows without steps; x and all weights get zero gradients."""
         T, B = x.shape[:2]
+        if not torch.compiler.is_compiling():
+            self.backend_used = "reference"
         zero = torch.stack([tensor[:0].sum() for tensor in [x, *flat(self.weights())]]).sum()
         if autocasts(x):
             state = self._in_weights_dtype(state)

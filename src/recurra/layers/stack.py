@@ -107,7 +107,7 @@ def _compose(
         entering = x if number == 0 else _dropped(stack, batch, x)
         if number > 0 and stack.skip == "graves":
             entering = torch.cat([entering, first], dim=-1)
-        entered = TimeBatch(entering, batch.batch_sizes)
+        entered = batch._replace(data=entering)
         ran = run_layer(stack, entered, state, number, own_weights, every_state)
         merged = _merged(stack.merge, [direction.output for direction in ran])
         if stack.skip == "residual" and merged.shape[-1] == x.shape[-1]:
@@ -178,13 +178,17 @@ def _dropped(stack: Stack, batch: TimeBatch, x: Tensor) -> Tensor:
     return F.dropout(x, stack.plain.dropout) if stack.plain.dropout > 0 else x
 
 
-def _zoneout(stack: Stack, x: Tensor, state: State) -> Zoneout | None:
-    if stack.zoneout == (0.0, 0.0):
+def _zoneout(stack: Stack, batch: TimeBatch, state: State) -> Zoneout | None:
+    """The fraction of the state that is kept at each step: that of zoneout, and all of it where paused."""
+    if stack.zoneout == (0.0, 0.0) and batch.paused is None:
         return None
-    shares = [
-        _shares(p, x.new_empty(*x.shape[:-1], part.shape[-1]), stack.plain.training)
-        for p, part in zip(stack.zoneout, [state] if isinstance(state, Tensor) else state, strict=False)
-    ]
+    x, shares = batch.data, []
+    for p, part in zip(stack.zoneout, [state] if isinstance(state, Tensor) else state, strict=False):
+        empty = x.new_empty(*x.shape[:-1], part.shape[-1])
+        share = _shares(p, empty, stack.plain.training)
+        if batch.paused is not None:
+            share = (empty.zero_() if share is None else share).masked_fill(batch.paused, 1.0)
+        shares.append(share)
     return Zoneout(*shares)
 
 
@@ -237,10 +241,10 @@ def _scan_direction(
     reverse: bool = False,
 ) -> _Direction:
     """Run one direction of one layer; `place` is its index among all layers and directions."""
-    x, batch_sizes = batch
     start = _at(place, state)
     every_cell = every_state and not isinstance(start, Tensor)
-    given = (stack.equation, x, start, weights, batch_sizes, reverse, _zoneout(stack, x, start), every_cell)
+    zoneout = _zoneout(stack, batch, start)
+    given = (stack.equation, batch.data, start, weights, batch.batch_sizes, reverse, zoneout, every_cell)
     if backend == "native":
         kept = None if stack.kept is None else stack.kept[place]
         output, final, *cells = native.scan(*given, kept)

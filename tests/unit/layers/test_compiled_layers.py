@@ -42,6 +42,21 @@ def test_a_compiled_layer_computes_the_same_in_one_graph(name):
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name]().backend != "torch"])
+def test_lengths_are_values_of_the_graph(name):
+    """The padding, NaN here, has no influence; a row without steps keeps its state."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    layer, x, lengths = LAYERS[name](), torch.randn(4, 3, 4), torch.tensor([4, 2, 0])
+    x[torch.arange(4).unsqueeze(1) >= lengths] = torch.nan
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    got, want = compiled(x, lengths=lengths), layer(x, lengths=lengths)
+    torch.testing.assert_close(got, want)
+    parameters = list(layer.parameters())
+    gradients = [torch.autograd.grad(output.square().sum(), parameters) for output, _ in (got, want)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.needs_native
 @pytest.mark.parametrize("transform", ["grad", "jvp"])
 def test_a_compiled_transform_goes_through_the_reference(transform):

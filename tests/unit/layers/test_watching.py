@@ -10,6 +10,8 @@ import recurra as rc
 from recurra.cells import LSTMState
 from recurra.errors import ConfigError
 from recurra.layers import run_with_resets
+from recurra.layers.attention import Attention
+from recurra.layers.attentive import AttentiveLayer
 
 T, B, INPUT, HIDDEN = 6, 3, 4, 5
 LENGTHS = torch.tensor([6, 2, 4])
@@ -213,3 +215,31 @@ def test_what_cannot_be_watched_is_said():
     with rc.watch(layer) as seen:
         layer(torch.randn(T, B, INPUT))
     assert seen[""][0].gates["forget_gate"].shape == (2, T, B, HIDDEN)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_a_decoder_with_attention_is_seen_with_what_it_is_fed(kind, backend):
+    """Step t reads [x_t; f_(t-1)], with f the output; two rows of states share a memory."""
+    torch.manual_seed(1)
+    steps, rows, memory_size, feed = 4, 4, 3, 2
+    recurrent = getattr(rc, kind)(INPUT + feed, HIDDEN)
+    attention = Attention(HIDDEN, memory_size, "general", size=HIDDEN)
+    layer = AttentiveLayer(recurrent, attention, feed, backend=backend).eval()
+    memory = attention.remember(torch.randn(2, 6, memory_size), torch.tensor([6, 3]))
+    start = tuple(torch.randn(1, rows, HIDDEN) for _ in range(2 if kind == "LSTM" else 1))
+    cell = LSTMState(*start) if kind == "LSTM" else start[0]
+    x, shared = torch.randn(2, steps, INPUT), torch.tensor([0, 1, 1, 0])
+    with torch.no_grad(), rc.watch(layer) as seen:
+        found = layer(x, memory, layer.initial_state(cell, memory), shared)
+    (call,) = seen["recurrent"]
+    weights = [getattr(recurrent, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    state, fed = [part[0] for part in start], torch.zeros(rows, feed)
+    with torch.no_grad():
+        for t in range(steps):
+            gates, state = by_hand(kind, torch.cat([x[shared, t], fed], 1), state, weights)
+            for name, gate in gates.items():
+                torch.testing.assert_close(call.gates[name][0, t], gate)
+            fed = found.output[:, t]
+    last = found.state.cell if kind != "LSTM" else found.state.cell.hidden
+    torch.testing.assert_close(last[0], state[0], rtol=1e-5, atol=1e-6)

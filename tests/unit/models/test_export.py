@@ -49,8 +49,10 @@ NETWORKS = {
         )
         for pooling in ("last", "mean", "max", "centre", "attention")
     },
+    "tagger, crf": lambda: (TaggerNetwork(encoder(), 3, kind="crf", sizes=SIZES), (IDS,)),
     "pair": lambda: (PairNetwork(encoder(), 2, sizes=SIZES), (IDS, None, IDS.flip(1))),
 }
+LENGTHS = torch.tensor([5, 3])
 
 
 def same(got: object, expected: object) -> None:
@@ -69,6 +71,30 @@ def test_a_network_is_exported(name):
         others = tuple(None if x is None else x.flip(0) for x in inputs)
         for given in (inputs, others):
             same(exported(*given), network(*given))
+
+
+@pytest.mark.parametrize("name", sorted(name for name in NETWORKS if not name.startswith("language model")))
+def test_lengths_are_values_of_the_exported_graph(name):
+    torch.manual_seed(1)
+    network, inputs = NETWORKS[name]()
+    network.eval()
+    second = (inputs[2], LENGTHS.flip(0)) if name == "pair" else ()
+    with torch.no_grad():
+        exported = torch.export.export(network, (inputs[0], LENGTHS, *second)).module()
+        for lengths in (LENGTHS, torch.tensor([2, 4]), torch.tensor([5, 5])):
+            same(exported(inputs[0], lengths, *second), network(inputs[0], lengths, *second))
+
+
+@pytest.mark.parametrize("options", [{"attention": "additive"}, {"attention": "none"}, {"copying": True}])
+def test_lengths_of_sources_are_values_of_the_exported_graph(options):
+    torch.manual_seed(1)
+    network = Seq2SeqNetwork(
+        EncoderDecoderConfig(**SMALL, cell="gru", **options), SourceKind(V, True, unknown=1), V, 0
+    ).eval()
+    with torch.no_grad():
+        exported = torch.export.export(network, (IDS, LENGTHS, IDS[:, :3])).module()
+        for lengths in (LENGTHS, torch.tensor([2, 4])):
+            same(exported(IDS, lengths, IDS[:, 1:4])[0], network(IDS, lengths, IDS[:, 1:4])[0])
 
 
 @pytest.mark.parametrize("attention", ["general", "additive", "none"])
