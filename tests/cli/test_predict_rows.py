@@ -100,7 +100,7 @@ def test_files_of_a_folder_are_a_row_each(folder, tmp_path):
     (tmp_path / "a.txt").write_text("so fine\nindeed\n")
     (tmp_path / "b.txt").write_text("how dull\n")
     told = [json.loads(line) for line in say("predict", folder / "texts", tmp_path, "--json")]
-    assert [one["text"] for one in told] == ["so fine indeed", "how dull"]
+    assert [one["text"] for one in told] == ["so fine\nindeed", "how dull"]
 
 
 def test_a_clip_and_a_folder_of_clips_need_no_classes(folder):
@@ -244,3 +244,39 @@ def test_a_closed_pipe_is_no_fault(folder, tmp_path):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "141"
     assert done.stderr == ""
+
+
+def test_offsets_count_in_the_field_as_it_stands(tmp_path):
+    """Entities by offsets are training data, and so are the predictions."""
+    texts = ["see  Rome,now", "see\tOslo , now", "now see Bonn"] * 6
+    types = {"Rome": "TOWN", "Oslo": "TOWN", "Bonn": "OLD CAPITAL"}
+    rows = []
+    for text in texts:
+        (name,) = (name for name in types if name in text)
+        at = text.index(name)
+        rows.append({"text": text, "entities": [[at, at + 4, types[name]]]})
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {"epochs": 30, "threads": 1, "hidden_size": 8, "learning_rate": 0.02, "split": "punctuation"}
+    tagger = rc.Tagger.train(data, valid=data, out=tmp_path / "run", **options)
+    assert tagger.evaluate(data).main()["f1"] == 1.0
+    told = [json.loads(line) for line in say("predict", tmp_path / "run", data, "--json")]
+    for row, one in zip(rows, told, strict=True):
+        assert one["text"] == row["text"]
+        assert [[e["begin"], e["end"], e["type"]] for e in one["entities"]] == row["entities"]
+        for part in (*one["entities"], *one["words"]):
+            assert row["text"][part["begin"] : part["end"]] == part["text"]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+    again = tagger.rows_of(tmp_path / "answers.jsonl")
+    assert [row.labels for row in again] == [row.labels for row in tagger.rows_of(data)]
+    assert say("predict", tmp_path / "run", data)[2] == "O O B-OLD_CAPITAL"
+    wrong = [{"text": row["text"], "entities": []} for row in rows]
+    data.write_text("".join(json.dumps(row) + "\n" for row in wrong))
+    shown = say("evaluate", tmp_path / "run", "--data", data, "--mistakes", "20")
+    assert any("[Rome],now" in line for line in shown)
+
+
+def test_offsets_of_a_csv_field_count_its_blanks(folder, tmp_path):
+    (tmp_path / "r.csv").write_text('review,mood\n"  so,  fine ",good\n')
+    (told,) = say("predict", folder / "texts", tmp_path / "r.csv", "--json")
+    assert json.loads(told)["text"] == "  so,  fine "

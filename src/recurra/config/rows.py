@@ -29,6 +29,11 @@ class RowsPart(Part):
     tags_column: str | None = option(
         None, "Column of the word labels: a name in tables (labels), a number in conll (the last)"
     )
+    entities_column: str | None = option(
+        None,
+        "JSON lines: column of entities as [begin, end, type], offsets into the characters of the text "
+        "(entities)",
+    )
     vectors_column: str | None = option(
         None,
         "Tables: column of paths, relative to the table, of .npy files with one vector per step or of"

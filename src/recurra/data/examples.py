@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recurra.errors import DataError
 from recurra.files import is_text
 from recurra.plain import counted
+from recurra.text.words import Word, placed
 
 _TOLD = 3  # number of rows that are described one by one
 
@@ -20,8 +21,9 @@ class Example:
     """One sequence: words, or one vector (or image) per step, with labels where known.
 
     `labels` has one label per word or step, `label` is the label of the whole sequence, `second` the second
-    text of a pair. Consecutive rows with the same `conversation` are its turns. `line` is the number of the
-    line or row in the file, 0 for the whole file.
+    text of a pair. `text` and `second_text` are the fields of the file from which the words were split, None
+    for words that were given one by one. Consecutive rows with the same `conversation` are its turns. `line`
+    is the number of the line or row in the file, 0 for the whole file.
 
     Shapes: vectors (T, F), or pictures (T, channels, height, width).
     """
@@ -34,6 +36,23 @@ class Example:
     conversation: str = ""
     file: str = ""
     line: int = 0
+    text: str | None = None
+    second_text: str | None = None
+
+    @property
+    def whole_text(self) -> str:
+        """The text as the file has it, or the words separated by blanks."""
+        return " ".join(self.words) if self.text is None else self.text
+
+    @property
+    def whole_second_text(self) -> str:
+        """As `whole_text`, for the second text."""
+        return " ".join(self.second or ()) if self.second_text is None else self.second_text
+
+    @property
+    def placed_words(self) -> list[Word]:
+        """The words with their offsets in `whole_text`."""
+        return placed(self.words, self.text)
 
     @property
     def place(self) -> str:

@@ -68,13 +68,15 @@ def words_of(text: str, split: Split = "blanks") -> list[Word]:
     return [Word(found.group(), *found.span()) for found in _pattern(split).finditer(text)]
 
 
-def placed(words: Iterable[str]) -> list[Word]:
-    """Return words with their positions in the text that joins them with single blanks."""
+def placed(words: Iterable[str], text: str | None = None) -> list[Word]:
+    """Return words with their positions in the text that they were split from; without it, in the text that
+    joins them with single blanks."""
     found: list[Word] = []
     begin = 0
     for word in words:
+        begin = begin if text is None else text.index(word, begin)
         found.append(Word(word, begin, begin + len(word)))
-        begin += len(word) + 1
+        begin += len(word) + (text is None)
     return found
 
 

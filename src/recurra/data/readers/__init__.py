@@ -67,7 +67,10 @@ def read_examples(
     name = config.format if config.format != "auto" else guess_format(path, config.encoding)
     if of_words and config.format == "auto" and name in _OF_WHOLES:
         raise _untold(path)
-    return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
+    own: dict[str, object] = {"format": name}
+    if not of_words:
+        own["entities_column"] = ""
+    return _some(READERS[name](path, config.model_copy(update=own), bad), str(path), bad)
 
 
 def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Example]:

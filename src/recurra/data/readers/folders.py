@@ -76,4 +76,4 @@ def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
     except DataError as error:
         raise BadRow(str(error).removeprefix(f"{row}: ").rstrip(".")) from error
     words = checked_words(plain_words(text, config.split))
-    return Example(words, label=label, file=str(row))
+    return Example(words, label=label, file=str(row), text=text.rstrip("\n"))

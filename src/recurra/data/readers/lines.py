@@ -40,7 +40,7 @@ def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Ex
                 continue
             label, _, text = checked_text(line).strip().partition("\t" if "\t" in line else " ")
             words = checked_words(plain_words(text, config.split))
-            yield Example(words, label=label, file=str(path), line=number)
+            yield Example(words, label=label, file=str(path), line=number, text=text)
 
 
 def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:

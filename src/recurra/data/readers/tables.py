@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
 from recurra.data.readers.arrays import read_steps
+from recurra.data.readers.character_spans import labels_of_entities
 from recurra.errors import ConfigError, DataError
 from recurra.files import UTF_8, read_lines
 from recurra.plain import counted, listed, quoted
-from recurra.text.words import plain_words
+from recurra.text.words import placed, plain_words
 
 _DELIMITERS = (",", ";", "\t", "|")
 _DEFAULTS = {
@@ -25,6 +26,7 @@ _DEFAULTS = {
     "second_column": "text2",
     "label_column": "label",
     "tags_column": "labels",
+    "entities_column": "entities",
     "conversation_column": "conversation",
     "vectors_column": "vectors",
 }
@@ -79,10 +81,13 @@ class Columns:
     def example(self, row: Mapping[str, Any], number: int) -> Example:
         """Convert a row to an example. Raises: BadRow."""
         vectors = self._vectors(row)
-        words = self._words(row, "text_column")
+        words, text = self._words(row, "text_column")
+        second, second_text = self._words(row, "second_column")
         if words is None and vectors is None:
             raise BadRow(f"has no {self._name('text_column')!r}")
         labels = self._labels(row, len(words or ()) if vectors is None else len(vectors))
+        if labels is None:
+            labels = self._of_entities(row, words, text)
         label = self._of(row, "label_column")
         if isinstance(label, list | dict):
             raise BadRow(f"has {quoted(label)} as {self._name('label_column')!r}, expected a single label")
@@ -92,22 +97,36 @@ class Columns:
             words or (),
             labels,
             None if label is None else str(label).strip(),
-            self._words(row, "second_column"),
+            second,
             vectors,
             conversation=str(self._of(row, "conversation_column") or ""),
             file=str(self._source),
             line=number,
+            text=text,
+            second_text=second_text,
         )
 
-    def _words(self, row: Mapping[str, Any], option: str) -> tuple[str, ...] | None:
+    def _words(self, row: Mapping[str, Any], option: str) -> tuple[tuple[str, ...] | None, str | None]:
+        """Return the words of a column, and the text that they were split from, if it is one."""
         given = self._of(row, option)
         if given is None:
+            return None, None
+        text = None if isinstance(given, list) else str(given)
+        words = list(map(str, given)) if text is None else plain_words(text, self._config.split)
+        return checked_words(words, repr(self._name(option))), text
+
+    def _of_entities(
+        self, row: Mapping[str, Any], words: tuple[str, ...] | None, text: str | None
+    ) -> tuple[str, ...] | None:
+        """Return word labels from entities by character offsets, None if the row has no such column."""
+        given, name = self._of(row, "entities_column"), self._name("entities_column")
+        if given is None:
             return None
-        if isinstance(given, list):
-            words = [str(word) for word in given]
-        else:
-            words = plain_words(str(given), self._config.split)
-        return checked_words(words, repr(self._name(option)))
+        if text is None or words is None:
+            raise BadRow(f"has {name!r}, which need a text, not a list of words")
+        if self._config.scheme not in ("auto", "bio"):
+            raise BadRow(f"has {name!r}, to which no tagging scheme applies", "remove --scheme")
+        return labels_of_entities(given, text, placed(words, text))
 
     def _vectors(self, row: Mapping[str, Any]) -> NDArray[np.generic] | None:
         given = self._of(row, "vectors_column")

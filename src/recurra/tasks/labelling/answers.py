@@ -58,7 +58,10 @@ class LabelledText:
         return min((word.probability for word in self.words), default=1.0)
 
     def line(self) -> str:
-        """Return one output line: the word labels separated by spaces, then a tab and the sentence label."""
+        """Return one output line: the word labels separated by spaces, then a tab and the sentence label.
+
+        Blanks within a word's label are printed as underscores.
+        """
         has_labels = self.words or self.label is None
         return _line([word.label for word in self.words] if has_labels else None, self.label)
 
@@ -120,7 +123,8 @@ class Judged:
 
 
 def _line(labels: Sequence[str] | None, label: str | None) -> str:
-    parts = [] if labels is None else [" ".join(labels)]
+    """Return word labels and the label of the whole text; blanks within a word's label become underscores."""
+    parts = [] if labels is None else [" ".join("_".join(one.split()) for one in labels)]
     return "\t".join([*parts, *([] if label is None else [label])])
 
 

@@ -152,9 +152,9 @@ class Labeller(Model):
             if row.vectors is not None:
                 yield RowAnswer(row.place, said)
                 continue
-            first, second = " ".join(row.words), " ".join(row.second or ())
-            text = first if self.task != PairClassifier.task else (first, second)
-            found = answer(text, placed(row.words), said, spans=self.symbols.spans)
+            is_pair = self.task == PairClassifier.task
+            text = (row.whole_text, row.whole_second_text) if is_pair else row.whole_text
+            found = answer(text, row.placed_words, said, spans=self.symbols.spans)
             yield replace(found, place=row.place)
 
     def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:

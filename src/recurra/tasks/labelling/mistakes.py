@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recurra.data.examples import Example
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import Span, mark_spans, spans_of
+from recurra.text.words import Word, placed
 
 _AROUND = 5  # words on either side
 _LONGEST = 24  # words shown per row
@@ -33,14 +34,31 @@ def worst_mistakes(rows: Sequence[Example], said: Sequence[Prediction], count: i
     found: list[Mistake] = []
     for row, one in zip(rows, said, strict=True):
         if row.label is not None and one.label is not None and row.label != one.label:
-            text = " ".join(row.words[:_LONGEST]) + (" …" if len(row.words) > _LONGEST else "")
+            text = _beginning(row.whole_text, row.placed_words)
             if row.second is not None:
-                text += " | " + " ".join(row.second[:_LONGEST])
+                text += " | " + _beginning(row.whole_second_text, placed(row.second, row.second_text))
             found.append(Mistake(str(row.place), row.label, one.label, one.confidence, text))
         if row.labels is not None and one.labels is not None and row.labels != one.labels:
             found += _of_words(row, one)
     found.sort(key=lambda mistake: -mistake.confidence)
     return found[:count]
+
+
+def _beginning(text: str, words: Sequence[Word]) -> str:
+    """Return the first words of a text as the file has them, on one line."""
+    shown = " ".join(text[: words[:_LONGEST][-1].end].split()) if words else ""
+    return shown + (" …" if len(words) > _LONGEST else "")
+
+
+def _marked(row: Example, first: int, last: int) -> str:
+    """Return some words in brackets among their neighbours, as the file has them, on one line."""
+    if not row.words:
+        return f"steps {first + 1} to {last}"
+    text, words = row.whole_text, row.placed_words
+    begin, end = words[first].begin, words[last - 1].end
+    before = text[words[max(0, first - _AROUND)].begin : begin]
+    after = text[end : words[min(len(words), last + _AROUND) - 1].end]
+    return " ".join(f"{before}[{text[begin:end]}]{after}".split())
 
 
 def _of_words(row: Example, one: Prediction) -> Iterator[Mistake]:
@@ -55,13 +73,10 @@ def _of_words(row: Example, one: Prediction) -> Iterator[Mistake]:
     types_of_gold = {(span.first, span.last): span.type for span in gold - predicted}
     types_predicted = {(span.first, span.last): span.type for span in predicted - gold}
     for first, last in sorted(types_of_gold.keys() | types_predicted.keys()):
-        before = " ".join(row.words[max(0, first - _AROUND) : first])
-        words = " ".join(row.words[first:last])
-        after = " ".join(row.words[last : last + _AROUND])
         yield Mistake(
             str(row.place),
             types_of_gold.get((first, last), _NONE),
             types_predicted.get((first, last), _NONE),
             min(one.label_probabilities[first:last]),
-            f"{before} [{words}] {after}".strip(),
+            _marked(row, first, last),
         )

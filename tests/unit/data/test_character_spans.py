@@ -1,0 +1,75 @@
+"""Entities by character offsets: into which word labels they are read, and what is refused."""
+
+import json
+
+import pytest
+
+from recurra.config import ReaderPart
+from recurra.data.examples import BadRows
+from recurra.data.readers import read_examples
+from recurra.errors import DataError
+
+TEXT = "U.N. official  Rolf Ekeus heads for New York."
+
+
+def read(tmp_path, entities, *, text=TEXT, of_words=True, **options):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": text, "label": "news", "entities": entities}) + "\n")
+    return read_examples(path, ReaderPart(**options), BadRows(), of_words=of_words)
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        [[0, 4, "ORG"], [15, 25, "PER"], [36, 44, "LOC"]],
+        [[36, 44, "LOC"], [0, 4, "ORG"], [15, 25, "PER"]],
+        [
+            {"begin": 0, "end": 4, "type": "ORG", "text": "U.N."},
+            {"start": 15, "end": 25, "label": "PER"},
+            {"begin": 36, "end": 44, "type": "LOC", "probability": 0.9},
+        ],
+    ],
+)
+def test_entities_become_labels_of_the_words_that_they_cover(tmp_path, entities):
+    (row,) = read(tmp_path, entities, split="punctuation")
+    assert row.words == ("U", ".", "N", ".", "official", "Rolf", "Ekeus", "heads", "for", "New", "York", ".")
+    assert row.labels == (
+        *("B-ORG", "I-ORG", "I-ORG", "I-ORG", "O", "B-PER", "I-PER", "O", "O", "B-LOC", "I-LOC", "O"),
+    )
+    assert row.text == TEXT
+    assert [row.text[word.begin : word.end] for word in row.placed_words] == list(row.words)
+
+
+def test_a_blank_at_the_edge_of_an_entity_and_adjacent_entities_are_read(tmp_path):
+    (row,) = read(tmp_path, [[0, 5, "ORG"], [5, 14, "JOB TITLE"]])
+    assert row.labels == ("B-ORG", "B-JOB TITLE", "O", "O", "O", "O", "O", "O")
+
+
+@pytest.mark.parametrize(
+    ("entities", "told"),
+    [
+        (
+            [[36, 44, "LOC"]],
+            "the entity [36, 44, 'LOC'] cuts the word 'York.' at 40 to 45; correct the offsets",
+        ),
+        ([[0, 4, "ORG"], [2, 9, "X"]], "the entity [2, 9, 'X'] overlaps the entity [0, 4]"),
+        ([[0, 99, "ORG"]], "the entity [0, 99, 'ORG'] lies outside of the text, which has 45 characters"),
+        ([[4, 4, "ORG"]], "the entity [4, 4, 'ORG'] lies outside of the text"),
+        ([[13, 15, "ORG"]], "the entity [13, 15, 'ORG'] contains no word"),
+        ([["0", 4, "ORG"]], "has the entity ['0', 4, 'ORG'], expected [begin, end, type]"),
+        ([[True, 4, "ORG"]], "has the entity [True, 4, 'ORG'], expected [begin, end, type]"),
+        ({"0": 1}, "has {'0': 1} as entities, expected a list of [begin, end, type]"),
+    ],
+)
+def test_what_cannot_be_an_entity_is_named(tmp_path, entities, told):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, entities)
+    assert f"rows.jsonl:1: {told}" in str(error.value)
+    assert read(tmp_path, entities, of_words=False)[0].labels is None  # not read for the label of the text
+
+
+def test_words_one_by_one_and_schemes_do_not_go_with_offsets(tmp_path):
+    with pytest.raises(DataError, match="has 'entities', which need a text, not a list of words"):
+        read(tmp_path, [[0, 4, "ORG"]], text=["U.N.", "official"])
+    with pytest.raises(DataError, match="to which no tagging scheme applies; remove --scheme"):
+        read(tmp_path, [[0, 4, "ORG"]], scheme="iobes")
