@@ -115,3 +115,12 @@ def test_what_has_no_use_is_refused(tmp_path, options, told):
     (tmp_path / "pairs.tsv").write_text("source\ttarget\na\tb\n")
     with pytest.raises(ConfigError, match=told):
         rc.Translator.train(tmp_path / "pairs.tsv", out=tmp_path / "run", **options)
+
+
+def test_evaluation_says_how_many_pairs_have_an_empty_side(trained, tmp_path):
+    run = trained(copying=False).run.path
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("source\ttarget\ngreet ann from rome\thello ann how is rome\n\thello\ngreet bob\t\n")
+    for command in (["evaluate"], ["beam-errors", "--rows", "1"]):
+        result = CliRunner().invoke(app, [command[0], str(run), "--data", str(pairs), *command[1:]])
+        assert (result.exit_code, result.stderr) == (0, "2 pairs with an empty side left out\n")

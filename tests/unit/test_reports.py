@@ -1,5 +1,9 @@
 """Pictures and pages: their content, and the same bytes for the same numbers."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 
 from recurra.reports import curves_together, reliability_diagram, write_comparison
@@ -65,3 +69,22 @@ def test_a_comparison_says_what_it_is_given_and_escapes_it(tmp_path):
     ):
         assert text in page
     assert "validation, BLEU" in page
+
+
+def test_matplotlib_writes_nothing_about_its_cache_and_fonts(tmp_path):
+    """A home folder that cannot be written to, and symbols that no font has."""
+    program = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from recurra.reports.drawing import heat_map, write_png\n"
+        "write_png(Path(sys.argv[1]), heat_map, np.eye(2), columns=['नमस्ते', '北京'], rows=['$a_{', '\\\\'])\n"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    (tmp_path / "file").touch()
+    own |= {"HOME": str(tmp_path / "file" / "home"), "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    picture = tmp_path / "map.png"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(picture)], env=own, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert picture.read_bytes().startswith(b"\x89PNG")

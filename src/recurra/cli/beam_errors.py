@@ -42,8 +42,10 @@ def beam_errors(
 
     recurra beam-errors runs/en-de --data val.en --target val.de
     """
+    from recurra.data.examples import BadRows, rows_told
     from recurra.tasks.model import load
     from recurra.tasks.seq2seq import beam_errors as errors
+    from recurra.tasks.seq2seq.corpus import empty_told
     from recurra.tasks.seq2seq.facade import PairModel
 
     every_width = _numbers("--beam-widths", beam_widths, int, 1)
@@ -52,7 +54,10 @@ def beam_errors(
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
             model.searching(beam_groups=1, **{name: value})  # refuses invalid values before any work is done
-    pairs = model.pairs_of(data, target)[:rows]
+    bad = BadRows(model.config.skip_bad, can_skip=False)
+    pairs = model.pairs_of(data, target, bad)[:rows]
+    for sentence in (*empty_told(bad.empty), *rows_told(bad.sentences, "skipped")):
+        typer.echo(sentence, err=True)
     diagnoses = errors.diagnose(model, pairs)
     shares = errors.shares_of(diagnoses)
     width, alpha = model.config.beam_width, model.config.length_penalty

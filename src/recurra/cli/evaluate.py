@@ -40,7 +40,7 @@ def evaluate(
     check_options(run, "evaluation", options)
     model = load(run)
     found = model.evaluation(data, build_config(type(model.config).evaluation, overrides=options))
-    for sentence in rows_told(found.left_out, "skipped"):
+    for sentence in (*found.notes, *rows_told(found.left_out, "skipped")):
         typer.echo(sentence, err=True)
     for line in [json_line(found.figures)] if as_json else found.lines:
         typer.echo(line)

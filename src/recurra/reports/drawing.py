@@ -1,5 +1,6 @@
 """Figures as SVG or PNG, and plots that several pages and commands share."""
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,9 +70,7 @@ def score_by_length(
 
 def as_svg(draw: Callable[..., "Figure"], *given: Any, **named: Any) -> str:
     """Return the figure of `draw` as an SVG element for a page."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE), _any_script():
+    with drawing_style():
         return svg_of(draw(*given, **named))
 
 
@@ -89,9 +88,7 @@ def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: A
 
     Raises: StorageError if it cannot be written.
     """
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE), _any_script():
+    with drawing_style():
         figure = draw(*given, **named)
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=110)
@@ -100,11 +97,20 @@ def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: A
 
 
 @contextmanager
-def _any_script() -> Iterator[None]:
-    """Suppress warnings about symbols that no font has; they are drawn as boxes."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        yield
+def drawing_style() -> Iterator[None]:
+    """Draw in `STYLE`, without messages on where matplotlib keeps its cache and which symbols no font has
+    (they are drawn as boxes)."""
+    log = logging.getLogger("matplotlib")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            yield
+    finally:
+        log.setLevel(before)
 
 
 def _shown(name: str) -> str:

@@ -40,12 +40,13 @@ class InputPrediction(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of `recurra evaluate`: figures as plain values, the same figures as lines of text, and one
-    sentence for each row that was skipped."""
+    """The result of `recurra evaluate`: figures as plain values, the same figures as lines of text, one
+    sentence for each row that was skipped, and notes on the data."""
 
     figures: dict[str, Any]
     lines: Sequence[str]
     left_out: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

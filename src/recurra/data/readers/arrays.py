@@ -252,6 +252,8 @@ def read_members(path: Path, wanted: Container[str] | None = None) -> dict[str, 
             return found
     except BadRow as error:
         raise DataError(f"{path}: cannot be read as an .npz file ({error}).") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; check the path.") from error
     except _DECODING_FAULTS as error:
         raise DataError(f"{path}: cannot be read as an .npz file ({reason_of(error)}).") from error
 

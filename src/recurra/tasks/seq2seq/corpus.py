@@ -1,7 +1,7 @@
 """Reads and checks the pairs of sequence-to-sequence tasks."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from recurra.data.examples import BadRows
 from recurra.data.readers.pairs import Pair, read_pairs
 from recurra.data.readers.pictures import read_captions, read_pictures
 from recurra.errors import DataError
+from recurra.plain import counted
 from recurra.tasks.rows import RowCorpus
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig
 
@@ -76,12 +77,18 @@ def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadR
     return read_pairs(data, beside, config, bad, memory_turns=turns)
 
 
-def filled(pairs: Iterable[Pair], path: str | Path) -> list[Pair]:
-    """Return the pairs without an empty side. Raises: DataError if there are none."""
+def filled(pairs: Sequence[Pair], path: str | Path, bad: BadRows) -> list[Pair]:
+    """Return the pairs without an empty side; the others are counted. Raises: DataError if there are none."""
     found = [pair for pair in pairs if any(pair.targets) and (pair.vectors is not None or any(pair.source))]
     if not found:
         raise DataError(f"{path}: no pair has both a source and a target; check the files.")
+    bad.empty += len(pairs) - len(found)
     return found
+
+
+def empty_told(empty: int) -> list[str]:
+    """Return a sentence on the pairs that were left out because of an empty side, if there are any."""
+    return [f"{counted(empty, 'pair')} with an empty side left out"] if empty else []
 
 
 def check_shapes(pairs: Iterable[Pair], shape: tuple[int, ...]) -> None:

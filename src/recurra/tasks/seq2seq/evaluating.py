@@ -12,6 +12,7 @@ from recurra.metrics.translation import bleu_by_length
 from recurra.reports.drawing import score_by_length, write_png
 from recurra.tasks.model import Evaluation, load
 from recurra.tasks.seq2seq.config import PairEvaluationPart
+from recurra.tasks.seq2seq.corpus import empty_told
 from recurra.tasks.seq2seq.figures import PairFigures
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def evaluation_of(model: "PairModel", data: Path | None, options: PairEvaluation
         lines += _table(series)
     if options.picture is not None:
         write_png(Path(options.picture), score_by_length, series, score="BLEU", length="words of the source")
-    return Evaluation(found, lines, bad.sentences)
+    return Evaluation(found, lines, bad.sentences, empty_told(bad.empty))
 
 
 def _name_of(model: "PairModel") -> str:

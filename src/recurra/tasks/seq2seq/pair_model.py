@@ -139,7 +139,7 @@ class PairModel(Model):
             return held_out
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         beside = None if target is None else Path(target)
-        pairs = filled(read_files(self.config, Path(data), beside, bad), data)
+        pairs = filled(read_files(self.config, Path(data), beside, bad), data, bad)
         self.check_shapes(pairs)
         return pairs
 

@@ -15,6 +15,7 @@ from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfi
 from recurra.tasks.seq2seq.corpus import (
     PairCorpus,
     check_shapes,
+    empty_told,
     file_beside,
     filled,
     fingerprint_of,
@@ -39,9 +40,7 @@ class SequenceToSequence(RowTask):
         every = read_part(config, part, bad)
         if every is None:
             return None
-        pairs = filled(every, getattr(config, part))
-        bad.empty += len(every) - len(pairs)
-        return pairs
+        return filled(every, getattr(config, part), bad)
 
     def groups(self, config: Seq2SeqConfig, rows: Sequence[Pair]) -> list[list[int]]:
         """Group pairs with the same `goes_with`, by default those with the same source."""
@@ -142,8 +141,7 @@ class SequenceToSequence(RowTask):
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
         yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
-        if corpus.empty:
-            yield f"{corpus.empty:,} pairs with an empty side left out"
+        yield from empty_told(corpus.empty)
         if corpus.too_long:
             limits = "--max-source-length, --max-target-length"
             yield f"{corpus.too_long:,} pairs left out as too long; see {limits}"
