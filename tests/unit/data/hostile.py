@@ -7,23 +7,30 @@ of more than five seconds, or more than 500 MB of memory beyond what the process
 """
 
 import argparse
+import atexit
 import gzip
 import io
 import json
 import os
 import random
+import re
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import tomllib
 import traceback
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import recurra
 from recurra.config import PairFilesPart, ReaderPart, build_config
 from recurra.data.examples import BadRows
 from recurra.data.misspellings import read_misspellings
@@ -35,7 +42,10 @@ from recurra.data.tunes import write_midi
 from recurra.data.vector_files import read_vectors
 from recurra.errors import RecurraError
 from recurra.models.ngram.arpa import read_arpa
+from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.text import Vocabulary
+from recurra.text.tokenizers import SubwordTokenizer
 
 SECONDS = 5
 MEGABYTES = 500
@@ -63,6 +73,11 @@ def _rows(name: str = "auto", *, skip: bool = False, **options: Any) -> Callable
 def _pairs(name: str, memory_turns: int = 0) -> Callable[[Path], Any]:
     config = PairFilesPart(format=name)
     return lambda path: read_pairs(path, None, config, BadRows(True), memory_turns=memory_turns)
+
+
+def _subwords() -> bytes:
+    model = SubwordTokenizer.learn(["the cats sat on the mats\n"] * 3, max_size=270)
+    return model.model.to_str().encode()
 
 
 def _captions(path: Path) -> Any:
@@ -94,6 +109,46 @@ def _picture(kind: str) -> bytes:
 
 def _frames(path: Path) -> Any:
     return read_pictures(path.parent)
+
+
+@cache
+def _a_run() -> Path:
+    """A small run, trained by a process of its own, whose run.toml may be edited."""
+    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "text.txt").write_text("".join(f"the {i} cats sat on {i % 3} mats\n" for i in range(60)))
+    options = ["--epochs=1", "--hidden-size=4", "--batch-size=4", "--threads=1"]
+    command = [sys.executable, "-m", "recurra", "train", "lm", "--data", "text.txt", "-o", "run", *options]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    settings = folder / "run" / "run.toml"
+    settings.write_bytes(re.sub(rb"(?m)^# sha256 \w+ ", b"# sha256 accepted ", settings.read_bytes()))
+    return folder / "run"
+
+
+def _of_run(pattern: str) -> "Format":
+    """A file of a run, damaged within the run."""
+    (inner,) = (path.relative_to(_a_run()) for path in _a_run().glob(pattern))
+    good = (_a_run() / inner).read_bytes()
+
+    def read(path: Path) -> Any:
+        run = path.parent / "run"
+        if not run.exists():
+            shutil.copytree(_a_run(), run)
+        (run / inner).write_bytes(path.read_bytes())
+        try:
+            opened = RunFolder.open(run)
+            return recurra.load(run), opened.read_metrics(), opened.checkpoints.load()
+        finally:
+            (run / inner).write_bytes(good)
+
+    return Format(f"run {inner}".replace("/", " "), good, read)
+
+
+def of_runs() -> list["Format"]:
+    """The files of a run, each damaged within the run."""
+    files = ("run.toml", "model.safetensors", "metrics.jsonl", "vocabulary.json", "checkpoint/LATEST")
+    inner = ("checkpoint/step-*/*.json", "checkpoint/step-*/*.safetensors")
+    return [_of_run(name) for name in (*files, *inner)]
 
 
 def _text(line: Callable[[int], str]) -> bytes:
@@ -160,6 +215,12 @@ FORMATS = [
     Format(
         "tune.abc", TUNE, lambda path: write_midi(path.read_text(errors="replace"), path.with_suffix(".mid"))
     ),
+    Format(
+        "vocabulary.json",
+        b'{"kind": "recurra.vocabulary", "unit": "word", "symbols": ["<unk>", "<eos>", "a"]}',
+        Vocabulary.load,
+    ),
+    Format("tokenizer.json", _subwords(), SubwordTokenizer.load),
     Format("misspellings.txt", b"right: rihgt rigth\n$word\nwrod\nwodr\n", read_misspellings),
     Format(
         "text.txt",
@@ -353,12 +414,13 @@ def faults(inputs: int, seed: int, only: str | None = None) -> list[str]:
 
 
 def _faults(inputs: int, seed: int, only: str | None) -> Iterator[str]:
-    files = tempfile.TemporaryDirectory()
+    files, every = tempfile.TemporaryDirectory(), [*FORMATS, *of_runs()]
+    recurra.load(_a_run())  # what it imports is there before memory is limited
     small_but_large = list(bombs(_made(Path(files.name))))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (MEGABYTES << 20), resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _stop)
-    kinds = [one for one in FORMATS if only in (None, one.name)]
+    kinds = [one for one in every if only is None or one.name.startswith(only)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind in kinds:
@@ -366,7 +428,7 @@ def _faults(inputs: int, seed: int, only: str | None) -> Iterator[str]:
             if (fault := fault_of(kind, path)) is not None:
                 yield f"{kind.name}, undamaged: {fault}"
         for kind, path in small_but_large:
-            if only in (None, kind.name) and (fault := fault_of(kind, path)) is not None:
+            if (only is None or kind.name.startswith(only)) and (fault := fault_of(kind, path)) is not None:
                 yield f"{kind.name}, {path.stat().st_size:,} bytes {path.read_bytes()[:40]!r}: {fault}"
         for number in range(inputs):
             draw = random.Random(f"{seed} {number}")

@@ -209,6 +209,8 @@ def arrays(**given: object) -> bytes:
         ("x.jsonl", "[1]\n", "x.jsonl:1: is not a JSON object"),
         ("x.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "x.jsonl:2: has no 'text'"),
         ("x.jsonl", '{"vectors": "none.npy"}\n', "none.npy cannot be read"),
+        ("x.jsonl", '{"vectors": "/tmp/x.npy"}\n', "which leads out of the folder of the table"),
+        ("x.jsonl", '{"vectors": "a/../../x.npy"}\n', "has the path 'a/../../x.npy' in 'vectors', which le"),
         ("x.npz", b"no", "cannot be read as an .npz file"),
         ("x.npz", a_pickle(), "not a complete array of plain numbers"),
         ("x.npz", arrays(vectors=np.zeros((3, 2)), lengths=[1, 1]), "do not match 2 lengths with the sum 2"),

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -130,7 +130,16 @@ class Columns:
 
     def _vectors(self, row: Mapping[str, Any]) -> NDArray[np.generic] | None:
         given = self._of(row, "vectors_column")
-        return None if given is None else read_steps(Path(self._source).parent / str(given))
+        if given is None:
+            return None
+        inner = PurePath(str(given))
+        if inner.is_absolute() or ".." in inner.parts:
+            raise BadRow(
+                f"has the path {quoted(given)} in {self._name('vectors_column')!r}, which leads out of the "
+                "folder of the table",
+                "move the file into that folder and name it relative to the table",
+            )
+        return read_steps(Path(self._source).parent / inner)
 
     def _labels(self, row: Mapping[str, Any], words: int) -> tuple[str, ...] | None:
         name = self._name("tags_column")
