@@ -111,7 +111,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if image.mode in ("I", "F") or image.mode.startswith("I;16"):
                 deep = np.asarray(image).astype(np.float64)
-                if deep.size and deep.max() > 255:  # 16 bits
+                if image.mode.startswith("I;16") or deep.max(initial=0) > 255:  # 16 bits
                     deep = deep / 257
                 return np.clip(np.rint(deep), 0, 255).astype(np.uint8)[None]
             if "A" in image.getbands() or "transparency" in image.info:

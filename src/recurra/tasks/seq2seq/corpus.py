@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.data.examples import BadRows
+from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.pairs import Pair, read_pairs
 from recurra.data.readers.pictures import read_captions, read_pictures
 from recurra.errors import DataError
@@ -89,6 +90,16 @@ def filled(pairs: Sequence[Pair], path: str | Path, bad: BadRows) -> list[Pair]:
 def empty_told(empty: int) -> list[str]:
     """Return a sentence on the pairs that were left out because of an empty side, if there are any."""
     return [f"{counted(empty, 'pair')} with an empty side left out"] if empty else []
+
+
+def with_model_channels(pairs: Iterable[Pair], shape: tuple[int, ...]) -> list[Pair]:
+    """Convert images between grey and RGB where the model reads the other; other pairs stay as they are."""
+    return [
+        replace(pair, vectors=with_channels(pair.vectors, shape[0]))
+        if pair.vectors is not None and pair.vectors.ndim == len(shape) == 3
+        else pair
+        for pair in pairs
+    ]
 
 
 def check_shapes(pairs: Iterable[Pair], shape: tuple[int, ...]) -> None:

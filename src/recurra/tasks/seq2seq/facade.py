@@ -12,6 +12,7 @@ from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.data.readers.pictures import Pictures, read_pictures
 from recurra.tasks.seq2seq.config import ChatConfig
+from recurra.tasks.seq2seq.corpus import with_model_channels
 from recurra.tasks.seq2seq.pair_model import AttentionMap, GeneratedText, PairModel
 
 __all__ = ["AttentionMap", "Captioner", "ChatBot", "Conversation", "GeneratedText", "PairModel", "Translator"]
@@ -133,5 +134,6 @@ class Captioner(PairModel):
             Pair((name,), (), pictures.of(name), str(pictures.path), number)
             for number, name in enumerate(pictures.names, start=1)
         ]
+        pairs = with_model_channels(pairs, self.symbols.vector_shape)
         self.check_shapes(pairs[:1])
         return pairs

@@ -19,7 +19,7 @@ from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import counted
 from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
-from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files
+from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
@@ -140,6 +140,7 @@ class PairModel(Model):
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         beside = None if target is None else Path(target)
         pairs = filled(read_files(self.config, Path(data), beside, bad), data, bad)
+        pairs = with_model_channels(pairs, self.symbols.vector_shape)
         self.check_shapes(pairs)
         return pairs
 

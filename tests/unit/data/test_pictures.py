@@ -1,0 +1,85 @@
+"""Images of every habit: 16 bits, transparency, grey beside colour, damaged ones, against values by hand."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import recurra as rc
+from recurra.data.examples import BadRow, BadRows
+from recurra.data.readers.arrays import read_image, with_channels
+from recurra.data.readers.pictures import read_pictures
+from recurra.errors import DataError
+
+RAMP = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17  # 0, 17, …, 255
+
+
+def saved(folder, name, array, mode=None):
+    Image.fromarray(array, mode).save(folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize("most", [65535, 200])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path, most):
+    deep = np.linspace(0, most, 16).astype(np.uint16).reshape(4, 4)
+    found = read_image(saved(tmp_path, "deep.png", deep))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found[0], np.rint(deep / 257))
+
+
+def test_transparent_pixels_are_white(tmp_path):
+    pixels = np.zeros((2, 2, 4), dtype=np.uint8)
+    pixels[..., 0], pixels[..., 3] = 200, [[0, 255], [51, 255]]
+    found = read_image(saved(tmp_path, "clear.png", pixels))
+    assert found[:, 0, 0].tolist() == [255, 255, 255]
+    assert found[:, 0, 1].tolist() == [200, 0, 0]
+    assert found[:, 1, 0].tolist() == [244, 204, 204]  # a fifth of the colour, four fifths of white
+    grey = np.stack([RAMP, np.full_like(RAMP, 255)], axis=2)
+    grey[0, 0, 1] = 0
+    found = read_image(saved(tmp_path, "grey.png", grey, "LA"))
+    assert (found.shape, found[0, 0, 0], found[0, 3, 3]) == ((1, 4, 4), 255, 255)
+    assert np.array_equal(found[0, 1:], RAMP[1:])
+    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), "P")
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    assert read_image(tmp_path / "palette.png")[:, 0].T.tolist() == [[255, 255, 255], [10, 20, 30]]
+
+
+def test_grey_beside_colour_becomes_colour(tmp_path):
+    saved(tmp_path, "a.png", RAMP)
+    saved(tmp_path, "b.png", np.stack([RAMP, RAMP // 2, RAMP // 3], axis=2))
+    found = read_pictures(tmp_path).vectors
+    assert found.shape == (2, 3, 4, 4)
+    assert all(np.array_equal(found[0, channel], RAMP) for channel in range(3))
+    grey = with_channels(found, 1)
+    assert np.array_equal(grey[0, 0], RAMP)
+    luminance = 0.299 * RAMP + 0.587 * (RAMP // 2) + 0.114 * (RAMP // 3)
+    assert np.array_equal(grey[1, 0], np.rint(luminance))
+
+
+def test_images_of_other_sizes_and_damaged_ones_are_named(tmp_path):
+    saved(tmp_path, "a.png", RAMP)
+    saved(tmp_path, "b.png", RAMP[:2])
+    with pytest.raises(DataError, match=r"different sizes: b\.png has \(2, 4\), a\.png \(4, 4\)"):
+        read_pictures(tmp_path)
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:50])
+    with pytest.raises(BadRow, match=r"b\.png cannot be read as an image"):
+        read_image(tmp_path / "b.png")
+    with pytest.raises(DataError, match=r"b\.png: cannot be read as an image"):
+        read_pictures(tmp_path)
+    bad = BadRows(skip=True)
+    assert read_pictures(tmp_path, bad).names == ["a.png"]
+    (told,) = bad.sentences
+    assert "b.png: cannot be read as an image" in told
+
+
+def test_a_captioner_reads_grey_and_colour_as_it_was_trained(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, size=(12, 3, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "colour.npy", pixels)
+    np.save(tmp_path / "grey.npy", with_channels(pixels, 1))
+    rows = (f'{{"image": {i}, "caption": "number {i % 2}"}}\n' for i in range(12))
+    (tmp_path / "c.jsonl").write_text("".join(rows))
+    options = {"hidden_size": 4, "epochs": 1, "threads": 1, "captions": tmp_path / "c.jsonl"}
+    for name, other in (("colour", "grey"), ("grey", "colour")):
+        model = rc.Captioner.train(tmp_path / f"{name}.npy", out=tmp_path / name, **options)
+        assert len(model.caption(tmp_path / f"{other}.npy")) == 12
+        assert model.evaluate(tmp_path / f"{other}.npy", tmp_path / "c.jsonl").texts.texts == 12
