@@ -17,6 +17,14 @@ def quoted(value: object, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]} …"
 
 
+def parsed_json(text: str | bytes, **options: Any) -> Any:
+    """Parse JSON as `json.loads`. Raises: ValueError, also for nesting that is too deep."""
+    try:
+        return json.loads(text, **options)
+    except RecursionError as error:
+        raise ValueError("nesting that is too deep") from error
+
+
 def shell(path: object) -> str:
     """Return a path as a word of a POSIX shell, for commands that are printed."""
     return shlex.quote(str(path))

@@ -124,3 +124,18 @@ def test_evaluation_says_how_many_pairs_have_an_empty_side(trained, tmp_path):
     for command in (["evaluate"], ["beam-errors", "--rows", "1"]):
         result = CliRunner().invoke(app, [command[0], str(run), "--data", str(pairs), *command[1:]])
         assert (result.exit_code, result.stderr) == (0, "2 pairs with an empty side left out\n")
+
+
+def test_a_long_line_takes_no_longer_than_its_length(trained, tmp_path):
+    """At most 1,000 symbols are written, which is said; the time of a step grows with the source alone."""
+    run = trained(copying=False).run.path
+    long = tmp_path / "long.txt"
+    long.write_text(" ".join(["greet", "rome"] * 2000) + "\n")
+    result = CliRunner().invoke(app, ["translate", str(run), str(long), "--min-length", "900"])
+    assert result.exit_code == 0
+    assert len(result.stdout.split()) <= 1000
+    result = CliRunner().invoke(
+        app, ["translate", str(run), str(long), "--min-length", "5", "--max-length", "5"]
+    )
+    assert "1 output cut at the maximum length; see --max-length." in result.stderr
+    assert len(result.stdout.split()) == 5

@@ -374,3 +374,18 @@ def test_whose_fault_it_is_agrees_with_exhaustive_search(seed, alpha):
     assert (shares.none, shares.wrong) == (1, 5)
     assert shares.share("model") == pytest.approx(0.6)
     assert FaultShares.count(["none"]).share("beam") == 0.0
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_banned_symbol_is_in_no_hypothesis(groups):
+    model, start, table = a_model(3, 5)
+    banned = next(symbol for symbol in range(SYMBOLS) if symbol not in (BEGIN, END))
+    options = BeamOptions(width=SYMBOLS**4 // groups * groups, n_best=6, max_length=4, banned=(banned,))
+    if groups > 1:
+        options = replace(options, groups=groups, width=8, n_best=8)
+    found = beam_search(model, start, 3, options)
+    for sentence in range(3):
+        assert not any(banned in one.symbols for one in found[sentence])
+        if groups == 1:
+            every = [one for one in exhaustive(table, sentence, options) if banned not in one[0]]
+            close(found[sentence], every[:6])

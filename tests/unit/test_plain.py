@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.plain import finite, json_line, json_text
+from recurra.plain import finite, json_line, json_text, shell
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -73,3 +74,11 @@ def test_finite_leaves_its_argument_alone():
     value = {"a": [math.inf]}
     assert finite(value) == {"a": [None]}
     assert value == {"a": [math.inf]}
+
+
+@pytest.mark.parametrize("path", ["runs/my run", "it's", "a;b", "$HOME", "plain/run-1", "-x", "neue Läufe"])
+def test_a_path_is_a_word_of_the_shell(path):
+    told = subprocess.run(
+        ["sh", "-c", f"printf %s {shell(path)}"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == path

@@ -11,8 +11,10 @@ from recurra.config import RunSearchPart
 from recurra.plain import json_line
 
 if TYPE_CHECKING:
+    from recurra.data.readers.pairs import Pair
     from recurra.metrics.beam_errors import FaultShares
     from recurra.tasks.seq2seq.beam_errors import Diagnosis, Tried
+    from recurra.tasks.seq2seq.facade import PairModel
 
 
 @formerly(widths="--beam-widths", alphas="--length-penalties")
@@ -42,10 +44,8 @@ def beam_errors(
 
     recurra beam-errors runs/en-de --data val.en --target val.de
     """
-    from recurra.data.examples import BadRows, rows_told
     from recurra.tasks.model import load
     from recurra.tasks.seq2seq import beam_errors as errors
-    from recurra.tasks.seq2seq.corpus import empty_told
     from recurra.tasks.seq2seq.facade import PairModel
 
     every_width = _numbers("--beam-widths", beam_widths, int, 1)
@@ -54,10 +54,7 @@ def beam_errors(
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
             model.searching(beam_groups=1, **{name: value})  # refuses invalid values before any work is done
-    bad = BadRows(model.config.skip_bad, can_skip=False)
-    pairs = model.pairs_of(data, target, bad)[:rows]
-    for sentence in (*empty_told(bad.empty), *rows_told(bad.sentences, "skipped")):
-        typer.echo(sentence, err=True)
+    pairs = _pairs(model, data, target)[:rows]
     diagnoses = errors.diagnose(model, pairs)
     shares = errors.shares_of(diagnoses)
     width, alpha = model.config.beam_width, model.config.length_penalty
@@ -78,6 +75,18 @@ def beam_errors(
             )
     told = errors.advice(shares, tried, width, alpha)
     typer.echo(json_line(_plain(diagnoses, shares, tried, told)) if as_json else f"\n{told}")
+
+
+def _pairs(model: "PairModel", data: Path | None, target: Path | None) -> "list[Pair]":
+    """Read the pairs to examine; say how many were left out."""
+    from recurra.data.examples import BadRows, rows_told
+    from recurra.tasks.seq2seq.corpus import empty_told
+
+    bad = BadRows(model.config.skip_bad, can_skip=False)
+    pairs = model.pairs_of(data, target, bad)
+    for sentence in (*empty_told(bad.empty), *rows_told(bad.sentences, "skipped")):
+        typer.echo(sentence, err=True)
+    return pairs
 
 
 def _plain(

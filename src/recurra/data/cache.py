@@ -9,6 +9,7 @@ from typing import Any
 
 from recurra.errors import StorageError
 from recurra.files import remove_strays, remove_tree, write_text
+from recurra.plain import parsed_json
 
 _VERSION = 3  # part of every digest, so that entries of other versions are never found
 _STALE_S = 86_400.0
@@ -67,7 +68,7 @@ def write_note(note: Path, value: Any) -> None:
 def read_note(note: Path) -> Any:
     """Return the value that `write_note` wrote, or None if it is missing or damaged."""
     try:
-        content = json.loads(note.read_bytes().decode("utf-8"))
+        content = parsed_json(note.read_bytes().decode("utf-8"))
         value = content["value"]
         return value if content["sha256"] == _digest_of_note(note, value) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

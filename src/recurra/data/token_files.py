@@ -13,6 +13,7 @@ from recurra.data.cache import cache_folder, digest, remove_stale
 from recurra.data.sources import TextSource
 from recurra.errors import DataError, VocabularyError
 from recurra.files import fault_in, folder_written_whole, write_sums
+from recurra.plain import parsed_json
 from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, lines_backward, load_tokenizer
 from recurra.text.tokenizers import Documents
 
@@ -117,7 +118,7 @@ def _open(folder: Path, fingerprint: str, *, from_cache: bool) -> TokenFile | No
     if fault_in(folder, (_TOKENS, _DOCUMENTS, _ABOUT)) is not None:
         return None
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        about = parsed_json((folder / _ABOUT).read_text(encoding="utf-8"))
         kind = np.dtype(about["dtype"])
         sizes = (about["tokens"] * kind.itemsize, about["documents"] * 8)
         found = tuple((folder / name).stat().st_size for name in (_TOKENS, _DOCUMENTS))

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from recurra.errors import DataError, MissingExtra
 from recurra.files import written_whole
-from recurra.plain import reason_of
+from recurra.plain import quoted, reason_of
 
 _FIELD = re.compile(r"[A-Za-z]:")
 _NOTE = re.compile(r"[A-Ga-g]")
 _MOST_REPEATS, _MOST_OPEN_REPEATS = 30, 4
 _LONG_NUMBER = re.compile(r"\d{3,}")
+# Fields of text and of the tempo; music21 reads the notes of all other lines.
+_TEXT = re.compile(r"[A-Z]:|[wr]:|%")
+_METRE = re.compile(r"M:\s*(?:C\|?|none|[(]?\d{1,3}(?:\+\d{1,3})*[)]?/\d{1,4})?\s*(?:%.*)?")
+_LENGTH = re.compile(r"L:\s*\d{1,3}(?:/\d{1,4})?\s*(?:%.*)?")
 
 
 def is_tune(text: str) -> bool:
@@ -37,6 +41,13 @@ def is_tune(text: str) -> bool:
     return header and any(_NOTE.search(re.sub(r'"[^"]*"', "", line)) for line in body)
 
 
+def _is_wrong_fraction(line: str) -> bool:
+    """Whether a line is a metre or a note length that no tune has, which music21 may compute for minutes."""
+    return (line.startswith("M:") and not _METRE.fullmatch(line)) or (
+        line.startswith("L:") and not _LENGTH.fullmatch(line)
+    )
+
+
 def _with_length(tune: str) -> str:
     """Add the default note length to a tune with neither `L:` nor `M:`: an eighth, as the standard has it."""
     lines = tune.split("\n")
@@ -53,7 +64,10 @@ def write_midi(tune: str, path: Path) -> None:
     """
     if not tune.strip():
         raise DataError(f"{path}: the tune cannot be converted (it is empty); sample another one.")
-    body = "\n".join(line for line in tune.split("\n") if not _FIELD.match(line))
+    lines = tune.split("\n")
+    if (wrong := next((line for line in lines if _is_wrong_fraction(line)), None)) is not None:
+        raise DataError(f"{path}: the tune cannot be converted ({quoted(wrong)}); sample another one.")
+    body = "\n".join(line for line in lines if not _TEXT.match(line))
     if (found := _LONG_NUMBER.search(body)) is not None:
         raise DataError(
             f"{path}: the tune cannot be converted (a number of {len(found[0])} digits among the "

@@ -1,6 +1,7 @@
 """Word vector files: GloVe text, word2vec text and word2vec binary."""
 
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from recurra.errors import DataError
 from recurra.files import read_lines, write_text
 from recurra.plain import counted, reason_of
 
+_NUMBER = re.compile(r"[+-]?(?=\.?\d)\d*\.?\d*(?:[eE][+-]?\d+)?")
 _LONGEST_WORD = 4096  # bytes, in a binary file
 _LOOKED_AT = 50  # lines
 _LARGEST = 100_000  # numbers of a vector
@@ -105,7 +107,8 @@ def _text(
             continue
         try:
             fields = line.rstrip().split(" ")
-            if len(fields) <= size or size < 1:
+            # A word may contain blanks (". . ."), but numbers before the vector belong to it.
+            if len(fields) <= size or size < 1 or any(map(_NUMBER.fullmatch, fields[1:-size])):
                 raise BadRow(f"has {counted(len(fields) - 1, 'number')}, expected {max(1, size)}")
             checked_text(line)
             vector = _numbers(fields[-size:])

@@ -30,6 +30,7 @@ from recurra.files import (
     write_sums,
     write_text,
 )
+from recurra.plain import parsed_json
 from recurra.runs.tensor_files import read_tensors, write_tensors
 
 ReadT = TypeVar("ReadT")
@@ -167,7 +168,7 @@ def _check_sums(folder: Path, names: Sequence[str]) -> None:
 def _read_state(path: Path) -> dict[str, Any]:
     """Read the content of a state.json. Raises: RunError if it is missing or damaged."""
     try:
-        state = json.loads(path.read_bytes().decode("utf-8"))
+        state = parsed_json(path.read_bytes().decode("utf-8"))
         if not isinstance(state, dict):
             raise ValueError("it is not a JSON object")
     except FileNotFoundError as error:

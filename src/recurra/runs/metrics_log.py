@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from recurra.errors import RunError
 from recurra.files import make_folder, reading_error, storage_error
+from recurra.plain import parsed_json
 
 _SUM_DIGITS = 8
 _SUM = re.compile(rb'(?P<text>\{.+), "crc32": "(?P<sum>[0-9a-f]{8})"\}', re.DOTALL)
@@ -150,7 +151,7 @@ def _read_line(line: bytes) -> dict[str, Any]:
             raise ValueError("its crc32 differs")
     try:
         text = line.decode("utf-8")
-        record = json.loads(text)
+        record = parsed_json(text)
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
     except ValueError as error:

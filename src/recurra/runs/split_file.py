@@ -1,12 +1,11 @@
 """split.json: the indices of the rows of --data that a run held out, so that resuming finds the same rows."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recurra.errors import RunError
 from recurra.files import write_text
-from recurra.plain import json_line
+from recurra.plain import json_line, parsed_json
 from recurra.runs.folder import RunFolder
 
 SPLIT = "split.json"
@@ -27,7 +26,7 @@ def read_split(run: RunFolder) -> dict[str, list[int]] | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parsed_json(path.read_text(encoding="utf-8"))
         return {str(part): [int(row) for row in rows] for part, rows in content.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: is damaged ({error}); restore it from a copy, or train again.") from error

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recurra.errors import RunError
+from recurra.plain import parsed_json
 
 _DTYPES = {
     "F64": torch.float64,
@@ -115,7 +116,7 @@ def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise ValueError("it is truncated in its header")
-    header = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_without_repeats)
+    header = parsed_json(file.read(length).decode("utf-8"), object_pairs_hook=_without_repeats)
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     metadata = header.pop(_METADATA, {})

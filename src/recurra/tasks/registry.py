@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.config import TaskConfig
 from recurra.errors import ConfigError, RunError
+from recurra.plain import quoted
 
 if TYPE_CHECKING:
     from recurra.runs import RunFolder
@@ -104,8 +105,8 @@ def task_of(run: "RunFolder") -> "Task":
     name = run.read_settings().get("task")
     if name not in names():
         raise RunError(
-            f"{run.path}: belongs to the task {name!r}, which is unknown here; upgrade Recurra, or install "
-            "the package of the task."
+            f"{run.path}: belongs to the task {quoted(name)}, which is unknown here; upgrade Recurra, or "
+            "install the package of the task."
         )
     return get(str(name))
 

@@ -1,13 +1,12 @@
 """The vocabularies of a labelling model, and the files that store them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
-from recurra.plain import json_text
+from recurra.plain import json_text, parsed_json
 from recurra.text import Vocabulary
 from recurra.text.word_encoder import WordEncoder
 
@@ -49,7 +48,7 @@ def load_symbols(folder: Path) -> Symbols:
     """
     path = folder / "labels.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parsed_json(path.read_text(encoding="utf-8"))
         labels, classes = (
             None if content[name] is None else Vocabulary(content[name]) for name in ("labels", "classes")
         )

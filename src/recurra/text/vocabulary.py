@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
-from recurra.plain import json_text
+from recurra.plain import json_text, parsed_json
 
 UNK = "<unk>"
 EOS = "<eos>"
@@ -113,7 +113,7 @@ class Vocabulary:
         Raises: VocabularyError if the file is missing, damaged or of another kind.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parsed_json(path.read_text(encoding="utf-8"))
             symbols, unit = content["symbols"], content["unit"]
             if content["kind"] != _KIND or not all(isinstance(symbol, str) for symbol in symbols):
                 raise KeyError("kind")

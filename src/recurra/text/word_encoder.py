@@ -5,7 +5,6 @@
 Source of word hashing: P.-S. Huang et al., Learning deep structured semantic models (2013).
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
-from recurra.plain import json_text
+from recurra.plain import json_text, parsed_json
 from recurra.remember import Remembered
 from recurra.text.vocabulary import UNK, Vocabulary
 from recurra.text.words import composed
@@ -145,7 +144,7 @@ class WordEncoder:
         Raises: VocabularyError if the file is missing, damaged or of another kind.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parsed_json(path.read_text(encoding="utf-8"))
             if content["kind"] != _KIND:
                 raise KeyError("kind")
             words, characters, trigrams = (

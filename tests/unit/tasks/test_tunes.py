@@ -156,3 +156,24 @@ def test_another_program_plays_it(tune, tmp_path):
 @pytest.mark.parametrize("text", ["X:1\nK:C\nCDE\n\nX:2\nK:D\nDEF\n\n", "X:1\nK:C\nCDE\nX:2\nK:D\nDEF\n\n"])
 def test_two_tunes_are_not_one(text):
     assert not is_tune(text)
+
+
+def test_a_tune_without_length_and_metre_has_the_default_length(tmp_path):
+    """Eighths, as in the standard: the tune lasts as long as the one that says so."""
+    pytest.importorskip("music21")
+    from music21 import converter
+
+    lengths = []
+    for name, head in (("none", ""), ("eighths", "L:1/8\n"), ("quarters", "L:1/4\n")):
+        path = tmp_path / f"{name}.mid"
+        write_midi(f"X:1\nT:A scale\n{head}K:C\nCDEF GABc|\n", path)
+        lengths.append([float(note.quarterLength) for note in converter.parse(path).flatten().notes])
+    assert lengths[0] == lengths[1] == [0.5] * 8
+    assert lengths[2] == [1.0] * 8
+
+
+@pytest.mark.parametrize("wrong", ["M:41e999/4\nL:1/8\nK:G\nGABc|", "M:4/4\nL:1/8\nK:G\nl:GABc|A21e9992 G4|"])
+def test_numbers_of_no_tune_are_refused_before_they_take_minutes(wrong, tmp_path):
+    pytest.importorskip("music21")
+    with pytest.raises(DataError, match="the tune cannot be converted"):
+        write_midi(f"X:1\nT:A tune\n{wrong}\n", tmp_path / "x.mid")

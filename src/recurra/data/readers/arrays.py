@@ -30,16 +30,19 @@ _DECODING_FAULTS = (Exception,)
 def _read(file: IO[bytes], name: str, available: int) -> NDArray[np.generic]:
     """Read an array if its header fits the available bytes. Raises: BadRow."""
     try:
-        version = npy.read_magic(file)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(file)
-        needed = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or needed > available:
-            raise BadRow(
-                f"{name} is not a complete array of plain numbers or text (its header: {shape} of {dtype})"
-            )
-        file.seek(0)
-        array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on headers as Python 2 wrote them
+            version = npy.read_magic(file)
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read_header(file)
+            needed = math.prod(shape) * dtype.itemsize
+            if dtype.hasobject or needed > available:
+                raise BadRow(
+                    f"{name} is not a complete array of plain numbers or text (its header: {shape} of "
+                    f"{dtype})"
+                )
+            file.seek(0)
+            array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
     except BadRow:
         raise
     except _DECODING_FAULTS as error:

@@ -1,7 +1,6 @@
 """Tables with named columns: CSV, TSV and JSON lines."""
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -17,7 +16,7 @@ from recurra.data.readers.arrays import read_steps
 from recurra.data.readers.character_spans import labels_of_entities
 from recurra.errors import ConfigError, DataError
 from recurra.files import UTF_8, read_lines
-from recurra.plain import counted, listed, quoted
+from recurra.plain import counted, listed, parsed_json, quoted
 from recurra.text.words import placed, plain_words
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -180,7 +179,8 @@ def delimiter_of(path: Path, given: str | None, encoding: str) -> str:
     """
     if given is not None:
         return given
-    header = next(iter(read_lines(path, errors="surrogateescape", encoding=encoding)), "")
+    # The csv module refuses a CR within a line, which divides nothing.
+    header = next(iter(read_lines(path, errors="surrogateescape", encoding=encoding)), "").replace("\r", " ")
     splitting = [one for one in _DELIMITERS if len(next(csv.reader([header], delimiter=one), [])) > 1]
     if "," in splitting or not splitting:
         return ","
@@ -259,8 +259,8 @@ def json_objects(path: Path, bad: BadRows, encoding: str = UTF_8) -> Iterator[tu
         with row_at(bad, path, number):
             checked_text(line)
             try:
-                row = json.loads(line, object_pairs_hook=_without_duplicates)
-            except (ValueError, RecursionError) as error:
+                row = parsed_json(line, object_pairs_hook=_without_duplicates)
+            except ValueError as error:
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise BadRow("is not a JSON object")

@@ -1,0 +1,63 @@
+"""What training says before it begins: words without a vector, a single class, missing classes."""
+
+import pytest
+from typer.testing import CliRunner
+
+from recurra.cli.main import app
+from recurra.data.examples import BadRows, Example
+from recurra.errors import DataError
+from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
+from recurra.tasks.labelling.corpus import notes_on
+from recurra.tasks.labelling.pretrained import pretrained
+
+VECTORS = "the 1 2\ncat 3 4\nin 5 6\n0000 7 8\nécole 9 1\n"
+ROWS = [Example(("The", "cat", "in", "1984")), Example(("e\u0301cole", "in", "1812", "zyx"))]
+
+
+def told(tmp_path, content=VECTORS, rows=ROWS, **options):
+    (tmp_path / "v.txt").write_text(content)
+    options |= {"vectors": str(tmp_path / "v.txt"), "word_vectors": "pretrained"}
+    return list(pretrained(ClassifyConfig(data="x", **options), rows, BadRows()).notes)
+
+
+def test_the_share_of_words_with_a_vector_is_counted_by_hand(tmp_path):
+    """Of The, cat, in (twice), 1984, école (decomposed), 1812, zyx."""
+    assert told(tmp_path) == [
+        "vectors: 3 of 7 different words and 50.0% of all words have a vector",
+        "vectors: with --lowercase and --digits, 87.5% of all words would have one",
+    ]
+    assert told(tmp_path, lowercase=True, digits=True) == [
+        "vectors: 5 of 6 different words and 87.5% of all words have a vector"
+    ]
+    assert told(tmp_path, rows=[Example(("un", "deux", "in"))]) == [
+        "vectors: 1 of 3 different words and 33.3% of all words have a vector",
+        "vectors: few words have one; check the language of the file and how text is split into words",
+    ]
+
+
+def test_every_line_of_vectors_has_the_width_of_most(tmp_path):
+    with pytest.raises(DataError, match=r"v\.txt:2: has 3 numbers, expected 2"):
+        told(tmp_path, "the 1 2\ncat 3 4 5\nin 5 6\n")
+
+
+def test_a_single_class_and_missing_classes_are_said():
+    config = ClassifyConfig(data="rows.csv")
+    one = [Example(("a",), label="good")] * 4
+    assert notes_on(one, one, config) == ["rows.csv: every row has the same label, 'good'."]
+    more = [*one, Example(("b",), label="bad"), Example(("c",), label="fair")]
+    assert notes_on(more, one, config) == ["2 of 3 labels are missing from the held-out data: 'bad', 'fair'."]
+    assert notes_on(more, more, config) == []
+    mixed = [Example(("a", "b", "c"), ("B-PER", "O", "NN"), file="t.conll", line=1)]
+    (note,) = notes_on(mixed, mixed, TagConfig(data="t.conll"))
+    assert note.startswith("t.conll:1: the label 'NN' has no prefix of a tagging scheme")
+
+
+def test_printed_commands_are_quoted_for_the_shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my text.txt").write_text("the cat sat on the mat\n" * 40)
+    command = ["train", "lm", "--model", "ngram", "--data", "my text.txt", "-o", "it's mine"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert """recurra sample 'it'"'"'s mine'""" in done.output
+    again = CliRunner().invoke(app, command)
+    assert """`recurra train --resume 'it'"'"'s mine'`""" in str(again.exception)
