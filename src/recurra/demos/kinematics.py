@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from recurra.config import without_none
 from recurra.data.synthetic.kinematics import write_corpus
 from recurra.metrics import LikelihoodFigures, novelty
 from recurra.models import NextSymbolNetwork, NGramModel
@@ -127,6 +128,7 @@ def run(
             unit="character",
             figures=figures,
             samples=sampler.samples,
+            options=without_none(config.model_dump()),
         )
     _tell_end(console, figures, report, out)
     return DemoResult(out, report, validation.perplexity, ngram_perplexity, tuple(sampler.samples))

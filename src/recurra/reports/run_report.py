@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
@@ -41,17 +42,17 @@ def write_report(
     samples: Sequence[Sample] = (),
     tables: Sequence[Table] = (),
     pictures: Mapping[str, str] | None = None,
+    options: Mapping[str, Any],
     changed: Sequence[str] = (),
 ) -> Path:
     """Write the page of a run and return its path.
 
-    `pictures` maps titles to SVG text drawn by Recurra; `changed` has the names of the options that differ
-    from their defaults, which are shown first.
+    `pictures` maps titles to SVG text drawn by Recurra; `options` are those of the run under their current
+    names, and `changed` names the ones that differ from their defaults, which are shown first.
 
     Raises: RunError if the run has no metrics yet, or they are damaged; StorageError if the page cannot be
     written.
     """
-    settings = run.read_settings()
     records = run.read_metrics()
     if not any(record["kind"] in ("training", "validation") for record in records):
         raise RunError(f"{run.metrics.path}: has no metrics to draw yet; train the run for more steps.")
@@ -65,9 +66,9 @@ def write_report(
         samples=samples,
         tables=tables,
         pictures={title: Markup(svg) for title, svg in (pictures or {}).items()},
-        changed={name: settings["config"].get(name) for name in changed},
-        others={name: value for name, value in settings["config"].items() if name not in changed},
-        versions=settings.get("versions", {}),
+        changed={name: options[name] for name in changed},
+        others={name: value for name, value in options.items() if name not in changed},
+        versions=run.read_settings().get("versions", {}),
         run=run.path.name,
     )
     write_text(run.report, page)

@@ -12,7 +12,7 @@ RUN/ run.toml            configuration, versions, fingerprints and facts of the 
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,12 +135,13 @@ class RunFolder:
         data: Mapping[str, Any],
         save: Callable[[Path], None],
         versions: Mapping[str, str] | None = None,
+        settled: Sequence[str] = (),
     ) -> None:
         """Start the run in a folder that is `claimed`: remove an earlier run, write artefacts and run.toml.
 
         `save` writes the files that never change, such as the vocabulary, into the folder passed to it.
-        run.toml stores `config`, `data` (facts about the data) and `versions`; if not given, the versions of
-        this process.
+        run.toml stores `config`, `data` (facts about the data), `settled` (the names of the options that were
+        set from the files) and `versions`; if not given, the versions of this process.
 
         Raises: RunError if a file that no run wrote has the name of an artefact, or a folder has the name of
         a file; StorageError if the disk is full or fails. If `save` fails, an earlier run stays intact.
@@ -157,7 +158,8 @@ class RunFolder:
                 marker.note_beginning(dict.fromkeys([*before, *sums]))
                 artefacts.remove_run(self.path, before)
                 artefacts.move_into(self.path, aside, sums)
-            content = {"task": task, "versions": versions or _versions(), "config": config, "data": data}
+            content: dict[str, Any] = {"task": task} | ({"settled": list(settled)} if settled else {})
+            content |= {"versions": versions or _versions(), "config": config, "data": data}
             write_text(self.settings, settings_text(content | {"artefacts": sums}))
             marker.settle(sums)
         except OSError as error:
@@ -209,7 +211,14 @@ class RunFolder:
                 shutil.copyfile(self.path / name, folder / name)
 
         with RunFolder.claimed(path) as copy:
-            copy.begin(settings["task"], settings["config"], settings["data"], save, settings.get("versions"))
+            copy.begin(
+                settings["task"],
+                settings["config"],
+                settings["data"],
+                save,
+                versions=settings.get("versions"),
+                settled=settings.get("settled", ()),
+            )
             copy.write_weights(weights)
             for record in records:
                 copy.metrics.append(record)

@@ -99,6 +99,9 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     for table in ("config", "data"):
         if not isinstance(content.get(table), dict):
             raise ValueError(f"it has no table [{table}]")
+    settled = content.get("settled", [])
+    if not isinstance(settled, list) or not all(isinstance(name, str) for name in settled):
+        raise ValueError("its entry settled is not a list of options")
     artefacts = content.get("artefacts", {})
     if not isinstance(artefacts, dict) or not all(
         is_inside(name) and isinstance(digest, str) and _SHA256.fullmatch(digest)

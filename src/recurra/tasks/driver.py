@@ -71,7 +71,7 @@ def train(
         fabric = make_fabric(config)
         with _claimed(fabric, out, overwrite=overwrite) as run:
             corpus = _first_process_first(fabric, task, partial(task.read, config))
-            config = task.settle(config, corpus)
+            asked, config = config, task.settle(config, corpus)
             trainer = _trainer(task, config, corpus, run, fabric, listeners)
             if fabric.is_global_zero:
                 run.begin(
@@ -79,6 +79,7 @@ def train(
                     config.with_absolute_paths().model_dump(),
                     _facts_of(corpus),
                     partial(_save_artefacts, task, corpus),
+                    settled=[name for name in task.settled if getattr(config, name) != getattr(asked, name)],
                 )
             return _fit(task, config, corpus, trainer, on_ready, resume=False)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, overload
 
+from recurra.config import without_none
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, RunError
 from recurra.models.description import described
@@ -224,12 +225,14 @@ class Model:
             unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
             page = self.page()
             page = replace(page, figures=page.figures | unmeasured)
-            unit = registry.get(self.task).loss_unit
+            task, config = driver.task_and_config(self.run)
+            settled = self.run.read_settings().get("settled", ())
             return write_report(
                 self.run,
-                title=self.config.title,
-                loss_unit=unit,
-                changed=self.config.chosen(),
+                title=config.title,
+                loss_unit=task.loss_unit,
+                options=without_none(config.model_dump()),
+                changed=[name for name in config.chosen() if name not in settled],
                 **vars(page),
             )
 

@@ -1,0 +1,68 @@
+"""The report pages of trained runs: what they say of options, mistakes, outputs and metrics."""
+
+import re
+from pathlib import Path
+
+import recurra as rc
+from recurra.tasks.model import Model
+
+SMALL = {"hidden_size": 6, "embedding_size": 7, "max_steps": 2, "threads": 1, "validation_fraction": 0.3}
+
+
+def rows(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def slots(path: Path, count: int = 20) -> Path:
+    cities = ("oslo", "rome")
+    lines = [f"BOS go to {cities[i % 2]} EOS\tO O O B-to {('go', 'stay')[i % 2]}" for i in range(count)]
+    return rows(path, lines)
+
+
+def page_of(model: Model) -> str:
+    return model.report().read_text(encoding="utf-8")
+
+
+def options_of(page: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The options that were changed, and all others."""
+    first, rest = page.split("<details>")
+    return tuple(
+        dict(re.findall(r"<tr><td>(\w+)</td><td>(.*?)</td></tr>", part))
+        for part in (first, rest.split("<h3>")[0])
+    )
+
+
+def edited(run: Path, changes: dict[str, str]) -> None:
+    """Replace text in a run.toml and accept it."""
+    file = run / "run.toml"
+    text = file.read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(re.sub(r"# sha256 \w+ of", "# sha256 accepted of", text))
+
+
+class TestOptions:
+    def test_those_of_an_older_run_have_their_current_names(self, tmp_path):
+        data = slots(tmp_path / "rows.iob")
+        run = rc.Tagger.train(data, out=tmp_path / "run", sentence_loss_weight=0.5, **SMALL).run.path
+        edited(run, {"\nembedding_size =": "\nword_size =", "\nsentence_loss_weight =": "\nclass_share ="})
+        changed, others = options_of(page_of(rc.load(run)))
+        assert (changed["embedding_size"], changed["sentence_loss_weight"]) == ("7", "0.5")
+        assert not {"word_size", "class_share"} & (changed.keys() | others.keys())
+        assert "None" not in changed.values()
+
+    def test_those_set_from_the_files_are_not_among_the_changed(self, tmp_path):
+        lines = [f"{('yes', 'no')[i % 2]}\t{('good', 'bad')[i % 2]} film" for i in range(20)]
+        data = rows(tmp_path / "rows.txt", lines)
+        vectors = rows(tmp_path / "vectors.txt", ["good 1 2 3", "bad 3 2 1", "film 1 1 1"])
+        own = SMALL | {"word_vectors": "pretrained", "vectors": vectors}
+        del own["embedding_size"]
+        model = rc.Classifier.train(data, out=tmp_path / "run", **own)
+        model.save(tmp_path / "copy")
+        for each in (model, rc.load(tmp_path / "copy")):
+            changed, others = options_of(page_of(each))
+            assert "embedding_size" not in changed
+            assert others["embedding_size"] == "3"
+            assert changed["word_vectors"] == "pretrained"
