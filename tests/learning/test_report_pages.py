@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import recurra as rc
+from recurra.config import build_config
+from recurra.tasks.labelling.config import LabelEvaluationPart
 from recurra.tasks.model import Model
 
 SMALL = {"hidden_size": 6, "embedding_size": 7, "max_steps": 2, "threads": 1, "validation_fraction": 0.3}
@@ -66,3 +70,33 @@ class TestOptions:
             assert "embedding_size" not in changed
             assert others["embedding_size"] == "3"
             assert changed["word_vectors"] == "pretrained"
+
+
+def table_of(page: str, title: str) -> tuple[list[str], list[list[str]]]:
+    """The columns and the rows of a table."""
+    _, after = page.split(f"<h2>{title}", 1)
+    table = after.split("</table>")[0]
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
+    return re.findall(r"<th>(.*?)</th>", table), cells[1:]
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("scheme", ["classes", "auto"])
+    def test_only_labels_of_spans_are_joined_to_entities(self, tmp_path, scheme):
+        kinds = [("city", "team", "team")[i % 3] for i in range(20)]
+        lines = [f"in O\nnew B-{kind}\nyork I-{kind}\n" for kind in kinds]
+        model = rc.Tagger.train(
+            rows(tmp_path / "rows.conll", lines), out=tmp_path / "run", scheme=scheme, **SMALL
+        )
+        _, cells = table_of(page_of(model), "Worst mistakes")
+        options = build_config(LabelEvaluationPart, overrides={"mistakes": 3})
+        told = model.evaluation(None, options).lines[-3:]
+        shown = {label for cell in cells for label in cell[1:3]}
+        shown |= {label for line in told for label in re.findall(r"(?:gold|predicted) ([\w-]+)", line)}
+        lengths = {len(re.search(r"\[(.*?)\]", text)[1].split()) for text in [*told, *(c[4] for c in cells)]}
+        if scheme == "classes":
+            assert shown <= {"O", "B-city", "I-city", "B-team", "I-team"}
+            assert lengths == {1}
+        else:
+            assert shown <= {"city", "team", "none"}
+            assert 2 in lengths

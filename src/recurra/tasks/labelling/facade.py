@@ -69,8 +69,8 @@ class Labeller(Model):
         rows = model.rows_of(data, bad)
         said = model.predict_rows(rows)
         figures = count_figures(rows, said, self.symbols)
-        worst = [mistake.line() for mistake in worst_mistakes(rows, said, mistakes)]
-        lines = [figures.sentence(), *table_lines(figures), *worst]
+        worst = worst_mistakes(rows, said, mistakes, spans=self.symbols.spans)
+        lines = [figures.sentence(), *table_lines(figures), *(mistake.line() for mistake in worst)]
         return Evaluation(figures.to_dict(), lines, bad.sentences)
 
     def page(self) -> Page:

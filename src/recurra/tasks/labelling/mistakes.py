@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recurra.data.examples import Example
 from recurra.tasks.labelling.predicting import Prediction
-from recurra.text import Span, mark_spans, spans_of
+from recurra.text import Span, spans_of
 from recurra.text.words import Word, placed
 
 _AROUND = 5  # words on either side
@@ -29,8 +29,13 @@ class Mistake:
         return f"{self.place}: {labels}: {self.text}"
 
 
-def worst_mistakes(rows: Sequence[Example], said: Sequence[Prediction], count: int) -> list[Mistake]:
-    """Return the `count` mistakes with the highest confidence, highest first."""
+def worst_mistakes(
+    rows: Sequence[Example], said: Sequence[Prediction], count: int, *, spans: bool
+) -> list[Mistake]:
+    """Return the `count` mistakes with the highest confidence, highest first.
+
+    With `spans` the word labels mark entities (`Symbols.spans`); otherwise each word counts alone.
+    """
     found: list[Mistake] = []
     for row, one in zip(rows, said, strict=True):
         if row.label is not None and one.label is not None and row.label != one.label:
@@ -39,7 +44,7 @@ def worst_mistakes(rows: Sequence[Example], said: Sequence[Prediction], count: i
                 text += " | " + _beginning(row.whole_second_text, placed(row.second, row.second_text))
             found.append(Mistake(str(row.place), row.label, one.label, one.confidence, text))
         if row.labels is not None and one.labels is not None and row.labels != one.labels:
-            found += _of_words(row, one)
+            found += _of_words(row, one, spans=spans)
     found.sort(key=lambda mistake: -mistake.confidence)
     return found[:count]
 
@@ -61,11 +66,11 @@ def _marked(row: Example, first: int, last: int) -> str:
     return " ".join(f"{before}[{text[begin:end]}]{after}".split())
 
 
-def _of_words(row: Example, one: Prediction) -> Iterator[Mistake]:
+def _of_words(row: Example, one: Prediction, *, spans: bool) -> Iterator[Mistake]:
     """Yield wrong entities, or wrong words; an entity with the right words but a wrong type counts once."""
     assert row.labels is not None, "only called for rows with labels"
     assert one.labels is not None, "only called for predictions with labels"
-    if mark_spans([*row.labels, *one.labels]):
+    if spans:
         gold, predicted = set(spans_of(row.labels)), set(spans_of(one.labels))
     else:
         gold = {Span(label, t, t + 1) for t, label in enumerate(row.labels)}

@@ -74,7 +74,7 @@ def _mistakes(model: "Labeller") -> list[Table]:
         rows = model.rows_of(None)[:_ROWS]
     except (ConfigError, DataError):
         return []
-    found = worst_mistakes(rows, model.predict_rows(rows), _WORST)
+    found = worst_mistakes(rows, model.predict_rows(rows), _WORST, spans=model.symbols.spans)
     columns = ["Place", "Gold", "Predicted", "Probability", "Text"]
     shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
     return (
