@@ -42,12 +42,9 @@ class Novelty:
         if not self.match.length:
             copied = "No character of the sample occurs in the training text"
         else:
-            shown = " ".join(self.match.text.split())
-            if len(shown) > _SHOWN_CHARACTERS:
-                shown = shown[: _SHOWN_CHARACTERS - 2].rstrip() + " …"
             copied = (
                 f"The longest passage copied from the training text has {self.match.length:,} of "
-                f'{self.sample_length:,} characters ("{shown}")'
+                f'{self.sample_length:,} characters ("{_shown(self.match.text)}")'
             )
         if self.recall is None:
             return f"{copied}; the sample is too short for word {self.n}-grams."
@@ -114,6 +111,13 @@ def novelty(sample: str, training: str | Callable[[], Iterable[str]], n: int = 8
     words = sample.split()
     recall = ngram_recall(words, _words(read(), max(map(len, words), default=0)), n)
     return Novelty(len(sample), longest_match(sample, read()), recall, n)
+
+
+def _shown(text: str) -> str:
+    """Return a text in one line, shortened, with all blanks; line ends and the like as escape sequences."""
+    most = _SHOWN_CHARACTERS
+    beginning = text if len(text) <= most else text[: most - 2].rstrip() + " …"
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in beginning)
 
 
 def _grams(words: Iterable[str], n: int) -> Iterator[tuple[str, ...]]:

@@ -161,11 +161,24 @@ def test_sentences():
     assert told == Novelty(44, Match(27, "It strikes the water after ", 0, 39), 0.0, 8)
     assert told.sentence() == (
         'The longest passage copied from the training text has 27 of 44 characters ("It strikes the water '
-        "after\"); 0% of the sample's word 8-grams occur in that text."
+        "after \"); 0% of the sample's word 8-grams occur in that text."
     )
     assert novelty("Zz", "abc").sentence() == (
         "No character of the sample occurs in the training text; the sample is too short for word 8-grams."
     )
     long = novelty(training, training)
     assert long.recall == 1
-    assert '("A ball is thrown upward from a bridge. It strikes the wate …")' in long.sentence()
+    assert '("A ball is thrown upward from a bridge.\\nIt strikes the wate …")' in long.sentence()
+
+
+@pytest.mark.parametrize(
+    ("passage", "shown"),
+    [
+        ("accelerate?\n", r"accelerate?\n"),
+        (" to the\t\n\nhand ", r" to the\t\n\nhand "),
+        ("x" * 60, "x" * 60),
+    ],
+)
+def test_the_passage_is_quoted_with_every_character_that_is_counted(passage, shown):
+    told = novelty(passage + "#", passage).sentence()
+    assert f'has {len(passage)} of {len(passage) + 1} characters ("{shown}")' in told
