@@ -100,3 +100,24 @@ class TestMistakes:
         else:
             assert shown <= {"city", "team", "none"}
             assert 2 in lengths
+
+
+class TestOutputs:
+    def test_equal_outputs_have_an_attention_picture_each_with_their_source(self, tmp_path):
+        sources = [f"{'abcdef'[i % 6]} {'x' * 70}" for i in range(24)]
+        data = rows(tmp_path / "rows.tsv", ["source\ttarget", *(f"{source}\tsame" for source in sources)])
+        own = {
+            "hidden_size": 6,
+            "max_steps": 60,
+            "warmup_steps": 0,
+            "learning_rate": 0.05,
+            "threads": 1,
+            "validation_fraction": 0.3,
+        }
+        model = rc.Translator.train(data, out=tmp_path / "run", unit="word", dropout=0.0, **own)
+        page = page_of(model)
+        _, cells = table_of(page, "Outputs for held-out sources")
+        assert {output for _, output, _ in cells} == {"same"}
+        titles = re.findall(r"<h2>Attention (.*?)</h2>\n<svg", page)
+        shown = [f"{source[:58]} …" for source, _, _ in cells[:3]]
+        assert titles == [f"{number}: {source} → same" for number, source in enumerate(shown, start=1)]

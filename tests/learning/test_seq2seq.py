@@ -185,7 +185,7 @@ class TestReverse:
     def test_the_report_shows_outputs_and_attention(self, folder):
         say("report", folder / "run")
         page = (folder / "run" / "report.html").read_text()
-        assert "Attention: " in page
+        assert "<h2>Attention 1: " in page
         assert "chrF" in page
 
     @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def write_report(
         figures=figures,
         samples=samples,
         tables=tables,
-        pictures={title: Markup(svg) for title, svg in (pictures or {}).items()},
+        pictures={title: Markup(svg) for title, svg in (pictures or {}).items() if svg},
         changed={name: options[name] for name in changed},
         others={name: value for name, value in options.items() if name not in changed},
         versions=run.read_settings().get("versions", {}),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12  # held-out pairs with their outputs
 _MAPS = 3
+_TITLE = 60  # characters of a source or an output in a title
 
 
 def page_of(model: "PairModel") -> Page:
@@ -41,11 +42,16 @@ def page_of(model: "PairModel") -> Page:
     tables = [Table("Outputs for held-out sources", ["Source", "Output", "Reference"], rows)] if rows else []
     pictures = {}
     if model.network.attentive is not None:
-        for pair, answer in list(zip(pairs, answers, strict=True))[:_MAPS]:
+        for number, (pair, answer) in enumerate(zip(pairs[:_MAPS], answers, strict=False), start=1):
             found = model.attention(replace(pair, targets=(answer,)))
-            title = f"Attention: {answer}"
+            title = f"Attention {number}: {_brief(' / '.join(pair.source))} → {_brief(answer)}"
             pictures[title] = as_svg(heat_map, found.weights, columns=found.source, rows=found.target)
     return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures)
+
+
+def _brief(text: str) -> str:
+    """Return a text as part of a title: shortened, and visible if it is empty."""
+    return (text if len(text) <= _TITLE else text[: _TITLE - 2].rstrip() + " …") or "(empty)"
 
 
 def _held_out(model: "PairModel") -> list[Pair]:
