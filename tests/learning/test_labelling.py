@@ -234,9 +234,11 @@ def test_a_command_trains_and_says_how_to_go_on(tmp_path):
         "<h2>Worst mistakes in the validation data: wrong predictions with the highest probability<" in page
     )
     (run / "report.html").unlink()
-    path.unlink()  # without its data, the report has no mistakes
+    path.unlink()
     say("report", run)
-    assert "Worst mistakes" not in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "<h2>Worst mistakes" not in page
+    assert "The worst mistakes are not shown: the held-out data are missing or have changed" in page
 
 
 def test_verbs_of_other_tasks_are_refused(tagger):

@@ -1,13 +1,18 @@
 """The report pages of trained runs: what they say of options, mistakes, outputs and metrics."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import recurra as rc
 from recurra.config import build_config
+from recurra.data.examples import Example
 from recurra.tasks.labelling.config import LabelEvaluationPart
+from recurra.tasks.labelling.mistakes import worst_mistakes
+from recurra.tasks.labelling.predicting import Prediction
 from recurra.tasks.model import Model
 
 SMALL = {"hidden_size": 6, "embedding_size": 7, "max_steps": 2, "threads": 1, "validation_fraction": 0.3}
@@ -101,6 +106,32 @@ class TestMistakes:
             assert shown <= {"city", "team", "none"}
             assert 2 in lengths
 
+    def test_rows_of_vectors_are_told_by_their_steps(self, tmp_path):
+        draw = np.random.default_rng(1)
+        table = ["vectors\tlabel"]
+        for i in range(20):
+            np.save(tmp_path / f"{i}.npy", draw.normal(size=(2 + i % 3, 4)).astype(np.float32))
+            table.append(f"{i}.npy\t{('yes', 'no')[i % 2]}")
+        own = {name: value for name, value in SMALL.items() if name != "embedding_size"}
+        model = rc.Classifier.train(rows(tmp_path / "rows.tsv", table), out=tmp_path / "run", **own)
+        columns, cells = table_of(page_of(model), "Worst mistakes")
+        assert columns == ["Place", "Gold", "Predicted", "Probability", "Steps"]
+        assert {cell[4] for cell in cells} <= {"2 steps", "3 steps", "4 steps"}
+
+    def test_steps_with_a_wrong_label_are_numbered(self):
+        row = Example(vectors=np.zeros((5, 2)), labels=("a", "b", "b", "a", "a"), file="clip.npy")
+        wrong = Prediction(("a", "a", "b", "a", "a"), (0.9, 0.8, 0.7, 0.6, 0.5))
+        (found,) = worst_mistakes([row], [wrong], 3, spans=False)
+        assert found.line() == "clip.npy: gold b, predicted a (80%): step 2 of 5"
+        entity = replace(row, labels=("O", "B-b", "I-b", "O", "O"))
+        (found,) = worst_mistakes([entity], [replace(wrong, labels=("O",) * 5)], 3, spans=True)
+        assert found.line() == "clip.npy: gold b, predicted none (70%): steps 2 to 3 of 5"
+
+    def test_the_confusion_matrix_has_a_head_like_other_tables(self, tmp_path):
+        page = page_of(rc.Tagger.train(slots(tmp_path / "rows.iob"), out=tmp_path / "run", **SMALL))
+        columns, _ = table_of(page, "Confusion matrix, validation data")
+        assert columns == ["Gold \\ predicted", "go", "stay"]
+
 
 class TestOutputs:
     def test_equal_outputs_have_an_attention_picture_each_with_their_source(self, tmp_path):
@@ -121,3 +152,25 @@ class TestOutputs:
         titles = re.findall(r"<h2>Attention (.*?)</h2>\n<svg", page)
         shown = [f"{source[:58]} …" for source, _, _ in cells[:3]]
         assert titles == [f"{number}: {source} → same" for number, source in enumerate(shown, start=1)]
+
+    def test_what_cannot_be_shown_without_the_data_is_named(self, tmp_path):
+        lines = [f"{'abcdef'[i % 6]} b" for i in range(24)]
+        source, target = rows(tmp_path / "a.txt", lines), rows(tmp_path / "b.txt", lines)
+        own = {"hidden_size": 6, "max_steps": 2, "threads": 1, "validation_fraction": 0.3}
+        model = rc.Translator.train(source, target, out=tmp_path / "run", **own)
+        assert " not shown: " not in page_of(model)
+        target.unlink()
+        page = page_of(model)
+        assert "Attention" not in page
+        assert (
+            "Outputs for held-out sources are not shown: the held-out data are missing or have changed since "
+            f"training ({source}, {target}); restore them and run `recurra report {tmp_path / 'run'}`."
+        ) in page
+
+    def test_samples_say_that_the_training_text_is_missing(self, tmp_path):
+        text = rows(tmp_path / "text.txt", ["the cat sat on the mat"] * 40)
+        own = {"hidden_size": 6, "max_steps": 2, "threads": 1, "batch_size": 2, "segment_length": 9}
+        model = rc.LanguageModel.train(text, out=tmp_path / "run", **own)
+        assert "The longest passage copied" in page_of(model)
+        text.write_text("another text")
+        assert "Copied passages are not shown: the training data are missing" in page_of(model)

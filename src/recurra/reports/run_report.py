@@ -42,11 +42,13 @@ def write_report(
     samples: Sequence[Sample] = (),
     tables: Sequence[Table] = (),
     pictures: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
     options: Mapping[str, Any],
     changed: Sequence[str] = (),
 ) -> Path:
     """Write the page of a run and return its path.
 
+    `notes` are sentences on what the page does not show.
     `pictures` maps titles to SVG text drawn by Recurra; `options` are those of the run under their current
     names, and `changed` names the ones that differ from their defaults, which are shown first.
 
@@ -65,6 +67,7 @@ def write_report(
         figures=figures,
         samples=samples,
         tables=tables,
+        notes=notes,
         pictures={title: Markup(svg) for title, svg in (pictures or {}).items() if svg},
         changed={name: options[name] for name in changed},
         others={name: value for name, value in options.items() if name not in changed},

@@ -170,14 +170,19 @@ def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> No
 
     Raises: DataError naming the file and the run.
     """
-    task, config = task_and_config(run)
-    cut = part == "train" or part in (known.split or ())
-    for path in (str(known.facts[part]["path"]), *task.files_beside(config, "data" if cut else part)):
+    for path in files_of(run, known, part):
         if not is_of_hub(path) and not Path(path).exists():
             raise DataError(
                 f"{path}: does not exist, and the {PART_NAMES[part]} data of {run.path} are read from it; "
                 f"restore it{remedy and f', or {remedy}'}."
             )
+
+
+def files_of(run: RunFolder, known: Known, part: str) -> list[str]:
+    """Return the files that one part of a run's data is read from."""
+    task, config = task_and_config(run)
+    cut = part == "train" or part in (known.split or ())
+    return [str(known.facts[part]["path"]), *task.files_beside(config, "data" if cut else part)]
 
 
 def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:

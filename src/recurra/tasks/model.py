@@ -11,6 +11,7 @@ from recurra.data.inputs import Input
 from recurra.errors import ConfigError, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
+from recurra.plain import listed, shell
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
@@ -52,13 +53,17 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Page:
-    """Contents of report.html besides curves and configuration. `pictures` maps titles to our own SVG."""
+    """Contents of report.html besides curves and configuration.
+
+    `pictures` maps titles to our own SVG; `notes` are sentences on what the page does not show.
+    """
 
     unit: str
     figures: dict[str, str]
     samples: Sequence[Sample] = ()
     tables: Sequence[Table] = ()
     pictures: dict[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 class Model:
@@ -173,6 +178,16 @@ class Model:
             raise ConfigError(f"{self.run.path}: the run has no {part!r} data; name a file.")
         driver.check_there(self.run, known, part, remedy)
         return known
+
+    def not_shown(self, what: str, part: str = "valid") -> str:
+        """Return the note on a report page that lacks `what`, because a part of the data cannot be read."""
+        assert self.run is not None, "only runs have reports"
+        files = listed(driver.files_of(self.run, driver.known_of(self.run), part))
+        name = driver.PART_NAMES[part]
+        return (
+            f"{what} not shown: the {name} data are missing or have changed since training ({files}); "
+            f"restore them and run `recurra report {shell(self.run.path)}`."
+        )
 
     def evaluation(self, data: Path | None, options: Any) -> Evaluation:
         """Return what `recurra evaluate` shows; `options` has the type `config.evaluation`.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recurra.data.examples import Example
+from recurra.plain import counted
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import Span, spans_of
 from recurra.text.words import Word, placed
@@ -15,7 +16,7 @@ _NONE = "none"  # no entity
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong prediction: its place, the gold and predicted labels, its probability, and the words."""
+    """A wrong prediction: its place, the gold and predicted labels, its probability, and words or steps."""
 
     place: str
     gold: str
@@ -39,31 +40,11 @@ def worst_mistakes(
     found: list[Mistake] = []
     for row, one in zip(rows, said, strict=True):
         if row.label is not None and one.label is not None and row.label != one.label:
-            text = _beginning(row.whole_text, row.placed_words)
-            if row.second is not None:
-                text += " | " + _beginning(row.whole_second_text, placed(row.second, row.second_text))
-            found.append(Mistake(str(row.place), row.label, one.label, one.confidence, text))
+            found.append(Mistake(str(row.place), row.label, one.label, one.confidence, _text_of(row)))
         if row.labels is not None and one.labels is not None and row.labels != one.labels:
             found += _of_words(row, one, spans=spans)
     found.sort(key=lambda mistake: -mistake.confidence)
     return found[:count]
-
-
-def _beginning(text: str, words: Sequence[Word]) -> str:
-    """Return the first words of a text as the file has them, on one line."""
-    shown = " ".join(text[: words[:_LONGEST][-1].end].split()) if words else ""
-    return shown + (" …" if len(words) > _LONGEST else "")
-
-
-def _marked(row: Example, first: int, last: int) -> str:
-    """Return some words in brackets among their neighbours, as the file has them, on one line."""
-    if not row.words:
-        return f"steps {first + 1} to {last}"
-    text, words = row.whole_text, row.placed_words
-    begin, end = words[first].begin, words[last - 1].end
-    before = text[words[max(0, first - _AROUND)].begin : begin]
-    after = text[end : words[min(len(words), last + _AROUND) - 1].end]
-    return " ".join(f"{before}[{text[begin:end]}]{after}".split())
 
 
 def _of_words(row: Example, one: Prediction, *, spans: bool) -> Iterator[Mistake]:
@@ -83,5 +64,33 @@ def _of_words(row: Example, one: Prediction, *, spans: bool) -> Iterator[Mistake
             types_of_gold.get((first, last), _NONE),
             types_predicted.get((first, last), _NONE),
             min(one.label_probabilities[first:last]),
-            _marked(row, first, last),
+            _around(row, first, last),
         )
+
+
+def _text_of(row: Example) -> str:
+    """Return the beginning of a row's text, or the number of its steps if they are vectors."""
+    if row.vectors is not None:
+        return counted(len(row), "step")
+    text = _beginning(row.whole_text, row.placed_words)
+    if row.second is None:
+        return text
+    return f"{text} | {_beginning(row.whole_second_text, placed(row.second, row.second_text))}"
+
+
+def _beginning(text: str, words: Sequence[Word]) -> str:
+    """Return the first words of a text as the file has them, on one line."""
+    shown = " ".join(text[: words[:_LONGEST][-1].end].split()) if words else ""
+    return shown + (" …" if len(words) > _LONGEST else "")
+
+
+def _around(row: Example, first: int, last: int) -> str:
+    """Return the words `first` … `last` - 1 in brackets with their context, or the numbers of such steps."""
+    if row.vectors is not None:
+        numbers = f"step {last}" if last - first == 1 else f"steps {first + 1} to {last}"
+        return f"{numbers} of {len(row)}"
+    text, words = row.whole_text, row.placed_words
+    begin, end = words[first].begin, words[last - 1].end
+    before = text[words[max(0, first - _AROUND)].begin : begin]
+    after = text[end : words[min(len(words), last + _AROUND) - 1].end]
+    return " ".join(f"{before}[{text[begin:end]}]{after}".split())

@@ -40,8 +40,8 @@ def page_of(model: "Labeller") -> Page:
             figures |= {f"{part} {name}": f"{record[key]:.2%}" for key, name in shown.items()}
             tables += _tables(part, record)
             pictures[f"Calibration, {part} data"] = reliability_diagram(record["bins"])
-    tables += _mistakes(model)
-    return Page("word" if tags else "row", figures, tables=tables, pictures=pictures)
+    mistakes, notes = _mistakes(model)
+    return Page("word" if tags else "row", figures, tables=tables + mistakes, pictures=pictures, notes=notes)
 
 
 def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
@@ -60,7 +60,7 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
     if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
-        found.append(Table(f"Confusion matrix, {part} data", [CONFUSION, *names], rows))
+        found.append(Table(f"Confusion matrix, {part} data", [CONFUSION.capitalize(), *names], rows))
     return found
 
 
@@ -68,26 +68,19 @@ def _support(hits: Mapping[str, Any]) -> int:
     return int(hits["support"] if "support" in hits else hits["wanted"])
 
 
-def _mistakes(model: "Labeller") -> list[Table]:
-    """Return the worst mistakes in the first validation rows; empty if their file is missing."""
+def _mistakes(model: "Labeller") -> tuple[list[Table], list[str]]:
+    """Return a table of the worst mistakes in the first validation rows, or a note if they are missing."""
     try:
-        rows = model.rows_of(None)[:_ROWS]
+        rows = model.rows_of(None)
     except (ConfigError, DataError):
-        return []
-    found = worst_mistakes(rows, model.predict_rows(rows), _WORST, spans=model.symbols.spans)
-    columns = ["Place", "Gold", "Predicted", "Probability", "Text"]
+        return [], [model.not_shown("The worst mistakes are")]
+    where = "validation data" if len(rows) <= _ROWS else f"first {_ROWS:,} rows of the validation data"
+    searched = rows[:_ROWS]
+    found = worst_mistakes(searched, model.predict_rows(searched), _WORST, spans=model.symbols.spans)
+    title = f"Worst mistakes in the {where}: wrong predictions with the highest probability"
+    columns = ["Place", "Gold", "Predicted", "Probability"]
     shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
-    return (
-        [
-            Table(
-                "Worst mistakes in the validation data: wrong predictions with the highest probability",
-                columns,
-                shown,
-            )
-        ]
-        if shown
-        else []
-    )
+    return [Table(title, [*columns, "Text" if model.symbols.words else "Steps"], shown)] if shown else [], []
 
 
 def table_lines(figures: LabelFigures) -> list[str]:

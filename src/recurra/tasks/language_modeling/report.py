@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from recurra.errors import RecurraError
 from recurra.metrics import perplexity_text
 from recurra.reports import Sample
+from recurra.tasks.driver import known_of
 from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
@@ -40,10 +41,16 @@ def page_of(model: "LanguageModel") -> Page:
 
 
 def _novelty(model: "LanguageModel", text: str) -> str:
-    """Return how much of a sample is memorised; empty if the training text is missing or very long."""
+    """Return how much of a sample is memorised, or why it is not known; empty without training text."""
+    assert model.run is not None, "a page needs a run"
+    if "train" not in known_of(model.run).facts:
+        return ""
     try:
         if model.source_of("train").facts().characters > _LONGEST_SEARCHED:
-            return ""
+            return (
+                "Copied passages are not shown: the training text has more than "
+                f"{_LONGEST_SEARCHED:,} characters; see `recurra sample --novelty`."
+            )
         return model.novelty(text).sentence()
     except RecurraError:
-        return ""
+        return model.not_shown("Copied passages are", "train")

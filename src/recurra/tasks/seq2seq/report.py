@@ -33,7 +33,7 @@ def page_of(model: "PairModel") -> Page:
                 f"{part} distinct word pairs": f"{record['distinct_2']:.2%}",
                 f"{part} BLEU signature": record["bleu_signature"],
             }
-    pairs = _held_out(model)
+    pairs, notes = _held_out(model)
     answers = [found[0].text for found in model.answers(pairs)]
     rows = [
         [" / ".join(pair.source), answer, " / ".join(pair.targets)]
@@ -46,7 +46,7 @@ def page_of(model: "PairModel") -> Page:
             found = model.attention(replace(pair, targets=(answer,)))
             title = f"Attention {number}: {_brief(' / '.join(pair.source))} → {_brief(answer)}"
             pictures[title] = as_svg(heat_map, found.weights, columns=found.source, rows=found.target)
-    return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures)
+    return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures, notes=notes)
 
 
 def _brief(text: str) -> str:
@@ -54,9 +54,9 @@ def _brief(text: str) -> str:
     return (text if len(text) <= _TITLE else text[: _TITLE - 2].rstrip() + " …") or "(empty)"
 
 
-def _held_out(model: "PairModel") -> list[Pair]:
-    """Return some held-out pairs; empty if their file is missing."""
+def _held_out(model: "PairModel") -> tuple[list[Pair], list[str]]:
+    """Return some held-out pairs; or none and a note if their files are missing or have changed."""
     try:
-        return model.pairs_of()[:_SHOWN]
+        return model.pairs_of()[:_SHOWN], []
     except DataError:
-        return []
+        return [], [model.not_shown("Outputs for held-out sources are")]
