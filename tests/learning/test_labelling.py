@@ -419,9 +419,9 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
     assert "test, mean ± standard deviation of 6 runs: f1" in told
     summary = json.loads((out / "summary.json").read_text())
     assert summary["runs"] == [f"fold-{fold}-seed-{seed}" for fold in (1, 2, 3) for seed in (1, 2)]
-    values = summary["figures"]["accuracy"]["values"]
-    assert summary["figures"]["accuracy"]["mean"] == pytest.approx(np.mean(values))
-    assert summary["figures"]["accuracy"]["deviation"] == pytest.approx(np.std(values, ddof=1))
+    values = summary["figures"]["sentence_label_accuracy"]["values"]
+    assert summary["figures"]["sentence_label_accuracy"]["mean"] == pytest.approx(np.mean(values))
+    assert summary["figures"]["sentence_label_accuracy"]["deviation"] == pytest.approx(np.std(values, ddof=1))
     # Each row is tested once per seed.
     rows = [
         json.loads((out / name / "metrics.jsonl").read_text().splitlines()[-1])["rows"]

@@ -15,6 +15,14 @@ from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.tasks.model import Model
 
+# Names of metrics of taggers in runs of older versions, by their current names.
+FORMER = {
+    "sentence_label_accuracy": "accuracy",
+    "sentence_label_macro_f1": "macro_f1",
+    "sentence_label_majority": "majority",
+    "sentence_accuracy": "exact",
+    "sentence labels": "labels",
+}
 SMALL = {"hidden_size": 6, "embedding_size": 7, "max_steps": 2, "threads": 1, "validation_fraction": 0.3}
 
 
@@ -129,7 +137,7 @@ class TestMistakes:
 
     def test_the_confusion_matrix_has_a_head_like_other_tables(self, tmp_path):
         page = page_of(rc.Tagger.train(slots(tmp_path / "rows.iob"), out=tmp_path / "run", **SMALL))
-        columns, _ = table_of(page, "Confusion matrix, validation data")
+        columns, _ = table_of(page, "Confusion matrix of the sentence labels, validation data")
         assert columns == ["Gold \\ predicted", "go", "stay"]
 
 
@@ -174,3 +182,49 @@ class TestOutputs:
         assert "The longest passage copied" in page_of(model)
         text.write_text("another text")
         assert "Copied passages are not shown: the training data are missing" in page_of(model)
+
+
+class TestMetrics:
+    """A metric has one name in the log, in metrics.jsonl, in JSON and in the report."""
+
+    @pytest.fixture(params=["auto", "classes"])
+    def tagger(self, request, tmp_path) -> Model:
+        return rc.Tagger.train(
+            slots(tmp_path / "rows.iob"), out=tmp_path / "run", scheme=request.param, **SMALL
+        )
+
+    def test_the_label_of_a_sentence_is_named_as_such(self, tagger):
+        figures = tagger.evaluate()
+        assert list(figures.main())[1:] == ["sentence_label_accuracy"]
+        found, records = figures.to_dict(), tagger.run.read_metrics()
+        assert found["sentence_label_accuracy"] == figures.classes.accuracy
+        assert not found.keys() & {"accuracy", "macro_f1", "majority", "exact", "tag_accuracy"}
+        assert all("sentence_label_accuracy" in record for record in records if record["kind"] != "training")
+        assert ", sentence label accuracy " in figures.sentence()
+        shown = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page_of(tagger)))
+        for name in ("word", "sentence label", "sentence"):
+            value = found[f"{name} accuracy".replace(" ", "_")]
+            assert shown[f"Validation {name} accuracy"] == f"{value:.2%}"
+        assert shown["Validation sentence label macro F1"] == f"{figures.classes.macro_f1:.2%}"
+        assert not shown.keys() & {"Validation accuracy", "Validation macro F1"}
+
+    def test_the_report_of_an_older_run_is_the_same(self, tagger):
+        page, records = page_of(tagger), tagger.run.read_metrics()
+        tagger.run.metrics.path.unlink()
+        for record in records:
+            names = FORMER if "f1" in record else FORMER | {"word_accuracy": "tag_accuracy"}
+            former = {names.get(name, name): value for name, value in record.items()}
+            if "by_label" in former:
+                former["by_label"] = {names.get(k, k): v for k, v in former["by_label"].items()}
+            tagger.run.metrics.append(former)
+        assert page_of(tagger) == page
+
+    def test_the_label_of_a_text_is_the_only_one(self, tmp_path):
+        lines = [f"{('yes', 'no')[i % 2]}\t{('good', 'bad')[i % 2]} film" for i in range(20)]
+        model = rc.Classifier.train(rows(tmp_path / "rows.txt", lines), out=tmp_path / "run", **SMALL)
+        found = model.evaluate().to_dict()
+        assert found["accuracy"] == model.evaluate().classes.accuracy
+        assert not any("sentence" in name for name in (*found, *found["by_label"]))
+        page = page_of(model)
+        assert "<dt>Validation accuracy</dt>" in page
+        assert "entence label" not in page

@@ -26,16 +26,25 @@ class LabelFigures:
     classes: ClassFigures | None
     reliability: Reliability
 
+    @property
+    def has_words(self) -> bool:
+        """Whether words have labels; then the labels of rows are those of sentences."""
+        return self.entities is not None or self.tags is not None
+
     def main(self) -> dict[str, float]:
         """Return the main metrics, which training reports."""
         figures = {}
         if self.entities is not None:
             figures["f1"] = self.entities.overall.f1
         elif self.tags is not None:
-            figures["tag_accuracy"] = self.tags.accuracy
+            figures["word_accuracy"] = self.tags.accuracy
         if self.classes is not None:
-            figures["accuracy"] = self.classes.accuracy
+            figures[self._of_rows("accuracy")] = self.classes.accuracy
         return figures
+
+    def _of_rows(self, name: str) -> str:
+        """Return the name of a metric of the rows' labels."""
+        return f"sentence_label_{name}" if self.has_words else name
 
     def sentence(self) -> str:
         """Return the metrics as one readable line."""
@@ -48,10 +57,10 @@ class LabelFigures:
                 f"word accuracy {self.tags.accuracy:.2%} (majority baseline {self.tags.majority:.2%})"
             )
         if self.classes is not None:
-            accuracy = f"accuracy {self.classes.accuracy:.2%}"
-            if parts:
-                accuracy = f"sentence label {accuracy}"
-            parts.append(accuracy + f" (majority baseline {self.classes.majority:.2%})")
+            name = self._of_rows("accuracy").replace("_", " ")
+            parts.append(
+                f"{name} {self.classes.accuracy:.2%} (majority baseline {self.classes.majority:.2%})"
+            )
         if self.words:
             parts.append(f"sentence accuracy {self.exact / max(1, self.rows):.2%}")
             parts.append(f"{self.rows:,} rows, {self.words:,} words")
@@ -60,21 +69,21 @@ class LabelFigures:
         return ", ".join(parts)
 
     def tables(self) -> dict[str, dict[str, Hits]]:
-        """Return the counts per entity type or word label, and per row label."""
+        """Return the counts per entity type or word label, and per label of a row."""
         found = {}
         if self.entities is not None:
             found["entities"] = dict(self.entities.by_type)
         elif self.tags is not None:
             found["word labels"] = self.tags.by_label
         if self.classes is not None:
-            found["labels"] = self.classes.by_label
+            found["sentence labels" if self.has_words else "labels"] = self.classes.by_label
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        found: dict[str, Any] = dict(self.main())
-        found |= {"words": self.words} if self.entities is not None or self.tags is not None else {}
-        found |= {"rows": self.rows, "exact": self.exact / max(1, self.rows)}
+        found: dict[str, Any] = {**self.main(), "rows": self.rows}
+        if self.has_words:
+            found |= {"words": self.words, "sentence_accuracy": self.exact / max(1, self.rows)}
         if self.entities is not None:
             hits = self.entities.overall
             found |= {
@@ -83,7 +92,8 @@ class LabelFigures:
                 "word_accuracy": self.entities.accuracy,
             }
         if self.classes is not None:
-            found |= {"macro_f1": self.classes.macro_f1, "majority": self.classes.majority}
+            found[self._of_rows("macro_f1")] = self.classes.macro_f1
+            found[self._of_rows("majority")] = self.classes.majority
             found["confusion"] = {"labels": self.classes.labels, "counts": self.classes.table()}
         found["by_label"] = {
             title: {name: hits.to_dict() for name, hits in table.items()}

@@ -18,11 +18,20 @@ _WORST = 15  # mistakes on the page
 _ROWS = 2_000  # validation rows searched for the worst mistakes
 _SHARES = {
     "f1": "F1",
-    "tag_accuracy": "word accuracy",
+    "word_accuracy": "word accuracy",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
-    "exact": "sentence accuracy",
+    "sentence_label_accuracy": "sentence label accuracy",
+    "sentence_label_macro_f1": "sentence label macro F1",
+    "sentence_accuracy": "sentence accuracy",
     "calibration_error": "calibration error",
+}
+# Current names by the names in runs of older versions, in which words have labels.
+_RENAMED = {
+    "tag_accuracy": "word_accuracy",
+    "accuracy": "sentence_label_accuracy",
+    "macro_f1": "sentence_label_macro_f1",
+    "exact": "sentence_accuracy",
 }
 
 
@@ -33,19 +42,27 @@ def page_of(model: "Labeller") -> Page:
     tables: list[Table] = []
     pictures: dict[str, str] = {}
     tags = model.symbols.labels is not None
+    sentences = tags and model.symbols.classes is not None
+    of_rows = " of the sentence labels" if sentences else ""
+    of_labels = of_rows or (" of the word labels" if tags else "")
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
         if part is not None:
-            shown = {key: name for key, name in _SHARES.items() if key in record and (tags or key != "exact")}
-            figures |= {f"{part} {name}": f"{record[key]:.2%}" for key, name in shown.items()}
-            tables += _tables(part, record)
-            pictures[f"Calibration, {part} data"] = reliability_diagram(record["bins"])
+            known = {(_RENAMED.get(key, key) if tags else key): value for key, value in record.items()}
+            figures |= {
+                f"{part} {name}": f"{known[key]:.2%}" for key, name in _SHARES.items() if key in known
+            }
+            tables += _tables(part, record, of_rows)
+            pictures[f"Calibration{of_labels}, {part} data"] = reliability_diagram(record["bins"])
     mistakes, notes = _mistakes(model)
     return Page("word" if tags else "row", figures, tables=tables + mistakes, pictures=pictures, notes=notes)
 
 
-def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
-    """Return the metrics per label and the confusion matrix in the record of a part."""
+def _tables(part: str, record: Mapping[str, Any], of_rows: str) -> list[Table]:
+    """Return the metrics per label and the confusion matrix in the record of a part.
+
+    `of_rows` names the labels of rows in a title, if words have labels too.
+    """
     found = []
     for title, labels in record["by_label"].items():
         rows = [
@@ -54,13 +71,13 @@ def _tables(part: str, record: Mapping[str, Any]) -> list[Table]:
             for name, hits in labels.items()
         ]
         columns = ["Label", "Precision", "Recall", "F1", "Support"]
-        of_rows = title == "labels" and len(record["by_label"]) > 1
-        name = "Sentence labels" if of_rows else title.capitalize()
+        # Runs of older versions call the sentence labels "labels".
+        name = "sentence labels" if title == "labels" and of_rows else title
         found.append(Table(f"{name}, {part} data", columns, rows))
     if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
-        found.append(Table(f"Confusion matrix, {part} data", [CONFUSION.capitalize(), *names], rows))
+        found.append(Table(f"Confusion matrix{of_rows}, {part} data", [CONFUSION.capitalize(), *names], rows))
     return found
 
 

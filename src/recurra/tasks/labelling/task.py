@@ -189,7 +189,7 @@ class Labelling(RowTask):
                 f"{len(symbols.labels):,} word labels" + (" (spans in BIO)" if symbols.spans else "")
             )
         if symbols.classes is not None:
-            counts.append(f"{len(symbols.classes):,} row labels")
+            counts.append(f"{len(symbols.classes):,} {'' if symbols.labels is None else 'sentence '}labels")
         yield ", ".join(counts)
         yield from corpus.notes
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
