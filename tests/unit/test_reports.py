@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import re
 
 import numpy as np
 
-from recurra.reports import curves_together, reliability_diagram, write_comparison
+from recurra.reports import curves_together, learning_curve, reliability_diagram, write_comparison
 from recurra.reports.drawing import as_svg, heat_map, score_by_length, write_png
 
 SERIES = {
@@ -37,6 +38,18 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
         write_png(tmp_path / name, heat_map, np.eye(2), columns="ab", rows="ab")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_single_training_record_is_visible():
+    record = {"kind": "training", "step": 3, "loss": 1.0, "gradient_norm": 2.0, "learning_rate": 0.1}
+    validation = {"kind": "validation", "step": 3, "loss": 1.5}
+    alone, both = (
+        learning_curve([*records, validation], unit="word") for records in ([record], [record] * 2)
+    )
+    for colour in ("#7a9cc6", "#555555", "#2a9d5c"):
+        point = rf"<use [^>]*fill: {colour}"
+        assert (len(re.findall(point, alone)), len(re.findall(point, both))) == (1 + (colour == "#7a9cc6"), 0)
+    assert "training" not in learning_curve([validation], unit="word")
 
 
 def test_nothing_to_draw_is_no_picture():

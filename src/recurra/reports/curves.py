@@ -56,7 +56,9 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
 
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    top.plot(*_series(training, "loss"), color="#7a9cc6", lw=1, label="training")
+    steps, losses = _series(training, "loss")
+    if losses:
+        top.plot(steps, losses, color="#7a9cc6", lw=1, marker=_marker(steps), label="training")
     top.plot(*_series(validation, "loss"), color="#c0392b", marker="o", ms=4, label="validation")
     top.set_ylabel(f"loss ({unit})")
     top.legend(frameon=False)
@@ -65,13 +67,13 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
     bottom.grid(alpha=0.25)
     steps, norms = _series(training, "gradient_norm")
     if norms:
-        bottom.plot(steps, norms, color="#555", lw=0.8)
+        bottom.plot(steps, norms, color="#555", lw=0.8, marker=_marker(steps))
         bottom.set_yscale("log")
         bottom.set_ylabel("gradient norm")
     steps, rates = _series(training, "learning_rate")
     if rates:
         rate = bottom.twinx()
-        rate.plot(steps, rates, color="#2a9d5c", lw=0.8)
+        rate.plot(steps, rates, color="#2a9d5c", lw=0.8, marker=_marker(steps))
         rate.set_ylabel("learning rate", color="#2a9d5c")
     return figure
 
@@ -80,6 +82,11 @@ def _series(records: Sequence[Record], name: str) -> tuple[list[int], list[float
     """Return the steps and values of the records that have a metric."""
     found = [(record["step"], record[name]) for record in records if name in record]
     return [step for step, _ in found], [value for _, value in found]
+
+
+def _marker(steps: Sequence[int]) -> str:
+    """Return the marker of a line: a single point is invisible without one."""
+    return "." if len(steps) == 1 else ""
 
 
 def _draw_together(runs: Mapping[str, Points], axis: str) -> "Figure":
