@@ -144,6 +144,15 @@ def test_help_of_a_command_is_small_and_plain(verb):
         assert meaning[0].isupper(), (flag, meaning)
 
 
+def test_limits_and_defaults_stand_in_one_bracket():
+    told = " ".join(say("complete", "--help").split())
+    assert "or of symbols that complete a word (if not given: 1 word, 24 symbols; >= 1)" in told
+    assert "Number of completions (default: 5; >= 1)" in told
+    every = " ".join(say("train", "lm", "--help-all").split())
+    assert "(if not given: dropout; 0 <= x < 1)" in every
+    assert not re.search(r"\(if not given[^()]*\) \(", every)
+
+
 def test_every_option_is_on_the_command_line_and_in_its_help():
     told = " ".join(say("train", "lm", "--help-all").split())
     for name, field in LanguageModelConfig.model_fields.items():

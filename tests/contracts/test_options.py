@@ -141,14 +141,35 @@ def test_a_run_of_an_older_version_is_read_by_the_old_name(part, old, new, tmp_p
     [
         (("train", "tag", "--word-size", "3"), "--word-size: is now called --embedding-size; use that name."),
         (("train", "lm", "--window=3"), "--window: is now called --context-size; use that name."),
-        (("train", "pair", "--no-other"), "--no-other: is now called --one-hot-unknown; use that name."),
+        (("train", "pair", "--no-other"), "--no-other: is now called --no-one-hot-unknown; use that"),
+        (("train", "tag", "--word_size=3"), "--word_size: is now called --embedding-size; use that name."),
         (("complete", "run", "text", "-k", "3"), "-k: is now called --n-best; use that name."),
+        (("fill", "run", "text", "-k3"), "-k: is now called --n-best; use that name."),
         (("beam-errors", "run", "--alphas", "1"), "--alphas: is now called --length-penalties; use that"),
         (("evaluate", "run", "--beside", "x"), "--beside: is now called --compare-with; use that name."),
         (("translate", "run", "--attention", "x"), "--attention: is now called --attention-pictures; use"),
     ],
 )
 def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["recurra", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("complete", "run", "text", "--n_best=3"),
+            "No such option: --n_best (Possible options: --n-best)\n",
+        ),
+        (("train", "tag", "--max_word", "3"), "No such option: --max_word\n"),  # tag refuses --max-words
+        (("data", "make", "foo", "-o", "x"), "Invalid value for 'name': 'foo' is not one of"),
+    ],
+)
+def test_a_wrong_flag_or_value_is_answered_with_what_the_command_takes(arguments, told, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["recurra", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()

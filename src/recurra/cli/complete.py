@@ -17,7 +17,9 @@ def complete(
     length: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Maximum number of words (default: 1), or of symbols that complete a word (24)."
+            min=1,
+            help="Maximum number of words, or of symbols that complete a word (if not given: 1 word, 24 "
+            "symbols).",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -1,5 +1,6 @@
 """Help of all commands in two columns, 80 characters wide, and errors for former names of options."""
 
+import difflib
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,9 @@ from recurra.errors import ConfigError
 _WIDTH = 80
 _INDENT = 26  # column at which descriptions begin
 _OF_EVERY_COMMAND = ("preset", "config", "overwrite", "as_json", "help_all", "help")
+_UsageError: Any = typer.BadParameter.__mro__[1]  # the base of errors of the command line
+_DEFAULT = re.compile(r" \(((?:default|if not given)[:,] [^()]*)\)\.?$")  # at the end of a help text
+_UNBROKEN = "\xa0"
 _KINDS = {"int": "INT", "float": "FLOAT", "str": "TEXT", "Path": "PATH", "list": "TEXT"}
 
 
@@ -64,12 +68,26 @@ class Command(TyperCommand):
 
         Raises: ConfigError.
         """
-        before_files = args[: args.index("--")] if "--" in args else args
-        for flag in (argument.split("=")[0] for argument in before_files):
-            present = self.renamed.get(flag) or self.renamed.get(flag.replace("--no-", "--", 1))
-            if present is not None:
-                raise ConfigError(f"{flag}: is now called {present}; use that name.")
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            error.message = error.message.replace("Value error, ", "")  # of the types' validation
+            if hasattr(error, "possibilities"):  # an unknown option
+                flag = error.option_name
+                if (present := self._current(flag)) is not None:
+                    raise ConfigError(f"{flag}: is now called {present}; use that name.") from None
+                shown = [p for p in self.get_params(ctx) if not getattr(p, "hidden", False)]
+                known = [name for p in shown for name in (*p.opts, *p.secondary_opts) if name[:2] == "--"]
+                error.possibilities = difflib.get_close_matches(_hyphenated(flag), known)
+            raise
+
+    def _current(self, flag: str) -> str | None:
+        """Return the current flag for a former one, also for its negation and with underscores."""
+        former = _hyphenated(flag)
+        positive = former.replace("--no-", "--", 1)
+        if former not in self.renamed and positive in self.renamed:
+            return self.renamed[positive].replace("--", "--no-", 1)
+        return self.renamed.get(former)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         """Write the command with its arguments in capital letters."""
@@ -125,6 +143,10 @@ def command_from(name: str, function: Any) -> Any:
     return command
 
 
+def _hyphenated(flag: str) -> str:
+    return flag.replace("_", "-")
+
+
 def _named_argument(parameter: Any) -> str:
     return f"{parameter.name.upper()}{'...' if parameter.nargs == -1 else ''}"
 
@@ -157,20 +179,22 @@ def _choices(parameter: Any) -> list[str]:
 
 def _meaning(parameter: Any, limits: str) -> str:
     """Return the help of a parameter with its choices, its default and its limits."""
-    meaning, _, default = (parameter.help or "").removesuffix(".").removesuffix(")").partition(" (default: ")
-    if not default:
-        meaning = (parameter.help or "").removesuffix(".")
-        given = parameter.default
+    text = parameter.help or ""
+    given = parameter.default
+    if (found := _DEFAULT.search(text)) is not None:
+        meaning, default = text[: found.start()], found[1]
+    else:
+        meaning, default = text.removesuffix("."), ""
         if given not in (None, "", "-", ()) and given is not False and not callable(given):
-            default = "on" if given is True else str(given)
+            default = f"default: {'on' if given is True else given}"
     choices = _choices(parameter)
     named = all(re.search(rf"(?<![\w-]){re.escape(choice)}(?![\w-])", meaning) for choice in choices)
     told = ["required"] if parameter.required and parameter.param_type_name == "option" else []
     told += [f"one of {', '.join(choices)}"] if choices and not named else []
-    told += [f"default: {default}"] if default else []
+    told += [default] if default else []
     info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
-    told.append(limits or limits_text({"ge": getattr(info, "min", None), "le": getattr(info, "max", None)}))
-    told = [each for each in told if each]
+    limits = limits or limits_text({"ge": getattr(info, "min", None), "le": getattr(info, "max", None)})
+    told += [limits.replace(" ", _UNBROKEN)] if limits else []
     return meaning + (f" ({'; '.join(told)})" if told else "")
 
 
@@ -191,6 +215,7 @@ def _number(number: float) -> str:
 def _columns(names: str, meaning: str, indent: int = _INDENT) -> Iterator[str]:
     """Yield lines with names on the left and the wrapped meaning on the right."""
     told = textwrap.wrap(meaning, _WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [""]
+    told = [line.replace(_UNBROKEN, " ") for line in told]
     first = f"  {names}"
     if len(first) + 2 > indent:
         yield first

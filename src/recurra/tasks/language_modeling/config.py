@@ -74,7 +74,9 @@ class CompletionPart(Part):
 
     n_best: int = option(1, "Number of most probable continuations", ge=1)
     length: int | None = option(
-        None, "Maximum number of words (1 if not given), or of symbols that complete a word (24)", ge=1
+        None,
+        "Maximum number of words, or of symbols that complete a word (if not given: 1 word, 24 symbols)",
+        ge=1,
     )
 
 
