@@ -148,6 +148,9 @@ def test_limits_and_defaults_stand_in_one_bracket():
     told = " ".join(say("complete", "--help").split())
     assert "or of symbols that complete a word (if not given: 1 word, 24 symbols; >= 1)" in told
     assert "Number of completions (default: 5; >= 1)" in told
+    assert "(one of awd-lstm, char-small, " in " ".join(say("compare", "--help").split())
+    assert "total probability (0 < x <= 1)" in " ".join(say("sample", "--help").split())
+    assert "hidden_size, for characters" not in " ".join(say("train", "chat", "--help-all").split())
     every = " ".join(say("train", "lm", "--help-all").split())
     assert "(if not given: dropout; 0 <= x < 1)" in every
     assert not re.search(r"\(if not given[^()]*\) \(", every)

@@ -1,5 +1,8 @@
 """An option that does not apply with the other options is refused, in every task and however it is given."""
 
+from types import NoneType
+from typing import get_args
+
 import pytest
 
 from recurra.cli.main import main
@@ -186,6 +189,26 @@ def test_a_present_flag_is_never_taken_for_an_old_one():
         assert not config.renamed_options().keys() & config.model_fields.keys()
 
 
+def parts():
+    """Each configuration of a task, of its evaluation and of its predictions."""
+    configs = [registry.config_of(task) for task in registry.names()]
+    return dict.fromkeys(part for one in configs for part in (one, one.evaluation, one.prediction))
+
+
+def test_what_may_be_none_is_none_by_default():
+    """TOML has no null, so a run reads None back as the default."""
+    for part in parts():
+        for name, field in part.model_fields.items():
+            assert NoneType not in get_args(field.annotation) or field.default is None, (part, name)
+
+
+def test_every_number_has_its_limits():
+    for part in parts():
+        for name, field in part.model_fields.items():
+            if plain_type(field.annotation) in (int, float) and name != "forget_bias":
+                assert field.metadata, (part, name)
+
+
 def test_one_name_is_one_thing():
     """An option has one type and one meaning in all tasks, except for the name of the rows."""
     told = {}
@@ -197,5 +220,5 @@ def test_one_name_is_one_thing():
     assert all(len({kind for kind, _ in told[name]}) == 1 for name in several)
     assert several == {
         *("model", "format", "batch_size", "validation_fraction", "min_count", "max_vocabulary_size"),
-        *("embedding_size", "bidirectional", "label_smoothing"),
+        *("embedding_size", "bidirectional", "label_smoothing", "max_length"),
     }

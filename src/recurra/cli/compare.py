@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recurra.plain import json_line
+from recurra.tasks import registry
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.comparison import Comparison, Mixture
 
 _TRAINING = "Training a vanilla RNN, a GRU and an LSTM first"
+_Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(registry.config_of("lm").preset_names()),
+        help="Named set of options; --config overrides it.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 
 
 def compare(
@@ -37,9 +46,7 @@ def compare(
         Path | None,
         typer.Option("--out", "-o", help="Folder for the three runs.", rich_help_panel=_TRAINING),
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Named set of options.", rich_help_panel=_TRAINING)
-    ] = None,
+    preset: _Preset = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file of options.", rich_help_panel=_TRAINING)
     ] = None,

@@ -47,6 +47,16 @@ def formerly(**flags: str) -> Callable[[Any], Any]:
     return decorate
 
 
+def limited(**limits: str) -> Callable[[Any], Any]:
+    """Register limits of a command's options that its help shows: `limited(top_p="0 < x <= 1")`."""
+
+    def decorate(command: Any) -> Any:
+        command.limits = getattr(command, "limits", {}) | limits
+        return command
+
+    return decorate
+
+
 def flag_of(name: str) -> str:
     """Return the flag of an option: --beam-width for beam_width, -k for k."""
     return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")

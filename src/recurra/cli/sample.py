@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from recurra.cli.help import limited
+
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
 
@@ -21,6 +23,7 @@ _Midi = Annotated[
 ]
 
 
+@limited(top_p="0 < x <= 1")
 def sample(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     prime: Annotated[str, typer.Option(help="Text to continue.")] = "",

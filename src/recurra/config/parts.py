@@ -120,9 +120,7 @@ class RecurrentPart(Part):
     cell: CellName = option("lstm", "Recurrent cell")
     hidden_size: int = option(256, "Number of hidden units per layer", ge=1)
     num_layers: int = option(2, "Number of stacked recurrent layers", ge=1)
-    embedding_size: int | None = option(
-        None, "Size of the embeddings (if not given: hidden_size, for characters at most 64)", ge=1
-    )
+    embedding_size: int | None = option(None, "Size of the embeddings (if not given: hidden_size)", ge=1)
     dropout: float = option(0.2, "Dropout probability between layers and before the output layer", ge=0, lt=1)
     input_dropout: float = option(0.0, "Dropout probability on the embeddings", ge=0, lt=1)
     tie_weights: bool = option(

@@ -115,6 +115,12 @@ class LanguageModelConfig(
     evaluation: ClassVar[type[Part]] = ReadingPart
     prediction: ClassVar[type[Part]] = CompletionPart
 
+    embedding_size: int | None = option(
+        None,
+        f"Size of the embeddings (if not given: hidden_size, for characters at most {_CHARACTER_VECTOR})",
+        ge=1,
+    )
+
     @model_validator(mode="after")
     def _check(self) -> "LanguageModelConfig":
         if self.tie_weights and self.adaptive_softmax:

@@ -89,9 +89,13 @@ class AnswersPart(RunSearchPart):
     prefix: str = option("", "Text that each output begins with")
     phrase: tuple[str, ...] = option((), "Phrase that each output contains; may be given several times")
     sample: int = option(0, "Sample this many outputs instead of searching", ge=0)
-    temperature: float = option(1.0, "Sampling temperature; below 1 sharper, above 1 more varied")
+    temperature: float = option(
+        1.0, "Sampling temperature; below 1 sharper, above 1 more varied, 0 greedy", ge=0
+    )
     top_k: int | None = option(None, "Sample from the k most probable symbols only", ge=1)
-    top_p: float | None = option(None, "Sample from the smallest set of symbols with this total probability")
+    top_p: float | None = option(
+        None, "Sample from the smallest set of symbols with this total probability", gt=0, le=1
+    )
     seed: int = option(0, "Random seed of sampling", ge=0)
     attention_pictures: FilePath | None = option(
         None, "Write a picture of the attention of each output to this folder"
@@ -186,7 +190,9 @@ class ChatConfig(Seq2SeqConfig):
     keep_best: Literal["score", "loss"] = default(PairBatchPart, "keep_best", "loss")
     max_source_length: int = default(PairFilesPart, "max_source_length", 100)
     max_target_length: int = default(PairFilesPart, "max_target_length", 50)
-    max_length: int | None = default(SearchPart, "max_length", 50)
+    max_length: int = option(
+        50, "Maximum length of the output, its end included", unit="symbols", ge=1, le=100_000
+    )
     block_ngrams: int = default(SearchPart, "block_ngrams", 3)
     epochs: int = default(LoopPart, "epochs", 4)
 
