@@ -65,7 +65,8 @@ def test_an_option_without_a_use_is_refused_even_at_its_default(part, name, cond
     lines = refusals(part, given)
     if not isinstance(condition, OnlyIn) and any(line.startswith(f"{condition.option}: ") for line in lines):
         return  # the value that makes the option inapplicable is itself refused
-    assert any(line.startswith(sentence) and line.endswith("; remove it.") for line in lines)
+    remedies = (f", or remove {name}.", "; remove one of them.") if can_apply(part, name) else "; remove it."
+    assert any(line.startswith(sentence) and line.endswith(remedies) for line in lines)
     if part.default_of(name) is not None:
         file = tmp_path / "options.toml"
         file.write_text(to_toml({name: part.default_of(name)}))
@@ -119,6 +120,9 @@ def test_an_old_name_is_answered_with_the_present_one(part, old, new, tmp_path):
     value = part.default_of(new)
     free = {key: value for key, value in FREE.items() if key in part.model_fields}
     told = f"{old}: is now called {new}; use that name."
+    if not can_apply(part, new):
+        assert any(line.startswith(f"{old}: unknown option; ") for line in refusals(part, {old: 1}))
+        return
     assert told in refusals(part, free | {old: 1 if value is None else value})
     file = tmp_path / "options.toml"
     file.write_text(to_toml({old: 1 if value is None else value}))
@@ -168,6 +172,7 @@ def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypat
             ("complete", "run", "text", "--n_best=3"),
             "No such option: --n_best (Possible options: --n-best)\n",
         ),
+        (("train", "caption", "--max-source", "3"), "--max-source (Possible options: --max-steps)\n"),
         (("train", "tag", "--max_word", "3"), "No such option: --max_word\n"),  # tag refuses --max-words
         (("data", "make", "foo", "-o", "x"), "Invalid value for 'name': 'foo' is not one of"),
     ],

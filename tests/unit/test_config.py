@@ -1,11 +1,13 @@
 """Configurations: all errors are reported at once, each with its key and the choices."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from recurra.config import build_config, to_toml
 from recurra.errors import ConfigError
+from recurra.tasks import registry
 from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 
@@ -32,16 +34,42 @@ def test_all_faults_are_told_with_key_place_and_choices(tmp_path):
     ]
 
 
-def test_an_unknown_key_without_a_near_one_lists_the_choices():
-    with pytest.raises(ConfigError, match=r"qqqq: unknown option; choose from .*hidden_size"):
+def test_an_unknown_key_is_answered_with_near_names_that_can_be_used():
+    tag = registry.config_of("tag")
+    with pytest.raises(ConfigError, match=r"^qqqq: unknown option; the nearest names are \w+, \w+, \w+\.$"):
         build_config(LanguageModelConfig, overrides={"qqqq": 1})
+    with pytest.raises(ConfigError, match=r"^tie_weight: unknown option; (?!.*tie_weights)"):
+        build_config(tag, overrides={"data": "x", "tie_weight": True})
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"order": 2}, "order: applies only with model ngram; set model to ngram, or remove order."),
+        ({"valid": "v.txt", "model": "ngram", "arpa": "a", "cutoff": 1}, "arpa; remove one of them."),
+        ({"peepholes": "current", "cell": "gru"}, "cell lstm; set cell to lstm, or remove peepholes."),
+        ({"model": "ngram", "smoothing": "add-k", "cutoff": 1}, "to kneser-ney or witten-bell, or remove "),
+        ({"cell": "jordan", "num_layers": 3}, "other than jordan; change cell, or remove num_layers."),
+    ],
+)
+def test_an_unmet_condition_can_be_met_or_avoided(options, remedy):
+    with pytest.raises(ConfigError, match=re.escape(remedy)):
+        build_config(LanguageModelConfig, overrides=options)
+
+
+def test_an_option_of_other_tasks_can_only_be_removed():
+    with pytest.raises(ConfigError, match=r"^tie_weights: applies only to language models; remove it\.$"):
+        build_config(registry.config_of("tag"), overrides={"data": "x", "tie_weights": True})
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"tie_weights": True, "adaptive_softmax": True}, "adaptive_softmax: cannot be combined"),
-        ({"nonlinearity": "relu"}, "nonlinearity: applies only with cell rnn or jordan; remove it"),
+        (
+            {"nonlinearity": "relu"},
+            "nonlinearity: applies only with cell rnn or jordan; set cell to rnn or jordan, or remove",
+        ),
         ({"cell": "gru", "peepholes": "current"}, "peepholes: applies only with cell lstm"),
         ({"cell": "jordan", "num_layers": 3}, "num_layers: applies only with cell other than jordan"),
         ({"averaging_after": 3}, "averaging_after: applies only with averaging non-monotone"),

@@ -94,7 +94,7 @@ def _check_training(given: Mapping[str, Path | str | None], *, trains: bool) -> 
         return
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name}: applies only with --equal-parameters; remove it.")
+            raise ConfigError(f"{name}: applies only with --equal-parameters; give that, or remove {name}.")
 
 
 def _train_equal(

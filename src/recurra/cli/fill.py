@@ -50,7 +50,7 @@ def fill(
     if evaluate is not None and text:
         raise ConfigError("--evaluate: reads a text of its own; remove the sentence.")
     if evaluate is None and not (lines is None and seed is None):
-        raise ConfigError("--lines and --seed: apply only with --evaluate; remove them.")
+        raise ConfigError("--lines and --seed: apply only with --evaluate; give that, or remove them.")
     other = None if backward is None else load(backward, LanguageModel)
     filler = GapFiller(load(run, LanguageModel), other, proposals=proposals)
     if evaluate is not None:

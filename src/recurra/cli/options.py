@@ -49,7 +49,12 @@ def config_options(*configs: type[Part], without: str = "") -> Callable[[Command
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__doc__ = command.__doc__
-        past = {old: new for config in configs for old, new in config.renamed_options().items()}
+        past = {
+            old: new
+            for config in configs
+            for old, new in config.renamed_options().items()
+            if can_apply(config, new)
+        }
         run.limits = {  # type: ignore[attr-defined]
             name: _limits(next(one for one in configs if name in one.model_fields), name) for name in names
         }

@@ -73,7 +73,7 @@ def sample(
         _write_tune(model, prime, tune, midi, options)
         return
     if midi is not None:
-        raise ConfigError("--midi: applies only with --tune; also name a file for the tune.")
+        raise ConfigError("--midi: applies only with --tune; give that, or remove --midi.")
     if novelty:
         model.source_of("train")  # raises before any text is written if there is none
     try:

@@ -78,7 +78,9 @@ def spell(
     if evaluate_words is not None and evaluate_text is not None:
         raise ConfigError("--evaluate-words and --evaluate-text: exclude each other; remove one.")
     if evaluate_text is None and (lines is not None or one_in is not None or seed is not None):
-        raise ConfigError("--lines, --one-in and --seed: apply only with --evaluate-text; remove them.")
+        raise ConfigError(
+            "--lines, --one-in and --seed: apply only with --evaluate-text; give that, or remove them."
+        )
     if explain and as_json:
         raise ConfigError("--explain: the JSON already has the changes; remove it.")
     corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)

@@ -143,10 +143,37 @@ def can_apply(config: "type[Part]", name: str) -> bool:
 
 def idle(config: "Part", name: str) -> str | None:
     """Return why an option does not apply in a configuration; None if it applies."""
-    for condition in conditions_of(type(config), name):
-        if not condition.met(config):
-            return f"{name}: applies only {condition}; remove it"
-    return None
+    condition = unmet(config, name)
+    if condition is None:
+        return None
+    return f"{name}: applies only {condition}; {_remedy(type(config), condition, name)}"
+
+
+def unmet(config: "Part", name: str) -> Condition | None:
+    """Return the first condition of an option that a configuration does not meet; None if it meets all."""
+    return next((one for one in conditions_of(type(config), name) if not one.met(config)), None)
+
+
+def _remedy(config: "type[Part]", condition: Condition, name: str) -> str:
+    """Return both ways to meet a condition: change the other option, or remove the one that needs it."""
+    if not can_apply(config, name):
+        return "remove it"
+    match condition:
+        case Unless(values=()):
+            return "remove one of them"
+        case Unless():
+            change = f"change {condition.option}"
+        case When(values=()):
+            change = f"set {condition.option}"
+        case When(values=values):
+            known = _choices(config.model_fields[condition.option].annotation)
+            possible = [str(value) for value in values if not known or value in known]
+            change = f"set {condition.option} to {' or '.join(possible)}"
+        case Above(number=number):
+            change = f"set {condition.option} above {number:g}"
+        case _:
+            return "remove it"
+    return f"{change}, or remove {name}"
 
 
 def _is_set(value: Any) -> bool:

@@ -14,9 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from recurra.config.conditions import Conditions, idle
+from recurra.config.conditions import Conditions, can_apply, idle
 from recurra.errors import ConfigError
 from recurra.files import is_of_hub
+from recurra.plain import listed
 
 _SHOWN = 200  # characters of an invalid value in a message
 ConfigT = TypeVar("ConfigT", bound="Part")
@@ -211,12 +212,11 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
     """Return one line: file, option, given value, expected value."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     place = where.get(name, "")
-    if fault["type"] == "extra_forbidden" and name in config.renamed_options():
-        return f"{place}{name}: is now called {config.renamed_options()[name]}; use that name"
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, config.model_fields, n=3, cutoff=0.75)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {_names(config)}."
-        return f"{place}{name[:_SHOWN]}: unknown option; {hint}"
+        present = config.renamed_options().get(name)
+        if present is not None and can_apply(config, present):
+            return f"{place}{name}: is now called {present}; use that name"
+        return f"{place}{name[:_SHOWN]}: unknown option; {_nearest(config, name)}"
     if not name:
         return f"{place}{fault['msg'].removeprefix('Value error, ')}"
     allowed = choices(config.model_fields[name].annotation)
@@ -234,5 +234,10 @@ def _expected(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
 
 
-def _names(config: type[Part]) -> str:
-    return ", ".join(config.model_fields)
+def _nearest(config: type[Part], name: str) -> str:
+    """Return a hint for an unknown name: the nearest names of options that can apply."""
+    known = [one for one in config.model_fields if can_apply(config, one)]
+    near = difflib.get_close_matches(name[:_SHOWN], known, n=3, cutoff=0.75)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"the nearest names are {listed(difflib.get_close_matches(name[:_SHOWN], known, n=3, cutoff=0))}"

@@ -227,7 +227,10 @@ def test_models_that_read_in_different_directions_are_not_mixed(runs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"forget_bias": 2.0}, "forget_bias: applies only with cell lstm; remove it"),
+        (
+            {"forget_bias": 2.0},
+            "forget_bias: applies only with cell lstm, but all cells are compared; remove it",
+        ),
         ({"model": "feed-forward"}, "compares recurrent cells, not a feed-forward model"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.config import build_config
+from recurra.config.conditions import unmet
 from recurra.data import TextSource
 from recurra.errors import ConfigError
 from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
@@ -151,7 +151,10 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
     if config.model != "recurrent":
         raise ConfigError(f"equal parameters: compares recurrent cells, not a {config.model} model.")
     for cell in EQUAL_CELLS:
-        build_config(LanguageModelConfig, overrides=config.changed() | {"cell": cell})
+        own = config.model_copy(update={"cell": cell})
+        for name in config.changed():
+            if (condition := unmet(own, name)) is not None:
+                raise ConfigError(f"{name}: applies only {condition}, but all cells are compared; remove it.")
     lstm = config.model_copy(update={"cell": "lstm"}).resolved()
     wanted = count_parameters(lstm, vocabulary_size)
     configs = {}
