@@ -48,6 +48,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def unit_noun(unit: str) -> str:
+    """Return the noun for one symbol of a unit of text: character for char."""
+    return {"char": "character"}.get(unit, unit)
+
+
 def finite(value: Any) -> Any:
     """Return the value converted to the types of JSON: dicts, lists, strings, numbers, booleans and None.
 

@@ -297,3 +297,18 @@ def test_a_feed_forward_model_trains_and_resumes(tmp_path):
     assert [row for row in told.splitlines() if row.startswith("validation")] == [
         row for row in again.splitlines() if row.startswith("validation")
     ]
+
+
+def test_what_training_prints_counts_in_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("abcab\n" * 60)
+    tiny = ["--max-steps", "1", "--hidden-size", "4", "--num-layers", "1"]
+    options = ["--data", "text.txt", "--backend", "torch", *tiny]
+    result = CliRunner().invoke(app, ["train", "lm", *options, "-o", "lm"])
+    assert "1 step on cpu; loss: mean over the characters of each update; " in result.stderr
+    result = CliRunner().invoke(app, ["train", "lm", *options, "--zoneout", "0.1", "-o", "zoneout"])
+    assert re.search(r"torch's functions have no zoneout; use 'auto' or '\w+'\.$", str(result.exception))
+    (tmp_path / "rows.tsv").write_text("words\tlabels\n" + "a b\tB-x O\nc\tO\n" * 3)
+    options = ["--data", "rows.tsv", "--text-column", "words", *tiny]
+    told = say("train", "tag", *options, "--seeds", 2, "-o", "tag")
+    assert "of 2 runs: F1 " in told

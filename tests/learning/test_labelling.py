@@ -416,7 +416,7 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
         2,
     ]
     told = say(*command)
-    assert "test, mean ± standard deviation of 6 runs: f1" in told
+    assert "test, mean ± standard deviation of 6 runs: F1 " in told
     summary = json.loads((out / "summary.json").read_text())
     assert summary["runs"] == [f"fold-{fold}-seed-{seed}" for fold in (1, 2, 3) for seed in (1, 2)]
     values = summary["figures"]["sentence_label_accuracy"]["values"]

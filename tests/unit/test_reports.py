@@ -1,9 +1,9 @@
 """Pictures and pages: their content, and the same bytes for the same numbers."""
 
 import os
+import re
 import subprocess
 import sys
-import re
 
 import numpy as np
 

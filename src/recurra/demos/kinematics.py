@@ -104,7 +104,7 @@ def run(
             f"{len(corpus.training_text.tokens):,} training characters, {trainer.total_steps:,} steps"
         )
 
-    bar = ProgressBar(console, "char")
+    bar = ProgressBar(console, "character")
     task, watchers = LanguageModeling(), [bar, sampler]
     result = driver.train(task, config, out, overwrite=overwrite, listeners=watchers, on_ready=ready)
     validation = result.validation

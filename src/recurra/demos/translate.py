@@ -62,7 +62,7 @@ def run(
     for date in every[:4]:
         console.print(Text(f"  {date.written:<32}{date.iso}"))
     console.print(f"training on characters: {data} …")
-    bar = ProgressBar(console, "char")
+    bar = ProgressBar(console, "character")
     model = Translator.train(data, out=out / "model", overwrite=True, listeners=[bar], seed=seed, **_OPTIONS)
     figures = model.evaluate(test)
     console.print(f"\nexact match on {figures.texts.texts:,} test dates: {figures.texts.exact:.1%}")

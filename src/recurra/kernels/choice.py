@@ -32,7 +32,7 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
             others = "'auto' or 'reference'"
             if native.reason(equation, x, beyond_torch) is None:
                 others = "'auto' or 'native'"
-            raise BackendUnavailable(f"backend='torch', but {blocked}; use {others}")
+            raise BackendUnavailable(f"backend='torch', but {blocked}; use {others}.")
         return backend
     blocked = native.reason(equation, x, beyond_torch) or transformed
     exporting = _is_exported_to_onnx()
@@ -40,9 +40,9 @@ def choose(backend: str, equation: Equation[Any, Any], x: Tensor, beyond_torch: 
         if blocked is None and exporting:
             blocked = "torch.onnx.export has no operator for the kernels"
             others = "'torch'" if _without_torch(equation, beyond_torch) is None else "'reference'"
-            raise BackendUnavailable(f"backend='native', but {blocked}; use {others}")
+            raise BackendUnavailable(f"backend='native', but {blocked}; use {others}.")
         if blocked is not None:
-            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'.")
         return backend
     if transformed is not None:
         return "reference"

@@ -103,7 +103,7 @@ class AttentiveLayer(nn.Module):
         empty = x.numel() == 0 or memory.values.numel() == 0
         blocked = None if empty else attentive.reason(self.recurrent.equation, x)
         if self.backend == "native" and blocked is not None:
-            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+            raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'.")
         plain = empty or blocked is not None or self.backend == "reference"
         plain = plain or (self.backend == "auto" and not has_wide_vectors())
         self.backend_used = "reference" if plain else "native"

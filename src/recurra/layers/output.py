@@ -146,7 +146,7 @@ def _runs_native(backend: str, hidden: Tensor, weight: Tensor) -> bool:
         return False
     blocked = output_operators.reason(hidden, weight)
     if backend == "native" and blocked is not None:
-        raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'")
+        raise BackendUnavailable(f"backend='native', but {blocked}; use 'auto'.")
     # Kernels without wide vectors are slower than torch's functions.
     return blocked is None and (backend == "native" or has_wide_vectors())
 

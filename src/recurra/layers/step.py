@@ -46,7 +46,7 @@ class StreamingStep:
         zoneout = layer.stack().zoneout
         blocked = native.reason(layer.equation, hidden, "zoneout" if any(zoneout) else None)
         if blocked is not None:
-            raise BackendUnavailable(f"StreamingStep: {blocked}; call the layer itself, step by step")
+            raise BackendUnavailable(f"StreamingStep: {blocked}; call the layer itself, step by step.")
         self._widths = layer.equation.state_widths(layer.hidden_size, layer.proj_size)
         self._layers = layer.num_layers
         with torch.no_grad():

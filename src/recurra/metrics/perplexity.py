@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from recurra.plain import unit_noun
+
 
 @dataclass(frozen=True)
 class LikelihoodFigures:
@@ -85,7 +87,7 @@ class LikelihoodFigures:
 
     def sentence(self) -> str:
         """Describe the metrics with their units."""
-        name = {"char": "character"}.get(self.unit, self.unit)
+        name = unit_noun(self.unit)
         parts = [
             f"{self.loss:.4f} nats per {name}",
             f"perplexity {perplexity_text(self.perplexity)} per {name}",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recurra.plain import counted
 from recurra.text.words import composed
 
 
@@ -30,7 +31,8 @@ class TextFigures:
 
     def sentence(self) -> str:
         """Describe the main metrics."""
-        return f"BLEU {self.bleu:.2f}, chrF {self.chrf:.2f}, exact {self.exact:.2%}, {self.texts:,} texts"
+        texts = counted(self.texts, "text")
+        return f"BLEU {self.bleu:.2f}, chrF {self.chrf:.2f}, exact {self.exact:.2%}, {texts}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

@@ -43,7 +43,7 @@ class Repeats:
         """The mean and the standard deviation of each figure, as one sentence."""
         shown = self.task.shown
         parts = [
-            f"{name.replace('_', ' ')} {shown(name, spread.mean)} ± {shown(name, spread.deviation)}"
+            f"{self.task.named(name)} {shown(name, spread.mean)} ± {shown(name, spread.deviation)}"
             for name, spread in self.figures.items()
         ]
         return f"{self.part}, mean ± standard deviation of {len(self.results)} runs: " + ", ".join(parts)

@@ -11,6 +11,7 @@ from recurra.data.examples import BadRows
 from recurra.data.splits import stratified_folds, stratified_split
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_of_hub
+from recurra.plain import counted
 from recurra.tasks.task import Known, Task
 
 RowT = TypeVar("RowT")
@@ -186,8 +187,8 @@ def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[Ro
     """Return the rows at the given indices. Raises: DataError if there are fewer rows."""
     if indices and max(indices) >= len(rows):
         raise DataError(
-            f"{path}: has {len(rows):,} rows, fewer than when the run began; restore the old file, or name "
-            "another file with --data."
+            f"{path}: has {counted(len(rows), 'row')}, fewer than when the run began; restore the old file, "
+            "or name another file with --data."
         )
     return [rows[i] for i in indices]
 
@@ -203,7 +204,7 @@ def _cut(
         if config.fold is None:
             raise ConfigError("fold: is missing; use train_repeatedly to train several folds.")
         if len(groups) < folds:
-            raise DataError(f"{config.data}: has {len(groups)} rows, fewer than {folds} folds.")
+            raise DataError(f"{config.data}: has {counted(len(groups), 'row')}, fewer than {folds} folds.")
         fold = set(stratified_folds(strata, folds, config.split_seed)[config.fold - 1])
         found["test"] = [i for g in sorted(fold) for i in groups[g]]
         left = [g for g in left if g not in fold]

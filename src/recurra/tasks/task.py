@@ -183,6 +183,10 @@ class Task(ABC):
         """Return the amount of training data seen, as text."""
         return counted(outcome.epochs, "epoch")
 
+    def named(self, name: str) -> str:
+        """Return the name of one of the main figures as text."""
+        return name.replace("_", " ")
+
     def shown(self, name: str, value: float) -> str:
         """Format one of the main figures."""
         return f"{value:.4g}"

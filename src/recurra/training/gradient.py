@@ -22,6 +22,7 @@ from recurra.config import OptimizerPart
 from recurra.errors import RunError
 from recurra.layers import State, parameter_summary
 from recurra.nests import flatten, map_nest, unflatten
+from recurra.plain import counted
 from recurra.training.averaging import WeightAverage, stopped_improving
 from recurra.training.clipping import clip_by_norm, clip_by_value
 from recurra.training.devices import of_every_process, sum_over_processes
@@ -73,7 +74,7 @@ class GradientLearner(Learner):
         """Describe the weights, the number of updates, and the reduction of the loss."""
         yield parameter_summary(self.network).table()
         yield (
-            f"{steps:,} steps on {self.fabric.device}; loss: {self.config.loss_reduction} over the "
+            f"{counted(steps, 'step')} on {self.fabric.device}; loss: {self.config.loss_reduction} over the "
             f"{self.unit}s of each update; Ctrl-C saves a checkpoint"
         )
 

@@ -178,7 +178,7 @@ def test_captions_that_fit_no_picture_are_named(tmp_path):
     with pytest.raises(DataError, match="has no array 'features'; it has vectors"):
         read_pictures(tmp_path / "n.npz")
     np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(["x", "x"]))
-    with pytest.raises(DataError, match="2 features but 1 different names"):
+    with pytest.raises(DataError, match="2 features but 1 different name;"):
         read_pictures(tmp_path / "n.npz")
     with pytest.raises(DataError, match="cannot be read"):
         read_pictures(tmp_path / "nothing.npy")

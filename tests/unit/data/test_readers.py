@@ -204,7 +204,7 @@ def arrays(**given: object) -> bytes:
         ("x.csv", "text,label\na,b\nc\n", "x.csv:3: has 1 column, but the header has 2"),
         ("x.csv", "text,label\n,b\n", "x.csv:2: 'text' is empty"),
         ("x.csv", "text,label\na,\n", "x.csv:2: has an empty 'label'"),
-        ("x.csv", "text,labels\na b,O\n", "x.csv:2: has 2 words or steps, but 1 labels"),
+        ("x.csv", "text,labels\na b,O\n", "x.csv:2: has 2 words or steps, but 1 label"),
         ("x.jsonl", '{"text": "a"}\n{"text": \n', "x.jsonl:2: is not JSON"),
         ("x.jsonl", "[1]\n", "x.jsonl:1: is not a JSON object"),
         ("x.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "x.jsonl:2: has no 'text'"),

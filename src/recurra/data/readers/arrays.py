@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, row_at
 from recurra.errors import DataError
-from recurra.plain import listed, reason_of
+from recurra.plain import counted, listed, reason_of
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 AnyT = TypeVar("AnyT", bound=np.generic)
@@ -190,9 +190,13 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     if per_step is not None:
         per_step = per_step[real] if real is not None and per_step.shape == real.shape else per_step.ravel()
         if len(per_step) != len(vectors):
-            raise DataError(f"{path}: has {len(vectors)} steps but {len(per_step)} step labels.")
+            raise DataError(
+                f"{path}: has {counted(len(vectors), 'step')} but {counted(len(per_step), 'step label')}."
+            )
     if whole is not None and len(whole) != len(lengths):
-        raise DataError(f"{path}: has {len(lengths)} sequences but {len(whole)} sequence labels.")
+        raise DataError(
+            f"{path}: has {counted(len(lengths), 'sequence')} but {counted(len(whole), 'sequence label')}."
+        )
     ends = np.cumsum(lengths)
     for number, (end, length) in enumerate(zip(ends.tolist(), lengths.tolist(), strict=True), start=1):
         with row_at(bad, path, number):

@@ -8,6 +8,7 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
 from recurra.errors import DataError
 from recurra.files import read_lines
+from recurra.plain import counted
 from recurra.text.words import plain_words
 
 
@@ -27,7 +28,10 @@ def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]
             if words[:1] != ["BOS"] or words[-1:] != ["EOS"]:
                 raise BadRow("does not begin with BOS and end with EOS before the tab")
             if len(words) != len(labels):
-                raise BadRow(f"has {len(words)} words, BOS and EOS included, but {len(labels)} labels")
+                raise BadRow(
+                    f"has {counted(len(words), 'word')}, BOS and EOS included, but "
+                    f"{counted(len(labels), 'label')}"
+                )
             inner = checked_words(words[1:-1])
             yield Example(inner, tuple(labels[1:-1]), labels[-1], file=str(path), line=number)
 
@@ -66,7 +70,9 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
             words = checked_words(by_name["seq.in"].split())
             labels = tuple(by_name["seq.out"].split()) if "seq.out" in by_name else None
             if labels is not None and len(labels) != len(words):
-                raise BadRow(f"has {len(words)} words, but {len(labels)} labels in seq.out")
+                raise BadRow(
+                    f"has {counted(len(words), 'word')}, but {counted(len(labels), 'label')} in seq.out"
+                )
             label = by_name["label"].strip() if "label" in by_name else None
             if label == "":
                 raise BadRow("has no label")

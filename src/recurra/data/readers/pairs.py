@@ -105,8 +105,8 @@ def _parallel(source: Path, target: Path, bad: BadRows, encoding: str) -> Iterat
     both = [list(read_lines(path, errors="surrogateescape", encoding=encoding)) for path in (source, target)]
     if len(both[0]) != len(both[1]):
         raise DataError(
-            f"{source}: has {len(both[0]):,} lines, but {target} has {len(both[1]):,}; each line needs its "
-            "target on the same line of the other file."
+            f"{source}: has {counted(len(both[0]), 'line')}, but {target} has {len(both[1]):,}; each line "
+            "needs its target on the same line of the other file."
         )
     for number, (read, written) in enumerate(zip(*both, strict=True), start=1):
         with row_at(bad, source, number):

@@ -18,7 +18,7 @@ from recurra.data.readers.arrays import (
 from recurra.data.readers.pairs import Pair, texts
 from recurra.data.readers.tables import json_objects
 from recurra.errors import DataError
-from recurra.plain import listed, quoted
+from recurra.plain import counted, listed, quoted
 
 _DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
 
@@ -85,7 +85,8 @@ def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
     names = [str(name) for name in found["names"].ravel()]
     if len(names) != len(vectors) or len(set(names)) < len(names):
         raise DataError(
-            f"{path}: has {len(vectors)} features but {len(set(names))} different names; they must match."
+            f"{path}: has {counted(len(vectors), 'feature')} but "
+            f"{counted(len(set(names)), 'different name')}; they must match."
         )
     return Pictures(path, vectors, names)
 

@@ -148,7 +148,7 @@ class Columns:
             return None
         labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
         if len(labels) != words:
-            raise BadRow(f"has {words} words or steps, but {len(labels)} labels")
+            raise BadRow(f"has {words} words or steps, but {counted(len(labels), 'label')}")
         return tuple(labels)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
+from recurra.plain import counted
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
 from recurra.text.label_symbols import Symbols
@@ -63,9 +64,9 @@ class LabelFigures:
             )
         if self.words:
             parts.append(f"sentence accuracy {self.exact / max(1, self.rows):.2%}")
-            parts.append(f"{self.rows:,} rows, {self.words:,} words")
+            parts.append(f"{counted(self.rows, 'row')}, {counted(self.words, 'word')}")
         else:
-            parts.append(f"{self.rows:,} rows")
+            parts.append(counted(self.rows, "row"))
         return ", ".join(parts)
 
     def tables(self) -> dict[str, dict[str, Hits]]:

@@ -10,7 +10,7 @@ from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import guess_format
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
-from recurra.plain import shell
+from recurra.plain import counted, shell
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.corpus import (
     LabelledCorpus,
@@ -179,17 +179,18 @@ class Labelling(RowTask):
     def introduce(self, corpus: LabelledCorpus) -> Iterable[str]:
         """Describe the data: sizes of parts and vocabularies, skipped rows, rows with unseen labels."""
         symbols = corpus.symbols
-        counts = [f"{len(corpus.train):,} rows to train on, {len(corpus.valid):,} to validate on"]
+        counts = [f"{counted(len(corpus.train), 'row')} to train on, {len(corpus.valid):,} to validate on"]
         if corpus.test is not None:
             counts.append(f"{len(corpus.test):,} to test on")
         if symbols.words is not None:
-            counts.append(f"{len(symbols.words.words):,} words")
+            counts.append(counted(len(symbols.words.words), "word"))
         if symbols.labels is not None:
             counts.append(
-                f"{len(symbols.labels):,} word labels" + (" (spans in BIO)" if symbols.spans else "")
+                counted(len(symbols.labels), "word label") + (" (spans in BIO)" if symbols.spans else "")
             )
         if symbols.classes is not None:
-            counts.append(f"{len(symbols.classes):,} {'' if symbols.labels is None else 'sentence '}labels")
+            noun = "label" if symbols.labels is None else "sentence label"
+            counts.append(counted(len(symbols.classes), noun))
         yield ", ".join(counts)
         yield from corpus.notes
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
@@ -200,6 +201,10 @@ class Labelling(RowTask):
     def next_commands(self, config: Part, run: Path) -> Sequence[str]:
         """Commands to evaluate with the worst mistakes, and to predict."""
         return (f"recurra evaluate {shell(run)} --mistakes 10", f"recurra predict {shell(run)} FILE")
+
+    def named(self, name: str) -> str:
+        """Return the name of a metric as in the sentence of all metrics."""
+        return {"f1": "F1", "tag_accuracy": "word accuracy"}.get(name) or super().named(name)
 
     def shown(self, name: str, value: float) -> str:
         """Format a metric as a percentage."""
@@ -212,6 +217,10 @@ class Tagging(Labelling):
     name = "tag"
     config = TagConfig
     model = Tagger
+
+    def named(self, name: str) -> str:
+        """Return the name of a metric; accuracy is that of the sentence labels."""
+        return "sentence label accuracy" if name == "accuracy" else super().named(name)
 
     def unit(self, config: LabellingConfig) -> str:
         """Return the unit that has a label."""

@@ -14,7 +14,7 @@ from recurra.errors import ConfigError, RunError
 from recurra.models import NGramModel, NGramNetwork, read_arpa
 from recurra.models.ngram.counting import Contexts, GramCounter, GramCounts
 from recurra.models.ngram.smoothing import smoothed
-from recurra.plain import counted
+from recurra.plain import counted, unit_noun
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus, encode
 from recurra.tasks.language_modeling.evaluation import evaluate_text
@@ -79,8 +79,8 @@ class CountingLearner(NGramLearner):
     def sentences(self, steps: int) -> Iterable[str]:
         """Yield the size of the work."""
         config = self._config
-        updates = counted(steps, "step")
-        yield f"{config.order}-grams of {self._length:,} {config.unit}s in {updates}; Ctrl-C saves"
+        symbols = counted(self._length, unit_noun(config.unit))
+        yield f"{config.order}-grams of {symbols} in {counted(steps, 'step')}; Ctrl-C saves"
 
     def update(self, moment: Moment) -> Update:
         """Count one chunk."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from recurra.errors import RecurraError
 from recurra.metrics import perplexity_text
+from recurra.plain import unit_noun
 from recurra.reports import Sample
 from recurra.tasks.driver import known_of
 from recurra.tasks.model import PARTS, Page
@@ -19,7 +20,7 @@ _LONGEST_SEARCHED = 200_000_000  # characters of training text: about ten second
 def page_of(model: "LanguageModel") -> Page:
     """Return the figures of the validation and test text, and samples."""
     assert model.run is not None, "a page needs a run"
-    unit = {"char": "character"}.get(model.tokenizer.unit, model.tokenizer.unit)
+    unit = unit_noun(model.tokenizer.unit)
     length = _SAMPLE_LENGTH if unit == "character" else _SAMPLE_LENGTH // 5
     samples = []
     for temperature in (0.7, 1.0):

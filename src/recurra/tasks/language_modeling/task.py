@@ -10,7 +10,7 @@ from torch import nn
 from recurra.errors import DataError
 from recurra.metrics import LikelihoodFigures
 from recurra.models import LanguageModelNetwork, NextSymbolNetwork, NGramNetwork, WindowNetwork
-from recurra.plain import shell
+from recurra.plain import counted, shell, unit_noun
 from recurra.runs import RunFolder
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import (
@@ -115,15 +115,16 @@ class LanguageModeling(Task):
 
     def unit(self, config: LanguageModelConfig) -> str:
         """Return the unit of a symbol."""
-        return config.unit
+        return unit_noun(config.unit)
 
     def introduce(self, corpus: LanguageModelCorpus) -> Iterable[str]:
         """Yield the size of each part, and a hint if the training text has no <unk>."""
         if corpus.train is None:
             return
         unit, unseen = corpus.symbols.unit, corpus.symbols.vocabulary.unk_id
+        symbols = counted(len(corpus.train.tokens), unit_noun(unit))
         yield (
-            f"{corpus.train.source.path.name}: {len(corpus.train.tokens):,} {unit}s to train on, "
+            f"{corpus.train.source.path.name}: {symbols} to train on, "
             f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.symbols.vocabulary_size:,}"
             + (" (from cache)" if corpus.train.tokens.from_cache else "")
         )
@@ -143,9 +144,9 @@ class LanguageModeling(Task):
         if config.arpa is not None:
             return f"read {config.arpa} {seconds}"
         if config.model == "ngram":
-            return f"counted {outcome.tokens:,} symbols {seconds}"
+            return f"counted {counted(outcome.tokens, 'symbol')} {seconds}"
         return super().ending(config, outcome)
 
     def amount(self, outcome: Outcome) -> str:
         """Return the number of symbols."""
-        return f"{outcome.tokens:,} symbols"
+        return counted(outcome.tokens, "symbol")

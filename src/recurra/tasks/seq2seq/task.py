@@ -9,7 +9,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
-from recurra.plain import shell
+from recurra.plain import counted, shell, unit_noun
 from recurra.tasks.rows import Parts, RowTask
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig, TranslateConfig
 from recurra.tasks.seq2seq.corpus import (
@@ -120,15 +120,15 @@ class SequenceToSequence(RowTask):
 
     def unit(self, config: Seq2SeqConfig) -> str:
         """Return the unit of a symbol."""
-        return config.unit
+        return unit_noun(config.unit)
 
     def introduce(self, corpus: PairCorpus) -> Iterable[str]:
         """Describe the data: sizes of parts and vocabularies, the first pair, and pairs left out."""
         symbols = corpus.symbols
-        counts = [f"{len(corpus.train):,} pairs to train on, {len(corpus.valid):,} to validate on"]
+        counts = [f"{counted(len(corpus.train), 'pair')} to train on, {len(corpus.valid):,} to validate on"]
         if corpus.test is not None:
             counts.append(f"{len(corpus.test):,} to test on")
-        unit = symbols.target.unit
+        unit = unit_noun(symbols.target.unit)
         if symbols.source is symbols.target:
             counts.append(f"{symbols.target.vocabulary_size:,} {unit}s (joint vocabulary)")
         elif symbols.source is not None:
@@ -144,11 +144,15 @@ class SequenceToSequence(RowTask):
         yield from empty_told(corpus.empty)
         if corpus.too_long:
             limits = "--max-source-length, --max-target-length"
-            yield f"{corpus.too_long:,} pairs left out as too long; see {limits}"
+            yield f"{counted(corpus.too_long, 'pair')} left out as too long; see {limits}"
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Commands to evaluate, and to run the model on a file."""
         return (f"recurra evaluate {shell(run)}", f"recurra {self.name} {shell(run)} FILE")
+
+    def named(self, name: str) -> str:
+        """Return the name of a metric as in the sentence of all metrics."""
+        return "BLEU" if name == "bleu" else super().named(name)
 
     def shown(self, name: str, value: float) -> str:
         """Format BLEU, or the exact match as a percentage."""
