@@ -67,7 +67,7 @@ def a_captioner(folder):
 
 
 MODELS = {
-    "LanguageModel": (a_language_model, lambda model: model.complete("the c", k=2)),
+    "LanguageModel": (a_language_model, lambda model: model.complete("the c", n_best=2)),
     "NGram": (an_ngram_model, lambda model: model.log_prob("the cat")),
     "Tagger": (a_tagger, lambda model: model.predict("go to boston")),
     "Classifier": (a_classifier, lambda model: model.predict("good 3")),
@@ -117,7 +117,7 @@ import recurra as rc
 answered = threading.Event()
 def serve():
     model = rc.load({str(made.run.path)!r})
-    model.complete("the c", k=2)
+    model.complete("the c", n_best=2)
     answered.set()
     time.sleep(60)
 threading.Thread(target=serve, daemon=True).start()

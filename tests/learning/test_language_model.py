@@ -148,13 +148,13 @@ def test_unknown_symbols_are_kept_on_request(model):
 
 def test_completions_have_the_probabilities_that_scoring_gives(model):
     text = {"char": "the cat s", "word": "the cat", "subword": "the cat "}[model.tokenizer.unit]
-    found = model.complete(text, k=3, length=1)
+    found = model.complete(text, n_best=3, length=1)
     assert len(found) == 3
     probabilities = [p for _, p in found]
     assert probabilities == sorted(probabilities, reverse=True)
     assert 0 < sum(probabilities) <= 1 + 1e-6
     with pytest.raises(ConfigError, match="expected >= 1"):
-        model.complete("a", k=0)
+        model.complete("a", n_best=0)
 
 
 def test_loading_gives_the_same_model(model):
@@ -217,7 +217,7 @@ def test_a_simple_text_is_learnt(tmp_path, cell):
     )
     assert model.perplexity() < 1.1
     assert model.sample("abc", length=13, temperature=0) == "abcdefghabcdefgh"
-    assert model.complete("abcd", k=1, length=2)[0][0] == "ef"
+    assert model.complete("abcd", n_best=1, length=2)[0][0] == "ef"
 
 
 def test_tied_weights_are_one_and_saved_once(play, tmp_path):
@@ -358,9 +358,9 @@ def test_subword_completions_go_on_from_a_word_begun(tmp_path):
     text.write_text("the mathematician sat on the mat\nthe mathematician ran\n" * 60)
     options = SMALL | {"unit": "subword", "max_vocabulary_size": 290, "epochs": 25, "dropout": 0.0}
     model = recurra.LanguageModel.train(text, out=tmp_path / "run", **options)
-    found = dict(model.complete("the mathem", k=3))
+    found = dict(model.complete("the mathem", n_best=3))
     assert found["atician"] > 0.5
-    assert dict(model.complete("the ", k=3))["mathematician"] > 0.5
+    assert dict(model.complete("the ", n_best=3))["mathematician"] > 0.5
 
 
 def test_a_test_text_is_evaluated_at_the_end(play, tmp_path):

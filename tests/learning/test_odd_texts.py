@@ -51,7 +51,7 @@ def test_an_odd_text_is_learnt_or_refused_in_a_sentence(tmp_path, name, model, u
     for line in ("", "a cat", "x" * 1000, "é\0€"):
         assert math.isfinite(lm.log_prob(line)) or model == "ngram"
     assert isinstance(lm.sample(length=20, seed=1), str)
-    lm.complete("a", k=2)
+    lm.complete("a", n_best=2)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -93,7 +93,7 @@ def exhaustive(prime, max_length, ends):
 def test_completions_are_those_of_an_exhaustive_search(ends, max_length):
     mask = torch.tensor(ends)
     got = complete(
-        bigram, [0], k=4, max_length=max_length, ends=mask, select=lambda s, rows: s[:, rows], width=200
+        bigram, [0], n_best=4, max_length=max_length, ends=mask, select=lambda s, rows: s[:, rows], width=200
     )
     want = exhaustive(0, max_length, mask)[: len(got)]
     assert len(got) == min(4, len(exhaustive(0, max_length, mask)))
@@ -108,7 +108,7 @@ def test_the_first_symbol_can_be_confined():
     got = complete(
         bigram,
         [0],
-        k=1,
+        n_best=1,
         max_length=1,
         ends=torch.zeros(3, dtype=torch.bool),
         select=lambda s, r: s,
@@ -126,7 +126,7 @@ def test_endings_into_the_impossible_are_no_endings():
         return logits[ids], torch.zeros(1, len(ids), 1)
 
     ends = torch.tensor([True, False, False])
-    found = complete(step, [0], k=3, max_length=4, ends=ends, select=lambda s, rows: s[:, rows])
+    found = complete(step, [0], n_best=3, max_length=4, ends=ends, select=lambda s, rows: s[:, rows])
     assert [(one.ids, one.probability) for one in found] == [((1,), pytest.approx(0.5))]
     drawn = list(sample_ids(step, [2], length=5, transform=chain([]), generator=torch.Generator()))
     assert drawn == []

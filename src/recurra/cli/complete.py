@@ -28,7 +28,7 @@ def complete(
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 
-    found = load(run, LanguageModel).complete(text, k=n_best, length=length)
+    found = load(run, LanguageModel).complete(text, n_best=n_best, length=length)
     if as_json:
         typer.echo(json_line([{"ending": e, "probability": p} for e, p in found]))
         return

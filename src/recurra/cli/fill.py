@@ -57,7 +57,7 @@ def fill(
         figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
         typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
         return
-    found = filler.fill(text, k=n_best)
+    found = filler.fill(text, n_best=n_best)
     if as_json:
         rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
         typer.echo(json_line(rows))

@@ -26,7 +26,7 @@ def complete(
     step: Step,
     prime: Sequence[int],
     *,
-    k: int,
+    n_best: int,
     max_length: int,
     ends: Tensor,
     select: Callable[[Any, Tensor], Any],
@@ -35,13 +35,13 @@ def complete(
     width: int | None = None,
     state: Any = None,
 ) -> list[Completion]:
-    """Return the k most probable endings after `prime`, best first, each of at least one symbol.
+    """Return the `n_best` most probable endings after `prime`, best first, each of at least one symbol.
 
     An ending s_1 … s_n is closed by any symbol of `ends`, or by reaching `max_length`:
 
         P = Π_i P(s_i | prime, s_<i) · Σ_{e in ends} P(e | prime, s)      (the sum is 1 at max_length)
 
-    Each step keeps the `width` (default max(3k, 16)) most probable open endings: the probability of a
+    Each step keeps the `width` (default max(3 * n_best, 16)) most probable open endings: the probability of a
     returned ending is exact, but a more probable ending may have been missed. `select(state, rows)` selects
     rows of a batched state. `allowed(symbols so far)` returns which symbols may come next until the ending
     contains the typed text, and None from there on; probabilities are then normalised over the ways to spell
@@ -50,7 +50,7 @@ def complete(
     Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` returns
     logits (B, T, V).
     """
-    width = width or max(3 * k, 16)
+    width = width or max(3 * n_best, 16)
     never = torch.zeros_like(ends) if forbidden is None else forbidden
     ending_ids = ends.nonzero().squeeze(1)
     logits, state = step(torch.tensor([list(prime)]), state)
@@ -61,7 +61,7 @@ def complete(
     for length in range(1, max_length + 1):
         # An ending is never more probable than its beginning, so less probable ones can be pruned. With
         # `allowed` nothing is pruned: the sum over all spellings of the typed text normalises the result.
-        hopeless = closed[-1].probability if len(closed) == k and allowed is None else 0.0
+        hopeless = closed[-1].probability if len(closed) == n_best and allowed is None else 0.0
         barred = _barred(open_.masks, never, ends)
         scores = (open_.log_probs[:, None] + next_log_probs).masked_fill_(barred, -torch.inf)
         chosen = _likeliest(scores, width, hopeless)
@@ -77,10 +77,10 @@ def complete(
         if len(ending_ids):
             closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
             closed += open_.closed(open_.log_probs + closing)
-        closed = sorted(closed, key=lambda one: -one.probability)[:k]
-        if len(closed) == k and float(open_.log_probs[0].exp()) <= closed[-1].probability:
+        closed = sorted(closed, key=lambda one: -one.probability)[:n_best]
+        if len(closed) == n_best and float(open_.log_probs[0].exp()) <= closed[-1].probability:
             break  # all open endings are less probable
-    best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:k]
+    best = sorted(closed, key=lambda one: (-one.probability, one.ids))[:n_best]
     return [Completion(one.ids, one.probability / spelt) for one in best]
 
 

@@ -59,7 +59,7 @@ def by_hand(line, vocabulary, models):
 def test_one_gap_is_filled_as_by_trying_every_word(forward, backward, vocabulary, line, sides):
     models = [forward, backward][:sides]
     want = by_hand(line, vocabulary, models)
-    found = GapFiller(*models, proposals=100).fill(line, k=100)
+    found = GapFiller(*models, proposals=100).fill(line, n_best=100)
     assert [one.probability for one in found] == pytest.approx([share for share, _ in want])
     assert {one.words: one.probability for one in found} == pytest.approx({words: p for p, words in want})
     assert found[0].words == want[0][1]
@@ -72,7 +72,7 @@ def test_two_gaps_are_filled_as_by_trying_every_pair(forward, backward, vocabula
     line = "the ___ sat on ___ mat"
     models = [forward, backward][:sides]
     want = by_hand(line, vocabulary, models)
-    found = GapFiller(*models, proposals=len(vocabulary) ** 2).fill(line, k=len(want))
+    found = GapFiller(*models, proposals=len(vocabulary) ** 2).fill(line, n_best=len(want))
     assert {one.words: one.probability for one in found} == pytest.approx({words: p for p, words in want})
     assert found[0].words == ("cat", "the")
     assert found[0].text == "the cat sat on the mat"
@@ -82,7 +82,7 @@ def test_few_proposals_are_the_likeliest_and_their_shares_sum_to_one_at_most(for
     line = "the ___ sat on the ___"
     for models in ([forward], [forward, backward]):
         for k, proposals in itertools.product((1, 2, 5), (1, 3, 6)):
-            found = GapFiller(*models, proposals=proposals).fill(line, k=k)
+            found = GapFiller(*models, proposals=proposals).fill(line, n_best=k)
             assert 1 <= len(found) <= k
             shares = [one.probability for one in found]
             assert shares == sorted(shares, reverse=True)
@@ -165,7 +165,7 @@ def test_the_command_fills_and_measures(forward, backward, tmp_path):
         return result.stdout
 
     line = "the ___ sat on the mat"
-    want = GapFiller(forward, backward, proposals=9).fill(line, k=2)
+    want = GapFiller(forward, backward, proposals=9).fill(line, n_best=2)
     told = say(line, "--n-best", 2, "--proposals", 9).splitlines()
     assert told == [f"{one.probability:.4f}\t{one.text}" for one in want]
     assert json.loads(say(line, "--n-best", 2, "--proposals", 9, "--json")) == [
@@ -212,7 +212,7 @@ def test_letters_need_no_blanks_around_the_gap(train):
 def test_subwords_propose_the_words_that_complete_finds(train):
     model = train("subwords", unit="subword", order=4)
     proposed = model.next_words("the cat ", 4)
-    completed = [ending for ending, _ in model.complete("the cat ", k=4)]
+    completed = [ending for ending, _ in model.complete("the cat ", n_best=4)]
     assert completed[0] == "sat"
     assert sorted(proposed, key=lambda word: -proposed[word])[:2] == completed[:2]
     assert GapFiller(model).fill("the cat ___ on the mat")[0].words == ("sat",)

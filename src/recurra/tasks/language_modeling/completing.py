@@ -36,21 +36,21 @@ class Completer:
         self._state: Any = None
         self._spelt_by = Remembered(self._spells, size=256)
 
-    def complete(self, text: str, *, k: int, length: int | None) -> list[tuple[str, float]]:
-        """Return the k most probable endings of a text."""
-        if k < 1 or (length is not None and length < 1):
-            raise ConfigError(f"k and length: got {k} and {length}, expected >= 1.")
+    def complete(self, text: str, *, n_best: int, length: int | None) -> list[tuple[str, float]]:
+        """Return the `n_best` most probable endings of a text."""
+        if n_best < 1 or (length is not None and length < 1):
+            raise ConfigError(f"n_best and length: got {n_best} and {length}, expected >= 1.")
         if self._model.reads_backward:
             raise ConfigError("complete: the model reads backward; use a forward model.")
         typed = self._begun(text)
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
-            self._model.prime_ids(text.removesuffix(typed)), 2 * k if typed else k, length, typed
+            self._model.prime_ids(text.removesuffix(typed)), 2 * n_best if typed else n_best, length, typed
         ):  # spellings of the same ending are added up
             ending = self._tokenizer.decode(ids)[len(typed) :]
             endings[ending] = endings.get(ending, 0.0) + probability
         ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
-        return [(ending, probability) for ending, probability in ordered if ending][:k]
+        return [(ending, probability) for ending, probability in ordered if ending][:n_best]
 
     def next_words(self, text: str, count: int) -> dict[str, float]:
         """Return the most probable whole words next to a text, with log P."""
@@ -88,14 +88,14 @@ class Completer:
         return text[len(_WORD_BEGUN.sub("", text)) :]
 
     def _endings(
-        self, ids: list[int], k: int, length: int | None, typed: str
+        self, ids: list[int], n_best: int, length: int | None, typed: str
     ) -> list[tuple[tuple[int, ...], float]]:
         rest, state = self._after(ids)
         usual = 1 if self._tokenizer.unit == "word" else _LONGEST_WORD
         found = complete(
             self._model.step,
             rest,
-            k=k,
+            n_best=n_best,
             max_length=(length or usual) + len(typed.strip()),
             ends=self._ends & ~self._forbidden,
             forbidden=self._forbidden,

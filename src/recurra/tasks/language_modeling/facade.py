@@ -144,7 +144,7 @@ class LanguageModel(Model):
     ) -> Iterator[Continuation]:
         """Yield the most probable continuations of each line; see `complete`."""
         for number, line in enumerate(source.lines(), start=1):
-            found = self.complete(line, k=options.n_best, length=options.length)
+            found = self.complete(line, n_best=options.n_best, length=options.length)
             yield Continuation(line, tuple(found), number, options.n_best > 1)
 
     def page(self) -> Page:
@@ -296,18 +296,18 @@ class LanguageModel(Model):
         return prime + "".join(self.sample_stream(prime, **options))
 
     @checks_arguments
-    def complete(self, text: str, *, k: int = 5, length: int | None = None) -> list[tuple[str, float]]:
-        """Return the k most probable continuations of `text`, with their probabilities.
+    def complete(self, text: str, *, n_best: int = 5, length: int | None = None) -> list[tuple[str, float]]:
+        """Return the `n_best` most probable continuations of `text`, with their probabilities.
 
         Word models give the next `length` words (default 1). Character and subword models give the rest of
         the word, up to `length` symbols (default 24). With subwords, probabilities are normalised over the
-        spellings of the typed word that the search kept, so they vary slightly with k.
+        spellings of the typed word that the search kept, so they vary slightly with `n_best`.
 
         The state is cached: a text that extends the previous one costs only its new part.
 
-        Raises: ConfigError if k or length is below 1, or the model reads backward.
+        Raises: ConfigError if n_best or length is below 1, or the model reads backward.
         """
-        return self._completer.complete(text, k=k, length=length)
+        return self._completer.complete(text, n_best=n_best, length=length)
 
     @checks_arguments
     def next_words(self, text: str, count: int) -> dict[str, float]:

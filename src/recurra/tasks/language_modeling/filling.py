@@ -52,8 +52,8 @@ class GapFiller:
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
     @checks_arguments
-    def fill(self, line: str, *, k: int = 5) -> list[Filling]:
-        """Return the k most probable ways to fill the gaps, `___`, of a line, best first.
+    def fill(self, line: str, *, n_best: int = 5) -> list[Filling]:
+        """Return the `n_best` most probable ways to fill the gaps, `___`, of a line, best first.
 
         The result is empty if every word has probability 0.
 
@@ -80,7 +80,7 @@ class GapFiller:
         if best == -math.inf:
             return []
         total = math.fsum(math.exp(score - best) for score in scores)
-        order = sorted(range(len(ways)), key=lambda i: (-scores[i], texts[i]))[:k]
+        order = sorted(range(len(ways)), key=lambda i: (-scores[i], texts[i]))[:n_best]
         return [Filling(ways[i], texts[i], math.exp(scores[i] - best) / total) for i in order]
 
     def _check_stands_alone(self, line: str, parts: Sequence[str]) -> None:
@@ -144,7 +144,7 @@ class GapFiller:
             if len(line.split()) < _FEWEST_WORDS or not words or GAP in line:
                 continue
             gone = maker.choice(words)
-            found = self.fill(line[: gone.start()] + GAP + line[gone.end() :], k=5)
+            found = self.fill(line[: gone.start()] + GAP + line[gone.end() :], n_best=5)
             gaps += 1
             first += bool(found) and found[0].words[0] == gone[0]
             among_five += any(one.words[0] == gone[0] for one in found)
