@@ -30,10 +30,18 @@ def shell(path: object) -> str:
     return shlex.quote(str(path))
 
 
-def listed(names: Iterable[object], most: int = 200) -> str:
-    """Return names separated by commas, shortened for use in a message; "none" if there are none."""
-    text = ", ".join(map(str, names)) or "none"
-    return text if len(text) <= most else f"{text[:most]} …"
+def listed(names: Iterable[object], most: int = 120) -> str:
+    """Return names separated by commas for use in a message; "none" if there are none.
+
+    Of long lists, it returns the first names, of at most `most` characters, and the number of the others.
+    """
+    every = [str(name) for name in names]
+    text, count = ", ".join(every[:1]), 1
+    if len(text) > most:
+        text = f"{text[:most]} …"
+    while count < len(every) and len(text) + len(every[count]) + 2 <= most:
+        text, count = f"{text}, {every[count]}", count + 1
+    return f"{text} and {counted(len(every) - count, 'other')}" if count < len(every) else text or "none"
 
 
 def reason_of(error: BaseException, most: int = 120) -> str:

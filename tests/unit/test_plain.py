@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.plain import finite, json_line, json_text, shell
+from recurra.plain import finite, json_line, json_text, listed, shell
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -68,6 +68,15 @@ def test_a_text_is_indented():
 def test_values_that_are_not_plain_are_refused(value):
     with pytest.raises(TypeError, match="not JSON serializable"):
         json_line([value])
+
+
+def test_a_long_list_of_names_is_shortened_to_whole_names():
+    assert listed([]) == "none"
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(range(60)) == f"{', '.join(map(str, range(33)))} and 27 others"
+    assert listed(["ab", "cd", "ef"], most=6) == "ab, cd and 1 other"
+    assert listed(["abcdef", "g"], most=3) == "abc … and 1 other"
+    assert listed(["abcdef"], most=3) == "abc …"
 
 
 def test_finite_leaves_its_argument_alone():

@@ -19,6 +19,7 @@ from recurra.cells.jordan import JordanEquation
 from recurra.cells.lstm import LSTMEquation, LSTMWeights
 from recurra.cells.rnn import RNNEquation, RNNWeights
 from recurra.errors import ConfigError, ShapeError
+from recurra.plain import listed
 
 W = TypeVar("W")
 _PLAIN: dict[type, Equation[Any, Any]] = {
@@ -216,7 +217,7 @@ def _check_names(equation: Equation[Any, Any], given: Mapping[str, Tensor]) -> N
     biases = [f"b{letter}" for letter in letters] + ["by"] * jordan
     if set(given) not in ({*needed}, {*needed, *biases}):
         wanted = f"{', '.join(needed)}, and all or none of {', '.join(biases)}"
-        raise ShapeError(f"names: got {', '.join(sorted(given)) or 'none'}, expected {wanted}")
+        raise ShapeError(f"names: got {listed(sorted(given))}, expected {wanted}")
     for name, tensor in given.items():
         if tensor.dim() != (2 if name[0] == "W" else 1):
             axes = "a matrix" if name[0] == "W" else "a vector"

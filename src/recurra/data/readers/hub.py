@@ -9,6 +9,7 @@ from recurra.data.examples import BadRow, BadRows, Example
 from recurra.data.readers.tables import Columns
 from recurra.errors import DataError, MissingExtra
 from recurra.files import HUB
+from recurra.plain import reason_of
 
 
 def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
@@ -26,7 +27,7 @@ def read_hub(name: str, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     try:
         rows = load_dataset(path, split=split or "train")
     except Exception as error:  # of any type: from the library, the network or a loading script
-        raise DataError(f"{name}: cannot be loaded ({error}).") from error
+        raise DataError(f"{name}: cannot be loaded ({reason_of(error)}).") from error
     columns = Columns(name, config)
     columns.check(list(rows.features))
     names = {column: _names_of(feature) for column, feature in rows.features.items()}
