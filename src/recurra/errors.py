@@ -5,12 +5,38 @@ traceback and exits with `exit_code`. Where torch.nn also raises an error, its e
 """
 
 import errno
+import re
+from collections.abc import Callable
+from typing import Self
+
+_FLAG = re.compile(r"--([a-z][a-z-]*)")
+_NO_WAY = "use a file of the kind that the model was trained on"
 
 
 class RecurraError(Exception):
     """The base of all errors that the user can correct; the message says how."""
 
     exit_code = 2
+    what: str = ""
+    ways: tuple[str, ...] = ()
+    """The remedies of an error that `advising` made."""
+
+    @classmethod
+    def advising(cls, what: str, *ways: str) -> Self:
+        """Return an error with one or several remedies, which may name options: "see --format".
+
+        Not every command that may raise the error has these options; see `keep_ways`.
+        """
+        error = cls(_sentence(what, ways))
+        error.what, error.ways = what, ways
+        return error
+
+    def keep_ways(self, has: Callable[[str], bool]) -> None:
+        """Remove the remedies with options that a command does not have; `has` is asked for skip_bad, say."""
+        kept = tuple(way for way in self.ways if all(has(name) for name in _options_in(way)))
+        if kept != self.ways:
+            self.ways = kept or (_NO_WAY,)
+            self.args = (_sentence(self.what, self.ways),)
 
 
 class ConfigError(RecurraError, ValueError, RuntimeError):
@@ -56,6 +82,14 @@ class StorageError(RecurraError):
 
 class OutOfMemoryError(RecurraError):
     """The model or batch does not fit into memory; the message says what to reduce."""
+
+
+def _sentence(what: str, ways: tuple[str, ...]) -> str:
+    return f"{what}; {', or '.join(ways)}."
+
+
+def _options_in(way: str) -> list[str]:
+    return [flag.replace("-", "_") for flag in _FLAG.findall(way)]
 
 
 def memory_fault(error: Exception, remedy: str) -> OutOfMemoryError | None:

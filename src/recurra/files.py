@@ -253,8 +253,8 @@ def _named_faults(path: Path) -> Iterator[None]:
             "convert it, e.g. with `iconv -f latin1 -t utf-8`."
         ) from error
     except UnicodeError as error:
-        raise DataError(
-            f"{path}: is not in the given encoding ({reason_of(error)}); correct --encoding."
+        raise DataError.advising(
+            f"{path}: is not in the given encoding ({reason_of(error)})", "convert it", "correct --encoding"
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: is not a whole gzip file ({error}); fetch or pack it again.") from error

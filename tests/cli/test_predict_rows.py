@@ -173,7 +173,7 @@ def test_second_texts_are_of_pairs(folder, tmp_path):
     pairs.write_text("text\ttext2\tlabel\n" + "a b\ta b\tsame\na b\tc d\tother\n" * 4)
     rc.PairClassifier.train(pairs, out=tmp_path / "pairs", embedding_size=4, **SMALL)
     told = refusal("predict", tmp_path / "pairs", tmp_path / "some.jsonl", "--text-column", "review")
-    assert "some.jsonl:2: has no second text; see --second-column" in told
+    assert "some.jsonl:2: has no second text; correct it, or see --second-column" in told
     one = json.loads(say("predict", tmp_path / "pairs", pairs, "--json")[0])
     assert one["text"] == ["a b", "a b"]
 

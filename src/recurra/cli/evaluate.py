@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from recurra.cli.help import HelpAll
-from recurra.cli.options import Command, check_options, config_options, options_of_tasks
+from recurra.cli.options import Command, config_options, options_of_run, options_of_tasks
 from recurra.config import build_config
 
 _MAIN = ("target", "format", "streams", "mistakes", "beam_width", "length_penalty", "by_length", "picture")
@@ -37,9 +37,9 @@ def evaluate(
     from recurra.plain import json_line
     from recurra.tasks.model import load
 
-    check_options(run, "evaluation", options)
-    model = load(run)
-    found = model.evaluation(data, build_config(type(model.config).evaluation, overrides=options))
+    with options_of_run(run, "evaluation", options):
+        model = load(run)
+        found = model.evaluation(data, build_config(type(model.config).evaluation, overrides=options))
     for sentence in (*found.notes, *rows_told(found.left_out, "skipped")):
         typer.echo(sentence, err=True)
     for line in [json_line(found.figures)] if as_json else found.lines:

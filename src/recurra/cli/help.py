@@ -4,12 +4,13 @@ import difflib
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, RecurraError
 
 _WIDTH = 80
 _INDENT = 26  # column at which descriptions begin
@@ -62,6 +63,16 @@ def flag_of(name: str) -> str:
     return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
+@contextmanager
+def remedies_with(has: Callable[[str], bool]) -> Iterator[None]:
+    """Keep only those remedies of an error whose options a command has."""
+    try:
+        yield
+    except RecurraError as error:
+        error.keep_ways(has)
+        raise
+
+
 class Command(TyperCommand):
     """A command with a help that shows `main_options`, or all options if none are named.
 
@@ -90,6 +101,12 @@ class Command(TyperCommand):
                 known = [name for p in shown for name in (*p.opts, *p.secondary_opts) if name[:2] == "--"]
                 error.possibilities = difflib.get_close_matches(_hyphenated(flag), known)
             raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error that it raises names only options that it has."""
+        shown = {p.name for p in self.get_params(ctx) if not getattr(p, "hidden", False)}
+        with remedies_with(shown.__contains__):
+            return super().invoke(ctx)
 
     def _current(self, flag: str) -> str | None:
         """Return the current flag for a former one, also for its negation and with underscores."""

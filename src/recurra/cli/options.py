@@ -1,7 +1,8 @@
 """Command-line options generated from configurations."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from recurra.cli.help import flag_of, limits_text
+from recurra.cli.help import flag_of, limits_text, remedies_with
 from recurra.config import Part
 from recurra.config.conditions import can_apply
 from recurra.config.part import choices, unit_of
@@ -71,8 +72,9 @@ def options_of_tasks(of: Of) -> list[type[Part]]:
     return list(dict.fromkeys(getattr(config, of) for config in registry.configs().values()))
 
 
-def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
-    """Check that the task of a run has the given options.
+@contextmanager
+def options_of_run(run: Path, of: Of, given: Iterable[str]) -> Iterator[None]:
+    """Check that the task of a run has the given options; errors inside name no options of other tasks only.
 
     Raises: ConfigError naming the first of them, and the tasks that have it.
     """
@@ -88,6 +90,10 @@ def check_options(run: Path, of: Of, given: Iterable[str]) -> None:
                 f"{flag}: applies to runs of {', '.join(others)} only, and {run} is of task {task.name!r}; "
                 "remove it."
             )
+    of_others = {name for part in options_of_tasks(of) for name in part.model_fields}
+    of_others -= getattr(task.config, of).model_fields.keys()
+    with remedies_with(lambda name: name not in of_others):
+        yield
 
 
 def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from recurra.cli.help import HelpAll
-from recurra.cli.options import Command, check_options, config_options, options_of_tasks
+from recurra.cli.options import Command, config_options, options_of_run, options_of_tasks
 from recurra.config import build_config
 from recurra.tasks import registry
 
@@ -71,12 +71,11 @@ def _predict(run: Path, file: str, given: dict[str, Any], *, as_json: bool) -> N
     from recurra.plain import json_line
     from recurra.tasks.model import load
 
-    check_options(run, "prediction", given)
-    model = load(run)
-    options = build_config(type(model.config).prediction, overrides=given)
-
     def tell(sentence: str) -> None:
         typer.echo(sentence, err=True)
 
-    for answer in model.predictions(Input(file), options, as_json=as_json, tell=tell):
-        typer.echo(json_line(answer.to_dict()) if as_json else answer.line())
+    with options_of_run(run, "prediction", given):
+        model = load(run)
+        options = build_config(type(model.config).prediction, overrides=given)
+        for answer in model.predictions(Input(file), options, as_json=as_json, tell=tell):
+            typer.echo(json_line(answer.to_dict()) if as_json else answer.line())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recurra.cli.help import Group, HelpAll, command_from
+from recurra.cli.help import Group, HelpAll, command_from, remedies_with
 from recurra.cli.options import Out, Overwrite, Toml, config_options
 from recurra.config import TaskConfig
 from recurra.tasks import registry
@@ -127,7 +127,8 @@ def _go_on(run: Path) -> None:
 
     task, config = driver.task_and_config(RunFolder.open(run))
     typer.echo(f"{run}: resuming", err=True)
-    _report_end(task, driver.resume(run, listeners=[progress_bar(task, config)]))
+    with remedies_with(lambda name: name == "overwrite"):  # of a new training; a run keeps its own options
+        _report_end(task, driver.resume(run, listeners=[progress_bar(task, config)]))
 
 
 def progress_bar(task: "Task", config: TaskConfig) -> Any:

@@ -13,6 +13,7 @@ from recurra.files import is_text
 from recurra.plain import counted
 from recurra.text.words import Word, placed
 
+CORRECT_IT, SKIP_IT = "correct it", "skip such rows with --skip-bad"
 _TOLD = 3  # number of rows that are described one by one
 
 
@@ -86,15 +87,14 @@ class BadRows:
     sentences: list[str] = field(default_factory=list)
     empty: int = 0
 
-    def refuse(self, place: str, what: str, remedy: str | None = None) -> None:
-        """Record a bad row: its place and what is wrong with it.
+    def refuse(self, place: str, what: str, *ways: str) -> None:
+        """Record a bad row: its place, what is wrong with it, and remedies other than the usual ones.
 
         Raises: DataError unless rows are skipped.
         """
         if not self.skip:
-            if remedy is None:
-                remedy = "correct it" + (", or skip such rows with --skip-bad" if self.can_skip else "")
-            raise DataError(f"{place}: {what}; {remedy}.")
+            usual = (CORRECT_IT, SKIP_IT) if self.can_skip else (CORRECT_IT,)
+            raise DataError.advising(f"{place}: {what}", *(ways or usual))
         self.sentences.append(f"{place}: {what}.")
 
     def __len__(self) -> int:
@@ -102,11 +102,11 @@ class BadRows:
 
 
 class BadRow(Exception):
-    """Raised by a reader for the current row and caught in the reader; `remedy` None is the usual one."""
+    """Raised by a reader for the current row and caught in the reader; without `ways` for the usual ones."""
 
-    def __init__(self, what: str, remedy: str | None = None) -> None:
+    def __init__(self, what: str, *ways: str) -> None:
         super().__init__(what)
-        self.remedy = remedy
+        self.ways = ways
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def row_at(bad: BadRows, path: Path, line: int) -> Iterator[None]:
     try:
         yield
     except BadRow as fault:
-        bad.refuse(f"{path}:{line}" if line else str(path), str(fault), fault.remedy)
+        bad.refuse(f"{path}:{line}" if line else str(path), str(fault), *fault.ways)
 
 
 def checked_text(line: str) -> str:
@@ -125,6 +125,7 @@ def checked_text(line: str) -> str:
     byte = next(ord(one) - 0xDC00 for one in line if "\ud800" <= one <= "\udfff")
     raise BadRow(
         f"is not UTF-8 (byte 0x{byte:02x})",
+        "convert it to UTF-8",
         "set the encoding of the file with --encoding, latin-1 for example",
     )
 

@@ -172,9 +172,10 @@ def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> No
     """
     for path in files_of(run, known, part):
         if not is_of_hub(path) and not Path(path).exists():
-            raise DataError(
-                f"{path}: does not exist, and the {PART_NAMES[part]} data of {run.path} are read from it; "
-                f"restore it{remedy and f', or {remedy}'}."
+            raise DataError.advising(
+                f"{path}: does not exist, and the {PART_NAMES[part]} data of {run.path} are read from it",
+                "restore it",
+                *([remedy] if remedy else []),
             )
 
 

@@ -172,9 +172,10 @@ class RowTask(Task):
     def _check_unchanged(self, rows: Sequence[Any], known: Known, part: str, remedy: str) -> None:
         facts = known.facts[part]
         if self.fingerprint(rows) != facts["fingerprint"]:
-            raise DataError(
-                f"{facts['path']}: has changed since the run began ({part} rows differ); restore the old "
-                f"file, or {remedy}."
+            raise DataError.advising(
+                f"{facts['path']}: has changed since the run began ({part} rows differ)",
+                "restore the old file",
+                remedy,
             )
 
 
@@ -186,9 +187,10 @@ def bad_rows(config: Any) -> BadRows:
 def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[RowT]:
     """Return the rows at the given indices. Raises: DataError if there are fewer rows."""
     if indices and max(indices) >= len(rows):
-        raise DataError(
-            f"{path}: has {counted(len(rows), 'row')}, fewer than when the run began; restore the old file, "
-            "or name another file with --data."
+        raise DataError.advising(
+            f"{path}: has {counted(len(rows), 'row')}, fewer than when the run began",
+            "restore the old file",
+            "name another file with --data",
         )
     return [rows[i] for i in indices]
 

@@ -94,9 +94,8 @@ def test_another_encoding_is_named_with_the_way_out(skip, tmp_path):
         return
     with pytest.raises(DataError) as error:
         read(path)
-    assert "t.csv:3: is not UTF-8 (byte 0xe9); set the encoding of the file with --encoding" in str(
-        error.value
-    )
+    told = "t.csv:3: is not UTF-8 (byte 0xe9); convert it to UTF-8, or set the encoding of the file with"
+    assert told in str(error.value)
     assert "--skip-bad" not in str(error.value)
     with pytest.raises(ConfigError, match="encoding: got 'latin-9000', expected the name of a character"):
         read(path, encoding="latin-9000")

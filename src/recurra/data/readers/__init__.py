@@ -102,7 +102,7 @@ def format_of_name(path: Path) -> str | None:
 def _some(examples: Iterable[Example], source: str, bad: BadRows) -> list[Example]:
     found = list(examples)
     if not found:
-        raise DataError(f"{source}: has no usable rows ({len(bad)} left out); see --format.")
+        raise DataError.advising(f"{source}: has no usable rows ({len(bad)} left out)", "see --format")
     return found
 
 
@@ -151,6 +151,6 @@ def _stand_alone(lines: Sequence[str]) -> bool:
 
 
 def _untold(path: Path) -> DataError:
-    return DataError(
-        f"{path}: the format cannot be guessed; set it with --format, one of {', '.join(READERS)}."
+    return DataError.advising(
+        f"{path}: the format cannot be guessed", f"set it with --format, one of {', '.join(READERS)}"
     )

@@ -111,7 +111,7 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
     tag_column = _column(config.tags_column or None, _UPOS if layout.is_conllu else -1, "tags_column")
     without_tags = config.tags_column == ""
     if layout.width < 2 and not without_tags:
-        raise DataError(f"{path}: has one column, but words with labels need two; see --format.")
+        raise DataError.advising(f"{path}: has one column, but words with labels need two", "see --format")
     if max(word_column, tag_column) >= layout.width or -min(word_column, tag_column) > layout.width:
         raise ConfigError(
             f"{path}: has {layout.width} columns; expected text_column {config.text_column or 1} and "
@@ -131,7 +131,7 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
                 words.append(fields[word_column].strip(" "))
                 tags.append(fields[tag_column].strip())
         except BadRow as fault:  # one bad line makes its sentence unusable
-            bad.refuse(f"{path}:{at}", str(fault), fault.remedy)
+            bad.refuse(f"{path}:{at}", str(fault), *fault.ways)
             continue
         if words:
             yield Example(

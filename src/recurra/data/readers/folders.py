@@ -54,7 +54,7 @@ def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
     Raises: DataError for a path that is no folder.
     """
     if not path.is_dir():
-        raise DataError(f"{path}: is not a folder of classes; see --format.")
+        raise DataError.advising(f"{path}: is not a folder of classes", "see --format")
     for folder in _visible(path):
         if not folder.is_dir():
             continue

@@ -55,7 +55,7 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
     names = {name: path / name for name in ("seq.in", "seq.out", "label")}
     there = {name: file for name, file in names.items() if file.exists()}
     if "seq.in" not in there or len(there) == 1:
-        raise DataError(f"{path}: has no seq.in with seq.out or label next to it; see --format.")
+        raise DataError.advising(f"{path}: has no seq.in with seq.out or label next to it", "see --format")
     columns = [
         read_lines(file, errors="surrogateescape", encoding=config.encoding) for file in there.values()
     ]

@@ -57,8 +57,9 @@ def read_pairs(
         else guess_format(path, target, memory_turns, config.encoding)
     )
     if (target is not None) != (name == "parallel"):
-        what = "is missing; name the file of targets" if target is None else f"does not apply to {name} files"
-        raise ConfigError(f"target: {what}; see --format.")
+        if target is None:
+            raise ConfigError.advising("target: is missing", "name the file of targets", "see --format")
+        raise ConfigError.advising(f"target: does not apply to {name} files", "remove it", "see --format")
     match name:
         case "parallel":
             assert target is not None, "checked above"
@@ -73,7 +74,7 @@ def read_pairs(
             raise ConfigError(f"format: got {name}, which this task does not read; see --help.")
     found = list(pairs)
     if not found:
-        raise DataError(f"{path}: has no usable pairs ({len(bad)} left out); see --format.")
+        raise DataError.advising(f"{path}: has no usable pairs ({len(bad)} left out)", "see --format")
     return found
 
 
@@ -95,8 +96,8 @@ def guess_format(path: Path, target: Path | None, memory_turns: int, encoding: s
         return "dialogues"
     if any("\t" in line for line in islice(read_lines(path, errors="surrogateescape", encoding=encoding), 1)):
         return "tsv"
-    raise DataError(
-        f"{path}: has no target side; name its file with --target, or set the format with --format."
+    raise DataError.advising(
+        f"{path}: has no target side", "name its file with --target", "set the format with --format"
     )
 
 
@@ -114,9 +115,8 @@ def _parallel(source: Path, target: Path, bad: BadRows, encoding: str) -> Iterat
                 try:
                     checked_text(line)
                 except BadRow as fault:
-                    raise BadRow(
-                        f"{fault}" + ("" if path == source else f" in {path}"), fault.remedy
-                    ) from fault
+                    where = "" if path == source else f" in {path}"
+                    raise BadRow(f"{fault}{where}", *fault.ways) from fault
             yield Pair((read.strip(),), (written.strip(),), file=str(source), line=number)
 
 
@@ -138,14 +138,16 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
         given = [getattr(config, option) for option in _DEFAULTS]
         if any(given) and not all(numbered):
             missing = next(name for name in names if name not in head)
-            raise ConfigError(
-                f"{path}: has no column {missing!r}; its columns are {listed(head)}; name the right ones "
-                "with --source-column and --target-column, or both by their numbers from 1."
+            raise ConfigError.advising(
+                f"{path}: has no column {missing!r}; its columns are {listed(head)}",
+                "name the right ones with --source-column and --target-column, or both by their numbers "
+                "from 1",
             )
         if not all(numbered) and len(head) > 2:
-            raise ConfigError(
-                f"{path}: has {len(head)} columns ({listed(head)}); name the two sides with --source-column "
-                "and --target-column, or give both by their numbers from 1 if there is no header."
+            raise ConfigError.advising(
+                f"{path}: has {len(head)} columns ({listed(head)})",
+                "name the two sides with --source-column and --target-column, or give both by their numbers "
+                "from 1 if there is no header",
             )
         places = [int(name) - 1 for name in names] if all(numbered) else [0, 1]
         if min(places) < 0:

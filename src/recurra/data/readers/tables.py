@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
+from recurra.data.examples import (
+    CORRECT_IT,
+    SKIP_IT,
+    BadRow,
+    BadRows,
+    Example,
+    checked_text,
+    checked_words,
+    row_at,
+)
 from recurra.data.readers.arrays import read_steps
 from recurra.data.readers.character_spans import labels_of_entities
 from recurra.errors import ConfigError, DataError
@@ -49,9 +58,10 @@ class Columns:
             name = getattr(self._config, option)
             needed = bool(name) or (name is None and option == "text_column" and not holds_vectors)
             if needed and self._name(option) not in columns:
-                raise ConfigError(
+                raise ConfigError.advising(
                     f"{self._source}: has no column {self._name(option)!r}; its columns are "
-                    f"{listed(columns)}; name the right one with --{option.replace('_', '-')}."
+                    f"{listed(columns)}",
+                    f"name the right one with --{option.replace('_', '-')}",
                 )
 
     def are_numbers(self, head: list[str]) -> bool:
@@ -185,9 +195,9 @@ def delimiter_of(path: Path, given: str | None, encoding: str) -> str:
     if "," in splitting or not splitting:
         return ","
     if len(splitting) > 1:
-        raise DataError(
-            f"{path}:1: the header contains {' and '.join(map(repr, splitting))}; set the delimiter with "
-            "--delimiter."
+        raise DataError.advising(
+            f"{path}:1: the header contains {' and '.join(map(repr, splitting))}",
+            "set the delimiter with --delimiter",
         )
     return splitting[0]
 
@@ -208,7 +218,9 @@ def table_lines(
         try:
             fields = next(rows, None)
         except csv.Error as error:
-            raise DataError(f"{path}:{begins}: is not a table row ({error}); see --quoted.") from error
+            raise DataError.advising(
+                f"{path}:{begins}: is not a table row ({error})", CORRECT_IT, "see --quoted"
+            ) from error
         if fields is None:
             return
         if not fields:
@@ -219,8 +231,8 @@ def table_lines(
             if width is None:
                 width = len(fields)
             if len(fields) != width:
-                hint = "; see --quoted" if not has_quotes else ""
-                raise BadRow(f"has {counted(len(fields), 'column')}, but the header has {width}{hint}")
+                what = f"has {counted(len(fields), 'column')}, but the header has {width}"
+                raise BadRow(what) if has_quotes else BadRow(what, CORRECT_IT, "see --quoted", SKIP_IT)
             yield begins, fields
 
 

@@ -75,7 +75,9 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
     if task == "tag":
         rows = _in_bio(rows, config, bad)
     if rows and not any(map(_HAS_TARGETS[task], rows)):
-        raise DataError(f"{path}: none of its rows has {NEEDS[task]}; name the columns with {_NAMED[task]}.")
+        raise DataError.advising(
+            f"{path}: none of its rows has {NEEDS[task]}", f"name the columns with {_NAMED[task]}"
+        )
     kept = []
     for row in rows:
         if not _HAS_TARGETS[task](row):
@@ -93,9 +95,10 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
     labelled = [row for row in rows if row.labels is not None]
     scheme = config.scheme if config.scheme != "auto" else scheme_of([row.labels or () for row in labelled])
     if isinstance(scheme, Fault):
-        raise DataError(
-            f"{labelled[scheme.sequence].place}: word {scheme.word + 1}: {scheme.what}; correct it, or "
-            "read the labels as plain classes with --scheme classes."
+        raise DataError.advising(
+            f"{labelled[scheme.sequence].place}: word {scheme.word + 1}: {scheme.what}",
+            "correct it",
+            "read the labels as plain classes with --scheme classes",
         )
     if scheme in (None, "classes"):
         return rows

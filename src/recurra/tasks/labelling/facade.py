@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 import torch
 
 from recurra.config import ReaderPart, build_config
-from recurra.data.examples import BadRows, Example, rows_told
+from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of_name, read_unlabelled
 from recurra.errors import ConfigError, DataError
@@ -298,7 +298,7 @@ class PairClassifier(Labeller):
     def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
         for row in rows:
             if row.second is None:
-                bad.refuse(row.place, "has no second text; see --second-column")
+                bad.refuse(row.place, "has no second text", CORRECT_IT, "see --second-column", SKIP_IT)
         return [row for row in rows if row.second is not None]
 
 

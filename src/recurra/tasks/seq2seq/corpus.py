@@ -72,7 +72,8 @@ def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadR
     """
     if isinstance(config, CaptionConfig):
         if beside is None:
-            raise DataError(f"{data}: has no captions; name a JSON lines file with them in --captions.")
+            ways = (f"name a JSON lines file with them in --{option}" for option in ("captions", "target"))
+            raise DataError.advising(f"{data}: has no captions", *ways)
         return read_captions(read_pictures(data, bad), beside, bad)
     turns = config.memory_turns if isinstance(config, ChatConfig) else 0
     return read_pairs(data, beside, config, bad, memory_turns=turns)

@@ -165,7 +165,8 @@ class PairModel(Model):
         if cut:
             tell(f"{counted(cut, 'output')} cut at the maximum length; see --max-length.")
         if unknown:
-            remedies = "redraw" if self.network.attentive is None else "replace or --unknown redraw"
+            copies = self.network.attentive is not None and self.symbols.source is not None
+            remedies = "replace or --unknown redraw" if copies else "redraw"
             tell(
                 f"{counted(unknown, 'output')} with {UNK}, which stands for words outside the vocabulary; "
                 f"see --unknown {remedies}."

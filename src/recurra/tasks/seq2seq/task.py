@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recurra.config.conditions import can_apply
 from recurra.data.examples import BadRows, rows_told
 from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
@@ -103,9 +104,10 @@ class SequenceToSequence(RowTask):
         limits = (config.max_source_length, config.max_target_length)
         pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
-            raise DataError(
-                f"{config.data}: all {pairs.too_long:,} pairs exceed {limits[0]} source {config.unit}s or "
-                f"{limits[1]} target {config.unit}s; raise --max-source-length or --max-target-length."
+            raise DataError.advising(
+                f"{config.data}: all {counted(pairs.too_long, 'pair')} are too long",
+                f"raise --max-source-length, which is {limits[0]:,}",
+                f"raise --max-target-length, which is {limits[1]:,}",
             )
         corpus.too_long = pairs.too_long
         feed = RowFeed(pairs, config.batch_size, config.seed, rank=rank, processes=processes)
@@ -143,8 +145,9 @@ class SequenceToSequence(RowTask):
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from empty_told(corpus.empty)
         if corpus.too_long:
-            limits = "--max-source-length, --max-target-length"
-            yield f"{counted(corpus.too_long, 'pair')} left out as too long; see {limits}"
+            limits = ("max_source_length", "max_target_length")
+            flags = [f"--{name.replace('_', '-')}" for name in limits if can_apply(self.config, name)]
+            yield f"{counted(corpus.too_long, 'pair')} left out as too long; see {', '.join(flags)}"
 
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Commands to evaluate, and to run the model on a file."""
