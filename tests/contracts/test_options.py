@@ -8,7 +8,7 @@ import pytest
 from recurra.cli.main import main
 from recurra.cli.options import plain_type
 from recurra.config import build_config, to_toml
-from recurra.config.conditions import Above, OnlyIn, Unless, When, can_apply, conditions_of, idle
+from recurra.config.conditions import Above, AnyOf, OnlyIn, Unless, When, can_apply, conditions_of, idle
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
@@ -23,6 +23,16 @@ def conditional():
             for name in part.model_fields:
                 for condition in conditions_of(part, name):
                     yield pytest.param(part, name, condition, id=f"{task} {part.__name__} {name} {condition}")
+
+
+def others_of(part, condition, *, met: bool) -> dict:
+    """Values of the other options that meet, or do not meet, a condition."""
+    if isinstance(condition, OnlyIn):
+        return {}
+    if isinstance(condition, AnyOf):
+        each = condition.conditions[:1] if met else condition.conditions
+        return {name: value for one in each for name, value in others_of(part, one, met=met).items()}
+    return {condition.option: another(part, condition, met=met)}
 
 
 def another(part, condition, *, met: bool):
@@ -58,12 +68,12 @@ def refusals(part, overrides, toml=(), known=None) -> list[str]:
 
 @pytest.mark.parametrize(("part", "name", "condition"), conditional())
 def test_an_option_without_a_use_is_refused_even_at_its_default(part, name, condition, tmp_path):
-    others = {} if isinstance(condition, OnlyIn) else {condition.option: another(part, condition, met=False)}
+    others = others_of(part, condition, met=False)
     free = {key: value for key, value in FREE.items() if key in part.model_fields and key != name}
     given = free | others | {name: part.default_of(name)}
     sentence = f"{name}: applies only "
     lines = refusals(part, given)
-    if not isinstance(condition, OnlyIn) and any(line.startswith(f"{condition.option}: ") for line in lines):
+    if any(line.startswith(f"{other}: ") for other in others for line in lines):
         return  # the value that makes the option inapplicable is itself refused
     remedies = (f", or remove {name}.", "; remove one of them.") if can_apply(part, name) else "; remove it."
     assert any(line.startswith(sentence) and line.endswith(remedies) for line in lines)
@@ -81,9 +91,60 @@ def test_an_option_with_a_use_is_taken(part, name, condition):
     if not can_apply(part, name):
         assert isinstance(condition, OnlyIn) or any(isinstance(c, OnlyIn) for c in conditions_of(part, name))
         return
-    met = {c.option: another(part, c, met=True) for c in conditions_of(part, name)}
+    met = {}
+    for each in conditions_of(part, name):
+        met |= others_of(part, each, met=True)
     config = part.model_construct(**(part.model_construct().model_dump() | met))
     assert idle(config, name) is None
+
+
+PRESETS = registry.config_of("lm").preset_names()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_option_of_a_preset_applies(name):
+    config = registry.config_of("lm")
+    build_config(config, [config.presets / f"{name}.toml"])
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "without"),
+    [
+        ("zaremba-small", {"schedule": "constant"}, {"decay", "decay_after"}),
+        ("awd-lstm", {"averaging": "none"}, {"averaging_after"}),
+        ("char-small", {"model": "feed-forward"}, {"cell", "num_layers"}),
+        ("small", {"model": "ngram"}, {"cell", "hidden_size", "dropout", "optimizer", "epochs"}),
+    ],
+)
+def test_what_is_given_overrides_a_preset(preset, given, without, tmp_path):
+    """Options of the preset without a use are dropped, without a word; those of the user are refused."""
+    config = registry.config_of("lm")
+    file = tmp_path / "options.toml"
+    file.write_text(to_toml(given))
+    for built in (config.build(preset, options=given), config.build(preset, file)):
+        assert built.given() == given
+        assert {name: getattr(built, name) for name in given} == given
+        assert not without & set(built.chosen())
+        assert built.unit == config.build(preset).unit
+    for name in without:
+        with pytest.raises(ConfigError, match=f"^{name}: applies only "):
+            config.build(preset, options=given | {name: getattr(config.build(preset), name)})
+        file.write_text(to_toml(given | {name: getattr(config.build(preset), name)}))
+        with pytest.raises(ConfigError, match=f"{file}: {name}: applies only "):
+            config.build(preset, file)
+
+
+def test_only_what_the_user_gave_counts_as_given(tmp_path):
+    config = registry.config_of("lm")
+    assert config.build("small").given() == {}
+    built = build_config(config, overrides={"dropout": 0.2}, known={"epochs": 3})
+    assert built.given() == {"dropout": 0.2}
+    assert built == build_config(config, known={"dropout": 0.2, "epochs": 3})
+    assert built.resolved().given() == {"dropout": 0.2}
+    assert all(one.given() == {"seeds": 1} for one in config.build(options={"seeds": 3}).parts().values())
+    file = tmp_path / "run.toml"
+    file.write_text(to_toml({"format_version": 2, "task": "lm", "config": {"epochs": 3}}))
+    assert build_config(config, [file]).given() == {}
 
 
 def test_conditions_say_what_they_are():
@@ -93,6 +154,8 @@ def test_conditions_say_what_they_are():
     assert str(Unless("cell", "jordan")) == "with cell other than jordan"
     assert str(Above("beam_groups", 1)) == "with beam_groups above 1"
     assert str(OnlyIn("taggers")) == "to taggers"
+    assert str(AnyOf(When("dropout"), When("input_dropout"))) == "with dropout or input_dropout"
+    assert str(AnyOf(Unless("valid"), When("folds"))) == "without valid or with folds"
 
 
 def test_help_leaves_out_what_can_never_apply():

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
+from recurra.errors import ConfigError
+
 if TYPE_CHECKING:
     from recurra.config.part import Part
 
@@ -12,8 +14,15 @@ class Condition(Protocol):
     """A condition under which an option applies, usually on the value of another `option`."""
 
     @property
-    def option(self) -> str | None:
-        """The other option, or None."""
+    def options(self) -> tuple[str, ...]:
+        """The other options."""
+        ...
+
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition for a class of configurations, which may lack options or values of options.
+
+        None if it is always met.
+        """
         ...
 
     def met(self, config: "Part") -> bool:
@@ -47,6 +56,21 @@ class When:
         object.__setattr__(self, "option", option)
         object.__setattr__(self, "values", values)
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The other option."""
+        return (self.option,)
+
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition with the values that the option can have."""
+        if self.option not in config.model_fields:
+            return None
+        allowed = _choices(config.model_fields[self.option].annotation)
+        values = tuple(value for value in self.values if not allowed or value in allowed)
+        if self.values and not values:
+            return self  # which can never be met
+        return None if allowed and set(allowed) == set(values) else type(self)(self.option, *values)
+
     def met(self, config: "Part") -> bool:
         """Whether the other option has such a value."""
         value = getattr(config, self.option)
@@ -70,6 +94,14 @@ class Unless(When):
     def __init__(self, option: str, *values: Any) -> None:
         super().__init__(option, *values)
 
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition with the values that the option can have; None if it can have none of them."""
+        if self.option not in config.model_fields:
+            return None
+        allowed = _choices(config.model_fields[self.option].annotation)
+        values = tuple(value for value in self.values if not allowed or value in allowed)
+        return None if self.values and not values else type(self)(self.option, *values)
+
     def met(self, config: "Part") -> bool:
         """Whether the other option has no such value."""
         return not super().met(config)
@@ -92,6 +124,15 @@ class Above:
     option: str
     number: float
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The other option."""
+        return (self.option,)
+
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition if the configuration has the option."""
+        return self if self.option in config.model_fields else None
+
     def met(self, config: "Part") -> bool:
         """Whether the other option is larger."""
         value = getattr(config, self.option)
@@ -106,11 +147,56 @@ class Above:
 
 
 @dataclass(frozen=True)
+class AnyOf:
+    """The option applies if at least one of several conditions is met."""
+
+    conditions: tuple[Condition, ...]
+
+    def __init__(self, *conditions: Condition) -> None:
+        object.__setattr__(self, "conditions", conditions)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of all conditions."""
+        return tuple(name for each in self.conditions for name in each.options)
+
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition without those on options that the configuration does not have."""
+        known = config.model_fields.keys()
+        found = [each.within(config) for each in self.conditions if known >= set(each.options)]
+        kept = [each for each in found if each is not None]
+        if not kept or len(kept) < len(found):
+            return None
+        return kept[0] if len(kept) == 1 else AnyOf(*kept)
+
+    def met(self, config: "Part") -> bool:
+        """Whether one of them is met."""
+        return any(each.met(config) for each in self.conditions)
+
+    def can_be_met(self, config: "type[Part]") -> bool:
+        """Whether one of them can be met."""
+        return any(each.can_be_met(config) for each in self.conditions)
+
+    def __str__(self) -> str:
+        first, *others = map(str, self.conditions)
+        same = first.split()[0] + " "  # with, without
+        return " or ".join([first, *(other.removeprefix(same) for other in others)])
+
+
+@dataclass(frozen=True)
 class OnlyIn:
     """The option does not apply in this task, only in `others`, and is not shown."""
 
     others: str
-    option: None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """No other option."""
+        return ()
+
+    def within(self, config: "type[Part]") -> "Condition | None":
+        """Return the condition unchanged."""
+        return self
 
     def met(self, config: "Part") -> bool:
         """Never."""
@@ -132,8 +218,8 @@ def conditions_of(config: "type[Part]", name: str) -> list[Condition]:
         if name in own:
             listed = own[name]
             found += listed if isinstance(listed, Sequence) else [listed]
-    known = config.model_fields
-    return [each for each in dict.fromkeys(found) if each.option is None or each.option in known]
+    within = (each.within(config) for each in dict.fromkeys(found))
+    return [each for each in dict.fromkeys(within) if each is not None]
 
 
 def can_apply(config: "type[Part]", name: str) -> bool:
@@ -150,8 +236,15 @@ def idle(config: "Part", name: str) -> str | None:
 
 
 def unmet(config: "Part", name: str) -> Condition | None:
-    """Return the first condition of an option that a configuration does not meet; None if it meets all."""
-    return next((one for one in conditions_of(type(config), name) if not one.met(config)), None)
+    """Return the first condition of an option that a configuration does not meet; None if it meets all.
+
+    A condition on an option that is not given and so is as in training is not checked.
+    """
+    unknown = set(config.as_trained) - config.given().keys()
+    for condition in conditions_of(type(config), name):
+        if not unknown & set(condition.options) and not condition.met(config):
+            return condition
+    return None
 
 
 def _remedy(config: "type[Part]", condition: Condition, name: str) -> str:
@@ -174,6 +267,23 @@ def _remedy(config: "type[Part]", condition: Condition, name: str) -> str:
         case _:
             return "remove it"
     return f"{change}, or remove {name}"
+
+
+def refuse_given(config: "Part", uses: Mapping[str, str]) -> None:
+    """Refuse given options that have no use with the files, which is known only after they are read.
+
+    `uses` has the options without a use, and what they apply to, to follow "applies only" in the message.
+
+    Raises: ConfigError naming every such option, if any was given.
+    """
+    given = config.given()
+    lines = [
+        f"{config.place_of(name)}{name}: applies only {use}; remove it."
+        for name, use in uses.items()
+        if name in given
+    ]
+    if lines:
+        raise ConfigError("\n".join(lines))
 
 
 def _is_set(value: Any) -> bool:

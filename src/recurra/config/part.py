@@ -3,14 +3,14 @@
 import codecs
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -66,6 +66,12 @@ class Part(BaseModel):
     renamed: ClassVar[Mapping[str, str]] = {}
     # Options that, if not given, take the value of the trained run instead of their default.
     as_trained: ClassVar[tuple[str, ...]] = ()
+    # Where each given option is from, "FILE: " or "", as `build_config` sets it; None: all that are set.
+    _given: Mapping[str, str] | None = PrivateAttr(None)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other has the same options, whether given or not."""
+        return type(other) is type(self) and vars(other) == vars(self)
 
     @classmethod
     def renamed_options(cls) -> dict[str, str]:
@@ -100,8 +106,22 @@ class Part(BaseModel):
         return self.model_copy(update=found)
 
     def given(self) -> dict[str, Any]:
-        """Return the options that were given explicitly, even if they equal their defaults."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+        """Return the options that were given explicitly, even if they equal their defaults.
+
+        Those that a run stored, or that a preset has, do not count.
+        """
+        names = self.model_fields_set if self._given is None else self._given
+        return {name: getattr(self, name) for name in type(self).model_fields if name in names}
+
+    def place_of(self, name: str) -> str:
+        """Return the file that an option was given in, followed by a colon; empty if it was not in a file."""
+        return (self._given or {}).get(name, "")
+
+    def with_given(self, options: Mapping[str, Any]) -> Self:
+        """Return a copy with checked values of other options, in which only these count as given."""
+        copied = self.model_copy(update=options)
+        copied._given = dict.fromkeys(options, "")
+        return copied
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults."""
@@ -142,36 +162,50 @@ def build_config(
     overrides: Mapping[str, Any] | None = None,
     *,
     known: Mapping[str, Any] | None = None,
+    preset: Path | None = None,
 ) -> ConfigT:
-    """Build a configuration from defaults, `known`, TOML files and `overrides`; later ones take precedence.
+    """Build a configuration from defaults, `known`, a preset, TOML files and `overrides`.
 
-    An option from a TOML file or `overrides` must apply together with the others, even if it equals its
-    default. This is not checked for `known`, such as the complete options of a run, nor for a run.toml.
+    Later ones take precedence. An option from a TOML file or `overrides` must apply together with the others,
+    even if it equals its default. This is not checked for `known`, such as the complete options of a run, nor
+    for a run.toml; options of the preset that do not apply together with the others are dropped.
 
     Raises: ConfigError naming every unknown key and every invalid value, one per line.
     """
     values = _renamed(config, known or {})
     where: dict[str, str] = {}
     given: dict[str, str] = {}
-    for file in toml:
+    of_preset: set[str] = set()
+    for file in (*([] if preset is None else [preset]), *toml):
         read, is_run = _read_toml(file)
         read = _renamed(config, read) if is_run else read
         values |= read
         where |= dict.fromkeys(read, f"{file}: ")
-        given |= {} if is_run else dict.fromkeys(read, f"{file}: ")
+        of_preset = of_preset - read.keys() if file != preset else set(read)
+        given |= {} if is_run or file == preset else dict.fromkeys(read, f"{file}: ")
     for name, value in (overrides or {}).items():
         values[name] = value
         where[name] = given[name] = ""
     try:
-        built = config(**values)
+        built = _without_idle(config, values, of_preset - given.keys())
     except ValidationError as error:
         lines = [_fault(config, fault, where) for fault in error.errors()]
     else:
+        built._given = given
         idle_ones = {name: idle(built, name) for name in given}
         lines = [given[name] + why for name, why in idle_ones.items() if why is not None]
         if not lines:
             return built
     raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines))
+
+
+def _without_idle(config: type[ConfigT], values: Mapping[str, Any], names: Collection[str]) -> ConfigT:
+    """Build a configuration without those of some options that do not apply. Raises: ValidationError."""
+    built = config(**values)
+    while dropped := {name for name in names if name in values and idle(built, name) is not None}:
+        values = {name: value for name, value in values.items() if name not in dropped}
+        built = config(**values)
+    return built
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

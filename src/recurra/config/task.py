@@ -53,17 +53,19 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
     ) -> Self:
         """Build a configuration from a preset, a TOML file and options; later ones take precedence.
 
+        Options of the preset that do not apply together with the others are dropped.
+
         Raises: ConfigError naming every error.
         """
-        files = [] if toml is None else [toml]
+        file = None
         if preset is not None:
             if preset not in cls.preset_names():
                 known = ", ".join(cls.preset_names())
                 expected = f"expected one of {known}" if known else "but the task has no presets; remove it"
                 raise ConfigError(f"preset: got {preset!r}, {expected}.")
             assert cls.presets is not None, "it has presets"
-            files.insert(0, cls.presets / f"{preset}.toml")
-        return build_config(cls, files, options)
+            file = cls.presets / f"{preset}.toml"
+        return build_config(cls, [] if toml is None else [toml], options, preset=file)
 
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""
