@@ -337,7 +337,7 @@ def test_options_of_words_are_refused_for_rows_of_numbers(tmp_path):
     numbers = np.zeros((6, 4, 3), dtype=np.float32)
     np.savez(path, vectors=numbers, labels=np.zeros(24, dtype=np.int64))
     with pytest.raises(
-        ConfigError, match="embedding_size: applies to words, but the steps of the rows are numbers"
+        ConfigError, match="embedding_size: applies only to words, but the steps of the rows are numbers"
     ):
         rc.Tagger.train(path, out=tmp_path / "run", embedding_size=7)
 

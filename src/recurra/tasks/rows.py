@@ -94,6 +94,13 @@ class RowTask(Task):
         Raises: DataError.
         """
 
+    def check_reading(self, config: Any) -> None:
+        """Refuse given options of reading that do not apply to any of the files, which were read before.
+
+        Raises: ConfigError.
+        """
+        return
+
     @abstractmethod
     def learn_symbols(self, config: Any, train: Sequence[Any]) -> Any:
         """Learn the symbols from the training rows."""
@@ -156,6 +163,7 @@ class RowTask(Task):
         rows, valid, test = (self.read_rows(config, part, bad) for part in ("data", "valid", "test"))
         if rows is None:
             raise ConfigError("data: is missing; name a file with --data.")
+        self.check_reading(config)
         groups = self.groups(config, rows)
         if known is None:
             known = _cut(config, groups, [self.stratum(rows[each[0]]) for each in groups], len(bad))

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from recurra.config import ReaderPart
+from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers.arrays import read_arrays
 from recurra.data.readers.columns import read_columns
@@ -48,6 +49,25 @@ _BY_SUFFIX = {
 }
 _WITH_COLUMNS = ("csv", "tsv", "jsonl", "conll")
 _OF_WHOLES = ("label-text", "trees")  # formats without word labels
+_HUB = "hub"
+_TABLES = frozenset(("csv", "tsv", "jsonl", _HUB))
+_PLAIN_TEXTS = _TABLES | {"label-text", "folder"}
+# The formats that an option of reading applies to, and how a message names them; the others apply to all.
+_USES: dict[str, tuple[frozenset[str], str]] = {
+    "format": (frozenset(READERS), "to files and folders"),
+    "text_column": (_TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
+    "tags_column": (_TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
+    **dict.fromkeys(
+        ("second_column", "label_column", "vectors_column", "conversation_column"),
+        (_TABLES, "to tables (csv, tsv, jsonl)"),
+    ),
+    "quoted": (frozenset(("csv", "tsv")), "to csv and tsv"),
+    "delimiter": (frozenset(("csv",)), "to csv"),
+    "encoding": (frozenset(READERS) - {"arrays"}, "to files of text"),
+    "split": (_PLAIN_TEXTS, "to texts that are not split into words (csv, tsv, jsonl, label-text, folder)"),
+    "tree_labels": (frozenset(("trees",)), "to sentiment trees (trees)"),
+    "phrases": (frozenset(("trees",)), "to sentiment trees (trees)"),
+}
 _LOOKED_AT = 400  # lines
 _NEARLY_ALL = 0.8
 
@@ -61,10 +81,10 @@ def read_examples(
 
     Raises: DataError for a file that cannot be read, has no examples, or whose format cannot be told.
     """
-    if is_of_hub(str(path)):
+    name = format_of(path, config)
+    if name == _HUB:
         return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
-    name = config.format if config.format != "auto" else guess_format(path, config.encoding)
     if of_words and config.format == "auto" and name in _OF_WHOLES:
         raise _untold(path)
     own: dict[str, object] = {"format": name}
@@ -81,16 +101,40 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
     Raises: as `read_examples`.
     """
-    if is_of_hub(str(path)):
-        return read_examples(path, config, bad)
-    if not path.exists():
+    if not is_of_hub(str(path)) and not path.exists():
         raise DataError(f"{path}: there is no such file; check the path.")
     in_step = (path / "seq.in").exists()
     if config.format in ("auto", "folder") and not in_step and is_without_classes(path):
+        refuse_without_use(["folder"], config)
         return _some(read_without_classes(path, config, bad), str(path), bad)
-    name = guess_format(path, config.encoding) if config.format == "auto" else config.format
+    name = format_of(path, config)
+    refuse_without_use([name], config)
     without = dict.fromkeys(("label_column", "tags_column"), "") if name in _WITH_COLUMNS else {}
     return read_examples(path, config.model_copy(update=without), bad)
+
+
+def format_of(path: str | Path, config: ReaderPart) -> str:
+    """Return the format of a file or folder, as given or else guessed; "hub" for a public data set.
+
+    Raises: DataError where it cannot be told.
+    """
+    if is_of_hub(str(path)):
+        return _HUB
+    return config.format if config.format != "auto" else guess_format(Path(path), config.encoding)
+
+
+def refuse_without_use(formats: Iterable[str], config: ReaderPart, *, to_train: bool = False) -> None:
+    """Refuse given options that do not apply to any of the formats of the files.
+
+    Files `to_train` on may have words already; `split` then applies to the texts of predictions.
+
+    Raises: ConfigError.
+    """
+    found = set(formats)
+    uses = {name: use for name, (applies_to, use) in _USES.items() if not found & applies_to}
+    if to_train:
+        uses.pop("split", None)
+    refuse_given(config, uses)
 
 
 def format_of_name(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Readers of source-target pairs: parallel files, tables, JSON lines, dialogues."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.config import PairFilesPart
+from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRow, BadRows, checked_text, row_at
 from recurra.data.readers.tables import delimiter_of, json_objects, table_lines
 from recurra.errors import ConfigError, DataError
@@ -17,6 +18,11 @@ from recurra.files import read_lines
 from recurra.plain import counted, listed, quoted
 
 _DEFAULTS = {"source_column": "source", "target_column": "target"}
+# The formats that an option of reading applies to, and how a message names them; the others apply to all.
+_USES: dict[str, tuple[frozenset[str], str]] = {
+    **dict.fromkeys(_DEFAULTS, (frozenset(("csv", "tsv", "jsonl")), "to tables (csv, tsv, jsonl)")),
+    "delimiter": (frozenset(("csv",)), "to csv"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,7 @@ def read_pairs(
     Raises: DataError for files that cannot be read, or are not in step; ConfigError for a column that is not
     there.
     """
-    name = (
-        config.format
-        if config.format != "auto"
-        else guess_format(path, target, memory_turns, config.encoding)
-    )
+    name = format_of(path, target, config, memory_turns=memory_turns)
     if (target is not None) != (name == "parallel"):
         if target is None:
             raise ConfigError.advising("target: is missing", "name the file of targets", "see --format")
@@ -76,6 +78,19 @@ def read_pairs(
     if not found:
         raise DataError.advising(f"{path}: has no usable pairs ({len(bad)} left out)", "see --format")
     return found
+
+
+def format_of(path: Path, target: Path | None, config: PairFilesPart, *, memory_turns: int = 0) -> str:
+    """Return the format of a file, as given or else guessed. Raises: DataError where it cannot be told."""
+    if config.format != "auto":
+        return config.format
+    return guess_format(path, target, memory_turns, config.encoding)
+
+
+def refuse_without_use(formats: Iterable[str], config: PairFilesPart) -> None:
+    """Refuse given options that do not apply to any of the formats of the files. Raises: ConfigError."""
+    found = set(formats)
+    refuse_given(config, {name: use for name, (applies_to, use) in _USES.items() if not found & applies_to})
 
 
 def guess_format(path: Path, target: Path | None, memory_turns: int, encoding: str) -> str:

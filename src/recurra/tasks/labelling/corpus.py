@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from recurra.config import RepresentationPart
+from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRows, Example, conversations
-from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers import read_examples
 from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.trees import read_phrases
 from recurra.data.vector_files import WordVectors
-from recurra.errors import ConfigError, DataError
+from recurra.errors import DataError
 from recurra.files import sha256_of
 from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
@@ -34,6 +35,7 @@ _NAMED = {
     "classify": "--label-column",
     "pair": "--second-column and --label-column",
 }
+_OF_WORDS = (*RepresentationPart.model_fields, "max_words", "split")
 _SHOWN = 5  # labels
 NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
 
@@ -126,13 +128,8 @@ def plain_classes_note(rows: Sequence[Example], config: LabellingConfig) -> str 
 
 
 def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Example]:
-    """Return the parts with every phrase of the training trees as a training row.
-
-    Raises: ConfigError for files without trees.
-    """
+    """Return the parts with every phrase of the training trees as a training row."""
     path = Path(str(config.data))
-    if config.format != "trees" and guess_format(path, config.encoding) != "trees":
-        raise ConfigError("phrases: applies to sentiment trees only; remove it, or set --format trees.")
     held = [*parts.valid, *(parts.test or [])]
     lines = {row.line for row in held if row.file == str(path)}
     # Bad rows were counted when the trees were read first.
@@ -140,11 +137,14 @@ def with_phrases(config: LabellingConfig, parts: Parts[Example]) -> Parts[Exampl
     return replace(parts, train=phrases)
 
 
-def refuse_options_of_words(config: LabellingConfig) -> None:
-    """Check that no option for words is set if the rows are vectors. Raises: ConfigError."""
-    for name in (*RepresentationPart.model_fields, "max_words"):
-        if getattr(config, name) != config.default_of(name):
-            raise ConfigError(f"{name}: applies to words, but the steps of the rows are numbers; remove it.")
+def refuse_without_use(config: LabellingConfig, train: Sequence[Example], symbols: Symbols) -> None:
+    """Refuse given options that do not apply to the training rows. Raises: ConfigError."""
+    uses: dict[str, str] = {}
+    if symbols.vector_shape:
+        uses |= dict.fromkeys(_OF_WORDS, "to words, but the steps of the rows are numbers")
+    if not symbols.in_turns:
+        uses["turns_together"] = "to conversations read by a recurrent network of single texts"
+    refuse_given(config, uses)
 
 
 def count_symbols(

@@ -9,9 +9,10 @@ from typing import Any, Self, overload
 import torch
 
 from recurra.config import ReaderPart, build_config
+from recurra.config.conditions import idle
 from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, rows_told
 from recurra.data.inputs import Input
-from recurra.data.readers import format_of_name, read_unlabelled
+from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError, DataError
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
@@ -52,6 +53,7 @@ class Labeller(Model):
             rows: list[Example] = self.held_out()
             return rows
         bad = BadRows(self.config.skip_bad) if bad is None else bad
+        refuse_without_use([format_of(data, self.config)], self.config)
         rows = read_rows(self.task, self.config, str(data), bad)
         rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
@@ -129,10 +131,13 @@ class Labeller(Model):
 
         model.reading(format="csv", text_column="review").evaluate("others.csv")
 
-        Raises: ConfigError for an unknown option or value.
+        Raises: ConfigError for an unknown option or value, and for one without a use in the task.
         """
         checked = build_config(ReaderPart, overrides=options)
-        config = self.config.model_copy(update={name: getattr(checked, name) for name in options})
+        config = self.config.with_given({name: getattr(checked, name) for name in options})
+        lines = [f"{why}." for name in options if (why := idle(config, name)) is not None]
+        if lines:
+            raise ConfigError("\n".join(lines))
         return type(self)(self.network, self.symbols, config, self.run)
 
     def predict_file(

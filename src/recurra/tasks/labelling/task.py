@@ -7,7 +7,8 @@ from typing import Any
 from recurra.config import Part
 from recurra.data.batches import SequenceBatch
 from recurra.data.examples import BadRows, Example, conversations, rows_told
-from recurra.data.readers import guess_format
+from recurra.data.readers import format_of
+from recurra.data.readers import refuse_without_use as refuse_options
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
 from recurra.plain import counted, shell
@@ -19,7 +20,7 @@ from recurra.tasks.labelling.corpus import (
     fingerprint_of,
     notes_on,
     read_rows,
-    refuse_options_of_words,
+    refuse_without_use,
     unseen_labels,
     with_phrases,
 )
@@ -46,6 +47,12 @@ class Labelling(RowTask):
         path = getattr(config, part)
         return None if path is None else read_rows(self.name, config, path, bad)
 
+    def check_reading(self, config: LabellingConfig) -> None:
+        """Refuse given options of reading that do not apply to the formats of the files."""
+        files = (config.data, config.valid, config.test)
+        formats = [format_of(file, config) for file in files if file is not None]
+        refuse_options(formats, config, to_train=True)
+
     def groups(self, config: LabellingConfig, rows: Sequence[Example]) -> list[list[int]]:
         """Group the rows of each conversation."""
         return conversations(rows)
@@ -61,15 +68,16 @@ class Labelling(RowTask):
     def parts(self, config: LabellingConfig, bad: BadRows, known: Split | None = None) -> Parts[Example]:
         """Read and split the rows; with `phrases`, train on every phrase of the training trees."""
         parts = super().parts(config, bad, known)
-        return with_phrases(config, parts) if config.phrases else parts
+        if not config.phrases or format_of(str(config.data), config) != "trees":
+            return parts
+        return with_phrases(config, parts)
 
     def learn_symbols(
         self, config: LabellingConfig, train: Sequence[Example], vectors: WordVectors | None = None
     ) -> Symbols:
         """Build the word and label vocabularies from the training rows and the words of a vector file."""
         symbols = count_symbols(self.name, config, train, () if vectors is None else vectors.words)
-        if symbols.vector_shape:
-            refuse_options_of_words(config)
+        refuse_without_use(config, train, symbols)
         return symbols
 
     def corpus(
@@ -117,7 +125,7 @@ class Labelling(RowTask):
             config = config.model_copy(update={"split": "punctuation"})
         if corpus.vectors is None:
             return config
-        if config.embedding_size not in (corpus.vectors.size, config.default_of("embedding_size")):
+        if "embedding_size" in config.given() and config.embedding_size != corpus.vectors.size:
             raise ConfigError(
                 f"embedding_size: got {config.embedding_size}, expected {corpus.vectors.size}, the size of "
                 "the vectors in the file; remove the option."
@@ -155,11 +163,6 @@ class Labelling(RowTask):
                     "bidirectional: conversations are read forwards only; use --no-bidirectional."
                 )
             feed = ConversationFeed(corpus.train, corpus.symbols, config, processes=processes)
-        elif config.turns_together != config.default_of("turns_together"):
-            raise ConfigError(
-                "turns_together: applies only to conversations read by a recurrent network of single texts; "
-                "remove it."
-            )
         else:
             rows = EncodedRows(corpus.train, corpus.symbols, config.max_words)
             feed = RowFeed(rows, config.batch_size, config.seed, rank=rank, processes=processes)
@@ -248,5 +251,6 @@ def _is_tokenised(config: LabellingConfig, corpus: LabelledCorpus) -> bool:
     words = corpus.symbols.words
     if words is None or "split" in config.model_fields_set or config.data is None:
         return False
-    name = config.format if config.format != "auto" else guess_format(Path(config.data), config.encoding)
-    return name in ("conll", "atis", "parallel") and any(sign in words.words for sign in (".", ",", "?"))
+    if format_of(config.data, config) not in ("conll", "atis", "parallel"):
+        return False
+    return any(sign in words.words for sign in (".", ",", "?"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from recurra.data.examples import BadRows
 from recurra.data.readers.arrays import with_channels
-from recurra.data.readers.pairs import Pair, read_pairs
+from recurra.data.readers.pairs import Pair, format_of, read_pairs
 from recurra.data.readers.pictures import read_captions, read_pictures
 from recurra.errors import DataError
 from recurra.plain import counted
@@ -75,8 +75,24 @@ def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadR
             ways = (f"name a JSON lines file with them in --{option}" for option in ("captions", "target"))
             raise DataError.advising(f"{data}: has no captions", *ways)
         return read_captions(read_pictures(data, bad), beside, bad)
-    turns = config.memory_turns if isinstance(config, ChatConfig) else 0
-    return read_pairs(data, beside, config, bad, memory_turns=turns)
+    return read_pairs(data, beside, config, bad, memory_turns=_turns_of(config))
+
+
+def formats_of(config: Seq2SeqConfig) -> list[str]:
+    """Return the formats of the files of all parts; none for pictures. Raises: as `read_part`."""
+    if isinstance(config, CaptionConfig):
+        return []
+    found = []
+    for part in ("data", "valid", "test"):
+        file, beside = getattr(config, part), file_beside(config, part)
+        if file is not None:
+            target = None if beside is None else Path(beside)
+            found.append(format_of(Path(file), target, config, memory_turns=_turns_of(config)))
+    return found
+
+
+def _turns_of(config: Seq2SeqConfig) -> int:
+    return config.memory_turns if isinstance(config, ChatConfig) else 0
 
 
 def filled(pairs: Sequence[Pair], path: str | Path, bad: BadRows) -> list[Pair]:

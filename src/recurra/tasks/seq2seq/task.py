@@ -6,7 +6,7 @@ from typing import Any
 
 from recurra.config.conditions import can_apply
 from recurra.data.examples import BadRows, rows_told
-from recurra.data.readers.pairs import Pair
+from recurra.data.readers.pairs import Pair, refuse_without_use
 from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
@@ -20,6 +20,7 @@ from recurra.tasks.seq2seq.corpus import (
     file_beside,
     filled,
     fingerprint_of,
+    formats_of,
     read_part,
 )
 from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
@@ -42,6 +43,10 @@ class SequenceToSequence(RowTask):
         if every is None:
             return None
         return filled(every, getattr(config, part), bad)
+
+    def check_reading(self, config: Seq2SeqConfig) -> None:
+        """Refuse given options of reading that do not apply to the formats of the files."""
+        refuse_without_use(formats_of(config), config)
 
     def groups(self, config: Seq2SeqConfig, rows: Sequence[Pair]) -> list[list[int]]:
         """Group pairs with the same `goes_with`, by default those with the same source."""
