@@ -9,6 +9,7 @@ from recurra.cli.main import main
 from recurra.cli.options import plain_type
 from recurra.config import build_config, to_toml
 from recurra.config.conditions import Above, AnyOf, OnlyIn, Unless, When, can_apply, conditions_of, idle
+from recurra.config.part import choices
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
@@ -70,6 +71,9 @@ def refusals(part, overrides, toml=(), known=None) -> list[str]:
 def test_an_option_without_a_use_is_refused_even_at_its_default(part, name, condition, tmp_path):
     others = others_of(part, condition, met=False)
     free = {key: value for key, value in FREE.items() if key in part.model_fields and key != name}
+    # A picture needs captions.
+    beside = {f"{other}_captions": "x" for other, value in others.items() if value is not None}
+    free |= {other: value for other, value in beside.items() if other in part.model_fields}
     given = free | others | {name: part.default_of(name)}
     sentence = f"{name}: applies only "
     lines = refusals(part, given)
@@ -98,6 +102,99 @@ def test_an_option_with_a_use_is_taken(part, name, condition):
     assert idle(config, name) is None
 
 
+SKIP, LAYERS = {"skip": "residual"}, {"layer_dropout": 0.4}
+WITHOUT_WORDS = {"word_vectors": "none", "trigrams": True}
+NO_DROPOUT = {"dropout": 0.0, "input_dropout": 0.0, "dropout_mask": "segment"}
+UNUSED = [
+    *(("tag", {"valid": "x"} | one) for one in ({"validation_fraction": 0.3}, {"split_seed": 3})),
+    ("lm", {"valid": "x", "validation_fraction": 0.3}),
+    *(("translate", {"valid": "x"} | one) for one in ({"validation_fraction": 0.3}, {"split_seed": 3})),
+    *((task, LAYERS) for task in ("tag", "classify", "pair", "translate", "chat", "caption")),
+    *((task, SKIP) for task in ("tag", "classify", "pair", "translate", "chat", "caption")),
+    ("lm", {"num_layers": 1} | LAYERS),
+    ("lm", {"num_layers": 1} | SKIP),
+    ("lm", {"cell": "jordan"} | LAYERS),
+    ("translate", {"decoder_layers": 2} | SKIP),
+    ("caption", {"num_layers": 2, "attention": "general"} | SKIP),
+    ("caption", {"decoder_layers": 2, "num_layers": 2}),
+    *((task, NO_DROPOUT) for task in ("lm", "tag", "classify", "translate")),
+    ("classify", WITHOUT_WORDS | {"min_count": 2}),
+    ("classify", WITHOUT_WORDS | {"max_vocabulary_size": 9}),
+    ("classify", WITHOUT_WORDS | {"lowercase": True}),
+    ("classify", WITHOUT_WORDS | {"digits": True}),
+    ("classify", WITHOUT_WORDS | {"word_dropout": 0.1}),
+    ("lm", {"model": "ngram", "seed": 2}),
+    ("lm", {"model": "ngram", "device": "cpu"}),
+    ("lm", {"model": "ngram", "order": 2, "cutoff": 1}),
+    ("translate", {"validation_rows": 0, "keep_best": "score"}),
+    ("translate", {"length_penalty": 0.0, "length_form": "google"}),
+    ("classify", {"scheme": "bio"}),
+    ("classify", {"tags_column": "labels"}),
+    ("classify", {"model": "average", "turns_together": 3}),
+    *(("pair", one) for one in ({"scheme": "bio"}, {"tags_column": "text"}, {"turns_together": 16})),
+    ("pair", {"vectors_column": "steps"}),
+    *((task, {"phrases": True}) for task in ("tag", "pair")),
+    *((task, {"tree_labels": "binary"}) for task in ("tag", "pair")),
+    *(("caption", one) for one in ({"bridge": "linear"}, {"learn_initial_state": True})),
+    *(("caption", one) for one in ({"encoding": "latin-1"}, {"delimiter": ","})),
+]
+USED = [
+    ("tag", {"valid": "x", "folds": 3, "split_seed": 3}),
+    ("lm", {"num_layers": 2} | LAYERS | SKIP),
+    ("translate", {"decoder_layers": 2} | LAYERS),
+    ("translate", {"decoder_layers": 2, "attention": "none"} | SKIP),
+    ("translate", {"decoder_layers": 3} | SKIP),
+    ("caption", {"num_layers": 2} | SKIP | LAYERS),
+    ("lm", {"dropout": 0.0, "input_dropout": 0.1, "dropout_mask": "segment"}),
+    ("pair", {"model": "average", "hidden_size": 4}),
+    ("lm", {"model": "ngram", "order": 3, "cutoff": 1, "threads": 1}),
+]
+
+
+@pytest.mark.parametrize(("task", "given"), UNUSED, ids=lambda value: str(value))
+def test_the_last_option_has_no_use_with_the_others(task, given):
+    """Training with and without it would give the same model."""
+    config, (*_, name) = registry.config_of(task), given
+    files = {"data": "x"} | ({"valid_captions": "x"} if task == "caption" and "valid" in given else {})
+    (line,) = refusals(config, files | given)
+    assert line.startswith(f"{name}: applies only ")
+    assert line.endswith("; remove it.")
+    build_config(config, overrides=files, known=given)
+
+
+@pytest.mark.parametrize(("task", "given"), USED, ids=lambda value: str(value))
+def test_every_option_has_a_use_with_the_others(task, given):
+    build_config(registry.config_of(task), overrides={"data": "x"} | given)
+
+
+def test_a_choice_that_a_task_always_refuses_is_not_offered():
+    """Formats without what the task needs, and a cell that a decoder cannot have."""
+    offered = {task: choices(registry.config_of(task).model_fields["format"].annotation) for task in FORMATS}
+    assert offered == FORMATS
+    for task in ("translate", "chat", "caption"):
+        config = registry.config_of(task)
+        assert choices(config.model_fields["cell"].annotation) == ("lstm", "gru", "rnn")
+        (line,) = refusals(config, {"data": "x", "cell": "lstm", "nonlinearity": "relu"})
+        assert line == "nonlinearity: applies only with cell rnn; remove it."
+    assert not any(can_apply(registry.config_of("caption"), name) for name in ("bridge", "format"))
+
+
+def test_labels_are_not_read_to_predict_them():
+    for task in ("tag", "classify", "pair"):
+        part = registry.config_of(task).prediction
+        hidden = {name for name in part.model_fields if not can_apply(part, name)}
+        assert hidden == {"label_column", "tags_column"}
+
+
+FORMATS = {
+    "tag": ("auto", "conll", "atis", "parallel", "csv", "tsv", "jsonl", "arrays"),
+    "classify": (
+        *("auto", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"),
+    ),
+    "pair": ("auto", "csv", "tsv", "jsonl"),
+    "translate": ("auto", "parallel", "csv", "tsv", "jsonl"),
+    "chat": ("auto", "parallel", "csv", "tsv", "jsonl", "dialogues"),
+}
 PRESETS = registry.config_of("lm").preset_names()
 
 

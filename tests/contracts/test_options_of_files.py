@@ -14,6 +14,7 @@ FILES = {
         "BOS to boston EOS\tO O B-city flight\nBOS from york EOS\tO O B-city fare\n" * 3,
     ),
     "conll": ("rows.conll", "to O\nboston B-city\n\nfrom O\nyork B-city\n\n" * 3),
+    "plain": ("words.conll", "to X\nboston Y\n\nfrom X\nyork Y\n\n" * 3),
     "texts": ("rows.txt", "".join(f"good so fine {i}\nbad so dull {i}\n" for i in range(4))),
     "trees": ("trees.txt", "(3 (2 so) (4 fine))\n(1 (2 so) (0 dull))\n(3 (2 how) (4 fine))\n" * 2),
     "csv": ("rows.csv", "text,label\n" + "".join(f"so fine {i},good\nso dull {i},bad\n" for i in range(4))),
@@ -36,6 +37,9 @@ def files(tmp_path_factory):
     found["arrays"] = folder / "steps.npz"
     steps = np.random.default_rng(0).normal(size=(8, 3, 2)).astype(np.float32)
     np.savez(found["arrays"], vectors=steps, label=np.array(["a", "b"] * 4))
+    found["pictures"] = folder / "pictures.npz"
+    pictures = np.zeros((8, 2, 1, 4, 4), np.uint8)
+    np.savez(found["pictures"], vectors=pictures, label=np.array(["a", "b"] * 4))
     return found
 
 
@@ -68,6 +72,10 @@ UNUSED = [
     ("classify", TEXTS, {"phrases": False}),
     ("classify", TEXTS, {"turns_together": 3}),
     ("classify", TEXTS, {"turns_together": 16}),
+    ("tag", {"data": "conll"}, {"sentence_loss_weight": 0.5}),
+    ("tag", {"data": "plain", "decoder": "crf"}, {"constrained": True}),
+    ("classify", TEXTS | {"model": "average"}, {"hidden_size": 4}),
+    ("classify", NUMBERS | {"model": "average"}, {"hidden_size": 4}),
     ("classify", NUMBERS, {"split": "characters"}),
     ("classify", NUMBERS, {"embedding_size": 101}),
     ("classify", NUMBERS, {"embedding_size": 100}),
@@ -83,6 +91,8 @@ UNUSED = [
 ]
 USED = [
     ("tag", ATIS, {"split": "punctuation"}),  # of the texts of predictions
+    ("tag", ATIS | {"decoder": "crf"}, {"constrained": True, "sentence_loss_weight": 0.5}),
+    ("classify", {"data": "pictures", "model": "average"}, {"hidden_size": 4}),
     ("tag", {"data": "conll"}, {"text_column": "1", "tags_column": "-1"}),
     ("classify", {"data": "csv"}, {"text_column": "text", "label_column": "label", "quoted": True}),
     ("classify", TEXTS | {"test": "csv"}, {"text_column": "text", "delimiter": ","}),

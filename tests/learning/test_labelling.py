@@ -126,6 +126,7 @@ def test_a_classifier_learns_an_order_that_the_average_cannot(tmp_path, pooling)
     network = rc.Classifier.train(path, out=tmp_path / "run", pooling=pooling, **options)
     assert network.evaluate().classes.accuracy == 1.0
     if pooling == "mean":
+        del options["hidden_size"]
         average = rc.Classifier.train(path, out=tmp_path / "average", model="average", **options)
         assert average.evaluate().classes.accuracy < 0.8
 
@@ -249,10 +250,10 @@ def test_verbs_of_other_tasks_are_refused(tagger):
 
 
 def test_rows_without_what_a_task_needs_are_named(tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_text("pos a b\nneg c d e\n")
-    with pytest.raises(DataError, match=r"x\.txt: none of its rows has word labels; name .*--tags-col"):
-        rc.Tagger.train(path, out=tmp_path / "run", format="label-text")
+    path = tmp_path / "x.csv"
+    path.write_text("text,label\na b,pos\nc d e,neg\n")
+    with pytest.raises(DataError, match=r"x\.csv: none of its rows has word labels; name .*--tags-col"):
+        rc.Tagger.train(path, out=tmp_path / "run")
     some = tmp_path / "some.jsonl"
     some.write_text('{"text": "a b", "label": "pos"}\n{"text": "c"}\n')
     with pytest.raises(DataError, match=r"some\.jsonl:2: lacks a label, which the task classify needs"):

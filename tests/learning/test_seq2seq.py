@@ -195,7 +195,7 @@ class TestReverse:
             (["--temperature", "0.5"], "temperature: applies only with sample"),
             (["--beam-width", "0"], "beam_width: got 0"),
             (["--beam-width", "4", "--beam-groups", "3"], "beam_groups: got 3, expected a divisor"),
-            (["--diversity", "2"], "diversity: applies only with several beam_groups"),
+            (["--diversity", "2"], "diversity: applies only with beam_groups above 1"),
             (["--sample", "1", "--beam-width", "3"], "beam_width: applies only without sample"),
             (["--prefix", "Q"], "prefix: 'Q' contains symbols unknown to the model"),
             (["--phrase", "cab", "--max-length", "2"], "max_length: got 2, but prefix and phrases need 4"),
@@ -378,7 +378,12 @@ class TestCaptions:
             DataError,
             "raise --max-source-length",
         ),
-        ("translate", {"target": "data", "cell": "jordan"}, ConfigError, "jordan feeds back its own output"),
+        (
+            "translate",
+            {"target": "data", "cell": "jordan"},
+            ConfigError,
+            "cell: got 'jordan', expected one of lstm, gru, rnn",
+        ),
         (
             "translate",
             {"target": "data", "coverage": True},

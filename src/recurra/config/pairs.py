@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from recurra.config.conditions import Conditions, Unless, When
+from recurra.config.conditions import Above, AnyOf, Conditions, Unless, When
 from recurra.config.part import Encoding, FilePath, Part, option
 from recurra.config.parts import Unit
 
-PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues", "captions"]
+PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues"]
 
 
 class PairFilesPart(Part):
@@ -28,7 +28,7 @@ class PairFilesPart(Part):
     format: PairFormat = option(
         "auto",
         "Format of the files: parallel (one file per side), csv, tsv or jsonl (one column per side), "
-        "dialogues, captions; auto infers it",
+        "dialogues; auto infers it",
     )
     target: FilePath | None = option(None, "Target side of --data, aligned with it line by line")
     valid_target: FilePath | None = option(None, "Target side of --valid")
@@ -116,6 +116,10 @@ class SearchPart(Part):
     """Options of the search for an output; `recurra translate` and similar commands have the same options."""
 
     title: ClassVar[str] = "Search"
+    conditions: ClassVar[Conditions] = {
+        "length_form": Unless("length_penalty", 0.0),
+        "diversity": Above("beam_groups", 1),
+    }
 
     beam_width: int = option(5, "Beam width; 1 is greedy search", ge=1, le=1000)
     length_penalty: float = option(
@@ -181,6 +185,11 @@ class PairBatchPart(Part):
     """Options for holding out pairs and for batching the others."""
 
     title: ClassVar[str] = "Batches"
+    conditions: ClassVar[Conditions] = {
+        "validation_fraction": Unless("valid"),
+        "split_seed": AnyOf(Unless("valid"), When("folds")),
+        "keep_best": When("validation_rows"),
+    }
 
     batch_size: int = option(64, "Number of pairs per batch, over all processes", ge=1)
     validation_fraction: float = option(

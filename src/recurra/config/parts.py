@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from recurra.config.conditions import Conditions, Unless, When
+from recurra.config.conditions import Above, AnyOf, Conditions, Unless, When
 from recurra.config.part import FilePath, Part, option
 
 Unit = Literal["char", "word", "subword"]
@@ -16,6 +16,9 @@ Nonlinearity = Literal["tanh", "relu", "leaky_relu", "sigmoid", "hardtanh"]
 Backend = Literal["auto", "native", "torch", "reference"]
 ModelName = Literal["recurrent", "feed-forward", "ngram"]
 Smoothing = Literal["kneser-ney", "witten-bell", "add-k", "maximum-likelihood"]
+
+# An encoder-decoder has several layers if its encoder or its decoder has.
+_SEVERAL_LAYERS = AnyOf(Above("num_layers", 1), Above("decoder_layers", 1))
 
 
 class TextPart(Part):
@@ -67,7 +70,7 @@ class NGramPart(Part):
     title: ClassVar[str] = "N-grams (model ngram)"
     conditions: ClassVar[Conditions] = {
         "add_k": When("smoothing", "add-k"),
-        "cutoff": When("smoothing", "kneser-ney", "witten-bell"),
+        "cutoff": [When("smoothing", "kneser-ney", "witten-bell"), Above("order", 2)],
     }
 
     order: int = option(5, "Order n of the model: n-grams have at most n symbols", ge=1, le=32)
@@ -87,7 +90,10 @@ class StreamPart(Part):
     """Options for reading a corpus as parallel streams."""
 
     title: ClassVar[str] = "Streams"
-    conditions: ClassVar[Conditions] = {"at_document": When("documents", "line", "blank")}
+    conditions: ClassVar[Conditions] = {
+        "at_document": When("documents", "line", "blank"),
+        "validation_fraction": Unless("valid"),
+    }
 
     batch_size: int = option(25, "Number of parallel streams, over all processes", ge=1)
     segment_length: int = option(
@@ -151,10 +157,10 @@ class CellPart(Part):
         "forget_bias": When("cell", "lstm"),
         "layer_norm": When("cell", "gru", "lstm"),
         "num_layers": Unless("cell", "jordan"),
-        "skip": Unless("cell", "jordan"),
+        "skip": [Unless("cell", "jordan"), _SEVERAL_LAYERS],
     }
 
-    nonlinearity: Nonlinearity = option("tanh", "Nonlinearity of the cells rnn and jordan")
+    nonlinearity: Nonlinearity = option("tanh", "Nonlinearity of cells without gates")
     reset_gate: Literal["after", "before", "none"] = option(
         "after", "GRU: apply the reset gate after or before the recurrent product, or leave it out (none)"
     )
@@ -179,6 +185,10 @@ class RegularizationPart(Part):
     """Regularisation of a recurrent network, in addition to dropout."""
 
     title: ClassVar[str] = "Regularisation"
+    conditions: ClassVar[Conditions] = {
+        "layer_dropout": [Unless("cell", "jordan"), _SEVERAL_LAYERS],
+        "dropout_mask": AnyOf(When("dropout"), When("input_dropout"), When("layer_dropout")),
+    }
 
     layer_dropout: float | None = option(
         None, "Dropout probability between layers (if not given: dropout)", ge=0, lt=1

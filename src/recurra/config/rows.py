@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from recurra.config.conditions import Conditions, When
+from recurra.config.conditions import AnyOf, Conditions, Unless, When
 from recurra.config.part import Encoding, FilePath, Part, default, option
 from recurra.config.parts import RecurrentNetworkConfig
 
@@ -79,12 +79,16 @@ class ReaderPart(RowsPart, GoldPart):
     phrases: bool = option(False, "Sentiment trees: train on every phrase instead of whole sentences only")
 
 
+_OF_VOCABULARY = ("min_count", "max_vocabulary_size", "lowercase", "digits", "word_dropout")
+
+
 class RepresentationPart(Part):
     """Representations of a word; the network concatenates all that are chosen."""
 
     title: ClassVar[str] = "Words"
     conditions: ClassVar[Conditions] = {
         "embedding_size": When("word_vectors", "learnt", "pretrained"),
+        **dict.fromkeys(_OF_VOCABULARY, Unless("word_vectors", "none")),
         "one_hot_unknown": When("word_vectors", "one-hot"),
         "freeze_vectors": When("word_vectors", "pretrained"),
         "tune_after": When("word_vectors", "pretrained"),
@@ -170,6 +174,10 @@ class BatchPart(Part):
     """Options for holding out rows and for batching the others."""
 
     title: ClassVar[str] = "Batches"
+    conditions: ClassVar[Conditions] = {
+        "validation_fraction": Unless("valid"),
+        "split_seed": AnyOf(Unless("valid"), When("folds")),
+    }
 
     batch_size: int = option(32, "Number of sequences per batch, over all processes", ge=1)
     validation_fraction: float = option(

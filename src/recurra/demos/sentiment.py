@@ -27,7 +27,6 @@ _REVIEWS, _TEST_REVIEWS = 2000, 500
 _FAMOUS = "completely lacking in good taste , good service , and good ambience"
 _OPTIONS: dict[str, Any] = {
     "format": "label-text",
-    "hidden_size": 32,
     "embedding_size": 32,
     "epochs": 6,
     "learning_rate": 0.005,
@@ -59,7 +58,7 @@ def run(
     console.print(f"{_REVIEWS:,} training reviews, {_TEST_REVIEWS:,} test reviews.\n")
     trainings = [
         Training("mean of vectors", "average", {"model": "average"}),
-        Training("recurrent network", "recurrent", {}),
+        Training("recurrent network", "recurrent", {"hidden_size": 32}),
     ]
     rows, contenders = train_each(console, Classifier, trainings, data, test, seed=seed, **_OPTIONS)
     scores = []

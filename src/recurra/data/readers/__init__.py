@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recurra.config import ReaderPart
 from recurra.config.conditions import refuse_given
+from recurra.config.part import choices
 from recurra.data.examples import BadRows, Example
 from recurra.data.readers.arrays import read_arrays
 from recurra.data.readers.columns import read_columns
@@ -47,7 +48,6 @@ _BY_SUFFIX = {
     ".npz": "arrays",
     ".npy": "arrays",
 }
-_WITH_COLUMNS = ("csv", "tsv", "jsonl", "conll")
 _OF_WHOLES = ("label-text", "trees")  # formats without word labels
 _HUB = "hub"
 _TABLES = frozenset(("csv", "tsv", "jsonl", _HUB))
@@ -61,6 +61,7 @@ _USES: dict[str, tuple[frozenset[str], str]] = {
         ("second_column", "label_column", "vectors_column", "conversation_column"),
         (_TABLES, "to tables (csv, tsv, jsonl)"),
     ),
+    "entities_column": (frozenset(("jsonl", _HUB)), "to jsonl"),
     "quoted": (frozenset(("csv", "tsv")), "to csv and tsv"),
     "delimiter": (frozenset(("csv",)), "to csv"),
     "encoding": (frozenset(READERS) - {"arrays"}, "to files of text"),
@@ -86,11 +87,8 @@ def read_examples(
         return _some(read_hub(str(path), config, bad), str(path), bad)
     path = Path(path)
     if of_words and config.format == "auto" and name in _OF_WHOLES:
-        raise _untold(path)
-    own: dict[str, object] = {"format": name}
-    if not of_words:
-        own["entities_column"] = ""
-    return _some(READERS[name](path, config.model_copy(update=own), bad), str(path), bad)
+        raise _untold(path, formats_read(config))
+    return _some(READERS[name](path, config.model_copy(update={"format": name}), bad), str(path), bad)
 
 
 def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Example]:
@@ -109,7 +107,8 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
         return _some(read_without_classes(path, config, bad), str(path), bad)
     name = format_of(path, config)
     refuse_without_use([name], config)
-    without = dict.fromkeys(("label_column", "tags_column"), "") if name in _WITH_COLUMNS else {}
+    gold = ("label_column", "tags_column", "entities_column")
+    without = dict.fromkeys(gold, "") if name in _TABLES | {"conll"} else {}
     return read_examples(path, config.model_copy(update=without), bad)
 
 
@@ -120,7 +119,14 @@ def format_of(path: str | Path, config: ReaderPart) -> str:
     """
     if is_of_hub(str(path)):
         return _HUB
-    return config.format if config.format != "auto" else guess_format(Path(path), config.encoding)
+    if config.format != "auto":
+        return config.format
+    return guess_format(Path(path), config.encoding, formats_read(config))
+
+
+def formats_read(config: ReaderPart) -> list[str]:
+    """Return the formats that the option `format` can name."""
+    return [name for name in choices(type(config).model_fields["format"].annotation) if name != "auto"]
 
 
 def refuse_without_use(formats: Iterable[str], config: ReaderPart, *, to_train: bool = False) -> None:
@@ -156,10 +162,10 @@ def _most(answers: Iterable[bool]) -> bool:
     return sum(given) > _NEARLY_ALL * len(given)
 
 
-def guess_format(path: Path, encoding: str = UTF_8) -> str:
+def guess_format(path: Path, encoding: str = UTF_8, expected: Iterable[str] = READERS) -> str:
     """Guess the format of a file from its name and first lines.
 
-    Raises: DataError where they do not say.
+    Raises: DataError naming the `expected` formats where they do not say.
     """
     if path.is_dir():
         if (path / "seq.in").exists():
@@ -185,7 +191,7 @@ def guess_format(path: Path, encoding: str = UTF_8) -> str:
         return "conll"
     if filled and all(len(line.split(maxsplit=1)) == 2 for line in filled[:5]):
         return "label-text"
-    raise _untold(path)
+    raise _untold(path, expected)
 
 
 def _stand_alone(lines: Sequence[str]) -> bool:
@@ -194,7 +200,7 @@ def _stand_alone(lines: Sequence[str]) -> bool:
     return not any(here and after for here, after in pairwise(filled))
 
 
-def _untold(path: Path) -> DataError:
+def _untold(path: Path, expected: Iterable[str]) -> DataError:
     return DataError.advising(
-        f"{path}: the format cannot be guessed", f"set it with --format, one of {', '.join(READERS)}"
+        f"{path}: the format cannot be guessed", f"set it with --format, one of {', '.join(expected)}"
     )

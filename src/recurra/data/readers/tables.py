@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.config import ReaderPart
+from recurra.config.conditions import can_apply
 from recurra.data.examples import (
     CORRECT_IT,
     SKIP_IT,
@@ -129,7 +130,7 @@ class Columns:
     ) -> tuple[str, ...] | None:
         """Return word labels from entities by character offsets, None if the row has no such column."""
         given, name = self._of(row, "entities_column"), self._name("entities_column")
-        if given is None:
+        if given is None or not can_apply(type(self._config), "entities_column"):
             return None
         if text is None or words is None:
             raise BadRow(f"has {name!r}, which need a text, not a list of words")
@@ -158,6 +159,8 @@ class Columns:
             return None
         labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
         if len(labels) != words:
+            if not can_apply(type(self._config), "tags_column"):
+                return None  # of a task that reads no word labels
             raise BadRow(f"has {words} words or steps, but {counted(len(labels), 'label')}")
         return tuple(labels)
 

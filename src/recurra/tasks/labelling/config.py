@@ -36,6 +36,8 @@ _OF_RECURRENCE = {"bidirectional"}.union(
     *(part.model_fields for part in (RecurrentPart, CellPart, RegularizationPart))
 ) - {"hidden_size", "embedding_size", "dropout", "input_dropout", "dropout_mask"}
 
+_OF_TREES = ("phrases", "tree_labels")
+
 
 class LabelEvaluationPart(RowsPart, GoldPart):
     """Options of `recurra evaluate`: how the rows of a file are read, and what is shown."""
@@ -49,6 +51,9 @@ class LabelPredictionPart(RowsPart):
     """Options of `recurra predict`: how the rows of a file are read, and what is printed."""
 
     title: ClassVar[str] = "Taggers and classifiers"
+    conditions: ClassVar[Conditions] = dict.fromkeys(
+        ("label_column", "tags_column", "entities_column"), OnlyIn("training and evaluation")
+    )
 
     n_best: int = option(0, "Taggers with a CRF: number of most probable label sequences (with --json)", ge=0)
     reject_below: float = option(0.0, "Output ? where the probability is below this threshold", ge=0, le=1)
@@ -75,6 +80,7 @@ class LabellingConfig(
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(_OF_RECURRENCE, When("model", "recurrent")),
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
+        "turns_together": When("model", "recurrent"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "test", "format", "model", "decoder", "pooling", "class_weights", "folds"),
@@ -121,9 +127,13 @@ class TagConfig(LabellingConfig):
         "window": When("model", "window"),
         "max_words": OnlyIn("classifiers"),
         "second_column": OnlyIn("classifiers of pairs"),
+        **dict.fromkeys(_OF_TREES, OnlyIn("classifiers of single texts")),
     }
     renamed: ClassVar[Mapping[str, str]] = {"class_share": "sentence_loss_weight"}
 
+    format: Literal["auto", "conll", "atis", "parallel", "csv", "tsv", "jsonl", "arrays"] = default(
+        RowsPart, "format", "auto"
+    )
     model: Literal["recurrent", "window"] = option(
         "recurrent", "Recurrent network, or feed-forward network over a window of words"
     )
@@ -146,7 +156,7 @@ class PooledConfig(LabellingConfig):
     title: ClassVar[str] = "Classifier"
     conditions: ClassVar[Conditions] = {
         "pooling": When("model", "recurrent"),
-        "window": OnlyIn("taggers"),
+        **dict.fromkeys(("window", "scheme", "tags_column", "entities_column"), OnlyIn("taggers")),
     }
 
     model: Literal["recurrent", "average"] = option(
@@ -166,6 +176,10 @@ class ClassifyConfig(PooledConfig):
     example: ClassVar[str] = "recurra train classify --data reviews.csv -o runs/reviews"
     conditions: ClassVar[Conditions] = {"second_column": OnlyIn("classifiers of pairs")}
 
+    format: Literal[
+        "auto", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"
+    ] = default(RowsPart, "format", "auto")
+
 
 class PairConfig(PooledConfig):
     """The options of `recurra train pair`."""
@@ -174,3 +188,10 @@ class PairConfig(PooledConfig):
     task: ClassVar[str] = "recurra.tasks.labelling.task:PairClassification"
     summary: ClassVar[str] = "Train a classifier of text pairs, such as paraphrases."
     example: ClassVar[str] = "recurra train pair --data paraphrases.tsv -o runs/pairs"
+    conditions: ClassVar[Conditions] = {
+        **dict.fromkeys(_OF_TREES, OnlyIn("classifiers of single texts")),
+        "turns_together": OnlyIn("taggers and classifiers of single texts"),
+        "vectors_column": OnlyIn("taggers and classifiers of single sequences"),
+    }
+
+    format: Literal["auto", "csv", "tsv", "jsonl"] = default(RowsPart, "format", "auto")

@@ -18,7 +18,7 @@ from recurra.data.readers.trees import read_phrases
 from recurra.data.vector_files import WordVectors
 from recurra.errors import DataError
 from recurra.files import sha256_of
-from recurra.tasks.labelling.config import LabellingConfig, PairConfig, TagConfig
+from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, mark_spans
 from recurra.text.label_symbols import Symbols
@@ -142,6 +142,14 @@ def refuse_without_use(config: LabellingConfig, train: Sequence[Example], symbol
     uses: dict[str, str] = {}
     if symbols.vector_shape:
         uses |= dict.fromkeys(_OF_WORDS, "to words, but the steps of the rows are numbers")
+    has_pictures = len(symbols.vector_shape) == 3
+    if isinstance(config, ClassifyConfig) and config.model == "average" and not has_pictures:
+        uses["hidden_size"] = "with model recurrent, or to pictures"
+    if isinstance(config, TagConfig):
+        if all(row.label is None for row in train):
+            uses["sentence_loss_weight"] = "to sentences that have a label of their own"
+        if not symbols.spans:
+            uses["constrained"] = "to word labels that mark spans"
     if not symbols.in_turns:
         uses["turns_together"] = "to conversations read by a recurrent network of single texts"
     refuse_given(config, uses)

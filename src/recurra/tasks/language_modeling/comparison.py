@@ -150,9 +150,10 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
     """
     if config.model != "recurrent":
         raise ConfigError(f"equal parameters: compares recurrent cells, not a {config.model} model.")
+    chosen = [name for name in config.changed() if unmet(config, name) is None]
     for cell in EQUAL_CELLS:
         own = config.model_copy(update={"cell": cell})
-        for name in config.changed():
+        for name in chosen:
             if (condition := unmet(own, name)) is not None:
                 raise ConfigError(f"{name}: applies only {condition}, but all cells are compared; remove it.")
     lstm = config.model_copy(update={"cell": "lstm"}).resolved()

@@ -26,7 +26,7 @@ from recurra.config.conditions import Condition, Conditions, Unless, When
 _CHARACTER_VECTOR = 64
 
 
-_ON_TOP = {"validation_fraction", "seed", "threads", "device", "log_every", "checkpoint_every_s"}
+_ON_TOP = {"validation_fraction", "threads", "log_every", "checkpoint_every_s"}
 _SAID_BY_ARPA = (
     *("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size", "chunk_size"),
     *("validation_fraction", "log_every", "checkpoint_every_s"),

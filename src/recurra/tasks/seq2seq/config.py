@@ -27,7 +27,7 @@ from recurra.config import (
     default,
     option,
 )
-from recurra.config.conditions import Above, Conditions, OnlyIn, Unless, When
+from recurra.config.conditions import Above, AnyOf, Conditions, OnlyIn, Unless, When
 
 _OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
 _OF_DRAWING = ("temperature", "top_k", "top_p", "seed")
@@ -47,8 +47,10 @@ _OF_TEXTS = (
         "target_column",
         "max_source_length",
         "format",
+        "encoding",
+        "delimiter",
     ),
-    *("bidirectional", "copying", "share_vectors", "vocabulary"),
+    *("bidirectional", "bridge", "learn_initial_state", "copying", "share_vectors", "vocabulary"),
 )
 
 
@@ -131,8 +133,8 @@ class Seq2SeqConfig(
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
         "coverage_penalty": Unless("attention", "none"),
         "zoneout": When("attention", "none"),
-        "length_form": Unless("length_penalty", 0.0),
-        "diversity": Above("beam_groups", 1),
+        # The layer with attention is apart from the other layers of the decoder.
+        "skip": AnyOf(Above("num_layers", 1), When("attention", "none"), Above("decoder_layers", 2)),
         "unknown": Unless("unit", "subword"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
@@ -143,7 +145,8 @@ class Seq2SeqConfig(
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
 
-    cell: Literal["lstm", "gru", "rnn", "jordan"] = default(RecurrentPart, "cell", "gru")
+    # A jordan cell feeds back its own output, as a decoder does anyway.
+    cell: Literal["lstm", "gru", "rnn"] = default(RecurrentPart, "cell", "gru")
     hidden_size: int = default(RecurrentPart, "hidden_size", 256)
     num_layers: int = default(RecurrentPart, "num_layers", 1)
     dropout: float = default(RecurrentPart, "dropout", 0.4)
@@ -156,8 +159,6 @@ class Seq2SeqConfig(
     def _check_seq2seq(self) -> Self:
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
-        if self.cell == "jordan":
-            raise ValueError("cell: jordan feeds back its own output, which a decoder does anyway; use rnn")
         if self.attention == "none" and self.bridge == "zeros":
             raise ValueError("bridge: zeros needs attention, or the decoder gets no source; use linear")
         if self.unknown == "replace" and self.attention == "none":
@@ -176,6 +177,12 @@ class TranslateConfig(Seq2SeqConfig):
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Translation"
     summary: ClassVar[str] = "Train a translator from one text to another, line by line."
     example: ClassVar[str] = "recurra train translate --data train.en --target train.de -o runs/en-de"
+
+    format: Literal["auto", "parallel", "csv", "tsv", "jsonl"] = option(
+        "auto",
+        "Format of the files: parallel (one file per side), csv, tsv or jsonl (one column per side); auto "
+        "infers it",
+    )
 
 
 class ChatConfig(Seq2SeqConfig):
@@ -207,7 +214,12 @@ class CaptionConfig(Seq2SeqConfig):
         "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"
     )
 
-    conditions: ClassVar[Conditions] = dict.fromkeys(_OF_TEXTS, OnlyIn("sources of text"))
+    # The decoder begins with the picture, and has num_layers layers if decoder_layers is not given.
+    conditions: ClassVar[Conditions] = {
+        **dict.fromkeys(_OF_TEXTS, OnlyIn("sources of text")),
+        "num_layers": Unless("decoder_layers"),
+        "skip": AnyOf(When("attention", "none"), Above("num_layers", 2), Above("decoder_layers", 2)),
+    }
 
     unit: Unit = default(SymbolsPart, "unit", "word")
     captions: FilePath | None = option(
@@ -224,8 +236,6 @@ class CaptionConfig(Seq2SeqConfig):
     def _check_caption(self) -> Self:
         if self.unknown == "replace":
             raise ValueError("unknown: replace takes words from a source of text; use redraw")
-        if self.bridge != "linear":
-            raise ValueError(f"bridge: got {self.bridge}, expected linear, as the picture starts the decoder")
         for part in ("valid", "test"):
             if (getattr(self, f"{part}_captions") is None) != (getattr(self, part) is None):
                 raise ValueError(f"{part}_captions: is used with {part} only; give both or neither")

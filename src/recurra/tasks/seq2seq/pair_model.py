@@ -97,8 +97,6 @@ class PairModel(Model):
         checked = build_config(SearchPart, overrides=options, known=own)
         if checked.coverage_penalty and self.network.attentive is None:
             raise ConfigError("coverage_penalty: needs a model with attention; remove it.")
-        if "diversity" in options and checked.beam_groups == 1:
-            raise ConfigError("diversity: applies only with several beam_groups; give those or remove it.")
         check_unknown(checked, self.network, self.symbols)
         config = self.config.model_copy(update=checked.model_dump())
         return type(self)(self.network, self.symbols, config, self.run)
