@@ -186,6 +186,15 @@ def test_labels_are_not_read_to_predict_them():
         assert hidden == {"label_column", "tags_column"}
 
 
+def test_an_option_of_a_trained_model_is_as_in_training_if_it_is_not_given():
+    """Except for a file, and for the seed of sampling."""
+    for task in registry.names():
+        config = registry.config_of(task)
+        for part in (config.evaluation, config.prediction):
+            shared = part.model_fields.keys() & config.model_fields.keys()
+            assert shared - set(part.as_trained) <= {"target", "seed"}
+
+
 FORMATS = {
     "tag": ("auto", "conll", "atis", "parallel", "csv", "tsv", "jsonl", "arrays"),
     "classify": (

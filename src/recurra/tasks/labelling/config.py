@@ -43,6 +43,7 @@ class LabelEvaluationPart(RowsPart, GoldPart):
     """Options of `recurra evaluate`: how the rows of a file are read, and what is shown."""
 
     title: ClassVar[str] = "Taggers and classifiers"
+    as_trained: ClassVar[tuple[str, ...]] = (*RowsPart.model_fields, *GoldPart.model_fields)
 
     mistakes: int = option(0, "Number of worst mistakes to show", ge=0)
 
@@ -54,6 +55,7 @@ class LabelPredictionPart(RowsPart):
     conditions: ClassVar[Conditions] = dict.fromkeys(
         ("label_column", "tags_column", "entities_column"), OnlyIn("training and evaluation")
     )
+    as_trained: ClassVar[tuple[str, ...]] = tuple(RowsPart.model_fields)
 
     n_best: int = option(0, "Taggers with a CRF: number of most probable label sequences (with --json)", ge=0)
     reject_below: float = option(0.0, "Output ? where the probability is below this threshold", ge=0, le=1)

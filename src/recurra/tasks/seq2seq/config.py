@@ -63,7 +63,7 @@ class PairEvaluationPart(Part):
         "picture": When("by_length"),
     }
     renamed: ClassVar[Mapping[str, str]] = {"beside": "compare_with"}
-    as_trained: ClassVar[tuple[str, ...]] = ("beam_width", "length_penalty", "unknown")
+    as_trained: ClassVar[tuple[str, ...]] = ("skip_bad", "beam_width", "length_penalty", "unknown")
 
     target: FilePath | None = option(
         None, "File with the target side of --data; for images, the file of captions"
