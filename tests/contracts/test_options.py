@@ -158,7 +158,8 @@ def test_the_last_option_has_no_use_with_the_others(task, given):
     files = {"data": "x"} | ({"valid_captions": "x"} if task == "caption" and "valid" in given else {})
     (line,) = refusals(config, files | given)
     assert line.startswith(f"{name}: applies only ")
-    assert line.endswith("; remove it.")
+    changes = (f", or remove {name}.", "; remove one of them.")
+    assert line.endswith(changes if can_apply(config, name) else "; remove it.")
     build_config(config, overrides=files, known=given)
 
 
@@ -175,7 +176,7 @@ def test_a_choice_that_a_task_always_refuses_is_not_offered():
         config = registry.config_of(task)
         assert choices(config.model_fields["cell"].annotation) == ("lstm", "gru", "rnn")
         (line,) = refusals(config, {"data": "x", "cell": "lstm", "nonlinearity": "relu"})
-        assert line == "nonlinearity: applies only with cell rnn; remove it."
+        assert line == "nonlinearity: applies only with cell rnn; set cell to rnn, or remove nonlinearity."
     assert not any(can_apply(registry.config_of("caption"), name) for name in ("bridge", "format"))
 
 
@@ -183,7 +184,7 @@ def test_labels_are_not_read_to_predict_them():
     for task in ("tag", "classify", "pair"):
         part = registry.config_of(task).prediction
         hidden = {name for name in part.model_fields if not can_apply(part, name)}
-        assert hidden == {"label_column", "tags_column"}
+        assert hidden == {"label_column", "tags_column", "entities_column"}
 
 
 def test_an_option_of_a_trained_model_is_as_in_training_if_it_is_not_given():

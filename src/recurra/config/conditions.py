@@ -248,25 +248,34 @@ def unmet(config: "Part", name: str) -> Condition | None:
 
 
 def _remedy(config: "type[Part]", condition: Condition, name: str) -> str:
-    """Return both ways to meet a condition: change the other option, or remove the one that needs it."""
+    """Return both ways to meet a condition: change another option, or remove the one that needs it."""
     if not can_apply(config, name):
         return "remove it"
+    if isinstance(condition, Unless) and not condition.values:
+        return "remove one of them"
+    change = _change(config, condition)
+    return "remove it" if change is None else f"{change}, or remove {name}"
+
+
+def _change(config: "type[Part]", condition: Condition) -> str | None:
+    """Return how another option can meet a condition; None if none can."""
     match condition:
         case Unless(values=()):
-            return "remove one of them"
+            return f"remove {condition.option}"
         case Unless():
-            change = f"change {condition.option}"
+            return f"change {condition.option}"
         case When(values=()):
-            change = f"set {condition.option}"
+            return f"set {condition.option}"
         case When(values=values):
             known = _choices(config.model_fields[condition.option].annotation)
             possible = [str(value) for value in values if not known or value in known]
-            change = f"set {condition.option} to {' or '.join(possible)}"
+            return f"set {condition.option} to {' or '.join(possible)}"
         case Above(number=number):
-            change = f"set {condition.option} above {number:g}"
-        case _:
-            return "remove it"
-    return f"{change}, or remove {name}"
+            return f"set {condition.option} above {number:g}"
+        case AnyOf(conditions=several):
+            changes = [change for each in several if (change := _change(config, each)) is not None]
+            return " or ".join([changes[0], *(one.removeprefix("set ") for one in changes[1:])])
+    return None
 
 
 def refuse_given(config: "Part", uses: Mapping[str, str]) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, overload
 
 from recurra.config import without_none
+from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
-from recurra.plain import listed, shell
+from recurra.plain import shell
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
@@ -182,7 +183,7 @@ class Model:
     def not_shown(self, what: str, part: str = "valid") -> str:
         """Return the note on a report page that lacks `what`, because a part of the data cannot be read."""
         assert self.run is not None, "only runs have reports"
-        files = listed(driver.files_of(self.run, driver.known_of(self.run), part))
+        files = ", ".join(map(str, driver.files_of(self.run, driver.known_of(self.run), part)))
         name = driver.PART_NAMES[part]
         return (
             f"{what} not shown: the {name} data are missing or have changed since training ({files}); "
@@ -242,12 +243,14 @@ class Model:
             page = replace(page, figures=page.figures | unmeasured)
             task, config = driver.task_and_config(self.run)
             settled = self.run.read_settings().get("settled", ())
+            changed = [name for name in config.chosen() if name not in settled]
+            options = without_none(config.model_dump())
             return write_report(
                 self.run,
                 title=config.title,
                 loss_unit=task.loss_unit,
-                options=without_none(config.model_dump()),
-                changed=[name for name in config.chosen() if name not in settled],
+                options={n: v for n, v in options.items() if n in changed or unmet(config, n) is None},
+                changed=changed,
                 **vars(page),
             )
 

@@ -8,14 +8,15 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRows
 from recurra.data.readers import read_examples
 from recurra.errors import DataError
+from recurra.tasks.labelling.config import ClassifyConfig
 
 TEXT = "U.N. official  Rolf Ekeus heads for New York."
 
 
-def read(tmp_path, entities, *, text=TEXT, of_words=True, **options):
+def read(tmp_path, entities, *, text=TEXT, config=ReaderPart, **options):
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"text": text, "label": "news", "entities": entities}) + "\n")
-    return read_examples(path, ReaderPart(**options), BadRows(), of_words=of_words)
+    return read_examples(path, config(**options), BadRows())
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,8 @@ def test_what_cannot_be_an_entity_is_named(tmp_path, entities, told):
     with pytest.raises(DataError) as error:
         read(tmp_path, entities)
     assert f"rows.jsonl:1: {told}" in str(error.value)
-    assert read(tmp_path, entities, of_words=False)[0].labels is None  # not read for the label of the text
+    # They are not read to classify the text.
+    assert read(tmp_path, entities, config=ClassifyConfig, data="x")[0].labels is None
 
 
 def test_words_one_by_one_and_schemes_do_not_go_with_offsets(tmp_path):
