@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from recurra.config import RecurrentNetworkConfig
+from recurra.errors import ConfigError
 from recurra.layers import RecurrentLayer, SequenceDropout, State, embed_with_dropout, run_with_resets
 from recurra.models.next_symbol import (
     Features,
@@ -36,7 +37,7 @@ class LanguageModelNetwork(NextSymbolNetwork):
     `last`, and the state is a TaperedState.
 
     Shapes: inputs (B, T) ids; logits (B, T, V); state as the recurrent layer's, (L, B, H), or a TaperedState.
-    Raises: ConfigError if tied weights do not fit.
+    Raises: ConfigError if tied weights do not fit, or if `skip` has no layers to join.
     Source of the penalties on activations: S. Merity et al., Regularizing and optimizing LSTM language models
     (2018).
     """
@@ -50,13 +51,20 @@ class LanguageModelNetwork(NextSymbolNetwork):
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.input_dropout = SequenceDropout(config.input_dropout, once=once)
         self.last: RecurrentLayer | None = None
+        if tapered and config.num_layers == 2 and config.skip != "none":
+            raise ConfigError(
+                "skip: applies only between layers of one size; with tie_weights the second layer has the "
+                f"embedding size, {embedding_size}; set embedding_size to {config.hidden_size}, "
+                "set num_layers to 3 or more, or remove skip"
+            )
         if tapered and config.num_layers > 1:
             self.recurrent = build_recurrent(
                 config, embedding_size, config.hidden_size, config.num_layers - 1
             )
             between = config.dropout if config.layer_dropout is None else config.layer_dropout
             self.last_dropout = SequenceDropout(between, once=once)
-            self.last = build_recurrent(config, self.recurrent.output_size, embedding_size, 1)
+            alone = config.model_copy(update={"skip": "none"})
+            self.last = build_recurrent(alone, self.recurrent.output_size, embedding_size, 1)
         else:
             hidden_size = embedding_size if tapered else config.hidden_size
             self.recurrent = build_recurrent(config, embedding_size, hidden_size, config.num_layers)

@@ -68,6 +68,13 @@ def test_cell_options_reach_the_cell():
     assert network(dropout=0.3).recurrent.dropout == 0.3
 
 
+@pytest.mark.parametrize("skip", ["residual", "graves"])
+def test_a_skip_connection_between_layers_of_two_sizes_is_refused(skip):
+    with pytest.raises(ConfigError, match=r"^skip: applies only between layers of one size; "):
+        network(tie_weights=True, num_layers=2, skip=skip)
+    assert network(tie_weights=True, num_layers=3, skip=skip).recurrent.skip == skip
+
+
 def test_tied_weights_are_one_and_the_last_layer_has_their_size():
     model = network(tie_weights=True, num_layers=3)
     assert model.output.weight is model.embedding.weight
