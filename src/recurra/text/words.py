@@ -31,9 +31,10 @@ def _pattern(split: Split) -> re.Pattern[str]:
         return re.compile(r"\S+")
     if split == "characters":
         return re.compile(rf"\S[{marks()}]*")
-    # Words with inner apostrophes, numbers with inner points, commas and colons, and other signs one by one.
+    # Words with inner apostrophes, numbers with inner points, commas and colons and the letters that follow
+    # them (2nd, 5:30pm), and other signs one by one.
     letters = rf"\w[\w{marks()}]*"
-    return re.compile(rf"\d+(?:[.,:]\d+)*|{letters}(?:['’]{letters})*|[^\w\s][{marks()}]*")
+    return re.compile(rf"(?:\d+(?:[.,:]\d+)*[\w{marks()}]*|{letters})(?:['’]{letters})*|[^\w\s][{marks()}]*")
 
 
 class Words(list[str]):
