@@ -138,6 +138,8 @@ def test_classes_of_words_are_no_spans():
     assert not mark_spans(["NN", "VB", "O"])
     assert not mark_spans(["O"])
     assert not mark_spans(["B-PER", "NN"])
+    assert not mark_spans(["B-PER", "-PER"])
+    assert not mark_spans(["B-PER", "O-PER"])
     assert mark_spans(["O", "B-PER", "I-PER"])
 
 

@@ -95,3 +95,5 @@ def test_a_plain_label_among_marks_is_found():
     assert plain_among_marks([["O", "B-PER"], ["PER"]]) == (1, "PER")
     assert plain_among_marks([["B-PER", "PER"]]) is None  # no O: classes that happen to have a hyphen
     assert plain_among_marks([["O", "PER"]]) is None
+    assert plain_among_marks([["B-PER", "0", "I-PER"]]) == (0, "0")  # another label outside of spans
+    assert plain_among_marks([["B-PER", "O"], ["-PER"]]) == (1, "-PER")

@@ -10,7 +10,7 @@ from recurra.config.parts import RecurrentNetworkConfig
 Format = Literal[
     "auto", "conll", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"
 ]
-Scheme = Literal["auto", "bio", "iob1", "iobes", "bilou", "bmes", "classes"]
+Scheme = Literal["auto", "spans", "bio", "iob1", "iobes", "bilou", "bmes", "classes"]
 
 
 class RowsPart(Part):
@@ -63,8 +63,8 @@ class GoldPart(Part):
 
     scheme: Scheme = option(
         "auto",
-        "Tagging scheme; iob1 is converted to bio; classes: labels do not mark spans (parts of "
-        "speech, for example)",
+        "Tagging scheme, converted to bio; spans: whichever fits each file; classes: labels do not mark "
+        "spans (parts of speech, for example)",
     )
     tree_labels: Literal["fine", "binary"] = option(
         "fine", "Sentiment trees: five classes (fine), or two without the neutral one (binary)"

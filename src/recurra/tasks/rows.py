@@ -21,13 +21,15 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Parts(Generic[RowT]):
-    """The rows of each part, and the indices of the rows that were held out from --data."""
+    """The rows of each part, the indices of the rows that were held out from --data, the files, and the
+    configuration with the options of reading that the rows of --data settled."""
 
     train: list[RowT]
     valid: list[RowT]
     test: list[RowT] | None
     indices: Split
     files: Mapping[str, str]
+    config: Any = None
 
     def each(self) -> list[tuple[str, list[RowT]]]:
         """Return the existing parts, with their names."""
@@ -105,6 +107,10 @@ class RowTask(Task):
     def learn_symbols(self, config: Any, train: Sequence[Any]) -> Any:
         """Learn the symbols from the training rows."""
 
+    def settle_reading(self, config: Any, rows: Sequence[Any]) -> Any:
+        """Return the configuration to read other files with, once the rows of --data are known."""
+        return config
+
     def groups(self, config: Any, rows: Sequence[Any]) -> list[list[int]]:
         """Group the indices of rows that must go into the same part; by default each row is alone."""
         return [[i] for i in range(len(rows))]
@@ -132,7 +138,7 @@ class RowTask(Task):
         """Read and split the rows, and learn the symbols from the training rows."""
         bad = bad_rows(config)
         parts = self.parts(config, bad)
-        return self.corpus(config, parts, self.learn_symbols(config, parts.train), bad)
+        return self.corpus(config, parts, self.learn_symbols(parts.config, parts.train), bad)
 
     def read_again(self, config: Any, symbols: Any, known: Known) -> RowCorpus[Any]:
         """Read the rows of an earlier run, with its symbols and its split."""
@@ -160,9 +166,11 @@ class RowTask(Task):
 
         Raises: DataError if there are too few rows, or fewer than `known` needs.
         """
-        rows, valid, test = (self.read_rows(config, part, bad) for part in ("data", "valid", "test"))
+        rows = self.read_rows(config, "data", bad)
         if rows is None:
             raise ConfigError("data: is missing; name a file with --data.")
+        config = self.settle_reading(config, rows)
+        valid, test = (self.read_rows(config, part, bad) for part in ("valid", "test"))
         self.check_reading(config)
         groups = self.groups(config, rows)
         if known is None:
@@ -175,7 +183,7 @@ class RowTask(Task):
             for part in PARTS
             if part != "test" or test is not None or part in cut
         }
-        return Parts(train, cut.get("valid", valid) or [], cut.get("test", test), known, files)
+        return Parts(train, cut.get("valid", valid) or [], cut.get("test", test), known, files, config)
 
     def _check_unchanged(self, rows: Sequence[Any], known: Known, part: str, remedy: str) -> None:
         facts = known.facts[part]

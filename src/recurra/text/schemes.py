@@ -47,7 +47,7 @@ def scheme_of(sequences: Sequence[Sequence[str]]) -> str | Fault | None:
     Returns None for plain classes, such as parts of speech: some label is neither O nor has a prefix.
     """
     tags = {tag for sequence in sequences for tag in sequence}
-    if not tags - {OUTSIDE} or not all(tag == OUTSIDE or has_prefix(tag) for tag in tags):
+    if not tags - {OUTSIDE} or any(map(is_plain, tags)):
         return None
     used = {split_tag(tag)[0] for tag in tags} - {OUTSIDE}
     fitting = [name for name, prefixes in SCHEMES.items() if used <= prefixes.keys()]
@@ -74,18 +74,27 @@ def has_prefix(tag: str) -> bool:
     return prefix in _PREFIXES and bool(kind)
 
 
+def is_plain(tag: str) -> bool:
+    """Whether a label cannot mark a span: it is neither O nor has a prefix."""
+    return tag != OUTSIDE and not has_prefix(tag)
+
+
+def first_plain(tags: Sequence[str]) -> int | None:
+    """Return the index of the first label that cannot mark a span, None if all can."""
+    return next((word for word, tag in enumerate(tags) if is_plain(tag)), None)
+
+
 def plain_among_marks(sequences: Iterable[Sequence[str]]) -> tuple[int, str] | None:
-    """Return the first label without a prefix, with its sequence, if other labels are O or have a prefix."""
-    plain, marks, outside = None, False, False
+    """Return the first label without a prefix, with its sequence, if the other labels look like span labels:
+    some have a prefix, and there is an O or a type with two prefixes, such as B-PER and I-PER."""
+    plain = None
+    tags: set[str] = set()
     for number, sequence in enumerate(sequences):
-        for tag in sequence:
-            if tag == OUTSIDE:
-                outside = True
-            elif has_prefix(tag):
-                marks = True
-            elif plain is None:
-                plain = (number, tag)
-    return plain if marks and outside else None
+        tags.update(sequence)
+        if plain is None and (word := first_plain(sequence)) is not None:
+            plain = (number, sequence[word])
+    kinds = [split_tag(tag)[1] for tag in tags if has_prefix(tag)]
+    return plain if kinds and (OUTSIDE in tags or len(set(kinds)) < len(kinds)) else None
 
 
 def to_bio(tags: Sequence[str], scheme: str) -> tuple[str, ...] | Refused:

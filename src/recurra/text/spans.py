@@ -63,10 +63,8 @@ def bio_tags(spans: Sequence[Span], length: int) -> list[str]:
 
 def mark_spans(tags: Sequence[str]) -> bool:
     """Whether all labels belong to a span scheme, unlike classes such as parts of speech."""
-    parts = [split_tag(tag) for tag in tags]
-    return all(prefix in "BIES" and kind for prefix, kind in parts if prefix != OUTSIDE) and any(
-        kind for _, kind in parts
-    )
+    parts = [split_tag(tag) for tag in tags if tag != OUTSIDE]
+    return bool(parts) and all(prefix in ("B", "I", "E", "S") and kind for prefix, kind in parts)
 
 
 def bio_rules(labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -1,11 +1,14 @@
 """What training says before it begins: words without a vector, a single class, missing classes."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
+import recurra as rc
 from recurra.cli.main import app
 from recurra.data.examples import BadRows, Example
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
 from recurra.tasks.labelling.corpus import notes_on
 from recurra.tasks.labelling.pretrained import pretrained
@@ -50,6 +53,56 @@ def test_a_single_class_and_missing_classes_are_said():
     mixed = [Example(("a", "b", "c"), ("B-PER", "O", "NN"), file="t.conll", line=1)]
     (note,) = notes_on(mixed, mixed, TagConfig(data="t.conll"))
     assert note.startswith("t.conll:1: the label 'NN' has no prefix of a tagging scheme")
+
+
+IOBES = ["rolf S-PER", "met O", "the B-ORG", "un E-ORG", ""] * 20
+TRAINING = {"epochs": 1, "hidden_size": 4}
+
+
+def tagger(tmp_path, lines, **options):
+    (tmp_path / "train.conll").write_text("\n".join(lines))
+    return rc.Tagger.train(tmp_path / "train.conll", out=tmp_path / "run", **TRAINING, **options)
+
+
+def test_labels_that_mark_spans_in_training_mark_them_in_every_file(tmp_path):
+    odd, iobes = tmp_path / "odd.conll", tmp_path / "iobes.conll"
+    odd.write_text("\n".join(["x X", "", *IOBES]))
+    iobes.write_text("\n".join(IOBES))
+    with pytest.raises(
+        DataError, match=r"odd\.conll:1: word 1: the label 'X' has no prefix of a tagging sch"
+    ):
+        tagger(tmp_path, IOBES, valid=odd)
+    model = tagger(tmp_path, IOBES)
+    assert model.config.scheme == "spans"
+    assert sorted(model.symbols.labels.symbols) == ["B-ORG", "B-PER", "I-ORG", "O"]
+    with pytest.raises(DataError, match="the label 'X' has no prefix"):
+        model.evaluate(odd)
+    figures = model.evaluate(odd, skip_bad=True)
+    assert figures == model.evaluate(iobes) == model.reading(scheme="iobes").evaluate(iobes)
+    assert figures == model.reading(scheme="auto").evaluate(odd, skip_bad=True)
+    with pytest.raises(ConfigError, match=r"^scheme: got classes, but the model labels spans; remove it\.$"):
+        model.reading(scheme="classes")
+
+
+def test_plain_classes_in_training_are_plain_in_every_file(tmp_path):
+    model = tagger(tmp_path, ["x X", "", *IOBES])
+    (tmp_path / "iobes.conll").write_text("\n".join(IOBES))
+    assert model.config.scheme == "classes"
+    rows = model.rows_of(tmp_path / "iobes.conll")
+    assert rows[0].labels == ("S-PER", "O", "B-ORG", "E-ORG")
+    with pytest.raises(ConfigError, match=r"^scheme: got bio, but the model labels classes; remove it\.$"):
+        model.reading(scheme="bio")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_labels_of_some_sentences_are_learnt_whichever_comes_first(tmp_path, first):
+    rows = [
+        {"text": ["a", "b"], "labels": ["X", "Y"]} | ({"label": "l"} if n % 2 == first else {})
+        for n in range(8)
+    ]
+    (tmp_path / "some.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    model = rc.Tagger.train(tmp_path / "some.jsonl", out=tmp_path / "run", **TRAINING)
+    assert model.symbols.classes.symbols == ("l",)
 
 
 def test_printed_commands_are_quoted_for_the_shell(tmp_path, monkeypatch):

@@ -134,7 +134,7 @@ class Columns:
             return None
         if text is None or words is None:
             raise BadRow(f"has {name!r}, which need a text, not a list of words")
-        if self._config.scheme not in ("auto", "bio"):
+        if self._config.scheme not in ("auto", "spans", "bio"):
             raise BadRow(f"has {name!r}, to which no tagging scheme applies", "remove --scheme")
         return labels_of_entities(given, text, placed(words, text))
 

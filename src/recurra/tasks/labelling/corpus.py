@@ -22,7 +22,7 @@ from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, Pair
 from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, mark_spans
 from recurra.text.label_symbols import Symbols
-from recurra.text.schemes import Fault, Refused, plain_among_marks, scheme_of, to_bio
+from recurra.text.schemes import Fault, Refused, first_plain, plain_among_marks, scheme_of, to_bio
 from recurra.text.word_encoder import WordEncoder, WordForms
 
 _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
@@ -94,8 +94,12 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
 
     Raises: DataError naming the first label that no scheme allows, or that the given scheme does not allow.
     """
+    scheme: str | Fault | None = config.scheme
+    if scheme == "spans":
+        rows = _without_plain_labels(rows, bad)
     labelled = [row for row in rows if row.labels is not None]
-    scheme = config.scheme if config.scheme != "auto" else scheme_of([row.labels or () for row in labelled])
+    if scheme in ("auto", "spans"):
+        scheme = scheme_of([row.labels or () for row in labelled])
     if isinstance(scheme, Fault):
         raise DataError.advising(
             f"{labelled[scheme.sequence].place}: word {scheme.word + 1}: {scheme.what}",
@@ -112,6 +116,29 @@ def _in_bio(rows: list[Example], config: LabellingConfig, bad: BadRows) -> list[
         else:
             kept.append(replace(row, labels=found))
     return kept
+
+
+def _without_plain_labels(rows: list[Example], bad: BadRows) -> list[Example]:
+    """Return the rows whose labels can all mark spans; the others go to `bad`."""
+    kept = []
+    for row in rows:
+        word = None if row.labels is None else first_plain(row.labels)
+        if row.labels is None or word is None:
+            kept.append(row)
+        else:
+            bad.refuse(
+                row.place,
+                f"word {word + 1}: the label {row.labels[word]!r} has no prefix of a tagging scheme, but the "
+                "labels mark spans",
+            )
+    return kept
+
+
+def scheme_as_read(rows: Iterable[Example]) -> str:
+    """Return how the word labels of other files are read, as those of `rows` were without a given scheme:
+    "spans" if all can mark spans, else "classes"."""
+    plain = any(first_plain(row.labels) is not None for row in rows if row.labels is not None)
+    return "classes" if plain else "spans"
 
 
 def plain_classes_note(rows: Sequence[Example], config: LabellingConfig) -> str | None:
@@ -171,7 +198,9 @@ def count_symbols(
         labels = Vocabulary(_frequent_first(tags))
         spans = config.scheme != "classes" and mark_spans(labels.symbols)
     if task != "tag" or (
-        isinstance(config, TagConfig) and config.sentence_loss_weight and train[0].label is not None
+        isinstance(config, TagConfig)
+        and config.sentence_loss_weight
+        and any(row.label is not None for row in train)
     ):
         classes = Vocabulary(_frequent_first(Counter(row.label for row in train if row.label is not None)))
     words = None

@@ -136,6 +136,12 @@ class Labeller(Model):
         checked = build_config(ReaderPart, overrides=options)
         config = self.config.with_given({name: getattr(checked, name) for name in options})
         lines = [f"{why}." for name in options if (why := idle(config, name)) is not None]
+        if config.scheme != self.config.scheme and self.symbols.labels is not None:
+            trained = "spans" if self.symbols.spans else "classes"
+            if config.scheme == "auto":
+                config = config.model_copy(update={"scheme": trained})
+            elif (config.scheme == "classes") == self.symbols.spans:
+                lines.append(f"scheme: got {config.scheme}, but the model labels {trained}; remove it.")
         if lines:
             raise ConfigError("\n".join(lines))
         return type(self)(self.network, self.symbols, config, self.run)

@@ -21,6 +21,7 @@ from recurra.tasks.labelling.corpus import (
     notes_on,
     read_rows,
     refuse_without_use,
+    scheme_as_read,
     unseen_labels,
     with_phrases,
 )
@@ -40,7 +41,7 @@ from recurra.training.rows import RowFeed
 class Labelling(RowTask):
     """Base class of the labelling tasks."""
 
-    settled = ("embedding_size", "split")
+    settled = ("embedding_size", "split", "scheme")
 
     def read_rows(self, config: LabellingConfig, part: str, bad: BadRows) -> list[Example] | None:
         """Read the rows of a file that have the labels the task needs."""
@@ -52,6 +53,12 @@ class Labelling(RowTask):
         files = (config.data, config.valid, config.test)
         formats = [format_of(file, config) for file in files if file is not None]
         refuse_options(formats, config, to_train=True)
+
+    def settle_reading(self, config: LabellingConfig, rows: Sequence[Example]) -> LabellingConfig:
+        """Settle whether word labels mark spans, which holds for every file."""
+        if not isinstance(config, TagConfig) or config.scheme != "auto":
+            return config
+        return config.model_copy(update={"scheme": scheme_as_read(rows)})
 
     def groups(self, config: LabellingConfig, rows: Sequence[Example]) -> list[list[int]]:
         """Group the rows of each conversation."""
@@ -97,7 +104,7 @@ class Labelling(RowTask):
         every = [row for _, rows in parts.each() for row in rows]
         found = pretrained(config, every, bad)
         vectors = None if found is None else found.vectors
-        corpus = self.corpus(config, parts, self.learn_symbols(config, parts.train, vectors), bad)
+        corpus = self.corpus(config, parts, self.learn_symbols(parts.config, parts.train, vectors), bad)
         corpus.vectors, corpus.vectors_file = vectors, config.vectors
         corpus.notes = [*corpus.notes, *(() if found is None else found.notes)]
         return corpus
@@ -120,7 +127,10 @@ class Labelling(RowTask):
         return load_symbols(folder)
 
     def settle(self, config: LabellingConfig, corpus: LabelledCorpus) -> LabellingConfig:
-        """Set the embedding size to that of the vector file, and `split` to that of the words in the data."""
+        """Set the embedding size to that of the vector file, `split` to that of the words in the data, and
+        `scheme` to how their labels were read."""
+        if (scheme := corpus.parts.config.scheme) != config.scheme:
+            config = config.model_copy(update={"scheme": scheme})
         if _is_tokenised(config, corpus):
             config = config.model_copy(update={"split": "punctuation"})
         if corpus.vectors is None:
