@@ -266,6 +266,16 @@ def words(tmp_path_factory):
         ("fill {}/word a___ --evaluate {}/text.txt", "--evaluate: reads a text of its own"),
         ("fill {}/word ___ --lines 3", "--lines and --seed: apply only with --evaluate"),
         ("score {}/word {}/text.txt --with {}/char --tokens", "--tokens: the runs have different symbols"),
+        ("score {}/word {}/text.txt --weights 0.3", "--weights: applies only with --with"),
+        ("sample {}/word --temperature 0 --top-k 3", "--top-k: applies only with temperature above 0"),
+        (
+            "train lm --data {}/text.txt --segment-length 9 --zoneout 0.3 --backend torch -o {}/new",
+            "torch's functions have no zoneout; use 'auto' or 'native'",
+        ),
+        (
+            "train lm --data {}/text.txt --segment-length 9 --adaptive-softmax --hidden-size 3 -o {}/new",
+            "adaptive_softmax: needs at least 4 features for a vocabulary of 15 symbols, got 3",
+        ),
         (
             "train lm --model ngram --arpa {}/word.arpa --valid {}/text.txt -o {}/new",
             "has tokens of several characters",

@@ -41,7 +41,7 @@ def another(part, condition, *, met: bool):
     field = part.model_fields[condition.option]
     tried = [field.default, *getattr(field.annotation, "__args__", ()), 0, 1, 2, True, False, "x", None]
     if isinstance(condition, Above):
-        tried = [1, 5]
+        tried = [0, 1, 5]
     for value in tried:
         if isinstance(value, type):
             continue
@@ -136,6 +136,11 @@ UNUSED = [
     *((task, {"phrases": True}) for task in ("tag", "pair")),
     *((task, {"tree_labels": "binary"}) for task in ("tag", "pair")),
     *(("caption", one) for one in ({"bridge": "linear"}, {"learn_initial_state": True})),
+    *(("translate", {"beam_width": 1} | {one: 2.0}) for one in ("length_penalty", "coverage_penalty")),
+    ("translate", {"beam_width": 1, "length_form": "google"}),
+    ("lm", {"model": "ngram", "unit": "word", "documents": "line"}),
+    ("pair", {"valid": "x", "conversation_column": "id"}),
+    ("tag", {"model": "window", "valid": "x", "conversation_column": "id"}),
     *(("caption", one) for one in ({"encoding": "latin-1"}, {"delimiter": ","})),
 ]
 USED = [
@@ -147,6 +152,9 @@ USED = [
     ("caption", {"num_layers": 2} | SKIP | LAYERS),
     ("lm", {"dropout": 0.0, "input_dropout": 0.1, "dropout_mask": "segment"}),
     ("pair", {"model": "average", "hidden_size": 4}),
+    ("lm", {"model": "ngram", "unit": "char", "documents": "line"}),
+    ("pair", {"valid": "x", "folds": 3, "conversation_column": "id"}),
+    ("tag", {"valid": "x", "conversation_column": "id"}),
     ("lm", {"model": "ngram", "order": 3, "cutoff": 1, "threads": 1}),
 ]
 
@@ -178,6 +186,11 @@ def test_a_choice_that_a_task_always_refuses_is_not_offered():
         (line,) = refusals(config, {"data": "x", "cell": "lstm", "nonlinearity": "relu"})
         assert line == "nonlinearity: applies only with cell rnn; set cell to rnn, or remove nonlinearity."
     assert not any(can_apply(registry.config_of("caption"), name) for name in ("bridge", "format"))
+
+
+def test_an_option_that_never_applies_is_refused_as_such_with_any_value():
+    (line,) = refusals(registry.config_of("caption"), {"data": "x", "format": "pdf"})
+    assert line == "format: applies only to sources of text; remove it."
 
 
 def test_labels_are_not_read_to_predict_them():
@@ -395,5 +408,5 @@ def test_one_name_is_one_thing():
     assert all(len({kind for kind, _ in told[name]}) == 1 for name in several)
     assert several == {
         *("model", "format", "batch_size", "validation_fraction", "min_count", "max_vocabulary_size"),
-        *("embedding_size", "bidirectional", "label_smoothing", "max_length"),
+        *("embedding_size", "bidirectional", "label_smoothing", "max_length", "data"),
     }

@@ -92,6 +92,12 @@ def test_characters_come_back_however_the_text_is_cut(text, size):
         assert encode_all(tokenizer, chunks, documents) == encode_all(tokenizer, [text], documents)
 
 
+def test_a_line_end_is_a_symbol_however_rare_it_is():
+    tokenizer = CharTokenizer.count(["abcabcab\n"], min_count=2, max_size=4)
+    assert set(tokenizer.vocabulary.symbols) == {"<unk>", "a", "b", "\n"}
+    assert tokenizer.end_id == tokenizer.vocabulary.ids["\n"]
+
+
 def test_unknown_characters_are_unk_beyond_the_table_too():
     tokenizer = CharTokenizer.count(["abc\n"])
     unk = tokenizer.vocabulary.unk_id

@@ -155,7 +155,7 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if not unit:
-        return str(value)
+        return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
     number = f"{value:,}" if isinstance(value, int) else f"{value:g}"
     return f"{number} {unit.removesuffix('s') if value == 1 else unit}"
 

@@ -59,6 +59,7 @@ def sample(
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 
+    _check_drawing(temperature, {"--top-k": top_k, "--top-p": top_p, "--seed": seed})
     model = load(run, LanguageModel)
     options: dict[str, Any] = {
         "temperature": temperature,
@@ -83,6 +84,17 @@ def sample(
     except BrokenPipeError:
         # The reader has closed the pipe, as in `recurra sample … | head`; this is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_drawing(temperature: float, drawing: dict[str, Any]) -> None:
+    """Refuse options of drawing at temperature 0, where they have no effect. Raises: ConfigError."""
+    from recurra.errors import ConfigError
+
+    for flag, value in drawing.items():
+        if temperature == 0 and value is not None:
+            raise ConfigError(
+                f"{flag}: applies only with temperature above 0; raise --temperature, or remove {flag}."
+            )
 
 
 def _write(model: "LanguageModel", prime: str, **options: Any) -> str:

@@ -38,6 +38,8 @@ def score(
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 
+    if weights is not None and not others:
+        raise ConfigError("--weights: applies only with --with; give that, or remove --weights.")
     models = [load(one, LanguageModel) for one in (run, *(others or []))]
     shares = None if weights is None else _numbers(weights)
     scores = models[0].score_with(models[1:], list(Input(file).lines()), shares)

@@ -227,6 +227,14 @@ def can_apply(config: "type[Part]", name: str) -> bool:
     return all(condition.can_be_met(config) for condition in conditions_of(config, name))
 
 
+def why_never(config: "type[Part]", name: str) -> str | None:
+    """Return why an option applies in no configuration of a class; None if it can apply."""
+    for condition in conditions_of(config, name):
+        if not condition.can_be_met(config):
+            return f"{name}: applies only {condition}; remove it"
+    return None
+
+
 def idle(config: "Part", name: str) -> str | None:
     """Return why an option does not apply in a configuration; None if it applies."""
     condition = unmet(config, name)
@@ -274,7 +282,8 @@ def _change(config: "type[Part]", condition: Condition) -> str | None:
             return f"set {condition.option} above {number:g}"
         case AnyOf(conditions=several):
             changes = [change for each in several if (change := _change(config, each)) is not None]
-            return " or ".join([changes[0], *(one.removeprefix("set ") for one in changes[1:])])
+            verb = changes[0].split()[0] + " "
+            return " or ".join([changes[0], *(one.removeprefix(verb) for one in changes[1:])])
     return None
 
 

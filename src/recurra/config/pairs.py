@@ -117,7 +117,9 @@ class SearchPart(Part):
 
     title: ClassVar[str] = "Search"
     conditions: ClassVar[Conditions] = {
-        "length_form": Unless("length_penalty", 0.0),
+        "length_penalty": Above("beam_width", 1),
+        "length_form": (Unless("length_penalty", 0.0), Above("beam_width", 1)),
+        "coverage_penalty": Above("beam_width", 1),
         "diversity": Above("beam_groups", 1),
     }
 
@@ -145,7 +147,7 @@ class SearchPart(Part):
     max_length: int | None = option(
         None,
         "Maximum length of the output, its end included (if not given: 1.5 times the "
-        "source length + 10, at most 1000; for pictures 100)",
+        "source length + 10, at most 1,000)",
         unit="symbols",
         ge=1,
         le=100_000,
@@ -156,8 +158,7 @@ class SearchPart(Part):
 
     unknown: Literal["keep", "replace", "redraw"] = option(
         "keep",
-        "Output of <unk>: keep it, replace it by the source word with the most attention, or redraw another "
-        "word",
+        "Output of <unk>: keep it, replace it by the source word with the most attention, or redraw the word",
     )
 
     @model_validator(mode="after")

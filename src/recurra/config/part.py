@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from recurra.config.conditions import Conditions, can_apply, idle
+from recurra.config.conditions import Conditions, can_apply, idle, why_never
 from recurra.errors import ConfigError
 from recurra.files import is_of_hub
 from recurra.plain import listed
@@ -251,6 +251,8 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
         if present is not None and can_apply(config, present):
             return f"{place}{name}: is now called {present}; use that name"
         return f"{place}{name[:_SHOWN]}: unknown option; {_nearest(config, name)}"
+    if name and (why := why_never(config, name)) is not None:
+        return f"{place}{why}"
     if not name:
         return f"{place}{fault['msg'].removeprefix('Value error, ')}"
     allowed = choices(config.model_fields[name].annotation)

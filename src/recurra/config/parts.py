@@ -31,7 +31,7 @@ class TextPart(Part):
     max_vocabulary_size: int | None = option(
         None,
         "Maximum vocabulary size; the most frequent symbols are kept (subwords: the number to learn, "
-        "8000 if not given)",
+        "8,000 if not given)",
         ge=2,
     )
     direction: Literal["forward", "backward"] = option(

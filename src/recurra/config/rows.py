@@ -145,7 +145,7 @@ class RepresentationPart(Part):
 class BaselinePart(Part):
     """Options of the baselines: a fixed window of words, or an average without word order."""
 
-    title: ClassVar[str] = "Baselines (models window and average)"
+    title: ClassVar[str] = "Baseline models"
 
     window: int = option(1, "Number of words on either side in the window", ge=0, le=20)
 

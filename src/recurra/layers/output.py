@@ -76,6 +76,11 @@ class AdaptiveSoftmaxOutput(nn.Module):
             raise ConfigError(
                 f"adaptive_softmax: cannot split a vocabulary of {vocabulary_size} symbols; remove it."
             )
+        if in_features < 4 ** len(cutoffs):
+            raise ConfigError(
+                f"adaptive_softmax: needs at least {4 ** len(cutoffs)} features for a vocabulary of "
+                f"{vocabulary_size} symbols, got {in_features}; raise hidden_size, or remove it."
+            )
         super().__init__()
         self.in_features = in_features
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(in_features, vocabulary_size, cutoffs, head_bias=True)

@@ -19,6 +19,17 @@ def ready_for_use(network: NetworkT) -> NetworkT:
     return network
 
 
+def check_backends(network: nn.Module) -> None:
+    """Check that the backend of each recurrent layer can run it, where its weights are.
+
+    Raises: BackendUnavailable.
+    """
+    for module in network.modules():
+        if isinstance(module, RecurrentLayer):
+            weight = next(module.parameters())
+            module.backend_for(weight, weight)
+
+
 def build_recurrent(
     config: RecurrentNetworkConfig,
     input_size: int,

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from recurra.config import TaskConfig
+from recurra.models.recurrent import check_backends
 from recurra.plain import counted, shell
 from recurra.runs import RunFolder
 from recurra.training import GradientLearner, Learner, Objective, Outcome, TrainingConfig
@@ -207,9 +208,11 @@ class Task(ABC):
         check_shares(config.batch_size, fabric)
         network = first_network(fabric, config.seed, lambda: self.build(config, corpus.symbols, corpus))
         made = self.setup(config, corpus, network, fabric.global_rank, fabric.world_size)
-        return GradientLearner(
+        learner = GradientLearner(
             made.objective, made.feed, config, fabric, window=made.window, unit=self.unit(config)
         )
+        check_backends(network)
+        return learner
 
     def loop_config(self, config: Any) -> TrainingConfig:
         """Return the part of a configuration that the loop needs."""

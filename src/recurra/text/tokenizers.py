@@ -128,7 +128,9 @@ class CharTokenizer(Tokenizer):
         counts: Counter[str] = Counter()
         for chunk in chunks:
             counts.update(chunk)
-        return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=(UNK,)))
+        # A line end ends a text, however rare it is.
+        special = (UNK, "\n") if "\n" in counts else (UNK,)
+        return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=special))
 
     def _lookup(self, codes: npt.NDArray[np.uint32]) -> Ids:
         return self._table[np.minimum(codes, len(self._table) - 1)]

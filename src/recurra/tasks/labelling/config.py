@@ -25,7 +25,7 @@ from recurra.config import (
     default,
     option,
 )
-from recurra.config.conditions import Conditions, OnlyIn, Unless, When
+from recurra.config.conditions import AnyOf, Conditions, OnlyIn, Unless, When
 
 # Options of the recurrent network that labelling tasks do not use.
 _OF_LANGUAGE_MODELS = (
@@ -83,6 +83,8 @@ class LabellingConfig(
         **dict.fromkeys(_OF_RECURRENCE, When("model", "recurrent")),
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
         "turns_together": When("model", "recurrent"),
+        # Other models do not carry a state; a conversation is then only held out as a whole.
+        "conversation_column": AnyOf(When("model", "recurrent"), Unless("valid"), When("folds")),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "test", "format", "model", "decoder", "pooling", "class_weights", "folds"),
@@ -148,7 +150,10 @@ class TagConfig(LabellingConfig):
         True, "CRF: forbid transitions that the BIO scheme does not allow, such as O to I-"
     )
     sentence_loss_weight: float = option(
-        1.0, "Weight of the sentence label's loss relative to the word labels'; 0 does not learn it", ge=0
+        1.0,
+        "Weight of the sentence label's loss relative to the word labels'; 0: the sentence label is not "
+        "learnt",
+        ge=0,
     )
 
 
@@ -194,6 +199,7 @@ class PairConfig(PooledConfig):
         **dict.fromkeys(_OF_TREES, OnlyIn("classifiers of single texts")),
         "turns_together": OnlyIn("taggers and classifiers of single texts"),
         "vectors_column": OnlyIn("taggers and classifiers of single sequences"),
+        "conversation_column": AnyOf(Unless("valid"), When("folds")),
     }
 
     format: Literal["auto", "csv", "tsv", "jsonl"] = default(RowsPart, "format", "auto")

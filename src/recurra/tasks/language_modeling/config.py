@@ -21,7 +21,7 @@ from recurra.config import (
     TextPart,
     option,
 )
-from recurra.config.conditions import Condition, Conditions, Unless, When
+from recurra.config.conditions import AnyOf, Condition, Conditions, Unless, When
 
 _CHARACTER_VECTOR = 64
 
@@ -106,6 +106,8 @@ class LanguageModelConfig(
         {name: When("model", "recurrent") for name in ("cell", "num_layers", "backend")},
         _of((StreamPart, RecurrentPart, TaskConfig), "recurrent", "feed-forward"),
         {name: Unless("arpa") for name in _SAID_BY_ARPA},
+        # Words of an n-gram model are counted within lines.
+        {"documents": AnyOf(When("model", "recurrent", "feed-forward"), When("unit", "char", "subword"))},
     )
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "test", "unit", "model", "order", "cell", "hidden_size", "num_layers", "dropout"),

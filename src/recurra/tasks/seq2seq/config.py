@@ -83,6 +83,7 @@ class AnswersPart(RunSearchPart):
     title: ClassVar[str] = "Translators, chat-bots, captioners"
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(_OF_DRAWING, When("sample")),
+        **dict.fromkeys(("top_k", "top_p", "seed"), (When("sample"), Above("temperature", 0))),
         **dict.fromkeys(_OF_SEARCHES, Unless("sample")),
     }
     renamed: ClassVar[Mapping[str, str]] = {"attention": "attention_pictures"}
@@ -210,9 +211,7 @@ class CaptionConfig(Seq2SeqConfig):
     title: ClassVar[str] = "Captioner"
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Captioning"
     summary: ClassVar[str] = "Train a captioner that describes an image, or its features, in a sentence."
-    example: ClassVar[str] = (
-        "recurra train caption --data features.npz --captions captions.jsonl -o runs/captions"
-    )
+    example: ClassVar[str] = "recurra train caption --data images --captions captions.jsonl -o runs/caption"
 
     # The decoder begins with the picture, and has num_layers layers if decoder_layers is not given.
     conditions: ClassVar[Conditions] = {
@@ -221,6 +220,7 @@ class CaptionConfig(Seq2SeqConfig):
         "skip": AnyOf(When("attention", "none"), Above("num_layers", 2), Above("decoder_layers", 2)),
     }
 
+    data: FilePath | None = option(None, "Training pictures: a folder of images, or features as .npz or .npy")
     unit: Unit = default(SymbolsPart, "unit", "word")
     captions: FilePath | None = option(
         None, "Captions of --data: JSON lines {image, caption} or {image, captions: [...]}"
@@ -231,6 +231,13 @@ class CaptionConfig(Seq2SeqConfig):
         EncoderDecoderPart, "attention", "none"
     )
     bidirectional: bool = default(EncoderDecoderPart, "bidirectional", False)
+    max_length: int | None = option(
+        None,
+        "Maximum length of the output, its end included (if not given: 100)",
+        unit="symbols",
+        ge=1,
+        le=100_000,
+    )
 
     @model_validator(mode="after")
     def _check_caption(self) -> Self:

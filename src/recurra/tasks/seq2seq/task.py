@@ -110,7 +110,9 @@ class SequenceToSequence(RowTask):
         pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
             raise DataError.advising(
-                f"{config.data}: all {counted(pairs.too_long, 'pair')} are too long",
+                f"{config.data}: "
+                + ("the only pair is" if pairs.too_long == 1 else f"all {pairs.too_long:,} pairs are")
+                + " too long",
                 f"raise --max-source-length, which is {limits[0]:,}",
                 f"raise --max-target-length, which is {limits[1]:,}",
             )
