@@ -53,6 +53,13 @@ def test_a_table_without_a_header_by_column_numbers(tmp_path):
         read(path, text_column="2", label_column="label")
     named = written(tmp_path / "n.csv", "1,2\npos,so good\nneg,so bad\n")  # a header of numbers
     assert rows_of(read(named, text_column="2", label_column="1")) == TABLE
+    with pytest.raises(ConfigError, match="has no column 'label'; its columns are 1, 2"):
+        read(named, text_column="2", label_column="label")
+
+
+def test_a_first_row_with_the_number_of_a_column_is_still_a_row(tmp_path):
+    path = written(tmp_path / "t.csv", "1,so good\n0,so bad\n")
+    assert rows_of(read(path, text_column="2", label_column="1")) == [("so good", "1"), ("so bad", "0")]
 
 
 def test_a_column_that_occurs_twice_is_refused(tmp_path):

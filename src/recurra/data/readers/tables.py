@@ -68,16 +68,19 @@ class Columns:
     def are_numbers(self, head: list[str]) -> bool:
         """Whether columns are given by numbers from 1, so that the first row is not a header.
 
+        Numbers that all occur in the first row are names, as in a header of numbers.
+
         Raises: ConfigError for numbers and names together.
         """
-        given = {option: name for option in _DEFAULTS if (name := getattr(self._config, option))}
-        numbered = [name.isdecimal() and name not in head for name in given.values()]
-        if any(numbered) and not all(numbered):
+        given = [name for option in _DEFAULTS if (name := getattr(self._config, option))]
+        unnamed = [name for name in given if name not in head]
+        if unnamed and all(map(str.isdecimal, given)):
+            return True
+        if any(map(str.isdecimal, unnamed)):
             raise ConfigError(
-                f"{self._source}: columns are given by numbers and by names ({listed(given.values())}); use "
-                "one kind."
+                f"{self._source}: columns are given by numbers and by names ({listed(given)}); use one kind."
             )
-        return bool(numbered) and all(numbered)
+        return False
 
     def _name(self, option: str) -> str:
         name: str | None = getattr(self._config, option)
