@@ -44,6 +44,29 @@ def test_a_header_with_several_delimiters_is_asked_about(tmp_path):
         read(path, delimiter=";", label_column="label")
 
 
+@pytest.mark.parametrize(
+    ("content", "pairs"),
+    [
+        ("Yes.;Ja, mein Herr.\nNo.;Nein.\n", [("Yes.", "Ja, mein Herr."), ("No.", "Nein.")]),
+        ("yes; sir,ja\nno,nein\n", [("yes; sir", "ja"), ("no", "nein")]),
+        ('"yes;sir",ja\n', [("yes;sir", "ja")]),
+        ('"yes, sir";"a\nb"\n', [("yes, sir", "a\nb")]),
+        ("\nsource;target\nyes, sir;ja\n", [("yes, sir", "ja")]),
+    ],
+)
+def test_the_next_rows_decide_between_delimiters_of_the_header(content, pairs, tmp_path):
+    path = written(tmp_path / "t.csv", content)
+    found = read_pairs(path, None, PairFilesPart(), BadRows())
+    assert [(*one.source, *one.targets) for one in found] == pairs
+
+
+@pytest.mark.parametrize("content", ["Yes.;Ja, mein Herr.\n", "source;target, gold\nyes;ja, ja\n"])
+def test_the_comma_is_no_better_than_another_delimiter(content, tmp_path):
+    path = written(tmp_path / "t.csv", content)
+    with pytest.raises(DataError, match=r"t\.csv:1: the header contains ',' and ';'; set the delimiter"):
+        read_pairs(path, None, PairFilesPart(), BadRows())
+
+
 def test_a_table_without_a_header_by_column_numbers(tmp_path):
     path = written(tmp_path / "t.csv", "pos,so good\nneg,so bad\n")
     assert rows_of(read(path, text_column="2", label_column="1")) == TABLE

@@ -2,8 +2,8 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -30,6 +30,7 @@ from recurra.plain import counted, listed, parsed_json, quoted
 from recurra.text.words import placed, plain_words
 
 _DELIMITERS = (",", ";", "\t", "|")
+_LOOKED_AT = 20  # rows
 _DEFAULTS = {
     "text_column": "text",
     "second_column": "text2",
@@ -174,7 +175,9 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
     Raises: DataError; ConfigError for a column that is not there.
     """
     has_quotes = config.quoted if config.quoted is not None else config.format == "csv"
-    delimiter = "\t" if config.format != "csv" else delimiter_of(path, config.delimiter, config.encoding)
+    delimiter = "\t"
+    if config.format == "csv":
+        delimiter = delimiter_of(path, config.delimiter, config.encoding, has_quotes=has_quotes)
     rows = table_lines(path, bad, delimiter=delimiter, has_quotes=has_quotes, encoding=config.encoding)
     begins, head = next(rows, (0, []))
     columns = Columns(path, config)
@@ -188,24 +191,49 @@ def read_table(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example
             yield columns.example(dict(zip(head, fields, strict=True)), number)
 
 
-def delimiter_of(path: Path, given: str | None, encoding: str) -> str:
+def delimiter_of(path: Path, given: str | None, encoding: str, *, has_quotes: bool = True) -> str:
     """Return the delimiter of a CSV file: the given one, or the only one that splits the header.
 
-    Raises: DataError if several delimiters other than the comma split it.
+    If several split it, the next rows decide: only one splits each of them into as many columns.
+
+    Raises: DataError if the rows do not decide either.
     """
     if given is not None:
         return given
-    # The csv module refuses a CR within a line, which divides nothing.
-    header = next(iter(read_lines(path, errors="surrogateescape", encoding=encoding)), "").replace("\r", " ")
-    splitting = [one for one in _DELIMITERS if len(next(csv.reader([header], delimiter=one), [])) > 1]
-    if "," in splitting or not splitting:
-        return ","
+    widths = {one: list(islice(_widths(path, one, encoding, has_quotes), _LOOKED_AT)) for one in _DELIMITERS}
+    splitting = [one for one in _DELIMITERS if widths[one][:1] > [1]]
+    if len(splitting) > 1:
+        splitting = [one for one in splitting if len(set(widths[one])) == 1] or splitting
     if len(splitting) > 1:
         raise DataError.advising(
             f"{path}:1: the header contains {' and '.join(map(repr, splitting))}",
             "set the delimiter with --delimiter",
         )
-    return splitting[0]
+    return splitting[0] if splitting else ","
+
+
+def _widths(path: Path, delimiter: str, encoding: str, has_quotes: bool) -> Iterator[int]:
+    """Yield the number of columns of each row of a CSV file; at last 0 for one that is not a table row."""
+    # The csv module refuses a CR within a line, which divides nothing.
+    lines = (
+        line.replace("\r", " ") + "\n"
+        for line in read_lines(path, errors="surrogateescape", encoding=encoding)
+    )
+    try:
+        yield from map(len, filter(None, _fields_of(lines, delimiter, has_quotes)))
+    except csv.Error:
+        yield 0
+
+
+def _fields_of(lines: Iterable[str], delimiter: str, has_quotes: bool) -> Iterator[list[str]]:
+    """Return the fields of each row of a CSV or TSV file. Raises: csv.Error, also for text after a quote."""
+    csv.field_size_limit(1 << 27)  # a long document is one field
+    return csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE,
+        strict=has_quotes,
+    )
 
 
 def table_lines(
@@ -216,8 +244,8 @@ def table_lines(
     Raises: DataError.
     """
     lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape", encoding=encoding))
-    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE)
     csv.field_size_limit(1 << 27)  # a long document is one field
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE)
     width = None
     while True:
         begins = rows.line_num + 1
