@@ -195,3 +195,43 @@ def test_skipping_bad_rows_never_drops_a_file_because_of_comments(tmp_path):
     rows = read_examples(path, ReaderPart(skip_bad=True), bad)
     assert [row.words for row in rows] == [("a", "b"), ("e",)]
     assert len(bad) == 1
+
+
+LINE_ENDS_IN_QUOTES = 'text,label\n"so\n\n""good""","p\nos"\n'
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('so bad,neg\n"anna met,pos\nso bad,neg\n', "7: the field that begins with a quote has no closing"),
+        ('"a\nb","x\ny\n', "7: the field that begins with a quote has no closing quote; enclose the field"),
+        ('"anna met,pos\nso bad,neg\n"so" good,pos\n', "6: .* has text after its closing quote on line 8;"),
+        (
+            '"so" good,pos\n',
+            "6: the field that begins with a quote has text after its closing quote; enclose",
+        ),
+        (
+            '"a\\"b",pos\n',
+            "6: .* has text after its closing quote; .*, or read quotes .*see --quoted, or conv",
+        ),
+    ],
+)
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_quote_that_ends_no_field_is_refused_where_it_begins(rows, told, skip, tmp_path):
+    path = written(tmp_path / "t.csv", LINE_ENDS_IN_QUOTES + rows)
+    with pytest.raises(DataError, match=rf"t\.csv:{told}"):
+        read(path, skip=skip)
+    pairs = build_config(PairFilesPart, overrides={"source_column": "text", "target_column": "label"})
+    with pytest.raises(DataError, match=rf"t\.csv:{told}"):
+        read_pairs(path, None, pairs, BadRows(skip))
+
+
+def test_quotes_are_read_where_they_enclose_fields_and_else_are_ordinary(tmp_path):
+    path = written(tmp_path / "t.csv", LINE_ENDS_IN_QUOTES + 'a 5" tape,"a, b"\n')
+    assert rows_of(read(path)) == [('so "good"', "p\nos"), ('a 5" tape', "a, b")]
+    path = written(tmp_path / "t.csv", 'text,label\n"so" good,pos\n"so bad,neg\n')
+    assert rows_of(read(path, quoted=False)) == [('"so" good', "pos"), ('"so bad', "neg")]
+    path = written(tmp_path / "t.tsv", 'text\tlabel\n"so good\tpos\n')
+    assert rows_of(read(path)) == [('"so good', "pos")]
+    with pytest.raises(DataError, match=r"t\.tsv:2: the field that begins .*see --quoted\.$"):
+        read(path, quoted=True)

@@ -1,6 +1,7 @@
 """Tables with named columns: CSV, TSV and JSON lines."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -31,6 +32,7 @@ from recurra.text.words import placed, plain_words
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT = 20  # rows
+_QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _DEFAULTS = {
     "text_column": "text",
     "second_column": "text2",
@@ -241,20 +243,24 @@ def table_lines(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV or TSV file with their line numbers; all have as many columns as the first.
 
-    Raises: DataError.
+    Raises: DataError, also if bad rows are skipped, for a row whose end is unknown.
     """
-    lines = (f"{line}\n" for line in read_lines(path, errors="surrogateescape", encoding=encoding))
-    csv.field_size_limit(1 << 27)  # a long document is one field
-    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE)
-    width = None
+    held: list[str] = []  # the lines of one row
+
+    def lines() -> Iterator[str]:
+        for line in read_lines(path, errors="surrogateescape", encoding=encoding):
+            held.append(f"{line}\n")
+            yield held[-1]
+
+    rows = _fields_of(lines(), delimiter, has_quotes)
+    width, begins = None, 1
     while True:
-        begins = rows.line_num + 1
+        begins += len(held)
+        held.clear()
         try:
             fields = next(rows, None)
         except csv.Error as error:
-            raise DataError.advising(
-                f"{path}:{begins}: is not a table row ({error})", CORRECT_IT, "see --quoted"
-            ) from error
+            raise _without_end(path, begins, "".join(held), delimiter, has_quotes, error) from error
         if fields is None:
             return
         if not fields:
@@ -268,6 +274,32 @@ def table_lines(
                 what = f"has {counted(len(fields), 'column')}, but the header has {width}"
                 raise BadRow(what) if has_quotes else BadRow(what, CORRECT_IT, "see --quoted", SKIP_IT)
             yield begins, fields
+
+
+def _without_end(
+    path: Path, begins: int, text: str, delimiter: str, has_quotes: bool, error: csv.Error
+) -> DataError:
+    """Return the error for a row that the csv module refuses, with the line where its bad field begins."""
+    sign, at = re.escape(delimiter), 0
+    whole_field = re.compile(rf'(?:{_QUOTED}|[^"{sign}\r\n][^{sign}\r\n]*+|)(?:{sign}|\r?\n)')
+    while found := whole_field.match(text, at):
+        at = found.end()
+    if not has_quotes or not text.startswith('"', at):
+        what = f"{path}:{begins}: is not a table row ({error})"
+        return DataError.advising(what, CORRECT_IT, "see --quoted")
+    line = begins + text.count("\n", 0, at)
+    closed = re.compile(_QUOTED).match(text, at)
+    if closed is None:
+        what = "no closing quote"
+    else:
+        ends = begins + text.count("\n", 0, closed.end())
+        what = "text after its closing quote" + (f" on line {ends}" if ends > line else "")
+    return DataError.advising(
+        f"{path}:{line}: the field that begins with a quote has {what}",
+        'enclose the field in quotes and double each quote within it ("")',
+        "read quotes as ordinary characters, see --quoted",
+        *(() if delimiter == "\t" else ("convert the file to TSV, where quotes are ordinary characters",)),
+    )
 
 
 def read_json_lines(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
