@@ -300,11 +300,13 @@ def read_text_chunks(
         text = io.TextIOWrapper(
             raw, encoding="utf-8-sig" if encoding == UTF_8 else encoding, errors=errors, newline=""
         )
-        has_lf = has_cr = False
+        has_lf = has_cr = has_begun = False
         held = ""  # a CR at the end of a chunk, which may be half of a CRLF
         while chunk := text.read(chunk_characters):
             if "\0" in chunk:
                 raise looks_binary(str(path))
+            if not has_begun:  # only some encodings drop it: utf-16-le and utf-8 under another name do not
+                chunk, has_begun = chunk.removeprefix("\ufeff"), True
             chunk = held + chunk
             held = "\r" if chunk.endswith("\r") else ""
             chunk = chunk.removesuffix("\r").replace("\r\n", "\n")

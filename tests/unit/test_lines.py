@@ -47,6 +47,16 @@ def test_a_line_end_may_fall_between_chunks(size, tmp_path):
     assert "".join(read_text_chunks(file, size)) == "ab\ncd\re\n\nf\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
+def test_a_byte_order_mark_is_dropped_in_every_encoding(encoding, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes("\ufeffa\ufeff\nb\n".encode(encoding))
+    assert list(read_lines(file, encoding=encoding)) == ["a\ufeff", "b"]
+    file.write_bytes("\ufeff".encode(encoding))
+    with pytest.raises(DataError, match="is empty"):
+        list(read_lines(file, encoding=encoding))
+
+
 def test_carriage_returns_alone_are_named(tmp_path, monkeypatch):
     file = tmp_path / "mac.txt"
     file.write_bytes(b"a\rb\rc\r")
