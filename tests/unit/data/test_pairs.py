@@ -88,6 +88,16 @@ def test_dialogues_are_each_answer_with_the_turns_before_it(tmp_path_factory, tu
             assert [(pair.source, pair.targets) for pair in pairs] == wanted
 
 
+def test_a_skipped_turn_ends_its_conversation(tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_bytes(b"how are you\nf\xefne\ngood, bye\nbye\n\n\xef\nhello\nhi\n")
+    pairs = read(path, turns=2, skip=True)
+    assert [(*texts, pair.line) for texts, pair in zip(texts_of(pairs), pairs, strict=True)] == [
+        ("good, bye", "bye", 3),
+        ("hello", "hi", 7),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "error", "said"),
     [

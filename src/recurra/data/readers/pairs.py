@@ -225,13 +225,15 @@ def _conversations(path: Path, bad: BadRows, encoding: str) -> Iterator[tuple[in
     turns: list[str] = []
     begins = 1
     for number, line in enumerate(read_lines(path, errors="surrogateescape", encoding=encoding), start=1):
+        turn = None
         if line.strip():
             with row_at(bad, path, number):
-                checked_text(line)
-                if not turns:
-                    begins = number
-                turns.append(line.strip())
-        elif turns:
+                turn = checked_text(line).strip()
+        if turn is not None:
+            if not turns:
+                begins = number
+            turns.append(turn)
+        elif turns:  # at a blank line or a turn that is skipped, as no answer follows from the one before it
             yield begins, turns
             turns = []
     if turns:
