@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
 from recurra.files import is_text
-from recurra.plain import counted
+from recurra.plain import counted, quoted
 from recurra.text.words import Word, placed
 
 CORRECT_IT, SKIP_IT = "correct it", "skip such rows with --skip-bad"
@@ -122,11 +123,59 @@ def checked_text(line: str) -> str:
     """Return a line that was read with "surrogateescape". Raises: BadRow if it was not UTF-8."""
     if is_text(line):
         return line
-    byte = next(ord(one) - 0xDC00 for one in line if "\ud800" <= one <= "\udfff")
+    byte = next(ord(one) - 0xDC00 for one in line if not is_text(one))
+    if not 0x80 <= byte <= 0xFF:  # of an encoding with escapes
+        return checked_characters(line)
     raise BadRow(
         f"is not UTF-8 (byte 0x{byte:02x})",
         "convert it to UTF-8",
         "set the encoding of the file with --encoding, latin-1 for example",
+    )
+
+
+def spelled(value: Any, what: str, expected: str = "a text or a number") -> str:
+    """Return a value of a JSON file or an array as text; true and false are spelled as in JSON.
+
+    `what` names the value in the message.
+
+    Raises: BadRow for a value that is neither a text nor a finite number.
+    """
+    match value:
+        case np.str_():
+            return checked_characters(str(value))
+        case str():  # of a line that was checked
+            return value
+        case bool() | np.bool_():
+            return "true" if value else "false"
+        case int() | np.integer():
+            return str(value)
+        case float() | np.floating() if np.isfinite(value):
+            return str(value)
+        case bytes():  # of an array of type S
+            text = value.decode("utf-8", "replace")
+            if text.encode() == value:
+                return text
+            expected = "UTF-8 text"
+    raise BadRow(f"has {quoted(getattr(value, 'tolist', lambda: value)())} as {what}, expected {expected}")
+
+
+def spelled_label(value: Any, what: str, expected: str = "a text or a number") -> str:
+    """Return a label as text without blanks around it. Raises: BadRow as `spelled`, and if it is empty."""
+    label = spelled(value, what, expected).strip()
+    if not label:
+        raise BadRow(f"has an empty {what}")
+    return label
+
+
+def checked_characters(text: str) -> str:
+    """Return a text that was not read from bytes. Raises: BadRow if it has half of a surrogate pair."""
+    if is_text(text):
+        return text
+    half = next(one for one in text if not is_text(one))
+    raise BadRow(
+        f"has '\\u{ord(half):04x}', half of a surrogate pair and no character",
+        "remove it or write the whole pair",
+        SKIP_IT,
     )
 
 

@@ -107,6 +107,7 @@ def test_a_skipped_turn_ends_its_conversation(tmp_path):
         ("a.tsv", "en\tde\n", {"source_column": "fr"}, ConfigError, "has no column 'fr'; its columns are en"),
         ("a.jsonl", "{\n", {}, DataError, "a.jsonl:1: is not JSON"),
         ("a.jsonl", "[]\n", {}, DataError, "a.jsonl:1: is not a JSON object"),
+        ("a.jsonl", '{"source": "x", "target": "\\ude00"}\n', {}, DataError, "half of a surrogate pair"),
         ("a.jsonl", '{"source": "x"}\n', {}, DataError, "has no 'target', only source"),
         ("a.jsonl", '{"source": "x", "target": 3}\n', {}, DataError, "has 3, expected a text"),
         ("a.jsonl", '{"source": "x", "target": []}\n', {}, DataError, "expected a text or a list of texts"),
@@ -148,9 +149,10 @@ def test_pictures_by_number_by_name_and_from_a_folder(tmp_path):
     pairs = read_captions(read_pictures(tmp_path / "f.npy"), file, BadRows())
     assert [pair.targets for pair in pairs] == [("two",), ("a", "b", "c")]
     assert pairs[0].vectors.tolist() == [4.0, 5.0]
-    np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(["x.jpg", "y.jpg"]))
     file = captions(tmp_path, {"image": "y.jpg", "caption": "why"})
-    assert read_captions(read_pictures(tmp_path / "n.npz"), file, BadRows())[0].source == ("y.jpg",)
+    for names in (["x.jpg", "y.jpg"], [b"x.jpg", b"y.jpg"]):
+        np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(names))
+        assert read_captions(read_pictures(tmp_path / "n.npz"), file, BadRows())[0].source == ("y.jpg",)
     (tmp_path / "p").mkdir()
     for name in ("b.png", "a.png"):
         Image.fromarray(np.zeros((4, 5, 3), dtype=np.uint8)).save(tmp_path / "p" / name)
@@ -181,11 +183,17 @@ def test_captions_that_fit_no_picture_are_named(tmp_path):
         ({"image": 2, "caption": "x"}, "c.jsonl:1: names the image '2', which"),
         ({"image": 0}, "needs 'image', and 'caption'"),
         ({"image": 0, "captions": [3]}, "expected a text or a list of texts"),
+        ({"image": 0, "caption": "fine \ud83d"}, "jsonl:1: has '.ud83d', half of a surrogate pair"),
     ]:
         with pytest.raises(DataError, match=said):
             read_captions(pictures, captions(tmp_path, row), BadRows())
     np.savez(tmp_path / "n.npz", vectors=np.ones((2, 3)))
     with pytest.raises(DataError, match="has no array 'features'; it has vectors"):
+        read_pictures(tmp_path / "n.npz")
+    np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array([1, np.nan]))
+    with pytest.raises(
+        DataError, match=r"n\.npz: has nan as the name of an image, expected a text or a number;"
+    ):
         read_pictures(tmp_path / "n.npz")
     np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(["x", "x"]))
     with pytest.raises(DataError, match="2 features but 1 different name;"):

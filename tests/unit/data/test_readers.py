@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from recurra.config import ReaderPart
+from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example, conversations
-from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers import guess_format, read_examples, read_unlabelled
 from recurra.data.readers.trees import nodes_of, read_phrases
 from recurra.errors import ConfigError, DataError, MissingExtra
+from recurra.tasks.labelling.config import ClassifyConfig
 from recurra.text.words import plain_words, words_of
 
 
@@ -113,6 +114,76 @@ def test_json_lines(tmp_path):
     assert (two.words, two.label) == (("I'm", "here", "."), None)
 
 
+def test_numbers_and_booleans_of_json_are_read_as_it_spells_them(tmp_path):
+    rows = [
+        {"text": 5, "label": True},
+        {
+            "text": ["a", 7, 0.5, False, "New York", "\u00a0"],
+            "labels": ["B-X ", True, 1, "O", "O", "O"],
+            "label": 0,
+        },
+    ]
+    path = file(tmp_path, "x.jsonl", "\n".join(map(json.dumps, rows)) + "\n")
+    one, two = read(path)
+    assert (one.words, one.text, one.label) == (("5",), "5", "true")
+    assert two.words == ("a", "7", "0.5", "false", "New York", "\u00a0")
+    assert (two.labels, two.label) == (("B-X", "true", "1", "O", "O", "O"), "0")
+
+
+@pytest.mark.parametrize("name", [0, False, "0", 0.0])
+def test_a_conversation_may_have_any_name(tmp_path, name):
+    rows = [{"text": "a", "conversation": name}] * 2 + [
+        {"text": "a", "conversation": each} for each in ("", None)
+    ]
+    path = file(tmp_path, "x.jsonl", "\n".join(map(json.dumps, rows)) + "\n")
+    assert conversations(read(path)) == [[0, 1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('{"text": {"a": 1}}', "has {'a': 1} as 'text', expected a text or a list of words"),
+        ('{"text": NaN}', "has nan as 'text', expected a text or"),
+        ('{"text": "a", "text2": {}}', "has {} as 'text2', expected a text or"),
+        ('{"text": ["a", null]}', "has None as a word of 'text', expected a text or a number"),
+        ('{"text": ["a", ["b"]]}', "has ['b'] as a word of 'text'"),
+        ('{"text": ["a", Infinity]}', "has inf as a word of 'text'"),
+        ('{"text": ["a", " "]}', "has an empty word in 'text'"),
+        ('{"text": ["", "a"]}', "has an empty word in 'text'"),
+        ('{"text": []}', "'text' is empty"),
+        ('{"text": "a b", "labels": ["O", null]}', "has None as label of 'labels'"),
+        ('{"text": "a b", "labels": ["O", " "]}', "has an empty label of 'labels'"),
+        ('{"text": "a b", "labels": {"a": 1}}', "has {'a': 1} as 'labels', expected a list of labels"),
+        ('{"text": "a", "label": NaN}', "has nan as 'label', expected a single label"),
+        ('{"text": "a", "label": {"a": 1}}', "has {'a': 1} as 'label', expected a single label"),
+        ('{"text": "a", "conversation": [1]}', "has [1] as 'conversation', expected a text or a number"),
+        ('{"vectors": [[0.5, 1.5]]}', "has [[0.5, 1.5]] as 'vectors', expected a path"),
+        (r'{"text": "fine \ud83d"}', r"has '\ud83d', half of a surrogate pair and no character; remove it"),
+        (r'{"text": "fine \\\ude00 day"}', r"has '\ude00', half of a surrogate pair"),
+        (r'{"text": "a", "\uD800\ue000": 1}', r"has '\ud800', half of a surrogate pair"),
+    ],
+)
+def test_what_is_no_text_is_refused_and_counted(tmp_path, row, told):
+    path = file(tmp_path, "x.jsonl", '{"text": "a"}\n' + row + "\n")
+    with pytest.raises(DataError) as refused:
+        read(path)
+    assert f"x.jsonl:2: {told}" in str(refused.value)
+    bad = BadRows(skip=True)
+    assert len(read_examples(path, ReaderPart(), bad)) == len(bad) == 1
+
+
+def test_whole_surrogate_pairs_and_escaped_backslashes_are_text(tmp_path):
+    path = file(tmp_path, "x.jsonl", r'{"text": "\ud83d\ude00 \\ud83d \u00e9"}' + "\n")
+    assert read(path)[0].words == ("😀", r"\ud83d", "é")
+
+
+def test_labels_of_words_do_not_matter_to_a_classifier(tmp_path):
+    path = file(tmp_path, "x.jsonl", '{"text": "a b", "label": "x", "labels": [null, {}], "entities": [1]}\n')
+    config = build_config(ClassifyConfig, overrides={"data": path})
+    (row,) = read_examples(path, config, BadRows())
+    assert (row.labels, row.label) == (None, "x")
+
+
 def test_turns_of_conversations_follow_one_another(tmp_path):
     text = "conversation,text,label\na,hello,greet\na,a flight,book\nb,bye,end\na,hello,greet\n"
     rows = read(file(tmp_path, "x.csv", text))
@@ -173,6 +244,35 @@ def test_arrays(tmp_path):
     assert [e.labels for e in read(path)] == [("a", "b"), ("c", "d")]
     np.savez(path, vectors=np.zeros((3, 4, 2)), labels=list("xyz"))
     assert [(len(e), e.labels, e.label) for e in read(path)] == [(4, None, label) for label in "xyz"]
+
+
+def test_labels_of_arrays_are_texts_or_numbers(tmp_path):
+    path = tmp_path / "x.npz"
+    vectors = {"vectors": np.zeros((2, 3, 4)), "lengths": [3, 1]}
+    for array, expected in [
+        (np.array([b"yes", "n\u00e9".encode()]), ["yes", "n\u00e9"]),
+        (np.array(["yes ", "no"]), ["yes", "no"]),
+        (np.array([True, False]), ["true", "false"]),
+        (np.array([0, 1], dtype=np.uint8), ["0", "1"]),
+        (np.array([0.1, 1], dtype=np.float32), ["0.1", "1.0"]),
+    ]:
+        np.savez(path, **vectors, label=array)
+        assert [row.label for row in read(path)] == expected
+        steps = np.stack([array] * 3, axis=1)
+        np.savez(path, **vectors, labels=steps)
+        assert [row.labels for row in read(path)] == [(expected[0],) * 3, (expected[1],)]
+    for array, told in [
+        (np.array(["yes", ""]), "has an empty label"),
+        (np.array([0, np.nan]), "has nan as label, expected a text or a number"),
+        (np.array([b"yes", b"n\xe9"]), r"has b'n\\xe9' as label, expected UTF-8 text"),
+        (np.array(["yes", "\ud83d"]), "half of a surrogate pair"),
+    ]:
+        np.savez(path, **vectors, label=array)
+        with pytest.raises(DataError, match=rf"x\.npz:2: .*{told}"):
+            read(path)
+        bad = BadRows(skip=True)
+        assert len(read_examples(path, ReaderPart(), bad)) == len(bad) == 1
+        assert [row.label for row in read_unlabelled(path, ReaderPart(), BadRows())] == [None, None]
 
 
 def a_pickle() -> bytes:

@@ -108,7 +108,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
     name = format_of(path, config)
     refuse_without_use([name], config)
     gold = ("label_column", "tags_column", "entities_column")
-    without = dict.fromkeys(gold, "") if name in _TABLES | {"conll"} else {}
+    without = dict.fromkeys(gold, "") if name in _TABLES | {"conll", "arrays"} else {}
     return read_examples(path, config.model_copy(update=without), bad)
 
 

@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, row_at
+from recurra.data.examples import BadRow, BadRows, Example, row_at, spelled_label
 from recurra.errors import DataError
 from recurra.plain import counted, listed, reason_of
 
@@ -168,7 +168,9 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
     Raises: DataError for a file that is none or whose arrays do not fit each other.
     """
-    found = read_members(path, ("vectors", "lengths", "labels", "label"))
+    gold = {"labels": config.tags_column, "label": config.label_column}
+    read = [name for name, column in gold.items() if column != ""]  # not in predictions
+    found = read_members(path, ("vectors", "lengths", *read))
     if "vectors" not in found:
         raise DataError(f"{path}: has no array 'vectors'; it has {listed(member_names(path))}.")
     vectors = found["vectors"]
@@ -202,12 +204,17 @@ def read_arrays(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
         with row_at(bad, path, number):
             piece = slice(end - length, end)
             yield Example(
-                labels=None if per_step is None else tuple(map(str, per_step[piece])),
-                label=None if whole is None else str(whole[number - 1]),
+                labels=None if per_step is None else _labels(per_step[piece]),
+                label=None if whole is None else spelled_label(whole[number - 1], "label"),
                 vectors=checked_steps(vectors[piece], f"sequence {number}"),
                 file=str(path),
                 line=number,
             )
+
+
+def _labels(given: NDArray[np.generic]) -> tuple[str, ...]:
+    """Return labels of steps as text. Shapes: (T,). Raises: BadRow."""
+    return tuple(spelled_label(label, "label of a step") for label in given)
 
 
 def _lengths(path: Path, found: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.examples import BadRow, BadRows, row_at
+from recurra.data.examples import BadRow, BadRows, row_at, spelled
 from recurra.data.readers.arrays import (
     image_files,
     member_names,
@@ -82,7 +82,10 @@ def _named(path: Path, found: Mapping[str, NDArray[np.generic]]) -> Pictures:
     vectors = _checked(found["features"], path)
     if "names" not in found:
         return Pictures(path, vectors)
-    names = [str(name) for name in found["names"].ravel()]
+    try:
+        names = [spelled(name, "the name of an image") for name in found["names"].ravel()]
+    except BadRow as fault:
+        raise DataError(f"{path}: {fault}; correct it.") from fault
     if len(names) != len(vectors) or len(set(names)) < len(names):
         raise DataError(
             f"{path}: has {counted(len(vectors), 'feature')} but "

@@ -19,9 +19,12 @@ from recurra.data.examples import (
     BadRow,
     BadRows,
     Example,
+    checked_characters,
     checked_text,
     checked_words,
     row_at,
+    spelled,
+    spelled_label,
 )
 from recurra.data.readers.arrays import read_steps
 from recurra.data.readers.character_spans import labels_of_entities
@@ -32,6 +35,12 @@ from recurra.text.words import placed, plain_words
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT = 20  # rows
+# Escapes of JSON: those of surrogate pairs, of one half of a pair, and others.
+_OF_PAIRS = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+_BLANKS = " \t\n\r\v\f"  # a no-break space can be a word
 _QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _DEFAULTS = {
     "text_column": "text",
@@ -105,17 +114,16 @@ class Columns:
         if labels is None:
             labels = self._of_entities(row, words, text)
         label = self._of(row, "label_column")
-        if isinstance(label, list | dict):
-            raise BadRow(f"has {quoted(label)} as {self._name('label_column')!r}, expected a single label")
-        if label is not None and str(label).strip() == "":
-            raise BadRow(f"has an empty {self._name('label_column')!r}")
+        if label is not None:
+            label = spelled_label(label, repr(self._name("label_column")), "a single label")
+        turn = self._of(row, "conversation_column")
         return Example(
             words or (),
             labels,
-            None if label is None else str(label).strip(),
+            label,
             second,
             vectors,
-            conversation=str(self._of(row, "conversation_column") or ""),
+            conversation="" if turn is None else spelled(turn, repr(self._name("conversation_column"))),
             file=str(self._source),
             line=number,
             text=text,
@@ -127,16 +135,26 @@ class Columns:
         given = self._of(row, option)
         if given is None:
             return None, None
-        text = None if isinstance(given, list) else str(given)
-        words = list(map(str, given)) if text is None else plain_words(text, self._config.split)
-        return checked_words(words, repr(self._name(option))), text
+        name = repr(self._name(option))
+        if not isinstance(given, list):
+            text = spelled(given, name, "a text or a list of words")
+            return checked_words(plain_words(text, self._config.split), name), text
+        words = [spelled(word, f"a word of {name}") for word in given]
+        if not all(word.strip(_BLANKS) for word in words):
+            raise BadRow(f"has an empty word in {name}")
+        return checked_words(words, name), None
+
+    def _entities(self, row: Mapping[str, Any]) -> Any:
+        """Return the entities of a row as given, None for a task that reads none."""
+        reads = can_apply(type(self._config), "entities_column")
+        return self._of(row, "entities_column") if reads else None
 
     def _of_entities(
         self, row: Mapping[str, Any], words: tuple[str, ...] | None, text: str | None
     ) -> tuple[str, ...] | None:
         """Return word labels from entities by character offsets, None if the row has no such column."""
-        given, name = self._of(row, "entities_column"), self._name("entities_column")
-        if given is None or not can_apply(type(self._config), "entities_column"):
+        given, name = self._entities(row), self._name("entities_column")
+        if given is None:
             return None
         if text is None or words is None:
             raise BadRow(f"has {name!r}, which need a text, not a list of words")
@@ -148,7 +166,7 @@ class Columns:
         given = self._of(row, "vectors_column")
         if given is None:
             return None
-        inner = PurePath(str(given))
+        inner = PurePath(spelled(given, repr(self._name("vectors_column")), "a path"))
         if inner.is_absolute() or ".." in inner.parts:
             raise BadRow(
                 f"has the path {quoted(given)} in {self._name('vectors_column')!r}, which leads out of the "
@@ -163,11 +181,17 @@ class Columns:
         claimed = [getattr(self._config, option) for option in _DEFAULTS if option != "tags_column"]
         if given is None or (self._config.tags_column is None and name in claimed):
             return None
-        labels = [str(label) for label in given] if isinstance(given, list) else str(given).split()
-        if len(labels) != words:
-            if not can_apply(type(self._config), "tags_column"):
-                return None  # of a task that reads no word labels
-            raise BadRow(f"has {words} words or steps, but {counted(len(labels), 'label')}")
+        try:
+            if isinstance(given, list):
+                labels = [spelled_label(label, f"label of {name!r}") for label in given]
+            else:
+                labels = spelled(given, repr(name), "a list of labels").split()
+            if len(labels) != words:
+                raise BadRow(f"has {words} words or steps, but {counted(len(labels), 'label')}")
+        except BadRow:
+            if can_apply(type(self._config), "tags_column"):
+                raise
+            return None  # of a task that reads no word labels
         return tuple(labels)
 
 
@@ -342,4 +366,6 @@ def json_objects(path: Path, bad: BadRows, encoding: str = UTF_8) -> Iterator[tu
                 raise BadRow(f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise BadRow("is not a JSON object")
+            for escape in _ESCAPE.finditer(line) if _OF_PAIRS.search(line) else ():
+                checked_characters(chr(int(escape["half"] or "0", 16)))
             yield number, row
