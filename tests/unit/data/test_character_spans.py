@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recurra.config import ReaderPart
+from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows
 from recurra.data.readers import read_examples
 from recurra.errors import DataError
@@ -68,6 +68,23 @@ def test_what_cannot_be_an_entity_is_named(tmp_path, entities, told):
     assert f"rows.jsonl:1: {told}" in str(error.value)
     # They are not read to classify the text.
     assert read(tmp_path, entities, config=ClassifyConfig, data="x")[0].labels is None
+
+
+def test_a_row_with_labels_of_words_and_entities_is_refused(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"text": "U.N. official", "labels": ["O", "O"], "entities": None},
+        {"text": "U.N. official", "labels": ["O", "O"], "entities": [[0, 4, "ORG"]]},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    with pytest.raises(DataError, match=r"jsonl:2: has both 'labels' and 'entities'; remove one of them, or"):
+        read_examples(path, ReaderPart(), BadRows())
+    bad = BadRows(skip=True)
+    assert len(read_examples(path, ReaderPart(), bad)) == len(bad) == 1
+    for options, labels in [({"tags_column": ""}, ("B-ORG", "O")), ({"entities_column": ""}, ("O", "O"))]:
+        assert read_examples(path, ReaderPart(**options), BadRows())[1].labels == labels
+    config = build_config(ClassifyConfig, overrides={"data": path})
+    assert len(read_examples(path, config, BadRows())) == 2
 
 
 def test_words_one_by_one_and_schemes_do_not_go_with_offsets(tmp_path):

@@ -149,7 +149,7 @@ def test_pictures_by_number_by_name_and_from_a_folder(tmp_path):
     pairs = read_captions(read_pictures(tmp_path / "f.npy"), file, BadRows())
     assert [pair.targets for pair in pairs] == [("two",), ("a", "b", "c")]
     assert pairs[0].vectors.tolist() == [4.0, 5.0]
-    file = captions(tmp_path, {"image": "y.jpg", "caption": "why"})
+    file = captions(tmp_path, {"image": "y.jpg", "caption": "why", "captions": None})
     for names in (["x.jpg", "y.jpg"], [b"x.jpg", b"y.jpg"]):
         np.savez(tmp_path / "n.npz", features=np.ones((2, 3)), names=np.array(names))
         assert read_captions(read_pictures(tmp_path / "n.npz"), file, BadRows())[0].source == ("y.jpg",)
@@ -183,6 +183,7 @@ def test_captions_that_fit_no_picture_are_named(tmp_path):
         ({"image": 2, "caption": "x"}, "c.jsonl:1: names the image '2', which"),
         ({"image": 0}, "needs 'image', and 'caption'"),
         ({"image": 0, "captions": [3]}, "expected a text or a list of texts"),
+        ({"image": 0, "captions": ["x"], "caption": "y"}, "has both 'caption' and 'captions'; remove one"),
         ({"image": 0, "caption": "fine \ud83d"}, "jsonl:1: has '.ud83d', half of a surrogate pair"),
     ]:
         with pytest.raises(DataError, match=said):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.examples import BadRow, BadRows, row_at, spelled
+from recurra.data.examples import SKIP_IT, BadRow, BadRows, row_at, spelled
 from recurra.data.readers.arrays import (
     image_files,
     member_names,
@@ -117,11 +117,13 @@ def read_captions(pictures: Pictures, captions: Path, bad: BadRows) -> list[Pair
     for number, row in json_objects(captions, bad):
         with row_at(bad, captions, number):
             name = row.get("image")
-            given = row.get("captions", row.get("caption"))
-            if not isinstance(name, str | int) or given is None:
+            given = [row[key] for key in ("captions", "caption") if row.get(key) is not None]
+            if len(given) > 1:
+                raise BadRow("has both 'caption' and 'captions'", "remove one of them", SKIP_IT)
+            if not isinstance(name, str | int) or not given:
                 raise BadRow("needs 'image', and 'caption' or 'captions'")
             pictures.of(str(name))
-            found.setdefault(str(name), []).extend(texts(given))
+            found.setdefault(str(name), []).extend(texts(given[0]))
             lines.setdefault(str(name), number)
     if not found:
         raise DataError(f"{captions}: has no usable captions ({len(bad)} left out).")

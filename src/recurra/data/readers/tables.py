@@ -113,6 +113,13 @@ class Columns:
         labels = self._labels(row, len(words or ()) if vectors is None else len(vectors))
         if labels is None:
             labels = self._of_entities(row, words, text)
+        elif self._entities(row) is not None:
+            raise BadRow(
+                f"has both {self._name('tags_column')!r} and {self._name('entities_column')!r}",
+                "remove one of them",
+                "read one of them only, with --tags-column '' or --entities-column ''",
+                SKIP_IT,
+            )
         label = self._of(row, "label_column")
         if label is not None:
             label = spelled_label(label, repr(self._name("label_column")), "a single label")
