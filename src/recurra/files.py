@@ -278,12 +278,17 @@ def _first_bad_line(path: Path) -> str:
 
 
 def read_text_chunks(
-    path: Path, chunk_characters: int = _CHUNK_CHARACTERS, *, errors: str = "strict", encoding: str = UTF_8
+    path: Path,
+    chunk_characters: int = _CHUNK_CHARACTERS,
+    *,
+    errors: str = "strict",
+    encoding: str = UTF_8,
+    keep_crlf: bool = False,
 ) -> Iterator[str]:
     """Yield the text of a UTF-8 file, plain or `.gz`, in chunks, without loading all of it into memory.
 
-    A byte-order mark is dropped and CRLF is read as LF; a lone CR is an ordinary character. With `errors`
-    "surrogateescape", bytes that are not UTF-8 become lone surrogates, which `is_text` detects.
+    A byte-order mark is dropped and CRLF is read as LF unless it is kept; a lone CR is an ordinary character.
+    With `errors` "surrogateescape", bytes that are not UTF-8 become lone surrogates, which `is_text` detects.
 
     Raises: DataError if the file is missing, empty, binary, truncated, not UTF-8, or its line ends are CR.
     """
@@ -309,7 +314,9 @@ def read_text_chunks(
                 chunk, has_begun = chunk.removeprefix("\ufeff"), True
             chunk = held + chunk
             held = "\r" if chunk.endswith("\r") else ""
-            chunk = chunk.removesuffix("\r").replace("\r\n", "\n")
+            chunk = chunk.removesuffix("\r")
+            if not keep_crlf:
+                chunk = chunk.replace("\r\n", "\n")
             has_lf, has_cr = has_lf or "\n" in chunk, has_cr or "\r" in chunk
             total += len(chunk)
             if chunk:
@@ -346,9 +353,14 @@ def is_text(line: str) -> bool:
     return line.isascii() or not any("\ud800" <= character <= "\udfff" for character in line)
 
 
-def read_lines(path: Path, *, errors: str = "strict", encoding: str = UTF_8) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`."""
-    yield from lines_of(read_text_chunks(path, errors=errors, encoding=encoding))
+def read_lines(
+    path: Path, *, errors: str = "strict", encoding: str = UTF_8, keep_crlf: bool = False
+) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file without their line ends; see `read_text_chunks`.
+
+    With `keep_crlf` the CR of a CRLF is the last character of its line.
+    """
+    yield from lines_of(read_text_chunks(path, errors=errors, encoding=encoding, keep_crlf=keep_crlf))
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:

@@ -160,8 +160,11 @@ def spelled(value: Any, what: str, expected: str = "a text or a number") -> str:
 
 
 def spelled_label(value: Any, what: str, expected: str = "a text or a number") -> str:
-    """Return a label as text without blanks around it. Raises: BadRow as `spelled`, and if it is empty."""
-    label = spelled(value, what, expected).strip()
+    """Return a label as text without blanks around it; CRLF becomes LF.
+
+    Raises: BadRow as `spelled`, and if the label is empty.
+    """
+    label = spelled(value, what, expected).strip().replace("\r\n", "\n")
     if not label:
         raise BadRow(f"has an empty {what}")
     return label

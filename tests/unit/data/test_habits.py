@@ -226,6 +226,23 @@ def test_a_quote_that_ends_no_field_is_refused_where_it_begins(rows, told, skip,
         read_pairs(path, None, pairs, BadRows(skip))
 
 
+def test_offsets_count_in_a_quoted_field_with_crlf(tmp_path):
+    content = 'text,label\r\n"so\r\n\r\ngood","p\r\nos"\r\nso bad,neg\r\n'
+    path = written(tmp_path / "t.csv", content)
+    one, two = read(path)
+    assert (one.text, one.words, one.label, one.line) == ("so\r\n\r\ngood", ("so", "good"), "p\nos", 2)
+    assert [(word.begin, word.end) for word in one.placed_words] == [(0, 2), (6, 10)]
+    assert (two.text, two.label, two.line) == ("so bad", "neg", 6)
+    options = {"source_column": "1", "target_column": "2"}
+    config = build_config(PairFilesPart, overrides=options)
+    pairs = read_pairs(path, None, config, BadRows())
+    assert [(*pair.source, *pair.targets) for pair in pairs] == [
+        ("text", "label"),
+        ("so\n\ngood", "p\nos"),
+        ("so bad", "neg"),
+    ]
+
+
 def test_quotes_are_read_where_they_enclose_fields_and_else_are_ordinary(tmp_path):
     path = written(tmp_path / "t.csv", LINE_ENDS_IN_QUOTES + 'a 5" tape,"a, b"\n')
     assert rows_of(read(path)) == [('so "good"', "p\nos"), ('a 5" tape', "a, b")]

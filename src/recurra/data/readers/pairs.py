@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +172,9 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
                 f"{path}: has {counted(len(head), 'column')}; column {max(places) + 1} does not exist."
             )
         if head:
-            yield Pair((head[places[0]].strip(),), (head[places[1]].strip(),), file=str(path), line=begins)
+            rows = chain([(begins, head)], rows)
     for number, fields in rows:
-        source, target = (fields[place].strip() for place in places)
+        source, target = (fields[place].strip().replace("\r\n", "\n") for place in places)
         yield Pair((source,), (target,), file=str(path), line=number)
 
 

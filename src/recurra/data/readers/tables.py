@@ -274,12 +274,14 @@ def table_lines(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV or TSV file with their line numbers; all have as many columns as the first.
 
+    A CRLF within a field is kept, so that offsets count in the field of the file.
+
     Raises: DataError, also if bad rows are skipped, for a row whose end is unknown.
     """
     held: list[str] = []  # the lines of one row
 
     def lines() -> Iterator[str]:
-        for line in read_lines(path, errors="surrogateescape", encoding=encoding):
+        for line in read_lines(path, errors="surrogateescape", encoding=encoding, keep_crlf=True):
             held.append(f"{line}\n")
             yield held[-1]
 
