@@ -280,3 +280,22 @@ def test_offsets_of_a_csv_field_count_its_blanks(folder, tmp_path):
     (tmp_path / "r.csv").write_text('review,mood\n"  so,  fine ",good\n')
     (told,) = say("predict", folder / "texts", tmp_path / "r.csv", "--json")
     assert json.loads(told)["text"] == "  so,  fine "
+
+
+def test_comments_of_a_column_file_are_counted_and_its_words_with_a_hash_labelled(tmp_path):
+    sentence = "# a note\ni PRP\nlove VBP\n#python HT\n! .\n\n"
+    (tmp_path / "t.conll").write_text(sentence * 20)
+    lines = "lines that begin with # and were read as comments"
+    trained = run(
+        *("train", "tag", "--data", tmp_path / "t.conll", "-o", tmp_path / "run"),
+        *("--hidden-size", 4, "--epochs", 1, "--threads", 1),
+    )
+    assert f"t.conll: {lines}: 20, the first at line 1." in trained.output
+    assert "4 word labels" in trained.output
+    (tmp_path / "u.conll").write_text("# a note\nlove\n#python\n")
+    for command in (["predict"], ["evaluate", "--data"]):
+        file = tmp_path / ("u.conll" if command == ["predict"] else "t.conll")
+        done = run(command[0], tmp_path / "run", *command[1:], file)
+        assert done.exit_code == 0, done.output
+        assert f"{file.name}: {lines}: {1 if command == ['predict'] else 20}, the first" in done.stderr
+    assert len(say("predict", tmp_path / "run", tmp_path / "u.conll")[0].split()) == 2

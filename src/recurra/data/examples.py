@@ -1,5 +1,6 @@
 """Rows of a labelling data set, and the handling of rows that cannot be used."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from recurra.text.words import Word, placed
 
 CORRECT_IT, SKIP_IT = "correct it", "skip such rows with --skip-bad"
 _TOLD = 3  # number of rows that are described one by one
+_BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,14 @@ def conversations(rows: Sequence[Example]) -> list[list[int]]:
 class BadRows:
     """Collects rows that cannot be used: the first one raises an error, or all are skipped and described.
 
-    `empty` counts rows without content, which are never an error.
+    `empty` counts rows without content, which are never an error. `notes` tell what a reader had to decide.
     """
 
     skip: bool = False
     can_skip: bool = True  # whether the command has the option --skip-bad
     sentences: list[str] = field(default_factory=list)
     empty: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def refuse(self, place: str, what: str, *ways: str) -> None:
         """Record a bad row: its place, what is wrong with it, and remedies other than the usual ones.
@@ -180,6 +183,12 @@ def checked_characters(text: str) -> str:
         "remove it or write the whole pair",
         SKIP_IT,
     )
+
+
+def split_at_blanks(line: str) -> list[str]:
+    """Split a line at blanks and tabs; other white space, such as a no-break space, is part of a word."""
+    filled = line.strip(" \t\r")
+    return _BLANKS.split(filled) if filled else []
 
 
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:

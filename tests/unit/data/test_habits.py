@@ -7,7 +7,7 @@ import pytest
 
 from recurra.config import PairFilesPart, ReaderPart, build_config
 from recurra.data.examples import BadRows
-from recurra.data.readers import guess_format, read_examples
+from recurra.data.readers import guess_format, read_examples, read_unlabelled
 from recurra.data.readers.pairs import read_pairs
 from recurra.errors import ConfigError, DataError
 
@@ -161,11 +161,11 @@ CONLLU = """\
 
 
 def test_conllu_is_read_as_it_means(tmp_path):
-    first, second = read(written(tmp_path / "t.conllu.conll", CONLLU))
+    first, second = read(written(tmp_path / "t.conllu", CONLLU))
     assert first.words == ("Vamos", "nos", "a", "el", "mar")
     assert first.labels == ("VERB", "PRON", "ADP", "DET", "NOUN")
     assert (second.words, second.labels) == (("#",), ("SYM",))
-    lemmas = read(tmp_path / "t.conllu.conll", text_column="3", tags_column="8")
+    lemmas = read(tmp_path / "t.conllu", text_column="3", tags_column="8")
     assert lemmas[0].labels == ("root", "obj", "case", "det", "obl")
     other = written(tmp_path / "t.txt", CONLLU)
     assert guess_format(other) == "conll"
@@ -175,6 +175,11 @@ def test_conllu_is_read_as_it_means(tmp_path):
     ("content", "words", "labels"),
     [
         ("# a comment of four\nthe O\ncat B-X\n", ("the", "cat"), ("O", "B-X")),
+        ("#begin document (a);\nthe O\n# of five words each\ncat B-X\n", ("the", "cat"), ("O", "B-X")),
+        ("i\tPRP\nlove\tVBP\n#python\tHT\n", ("i", "love", "#python"), ("PRP", "VBP", "HT")),
+        ("#python HT\nrules VBZ\n", ("#python", "rules"), ("HT", "VBZ")),
+        ("it VB\ncosts VBZ\n# #\n5 CD\n", ("it", "costs", "#", "5"), ("VB", "VBZ", "#", "CD")),
+        ("# new\tO\n#\tSYM\nthe\tO\n", ("# new", "#", "the"), ("O", "SYM", "O")),
         ("# note\nthe O\ncat B-X\n", ("the", "cat"), ("O", "B-X")),
         ("the O\n# O\n5 B-X\n", ("the", "#", "5"), ("O", "O", "B-X")),
         ("#\tO\nthe\tO\n", ("#", "the"), ("O", "O")),
@@ -187,6 +192,30 @@ def test_conllu_is_read_as_it_means(tmp_path):
 def test_comments_and_words_of_column_files(content, words, labels, tmp_path):
     (row,) = read(written(tmp_path / "t.conll", content))
     assert (row.words, row.labels) == (words, labels)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "told"),
+    [
+        ("i\nlove\n#python\n!\n", "i love #python !", None),
+        ("# text = i love\ni\nlove\n#python\n#\n", "i love #python #", "comments: 1, the first at line 1."),
+        ("i\ti\nlove\tlove\n#python\tpython\n", "i love #python", None),
+        ("#python rules\nrules rule\n", "#python rules", None),
+        ("# one\n# two\nso RB\n", "so", "comments: 2, the first at line 1."),
+        (CONLLU.split("\n\n")[0], "Vamos nos a el mar", None),
+    ],
+)
+def test_words_without_labels_may_begin_with_a_hash(content, words, told, tmp_path):
+    path, bad = written(tmp_path / "t.conll", content), BadRows()
+    (row,) = read_unlabelled(path, ReaderPart(), bad)
+    assert (" ".join(row.words), row.labels) == (words, None)
+    assert bad.notes == ([f"{path}: lines that begin with # and were read as {told}"] if told else [])
+
+
+def test_a_word_with_a_hash_and_other_columns_is_refused_within_a_sentence(tmp_path):
+    path = written(tmp_path / "t.conll", "the O\n#cat\nsat O\n")
+    with pytest.raises(DataError, match=r"t\.conll:2: has 1 column, but other lines have 2"):
+        read(path)
 
 
 def test_skipping_bad_rows_never_drops_a_file_because_of_comments(tmp_path):
@@ -252,3 +281,8 @@ def test_quotes_are_read_where_they_enclose_fields_and_else_are_ordinary(tmp_pat
     assert rows_of(read(path)) == [('"so good', "pos")]
     with pytest.raises(DataError, match=r"t\.tsv:2: the field that begins .*see --quoted\.$"):
         read(path, quoted=True)
+
+    (note,) = bad.notes
+    assert note.endswith(
+        "t.conll: lines that begin with # and were read as comments: 3, the first at line 1."
+    )

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, checked_text
+from recurra.data.examples import BadRow, BadRows, Example, checked_text, split_at_blanks
 from recurra.errors import ConfigError, DataError
 from recurra.files import read_lines
 from recurra.plain import counted
@@ -17,7 +17,6 @@ _LOOKED_AT = 100  # sentences
 # CoNLL-U: ten columns that begin with the number of the word; 3-4 is a multiword token, 4.1 an empty node.
 _CONLLU_COLUMNS, _FORM, _UPOS = 10, 1, 3
 _WORD_NUMBER, _NOT_A_WORD = re.compile(r"\d+"), re.compile(r"\d+[-.]\d+")
-_SPACES = re.compile(r"[ \t]+")  # a no-break space is part of a word
 
 Rows = list[tuple[int, str]]
 
@@ -67,24 +66,41 @@ class _Layout:
         numbered = sum(_WORD_NUMBER.fullmatch(_split(line, by_tabs)[0]) is not None for line in plain)
         return cls(by_tabs, width, width == _CONLLU_COLUMNS and 2 * numbered > len(plain))
 
-    def values(self, column: int, lines: Iterable[str]) -> set[str]:
-        """Return the values of a column in the lines that do not begin with #."""
-        every = (_split(line, self.by_tabs) for line in lines if not line.startswith("#"))
-        return {fields[column] for fields in every if len(fields) == self.width}
+    def sure_values(self, column: int, sentences: Sequence[Rows]) -> set[str]:
+        """Return the values of a column in the lines that are words for certain."""
+        found = set()
+        for rows in sentences:
+            before_words = True
+            for _, line in rows:
+                before_words = before_words and line.startswith("#")
+                fields = _split(line, self.by_tabs)
+                if len(fields) == self.width and not (before_words and self._has_lone_hash(line)):
+                    found.add(fields[column])
+        return found
 
-    def is_comment(self, line: str) -> bool:
-        """Whether a line is a comment: it begins with # and does not have the columns of a word."""
-        if not line.startswith("#"):
-            return False
-        return self.is_conllu or len(_split(line, self.by_tabs)) != self.width
+    def _has_lone_hash(self, line: str) -> bool:
+        """Whether a line begins with # and a blank; a tab between columns makes # a word."""
+        return line.startswith("# ") or (line.startswith("#\t") and not self.by_tabs)
+
+    def is_comment(self, line: str, column: int, values: Container[str], *, before_words: bool) -> bool:
+        """Whether a line is a comment, which begins with # and is no line of a word.
+
+        In CoNLL-U, lines of words begin with a number. In other files, a line with the columns of a word is
+        one, except `# …` before the first word of a sentence with another value of `column` than `values`.
+        A line with other columns is a comment if it is `# …`, or if it comes before the first word.
+        """
+        if not line.startswith("#") or self.is_conllu:
+            return line.startswith("#")
+        fields = _split(line, self.by_tabs)
+        if len(fields) != self.width:
+            return before_words or self._has_lone_hash(line)
+        return before_words and self._has_lone_hash(line) and fields[column] not in values
 
     def fields(self, line: str) -> list[str] | None:
-        """Return the columns of a line; None for a comment, a multiword token or an empty node.
+        """Return the columns of a line that is no comment; None for a multiword token or an empty node.
 
         Raises: BadRow for another number of columns than the other lines have.
         """
-        if self.is_comment(line):
-            return None
         fields = _split(checked_text(line), self.by_tabs)
         if len(fields) != self.width:
             raise BadRow(f"has {counted(len(fields), 'column')}, but other lines have {self.width}")
@@ -94,14 +110,15 @@ class _Layout:
 
 
 def _split(line: str, by_tabs: bool) -> list[str]:
-    return line.split("\t") if by_tabs else _SPACES.split(line.strip(" \t"))
+    return line.split("\t") if by_tabs else split_at_blanks(line)
 
 
 def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
     """Read the sentences of a CoNLL file, without labels if `tags_column` is "".
 
     Columns are separated by tabs if most lines have one, else by spaces. In CoNLL-U, the default columns are
-    FORM and UPOS; comments, multiword tokens and empty nodes are not words.
+    FORM and UPOS; comments, multiword tokens and empty nodes are not words. In other files, a note tells how
+    many lines were read as comments.
 
     Raises: DataError; ConfigError for a column that is no number.
     """
@@ -117,19 +134,25 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
             f"{path}: has {layout.width} columns; expected text_column {config.text_column or 1} and "
             f"tags_column {config.tags_column or -1} to be among them."
         )
-    known = layout.values(tag_column, (line for rows in sentences for _, line in rows))
+    tags_of_words = layout.sure_values(tag_column, sentences)
+    comments: list[int] = []
     for rows in sentences:
-        words, tags, at = [], [], 0
+        words: list[str] = []
+        tags: list[str] = []
+        at = 0
         try:
             for number, line in rows:
                 at = number
-                fields = layout.fields(line)
-                if fields is None or (line.startswith("#") and fields[tag_column] not in known):
-                    continue  # a comment may happen to have as many columns as a word
-                if not fields[word_column].strip() or not fields[tag_column].strip():
+                if layout.is_comment(line, tag_column, tags_of_words, before_words=not words):
+                    comments.append(number)
+                    continue
+                if (fields := layout.fields(line)) is None:
+                    continue
+                word, tag = fields[word_column].strip(" "), fields[tag_column].strip()
+                if not word or not (tag or without_tags):
                     raise BadRow("has an empty word or label")
-                words.append(fields[word_column].strip(" "))
-                tags.append(fields[tag_column].strip())
+                words.append(word)
+                tags.append(tag)
         except BadRow as fault:  # one bad line makes its sentence unusable
             bad.refuse(f"{path}:{at}", str(fault), *fault.ways)
             continue
@@ -137,3 +160,8 @@ def read_columns(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Examp
             yield Example(
                 tuple(words), None if without_tags else tuple(tags), file=str(path), line=rows[0][0]
             )
+    if comments and not layout.is_conllu:
+        bad.notes.append(
+            f"{path}: lines that begin with # and were read as comments: {len(comments):,}, the first at "
+            f"line {comments[0]:,}."
+        )

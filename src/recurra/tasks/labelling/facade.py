@@ -73,7 +73,7 @@ class Labeller(Model):
         figures = count_figures(rows, said, self.symbols)
         worst = worst_mistakes(rows, said, mistakes, spans=self.symbols.spans)
         lines = [figures.sentence(), *table_lines(figures), *(mistake.line() for mistake in worst)]
-        return Evaluation(figures.to_dict(), lines, bad.sentences)
+        return Evaluation(figures.to_dict(), lines, bad.sentences, bad.notes)
 
     def page(self) -> Page:
         """Build the report page: metrics of each part, and tables of labels."""
@@ -119,7 +119,7 @@ class Labeller(Model):
                 said = model.predict_stream(texts, n_best=n_best, at_once=1 if source.is_stream else _AT_ONCE)
         for one in said:
             yield Judged(one, below) if below else one
-        for sentence in rows_told(bad.sentences, "skipped"):
+        for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
             tell(sentence)
 
     def _texts(self, source: Input) -> Iterator[Any]:

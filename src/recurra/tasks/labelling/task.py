@@ -94,7 +94,7 @@ class Labelling(RowTask):
         held = [*parts.valid, *(parts.test or [])]
         check_steps(held, symbols.vector_shape)
         unseen = unseen_labels(held, symbols)
-        notes = notes_on(parts.train, held, config)
+        notes = [*bad.notes, *notes_on(parts.train, held, config)]
         return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen, notes)
 
     def read(self, config: LabellingConfig) -> LabelledCorpus:
