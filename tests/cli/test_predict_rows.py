@@ -299,3 +299,6 @@ def test_comments_of_a_column_file_are_counted_and_its_words_with_a_hash_labelle
         assert done.exit_code == 0, done.output
         assert f"{file.name}: {lines}: {1 if command == ['predict'] else 20}, the first" in done.stderr
     assert len(say("predict", tmp_path / "run", tmp_path / "u.conll")[0].split()) == 2
+    (tmp_path / "u.conllu").write_text("# text = love\n1\tlove\t_\tVERB\t_\t_\t0\troot\t_\t_\n")
+    (told,) = say("predict", tmp_path / "run", tmp_path / "u.conllu", "--json")
+    assert json.loads(told)["text"] == "love"

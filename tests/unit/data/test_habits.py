@@ -7,7 +7,7 @@ import pytest
 
 from recurra.config import PairFilesPart, ReaderPart, build_config
 from recurra.data.examples import BadRows
-from recurra.data.readers import guess_format, read_examples, read_unlabelled
+from recurra.data.readers import format_of_name, guess_format, read_examples, read_unlabelled
 from recurra.data.readers.pairs import read_pairs
 from recurra.errors import ConfigError, DataError
 
@@ -286,3 +286,8 @@ def test_quotes_are_read_where_they_enclose_fields_and_else_are_ordinary(tmp_pat
     assert note.endswith(
         "t.conll: lines that begin with # and were read as comments: 3, the first at line 1."
     )
+
+
+@pytest.mark.parametrize("name", ["t.conllu", "t.CONLLU", "t.CoNLL.gz", "t.Bio", "t.conllu.gz"])
+def test_columns_are_told_by_the_name_in_either_case(name, tmp_path):
+    assert format_of_name(tmp_path / name) == "conll"

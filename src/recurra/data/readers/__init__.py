@@ -44,6 +44,7 @@ _BY_SUFFIX = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".conll": "conll",
+    ".conllu": "conll",
     ".bio": "conll",
     ".npz": "arrays",
     ".npy": "arrays",
@@ -145,7 +146,7 @@ def refuse_without_use(formats: Iterable[str], config: ReaderPart, *, to_train: 
 
 def format_of_name(path: Path) -> str | None:
     """Return the format that a file's suffix stands for, or None."""
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix != ".gz"]
     return _BY_SUFFIX.get(suffixes[-1]) if suffixes else None
 
 
