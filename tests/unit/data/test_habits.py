@@ -186,6 +186,7 @@ def test_conllu_is_read_as_it_means(tmp_path):
         ("#tag\tO\nthe\tO\n", ("#tag", "the"), ("O", "O")),
         ("#tag O\nthe O\n", ("#tag", "the"), ("O", "O")),
         ("10\u00a0000 B-N\neuros O\n", ("10\u00a0000", "euros"), ("B-N", "O")),
+        ("\u00a0 O\n\u3000 O\n", ("\u00a0", "\u3000"), ("O", "O")),
         ("a  \t O\nb\tO\n", ("a", "b"), ("O", "O")),
     ],
 )
@@ -216,6 +217,24 @@ def test_a_word_with_a_hash_and_other_columns_is_refused_within_a_sentence(tmp_p
     path = written(tmp_path / "t.conll", "the O\n#cat\nsat O\n")
     with pytest.raises(DataError, match=r"t\.conll:2: has 1 column, but other lines have 2"):
         read(path)
+
+
+NUMBER = "8\u00a01/2"
+
+
+def test_other_white_space_is_part_of_a_word_in_every_format_of_words(tmp_path):
+    """NBSP, U+3000, U+0085 and form feed are no blanks: those who wrote the file did not split at them."""
+    for word in (NUMBER, "a\u3000b", "a\u0085b", "a\fb", "\u00a0"):
+        columns = written(tmp_path / "t.txt", f"it O\n{word} B-N\n\n" * 3)
+        assert guess_format(columns) == "conll"
+        atis = written(tmp_path / "t.iob", f"BOS it  {word} EOS\tO O B-N num\n")
+        written(tmp_path / "seq.in", f"it {word}\n")
+        written(tmp_path / "seq.out", "O B-N\n")
+        for path, options in ((columns, {}), (atis, {"format": "atis"}), (tmp_path, {})):
+            row = read(path, **options)[0]
+            assert (row.words, row.labels) == (("it", word), ("O", "B-N"))
+        (row,) = read(written(tmp_path / "t.tree", f"(2 (1 it)\t(3 {word}))\n"), format="trees")
+        assert row.words == ("it", word)
 
 
 def test_skipping_bad_rows_never_drops_a_file_because_of_comments(tmp_path):

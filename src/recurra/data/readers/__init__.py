@@ -8,7 +8,7 @@ from pathlib import Path
 from recurra.config import ReaderPart
 from recurra.config.conditions import refuse_given
 from recurra.config.part import choices
-from recurra.data.examples import BadRows, Example
+from recurra.data.examples import BadRows, Example, split_at_blanks
 from recurra.data.readers.arrays import read_arrays
 from recurra.data.readers.columns import read_columns
 from recurra.data.readers.folders import (
@@ -183,7 +183,7 @@ def guess_format(path: Path, encoding: str = UTF_8, expected: Iterable[str] = RE
     if _most(line.startswith("(") and line.rstrip().endswith(")") for line in filled):
         return "trees"
     rows = [line for line in filled if not line.startswith("#")] or filled  # without comments
-    counts = Counter(len(line.split("\t") if "\t" in line else line.split()) for line in rows)
+    counts = Counter(len(line.split("\t") if "\t" in line else split_at_blanks(line)) for line in rows)
     width, lines_alike = counts.most_common(1)[0] if counts else (0, 0)
     blank_between = any(not line.strip() for line in lines[:-1]) or len(lines) < 3
     if len(lines) >= 3 and _stand_alone(lines):  # rows of one line each with blank lines between

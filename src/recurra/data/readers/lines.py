@@ -5,7 +5,15 @@ from itertools import zip_longest
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, checked_text, checked_words, row_at
+from recurra.data.examples import (
+    BadRow,
+    BadRows,
+    Example,
+    checked_text,
+    checked_words,
+    row_at,
+    split_at_blanks,
+)
 from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.plain import counted
@@ -22,7 +30,7 @@ def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]
     for number, line in numbered_lines(path, config):
         with row_at(bad, path, number):
             text, tab, tags = checked_text(line).partition("\t")
-            words, labels = text.split(), tags.split()
+            words, labels = split_at_blanks(text), split_at_blanks(tags)
             if not tab or "\t" in tags:
                 raise BadRow("needs exactly one tab, between the words and their labels")
             if words[:1] != ["BOS"] or words[-1:] != ["EOS"]:
@@ -67,8 +75,8 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
             )
         with row_at(bad, names["seq.in"], number):
             by_name = dict(zip(there, map(checked_text, row), strict=True))
-            words = checked_words(by_name["seq.in"].split())
-            labels = tuple(by_name["seq.out"].split()) if "seq.out" in by_name else None
+            words = checked_words(split_at_blanks(by_name["seq.in"]))
+            labels = tuple(split_at_blanks(by_name["seq.out"])) if "seq.out" in by_name else None
             if labels is not None and len(labels) != len(words):
                 raise BadRow(
                     f"has {counted(len(words), 'word')}, but {counted(len(labels), 'label')} in seq.out"

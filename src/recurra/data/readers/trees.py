@@ -9,7 +9,7 @@ from recurra.data.examples import BadRow, BadRows, Example, checked_text, row_at
 from recurra.data.readers.lines import numbered_lines
 from recurra.plain import quoted
 
-_TOKENS = re.compile(r"\(|\)|[^\s()]+")
+_TOKENS = re.compile(r"\(|\)|[^ \t\r()]+")  # a no-break space is part of a word
 _NEUTRAL = "2"
 
 
