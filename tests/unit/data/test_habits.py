@@ -219,6 +219,33 @@ def test_a_word_with_a_hash_and_other_columns_is_refused_within_a_sentence(tmp_p
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("pos a fine film\nneg dull\npos x\tmovie\nneg\tbad\n",
+         [("a fine film", "pos"), ("dull", "neg"), ("x movie", "pos"), ("bad", "neg")]),
+        ("very good\ta film\nbad \tso dull\nno fun\ta b\n",
+         [("a film", "very good"), ("so dull", "bad"), ("a b", "no fun")]),
+    ],
+)  # fmt: skip
+def test_all_labels_of_a_file_end_at_the_same_separator(content, rows, tmp_path):
+    assert rows_of(read(written(tmp_path / "t.txt", content), format="label-text")) == rows
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("pos so fine", "has no tab after the label, but most other lines have one"),
+        ("\tso fine", "has no label before the tab"),
+        ("pos\t", "the text is empty"),
+    ],
+)
+def test_a_line_without_the_label_of_the_others_is_refused(line, told, tmp_path):
+    path = written(tmp_path / "t.txt", f"pos\ta film\nneg\tso dull\n{line}\n")
+    with pytest.raises(DataError, match=rf"t\.txt:3: {told}"):
+        read(path, format="label-text")
+
+
 NUMBER = "8\u00a01/2"
 
 
@@ -243,6 +270,10 @@ def test_skipping_bad_rows_never_drops_a_file_because_of_comments(tmp_path):
     rows = read_examples(path, ReaderPart(skip_bad=True), bad)
     assert [row.words for row in rows] == [("a", "b"), ("e",)]
     assert len(bad) == 1
+    (note,) = bad.notes
+    assert note.endswith(
+        "t.conll: lines that begin with # and were read as comments: 3, the first at line 1."
+    )
 
 
 LINE_ENDS_IN_QUOTES = 'text,label\n"so\n\n""good""","p\nos"\n'
@@ -300,11 +331,6 @@ def test_quotes_are_read_where_they_enclose_fields_and_else_are_ordinary(tmp_pat
     assert rows_of(read(path)) == [('"so good', "pos")]
     with pytest.raises(DataError, match=r"t\.tsv:2: the field that begins .*see --quoted\.$"):
         read(path, quoted=True)
-
-    (note,) = bad.notes
-    assert note.endswith(
-        "t.conll: lines that begin with # and were read as comments: 3, the first at line 1."
-    )
 
 
 @pytest.mark.parametrize("name", ["t.conllu", "t.CONLLU", "t.CoNLL.gz", "t.Bio", "t.conllu.gz"])

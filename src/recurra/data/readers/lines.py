@@ -1,5 +1,6 @@
 """One sequence per line: ATIS, `label text`, and parallel files."""
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -18,6 +19,8 @@ from recurra.errors import DataError
 from recurra.files import read_lines
 from recurra.plain import counted
 from recurra.text.words import plain_words
+
+_BLANK = re.compile(r"[ \t]")
 
 
 def numbered_lines(path: Path, config: ReaderPart) -> Iterator[tuple[int, str]]:
@@ -45,14 +48,27 @@ def read_atis(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]
 
 
 def read_label_text(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
-    """Read rows `label text`, one per line."""
-    for number, line in numbered_lines(path, config):
+    """Read rows `label text`, one per line.
+
+    The first tab ends the label if most lines have one; otherwise the first blank or tab does.
+    """
+    rows = [(number, line) for number, line in numbered_lines(path, config) if line.strip()]
+    by_tabs = 2 * sum("\t" in line for _, line in rows) > len(rows)
+    for number, line in rows:
         with row_at(bad, path, number):
-            if not line.strip():
-                continue
-            label, _, text = checked_text(line).strip().partition("\t" if "\t" in line else " ")
+            label, text = _label_and_text(checked_text(line), by_tabs=by_tabs)
             words = checked_words(plain_words(text, config.split))
             yield Example(words, label=label, file=str(path), line=number, text=text)
+
+
+def _label_and_text(line: str, *, by_tabs: bool) -> tuple[str, str]:
+    """Return the label and the text of a line. Raises: BadRow if there is no label, or no tab after it."""
+    if by_tabs and "\t" not in line:
+        raise BadRow("has no tab after the label, but most other lines have one")
+    label, *rest = line.split("\t", 1) if by_tabs else _BLANK.split(line.lstrip(), 1)
+    if not label.strip():
+        raise BadRow("has no label before the tab")
+    return label.strip(), "".join(rest).rstrip()
 
 
 def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
