@@ -9,12 +9,18 @@ from numbers import Integral, Real
 from typing import Any
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_TABS_AND_LINE_ENDS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")  # as str.splitlines has them
 
 
 def quoted(value: object, most: int = 80) -> str:
     """Return the representation of a piece of input, shortened for use in a message."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]} …"
+
+
+def one_line(text: str) -> str:
+    """Return a text with its tabs and line ends replaced by blanks, as a field of a printed line."""
+    return _TABS_AND_LINE_ENDS.sub(" ", text)
 
 
 def parsed_json(text: str | bytes, **options: Any) -> Any:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from typer.testing import CliRunner
 import recurra as rc
 from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError
+from recurra.tasks.seq2seq.pair_model import GeneratedText
+from recurra.tasks.seq2seq.predicting import GeneratedTexts
 
 REVIEWS = [("a fine film", "good"), ('a "dull" film', "bad"), ("so fine", "good"), ("how dull", "bad")] * 5
 SMALL = {"hidden_size": 4, "epochs": 2, "threads": 1}
@@ -25,6 +29,11 @@ def say(*arguments: object) -> list[str]:
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
+
+
+def written(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
 
 
 def refusal(*arguments: object, typed: str | None = None) -> str:
@@ -176,6 +185,32 @@ def test_second_texts_are_of_pairs(folder, tmp_path):
     assert "some.jsonl:2: has no second text; correct it, or see --second-column" in told
     one = json.loads(say("predict", tmp_path / "pairs", pairs, "--json")[0])
     assert one["text"] == ["a b", "a b"]
+
+
+def test_one_line_is_printed_for_each_row_whatever_its_label_is(tmp_path):
+    labels = ["very\ngood", "so\tso", "b\u2028a\rd"]
+    rows = "".join(json.dumps({"text": "a fine film", "label": label}) + "\n" for label in labels * 6)
+    file = written(tmp_path / "r.jsonl", rows)
+    rc.Classifier.train(file, valid=file, out=tmp_path / "run", **SMALL)
+    found = say("predict", tmp_path / "run", file)
+    assert len(found) == 18
+    assert set(found) <= {"very good", "so so", "b a d"}
+    told = run("evaluate", tmp_path / "run", "--data", file, "--mistakes", 3).stdout
+    lines = told.splitlines()
+    assert sum(line.startswith(("very good ", "so so ", "b a d ")) for line in lines) == 6  # in two tables
+    assert sum("r.jsonl:" in line and line.endswith(": a fine film") for line in lines) == 3
+    assert told == "".join(f"{line}\n" for line in lines)
+    by_json = run("predict", tmp_path / "run", file, "--json").stdout.split("\n")
+    assert json.loads(by_json[0])["label"] in labels
+
+
+def test_one_line_is_printed_for_each_output():
+    texts = [GeneratedText("eins\nzwei", -1.0, -0.5), GeneratedText("drei\tvier", -2.0, -1.0)]
+    said = GeneratedTexts("a\nb.png", texts, number=7, several=False, named=True)
+    assert said.line() == "a b.png\teins zwei"
+    assert replace(said, named=False).line() == "eins zwei"
+    assert replace(said, several=True).line() == "a b.png\t-0.5000\teins zwei\na b.png\t-1.0000\tdrei vier"
+    assert said.to_dict()["answers"][0]["text"] == "eins\nzwei"
 
 
 def test_a_model_of_single_rows_carries_nothing(folder, tmp_path):

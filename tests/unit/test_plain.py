@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.plain import finite, json_line, json_text, listed, shell
+from recurra.plain import finite, json_line, json_text, listed, one_line, shell
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -91,3 +91,13 @@ def test_a_path_is_a_word_of_the_shell(path):
         ["sh", "-c", f"printf %s {shell(path)}"], capture_output=True, text=True, check=True
     )
     assert told.stdout == path
+
+
+@given(st.text())
+def test_one_line_changes_tabs_and_line_ends_only(text):
+    found = one_line(text)
+    assert len(found.splitlines()) <= 1
+    assert "\t" not in found
+    assert "".join(found.split()) == "".join(text.split())
+    if text.isprintable():
+        assert found == text

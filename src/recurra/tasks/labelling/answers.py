@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recurra.plain import one_line
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import spans_of
 from recurra.text.words import Word
@@ -123,9 +124,12 @@ class Judged:
 
 
 def _line(labels: Sequence[str] | None, label: str | None) -> str:
-    """Return word labels and the label of the whole text; blanks within a word's label become underscores."""
+    """Return word labels and the label of the whole text on one line.
+
+    Blanks within a word's label become underscores; tabs and line ends within the other become blanks.
+    """
     parts = [] if labels is None else [" ".join("_".join(one.split()) for one in labels)]
-    return "\t".join([*parts, *([] if label is None else [label])])
+    return "\t".join([*parts, *([] if label is None else [one_line(label)])])
 
 
 def _of_whole(said: LabelledText | Prediction) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recurra.data.examples import Example
-from recurra.plain import counted
+from recurra.plain import counted, one_line
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import Span, spans_of
 from recurra.text.words import Word, placed
@@ -27,7 +27,7 @@ class Mistake:
     def line(self) -> str:
         """Return the mistake as one readable line."""
         labels = f"gold {self.gold}, predicted {self.predicted} ({self.confidence:.0%})"
-        return f"{self.place}: {labels}: {self.text}"
+        return one_line(f"{self.place}: {labels}: {self.text}")
 
 
 def worst_mistakes(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recurra.errors import ConfigError, DataError
+from recurra.plain import one_line
 from recurra.reports import Table, reliability_diagram
 from recurra.tasks.labelling.figures import LabelFigures
 from recurra.tasks.labelling.mistakes import worst_mistakes
@@ -130,6 +131,7 @@ def table_lines(figures: LabelFigures) -> list[str]:
 
 def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a table as lines, with names left-aligned and figures right-aligned."""
+    names, rows = list(map(one_line, names)), [list(map(one_line, row)) for row in rows]
     first = max(map(len, names))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recurra.config import SearchPart
 from recurra.data.readers.pairs import Pair
 from recurra.errors import ConfigError
+from recurra.plain import one_line
 from recurra.reports.drawing import heat_map, write_png
 from recurra.tasks.seq2seq.config import AnswersPart
 
@@ -30,10 +31,12 @@ class GeneratedTexts:
 
     def line(self) -> str:
         """Return the best output, or one line per output with the source's number and the score."""
-        name = self.source if self.named else str(self.number)
+        name = one_line(self.source) if self.named else str(self.number)
+        texts = [one_line(one.text) for one in self.answers]
         if self.several:
-            return "\n".join(f"{name}\t{one.score:.4f}\t{one.text}" for one in self.answers)
-        return f"{name}\t{self.answers[0].text}" if self.named else self.answers[0].text
+            scored = zip(self.answers, texts, strict=True)
+            return "\n".join(f"{name}\t{one.score:.4f}\t{text}" for one, text in scored)
+        return f"{name}\t{texts[0]}" if self.named else texts[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
