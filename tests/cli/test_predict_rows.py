@@ -185,6 +185,10 @@ def test_second_texts_are_of_pairs(folder, tmp_path):
     assert "some.jsonl:2: has no second text; correct it, or see --second-column" in told
     one = json.loads(say("predict", tmp_path / "pairs", pairs, "--json")[0])
     assert one["text"] == ["a b", "a b"]
+    assert len(say("predict", tmp_path / "pairs", written(tmp_path / "some.txt", "a b\ta b\nc\td\n"))) == 2
+    for line, tabs in (("a b", "no tab"), ("a\tb\tc", "2 tabs"), ("a\tb\t", "2 tabs")):
+        told = refusal("predict", tmp_path / "pairs", "-", typed=f"a\tb\n{line}\n")
+        assert told == f"standard input:2: has {tabs}, expected one; separate the two texts with a tab."
 
 
 def test_one_line_is_printed_for_each_row_whatever_its_label_is(tmp_path):

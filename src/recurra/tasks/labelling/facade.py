@@ -14,6 +14,7 @@ from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, rows_to
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError, DataError
+from recurra.plain import counted
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
 from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
@@ -292,10 +293,15 @@ class PairClassifier(Labeller):
     def _texts(self, source: Input) -> Iterator[tuple[str, str]]:
         """Return the pairs of texts, one tab-separated pair per line."""
         for number, line in enumerate(source.lines(), start=1):
-            first, tab, second = line.partition("\t")
-            if not tab:
-                raise DataError(f"{source.name}:{number}: has no tab; separate the two texts with a tab.")
-            yield first, second
+            match line.split("\t"):
+                case [first, second]:
+                    yield first, second
+                case fields:
+                    tabs = counted(len(fields) - 1, "tab") if fields[1:] else "no tab"
+                    raise DataError(
+                        f"{source.name}:{number}: has {tabs}, expected one; separate the two texts with a "
+                        "tab."
+                    )
 
     def _words(self, text: Any) -> list[Word]:
         if not isinstance(text, tuple) or len(text) != 2:
