@@ -83,3 +83,21 @@ def test_a_captioner_reads_grey_and_colour_as_it_was_trained(tmp_path):
         model = rc.Captioner.train(tmp_path / f"{name}.npy", out=tmp_path / name, **options)
         assert len(model.caption(tmp_path / f"{other}.npy")) == 12
         assert model.evaluate(tmp_path / f"{other}.npy", tmp_path / "c.jsonl").texts.texts == 12
+
+
+@pytest.mark.parametrize("names", [["a.jpg", "é.jpg"], [b"a.jpg", "é.jpg".encode()], [7, 8]])
+def test_names_of_features_are_text_bytes_or_numbers(tmp_path, names):
+    np.savez(tmp_path / "x.npz", features=np.eye(2), names=np.array(names))
+    found = read_pictures(tmp_path / "x.npz")
+    for row, name in enumerate(["7", "8"] if names[0] == 7 else ["a.jpg", "é.jpg"]):
+        assert found.of(name).tolist() == np.eye(2)[row].tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [([np.nan, 1.5], "has nan as the name of an image"), ([b"\xe9", b"a"], "expected UTF-8 text")],
+)
+def test_other_names_of_features_are_refused(tmp_path, names, told):
+    np.savez(tmp_path / "x.npz", features=np.eye(2), names=np.array(names))
+    with pytest.raises(DataError, match=told):
+        read_pictures(tmp_path / "x.npz")

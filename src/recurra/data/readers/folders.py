@@ -68,7 +68,7 @@ def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
         try:
             return Example(label=label, vectors=read_steps(row), file=str(row))
         except BadRow as fault:
-            raise BadRow(str(fault).removeprefix(f"{row} ")) from fault
+            raise BadRow(str(fault).removeprefix(f"{row} "), *fault.ways) from fault
     if row.suffix.lower() in IMAGES:
         raise BadRow(f"is an image; a clip is a folder of images, such as {row.parent / row.stem / row.name}")
     try:
