@@ -6,7 +6,7 @@ from PIL import Image
 
 import recurra as rc
 from recurra.data.examples import BadRow, BadRows
-from recurra.data.readers.arrays import read_image, with_channels
+from recurra.data.readers.arrays import read_frames, read_image, with_channels
 from recurra.data.readers.pictures import read_pictures
 from recurra.errors import DataError
 
@@ -83,6 +83,22 @@ def test_a_captioner_reads_grey_and_colour_as_it_was_trained(tmp_path):
         model = rc.Captioner.train(tmp_path / f"{name}.npy", out=tmp_path / name, **options)
         assert len(model.caption(tmp_path / f"{other}.npy")) == 12
         assert model.evaluate(tmp_path / f"{other}.npy", tmp_path / "c.jsonl").texts.texts == 12
+
+
+def test_images_of_every_extension_are_read_or_named(tmp_path):
+    for number, name in enumerate(
+        ["a.tif", "b.TIFF", "c.jfif", "d.PNG", "e.pgm", "f.webp", "g.jp2", "h.tga"]
+    ):
+        kind = {"c.jfif": "JPEG", "e.pgm": "PPM", "g.jp2": "JPEG2000", "b.TIFF": "TIFF"}.get(name)
+        Image.fromarray(np.full((8, 8), number, dtype=np.uint8)).save(tmp_path / name, kind)
+    (tmp_path / "labels.txt").write_text("not an image")
+    (tmp_path / "._a.tif").write_bytes(b"of another system")
+    found = read_pictures(tmp_path)
+    assert (len(found), found.names[1]) == (8, "b.TIFF")
+    assert len(read_frames(tmp_path)) == 8
+    (tmp_path / "i.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(DataError, match=r"i\.heic: cannot be read as an image"):
+        read_pictures(tmp_path)
 
 
 @pytest.mark.parametrize("names", [["a.jpg", "é.jpg"], [b"a.jpg", "é.jpg".encode()], [7, 8]])

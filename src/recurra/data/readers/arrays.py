@@ -16,7 +16,10 @@ from recurra.data.examples import BadRow, BadRows, Example, row_at, spelled_labe
 from recurra.errors import DataError
 from recurra.plain import counted, listed, reason_of
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Every file with one of these extensions is an image, so that one which Pillow cannot read is named.
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".mpo")
+_PLAIN = (".bmp", ".dib", ".pbm", ".pgm", ".ppm", ".pnm", ".tga", ".tif", ".tiff")
+IMAGES = (*_JPEG, *_PLAIN, ".png", ".apng", ".gif", ".webp", ".avif", ".heic", ".heif", ".jxl")
 AnyT = TypeVar("AnyT", bound=np.generic)
 _STEP_DIMENSIONS = (2, 4)  # (T, F) or (T, channels, height, width)
 
@@ -97,8 +100,9 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the image files of a folder in the order of their names."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    """Return the image files of a folder in the order of their names, except hidden ones."""
+    visible = (file for file in folder.iterdir() if not file.name.startswith("."))
+    return sorted(file for file in visible if file.suffix.lower() in IMAGES)
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
