@@ -1,5 +1,8 @@
 """Images of every habit: 16 bits, transparency, grey beside colour, damaged ones, against values by hand."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,6 +86,86 @@ def test_a_captioner_reads_grey_and_colour_as_it_was_trained(tmp_path):
         model = rc.Captioner.train(tmp_path / f"{name}.npy", out=tmp_path / name, **options)
         assert len(model.caption(tmp_path / f"{other}.npy")) == 12
         assert model.evaluate(tmp_path / f"{other}.npy", tmp_path / "c.jsonl").texts.texts == 12
+
+
+def test_the_transparent_value_of_every_depth_is_white(tmp_path):
+    deep = np.array([[0, 1000, 65535, 30000]], dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "16.png", transparency=1000)
+    assert read_image(tmp_path / "16.png").tolist() == [[[0, 255, 255, 117]]]
+    for depth, raw, clear, wanted in (
+        (8, bytes([0, 5, 255, 7]), 5, [0, 255, 255, 7]),
+        (4, bytes([0x05, 0xF1]), 5, [0, 255, 255, 17]),
+        (2, bytes([0b00_01_11_10]), 1, [0, 255, 255, 170]),
+        (1, bytes([0b0101_0000]), 0, [255, 255, 255, 255]),
+    ):
+        (tmp_path / "x.png").write_bytes(png(4, depth, 0, raw, clear))
+        assert read_image(tmp_path / "x.png").tolist() == [[wanted]], depth
+    (tmp_path / "x.png").write_bytes(png(1, 16, 2, bytes(6), 0, 0, 0))
+    with pytest.raises(BadRow, match=r"x\.png has a transparent colour of 16 bits") as refused:
+        read_image(tmp_path / "x.png")
+    assert refused.value.ways[0] == "save it with 8 bits per value"
+
+
+def png(width: int, depth: int, colour: int, row: bytes, *clear: int) -> bytes:
+    """A file with one row of pixels and a transparent value, by the letter of the standard."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"tRNS", struct.pack(f">{len(clear)}H", *clear))]
+    parts += [chunk(b"IDAT", zlib.compress(b"\0" + row)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif"])
+def test_images_are_turned_upright(tmp_path, name):
+    """Orientation 6: the first row of the file is the right column of the picture."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.zeros((8, 16, 3), dtype=np.uint8)
+    pixels[:4] = 255
+    Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+    found = read_image(tmp_path / name)
+    assert found.shape == (3, 16, 8)
+    assert found[:, :, 4:].min() > 240
+    assert found[:, :, :4].max() < 15
+    deep = np.arange(8, dtype=np.uint16).reshape(2, 4) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png", exif=exif)
+    assert read_image(tmp_path / "deep.png").tolist() == [[[4, 0], [5, 1], [6, 2], [7, 3]]]
+
+
+def test_floats_are_scaled_from_the_unit_range_and_others_refused(tmp_path):
+    found = read_image(saved(tmp_path, "f.tif", np.array([[0, 0.2, 1]], dtype=np.float32)))
+    assert found.tolist() == [[[0, 51, 255]]]
+    for wrong in (1.01, -0.01, np.nan, 200):
+        path = saved(tmp_path, "f.tif", np.array([[0, wrong, 1]], dtype=np.float32))
+        with pytest.raises(BadRow, match=r"f\.tif has floats outside of 0 … 1"):
+            read_image(path)
+    path = saved(tmp_path, "i.tif", np.array([[0, 200]], dtype=np.int32))
+    with pytest.raises(BadRow, match=r"i\.tif has integers of 32 bits"):
+        read_image(path)
+    assert read_image(saved(tmp_path, "u.tif", np.array([[0, 514]], dtype=np.uint16))).tolist() == [[[0, 2]]]
+    (tmp_path / "d.pgm").write_bytes(b"P5 2 1 65535\n" + struct.pack(">2H", 200 * 257, 257))
+    assert read_image(tmp_path / "d.pgm").tolist() == [[[200, 1]]]
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.png", "x.webp", "x.tif"])
+def test_files_of_several_frames_are_refused(tmp_path, name):
+    frames = [Image.fromarray(np.full((4, 4), value, dtype=np.uint8)) for value in (0, 100, 200)]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError) as refused:
+        read_pictures(tmp_path)
+    told = "has 3 frames, expected one; save each as a file, or skip such rows with --skip-bad."
+    assert str(refused.value) == f"{tmp_path / name}: {told}"
+    with pytest.raises(BadRow, match="has 3 frames"):
+        read_frames(tmp_path)
+
+
+def test_a_photograph_with_a_preview_is_one_image(tmp_path):
+    photograph = Image.fromarray(np.full((8, 8, 3), 200, dtype=np.uint8))
+    photograph.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[photograph.resize((4, 4))])
+    assert read_image(tmp_path / "x.jpg").shape == (3, 8, 8)
 
 
 def test_images_of_every_extension_are_read_or_named(tmp_path):

@@ -5,14 +5,14 @@ import warnings
 import zipfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from recurra.config import ReaderPart
-from recurra.data.examples import BadRow, BadRows, Example, row_at, spelled_label
+from recurra.data.examples import SKIP_IT, BadRow, BadRows, Example, row_at, spelled_label
 from recurra.errors import DataError
 from recurra.plain import counted, listed, reason_of
 
@@ -20,6 +20,10 @@ from recurra.plain import counted, listed, reason_of
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".mpo")
 _PLAIN = (".bmp", ".dib", ".pbm", ".pgm", ".ppm", ".pnm", ".tga", ".tif", ".tiff")
 IMAGES = (*_JPEG, *_PLAIN, ".png", ".apng", ".gif", ".webp", ".avif", ".heic", ".heif", ".jxl")
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
+
 AnyT = TypeVar("AnyT", bound=np.generic)
 _STEP_DIMENSIONS = (2, 4)  # (T, F) or (T, channels, height, width)
 
@@ -106,31 +110,75 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
-    """Read an image as numbers 0 … 255; grey stays grey, everything else becomes RGB.
+    """Read an image as numbers 0 … 255, upright; grey stays grey, everything else becomes RGB.
 
-    Images of 16 bits are scaled to 8; transparent images are put on white.
-    Shapes: (1, H, W) or (3, H, W). Raises: BadRow if it cannot be read.
+    Numbers of 16 bits and floats 0 … 1 are scaled; transparent images are put on white.
+    Shapes: (1, H, W) or (3, H, W).
+    Raises: BadRow if it cannot be read, or has several frames, integers of 32 bits or other floats.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(file) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-                deep = np.asarray(image).astype(np.float64)
-                if image.mode.startswith("I;16") or deep.max(initial=0) > 255:  # 16 bits
-                    deep = deep / 257
-                return np.clip(np.rint(deep), 0, 255).astype(np.uint8)[None]
-            if "A" in image.getbands() or "transparency" in image.info:
-                white = Image.new("RGBA", image.size, "white")
-                grey = image.mode == "LA"
-                flat = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if grey else "RGB")
-            else:
-                flat = image.convert("L" if image.mode in ("L", "1") else "RGB")
-            numbers = np.asarray(flat)
+            with Image.open(file) as opened:
+                _check_frames(opened, file)
+                _scale_transparency(opened, file)
+                grey_of_16_bits = opened.format in ("PNG", "PPM")  # in mode I; of other files, 32 bits
+                image = ImageOps.exif_transpose(opened)
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+            return _scaled(image, file, is_deep=grey_of_16_bits or image.mode != "I")[None]
+        if "A" in image.getbands() or "transparency" in image.info:
+            white = Image.new("RGBA", image.size, "white")
+            grey = image.mode in ("L", "LA", "1")
+            flat = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if grey else "RGB")
+        else:
+            flat = image.convert("L" if image.mode in ("L", "1") else "RGB")
+        numbers = np.asarray(flat)
+    except BadRow:
+        raise
     except _DECODING_FAULTS as error:
         raise BadRow(f"{file} cannot be read as an image ({reason_of(error)})") from error
     return numbers[None] if numbers.ndim == 2 else numbers.transpose(2, 0, 1)
+
+
+def _check_frames(image: "ImageFile", file: Path) -> None:
+    """Check that a file has one image. Raises: BadRow if it has several frames or pages."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # in these, previews follow the photograph
+        raise BadRow(f"{file} has {frames:,} frames, expected one", "save each as a file", SKIP_IT)
+
+
+def _scale_transparency(image: "ImageFile", file: Path) -> None:
+    """Scale the transparent value of a PNG file, as Pillow scales its pixels to 8 bits.
+
+    Raises: BadRow for a colour of 16 bits, as its pixels are rounded.
+    """
+    found = image.info.get("transparency")
+    if found is None or not image.tile:
+        return
+    raw_mode = image.tile[0][3]
+    if raw_mode in ("L;2", "L;4"):
+        image.info["transparency"] = found * (85 if raw_mode == "L;2" else 17)
+    elif raw_mode == "RGB;16B":
+        raise BadRow(f"{file} has a transparent colour of 16 bits", "save it with 8 bits per value", SKIP_IT)
+
+
+def _scaled(image: "Image", file: Path, *, is_deep: bool) -> NDArray[np.uint8]:
+    """Scale grey numbers of 16 bits, or floats 0 … 1, to 0 … 255. Shapes: (H, W).
+
+    Raises: BadRow for integers of 32 bits, whose largest value is not known, and for other floats.
+    """
+    ways = "save it with 8 or 16 bits per value", SKIP_IT
+    if not is_deep:
+        raise BadRow(f"{file} has integers of 32 bits", *ways)
+    numbers = np.asarray(image).astype(np.float64)
+    largest = 1.0 if image.mode == "F" else 65535.0
+    if not (numbers.min(initial=0) >= 0 and numbers.max(initial=0) <= largest):  # NaN is neither
+        raise BadRow(f"{file} has floats outside of 0 … 1", *ways)
+    if image.mode != "F" and (clear := image.info.get("transparency")) is not None:
+        numbers[numbers == clear] = largest
+    return np.rint(numbers * (255 / largest)).astype(np.uint8)
 
 
 def stacked_images(images: Sequence[tuple[str, NDArray[np.uint8]]], where: str) -> NDArray[np.uint8]:
