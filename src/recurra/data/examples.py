@@ -188,7 +188,9 @@ def checked_characters(text: str) -> str:
 def split_at_blanks(line: str) -> list[str]:
     """Split a line at blanks and tabs; other white space, such as a no-break space, is part of a word."""
     filled = line.strip(" \t\r")
-    return _BLANKS.split(filled) if filled else []
+    if "\t" in filled or "  " in filled:
+        return _BLANKS.split(filled)
+    return filled.split(" ") if filled else []  # several times faster
 
 
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:

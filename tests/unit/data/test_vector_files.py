@@ -42,6 +42,28 @@ def test_every_format(tmp_path, name):
     assert found.size == 3
 
 
+def test_blanks_and_tabs_separate_words_and_numbers(tmp_path):
+    path = tmp_path / "vectors"
+    path.write_text("the  1 2\t3 \nNew York\t4 5  6\n\u00a0 7 8 9\r\n")
+    found = read_vectors(path, BadRows())
+    assert found.words == ["the", "New York", "\u00a0"]
+    assert found.vectors.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    path.write_text("2 3\nNew York 4 5 6\nthe 1 2 3\n")  # text, although a letter follows the first blank
+    assert read_vectors(path, BadRows()).words == ["New York", "the"]
+
+
+def test_words_of_a_binary_file_and_a_wrong_count_are_skipped_if_that_is_asked(tmp_path):
+    path, bad = tmp_path / "vectors", BadRows(skip=True)
+    path.write_bytes(binary().replace(b"New_York", b"New\xff"))
+    assert read_vectors(path, bad).words == ["the", "café"]
+    path.write_bytes(b"9 3\n" + glove().encode())
+    assert read_vectors(path, bad, lambda word, place: place < 2).words == ["the", "New York"]
+    assert [sentence.partition(": ")[2] for sentence in bad.sentences] == [
+        "word 2: is not UTF-8 (byte 0xff).",
+        "says that the file has 9 words, but it has 3.",
+    ]
+
+
 def test_only_wanted_words_are_kept(tmp_path):
     path = tmp_path / "vectors"
     path.write_text(glove())
@@ -63,6 +85,31 @@ def test_only_wanted_words_are_kept(tmp_path):
         (b"the 1 2 3\na 1 nan 3\n", "vectors:2: has a number that is not finite"),
         (b"the 1 2 3\ncaf\xe9 1 2 3\n", "vectors:2: is not UTF-8"),
         (binary()[:-3], "is truncated at word 3 of 3"),
+        (b"the 1 2 3\na 1_0 2 3\n", "vectors:2: has a value that is not a number"),
+        ("the 1 2 3\na 1 ٢ 3\n".encode(), "vectors:2: has a value that is not a number"),
+        (b"the 1 2 3\na 1 \f2 3\n", "vectors:2: has a value that is not a number"),
+        (b"the 1 2 3\n 1 2 3\n", "vectors:2: has 2 numbers, expected 3"),
+        (
+            b"1000 2\nthe 1 2\na 3 4\n",
+            "vectors:1: says that the file has 1,000 words, but it has 2; download",
+        ),
+        (b"1 2\nthe 1 2\na 3 4\n", "vectors:1: says that the file has 1 word, but it has 2; download"),
+        (
+            b"2" + binary()[1:],
+            "vectors:1: says that the file has 2 words, but it has more; download it again.",
+        ),
+        (b"4" + binary(), "is truncated at word 4 of 43"),
+        (
+            binary().replace(b"New_York", b"New York"),
+            "word 3 does not begin after a vector, or the word before",
+        ),
+        (binary(b"").replace(b"New_York", b"New York"), "word 3: is not UTF-8"),
+        (
+            binary().replace("café".encode(), b"caf\xe9"),
+            "word 3: is not UTF-8 (byte 0xe9); correct it, or skip",
+        ),
+        (binary().replace(b"New_York", b""), "word 2: is empty or has control characters"),
+        (binary().replace(b"New_York", b"New\nYork"), "word 2: is empty or has control characters"),
         (b"", "is empty"),
     ],
 )
