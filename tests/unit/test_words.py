@@ -1,5 +1,7 @@
 """A word is letters with their combining marks, in every script and in both normal forms."""
 
+import re
+import sys
 import unicodedata
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from recurra.data.misspellings import WORD
 from recurra.metrics.translation import count_texts
 from recurra.text.word_encoder import WordForms
-from recurra.text.words import composed, is_in_word, plain_words
+from recurra.text.words import composed, is_in_word, marks, plain_words
 
 WORDS = [
     "नमस्ते",  # Hindi, with vowel signs and a virama
@@ -19,6 +21,7 @@ WORDS = [
     unicodedata.normalize("NFD", "naïveté"),
     "l’été",
     "don't",
+    "葛\U000e0100城",  # Japanese, with a variation selector
 ]
 
 
@@ -32,9 +35,20 @@ def test_a_word_is_never_cut_at_a_mark(word):
     assert not any(unicodedata.category(one[0]).startswith("M") for one in characters)
 
 
+def test_every_mark_belongs_to_its_letter():
+    every = "".join(
+        chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)).startswith("M")
+    )
+    assert re.fullmatch(f"[{marks()}]+", every)
+    assert plain_words(f"a{every}b", "punctuation") == [f"a{every}b"]
+    assert plain_words(f"a{every}b", "characters") == [f"a{every}", "b"]
+    assert plain_words("1\ufe0f\u20e3 *\ufe0f\u20e3", "punctuation") == ["1\ufe0f\u20e3", "*\ufe0f\u20e3"]
+
+
 def test_letters_after_a_number_belong_to_it():
     told = plain_words("3rd 12.5kg a1 10:30pm x_y 5,000. the 1980's (a-b)", "punctuation")
     assert " ".join(told) == "3rd 12.5kg a1 10:30pm x_y 5,000 . the 1980's ( a - b )"
+    assert plain_words("5\u0304th 5\u0304", "punctuation") == ["5\u0304th", "5\u0304"]
 
 
 def test_both_forms_of_an_accent_are_one():

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 from typing import Literal, NamedTuple
 
 Split = Literal["blanks", "punctuation", "characters"]
@@ -16,7 +17,7 @@ def marks() -> str:
     """Return the combining marks (categories Mn, Mc, Me) and the zero-width joiners for use inside [...] of a
     regular expression. `\\w` does not match them, but they are part of words."""
     ranges: list[list[int]] = []
-    for code in range(0x300, 0x1F000):
+    for code in chain(range(0x300, 0x1F000), range(0xE0100, 0xE01F0)):  # no marks in the planes between
         if unicodedata.category(chr(code)).startswith("M"):
             if ranges and ranges[-1][1] == code - 1:
                 ranges[-1][1] = code
