@@ -341,6 +341,20 @@ def test_accents_in_either_form_are_one_letter():
     assert corrector.correct("un cafée").text == "un café"
 
 
+@pytest.mark.parametrize("unit", ["char", "word"])
+def test_context_reads_either_form_of_an_accent(tmp_path, unit):
+    text = "il va à la gare\nil a passé un été ici\nelle a passe un ete là\n" * 30
+    (tmp_path / "text.txt").write_text(text)
+    model = recurra.LanguageModel.train(tmp_path / "text.txt", out=tmp_path / "run", **OPTIONS[unit])
+    corrector = SpellingCorrector(count_words([text]), model)
+    for line in ("il va à la gare", "il a passé un été ici", "À la gare"):
+        for form in ("NFC", "NFD"):
+            assert corrector.correct(unicodedata.normalize(form, line)).changes == ()
+    apart = unicodedata.normalize("NFD", "il a passé un été iic")
+    assert corrector.correct(apart).changes == (Change("iic", "ici", len(apart) - 3),)
+    assert corrector.correct(apart).text == apart[:-3] + "ici"
+
+
 @pytest.mark.parametrize(
     "kept",
     [
@@ -351,10 +365,17 @@ def test_accents_in_either_form_are_one_letter():
         "bgi2 and 3bgi",
         "a_bgi",
         "bgi.org/bgi",
+        "ba\u0301g2 and 3ba\u0301g",
+        "ba\u0301g_ and नमस्तो2",
+        "ba\u0301g.org/bgi",
+        "#ba\u0301g and &ba\u0301g;",
+        "@ba\u0301g.bgi@ba\u0301g.org",
+        "bgi@bgi.ba\u0301g",
+        "bgi@bgi.org,bgi@bgi.org",
     ],
 )
 def test_addresses_and_what_has_digits_are_left_alone(kept):
-    corrector = SpellingCorrector(count_words(["big is see write to and a\n"] * 9))
+    corrector = SpellingCorrector(count_words(["big is see write to and a bag org नमस्ते\n"] * 9))
     assert corrector.correct(f"{kept} bgi").text == f"{kept} big"
 
 

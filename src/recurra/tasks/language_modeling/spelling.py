@@ -22,12 +22,18 @@ from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.text.words import composed
+from recurra.text.words import composed, marks
 
 _SHORTEST = 2  # letters; single letters are not corrected
 # URLs, e-mail addresses, account names, tags, character references and tokens with digits are not corrected.
+_IN_WORD, _IN_NAME = rf"[\w{marks()}]", r"[^\s@,;<>()\[\]\"]"
+_WORD_BEGINS, _NAME_BEGINS = rf"(?<!{_IN_WORD})", r"(?<![^\s@,;<>()\[\]\"])"
 _NO_WORDS = re.compile(
-    r"(?:https?|ftp)://\S+|\bwww\.\S+|[^\s@]+@[^\s@]+\.\w+|(?<!\w)[@#]\w+|&#?\w+;|\w*[\d_]\w*|\w+(?:\.\w+)+/\S*"
+    rf"(?:https?|ftp)://\S+|{_WORD_BEGINS}www\.\S+"
+    rf"|{_NAME_BEGINS}@?{_IN_NAME}+@[^\s@]+\.{_IN_WORD}+"
+    rf"|{_WORD_BEGINS}[@#]{_IN_WORD}+|&#?{_IN_WORD}+;"
+    rf"|{_WORD_BEGINS}{_IN_WORD}*[\d_]{_IN_WORD}*"
+    rf"|{_WORD_BEGINS}(?<!{_IN_WORD}\.){_IN_WORD}+(?:\.{_IN_WORD}+)+/\S*"
 )
 _FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
 
@@ -127,10 +133,9 @@ class SpellingCorrector:
     @checks_arguments
     def correct_word(self, typed: str) -> str:
         """Return the most probable correction of a word without context; the word itself if none is near."""
-        small = _small(typed)
-        if len(small) < _SHORTEST:
+        if _letters(typed) < _SHORTEST:
             return typed
-        found = self.candidates(small)
+        found = self.candidates(_small(typed))
         return _in_case_of(typed, found[0][0]) if found else typed
 
     @checks_arguments
@@ -185,27 +190,29 @@ class SpellingCorrector:
             before = line[at : one.start()]
             places.append(
                 _Place(
-                    [Alternative(tuple(tokenizer.encode_line(before + word)), log_p) for word, log_p in ways],
+                    [
+                        Alternative(tuple(tokenizer.encode_line(composed(before + word))), log_p)
+                        for word, log_p in ways
+                    ],
                     number,
                 )
             )
             at = one.end()
         end = [] if tokenizer.end_id is None else [tokenizer.end_id]
-        return [*places, _Place([Alternative((*tokenizer.encode_line(line[at:]), *end))])]
+        return [*places, _Place([Alternative((*tokenizer.encode_line(composed(line[at:])), *end))])]
 
     def _blank_separated(
         self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
     ) -> list["_Place"]:
         """Return one place per symbol of a word model; symbols that contain several words are not changed."""
-        vocabulary, places, number = model.tokenizer.vocabulary, [], 0
-        unk = vocabulary.unk_id
+        unk, places, number = model.tokenizer.unk_id, [], 0
 
         def way(symbol: str, log_p: float) -> Alternative:
-            id_ = vocabulary.ids.get(symbol, unk)
-            assert id_ is not None
-            if id_ == unk and self._speller is not None:
+            symbol = composed(symbol)
+            ids = model.tokenizer.encode_line(symbol)
+            if unk in ids and self._speller is not None:
                 log_p += float(self._speller.log_probs([symbol])[0])
-            return Alternative((id_,), log_p)
+            return Alternative(tuple(ids), log_p)
 
         for token in re.finditer(r"\S+", line):
             inside = []
@@ -223,7 +230,7 @@ class SpellingCorrector:
 
     def _meant(self, typed: str) -> list[tuple[str, float]]:
         """Return possible corrections in the word's own case, including itself: word, log P(typed | word)."""
-        if len(typed) < _SHORTEST:
+        if _letters(typed) < _SHORTEST:
             return [(typed, 0.0)]
         ways = [(_in_case_of(typed, word), channel) for word, channel, _ in self.candidates(_small(typed))]
         return ways if any(word == typed for word, _ in ways) else [(typed, 0.0), *ways]
@@ -293,12 +300,17 @@ def _small(word: str) -> str:
     return composed(word).lower()
 
 
+def _letters(word: str) -> int:
+    """Return the number of characters of a word, in Unicode normalisation form C."""
+    return len(composed(word))
+
+
 def _in_case_of(typed: str, word: str) -> str:
     """Give a lower-case word the case of the typed word: Title, UPPER, or unchanged."""
     if word == _small(typed):
         return typed  # McDonald, iPad
     written = word
-    if typed.isupper() and len(typed) > 1:
+    if typed.isupper() and _letters(typed) > 1:
         written = word.upper()
     elif typed[:1].isupper():
         written = word[:1].upper() + word[1:]
