@@ -40,20 +40,23 @@ class TextFigures:
 
 
 def count_texts(found: Sequence[str], right: Sequence[Sequence[str]]) -> TextFigures:
-    """Compute the metrics of outputs against their references; texts are detokenised, case is kept."""
+    """Compute the metrics of outputs against their references.
+
+    The texts are detokenised and compared in Unicode normalisation form C; their case is kept.
+    """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
+    texts, right = [*map(composed, found)], [[*map(composed, texts)] for texts in right]
     bleu, chrf = BLEU(), CHRF()
     most = max(map(len, right), default=1)
     # sacrebleu takes the first reference of all texts, the second of all …; None where one is missing.
-    streams: Any = [[texts[i] if i < len(texts) else None for texts in right] for i in range(most)]
-    texts = list(found)
+    streams: Any = [[every[i] if i < len(every) else None for every in right] for i in range(most)]
     scores = [float(metric.corpus_score(texts, streams).score) for metric in (bleu, chrf) if texts] or [
         0.0,
         0.0,
     ]
-    exact = sum(composed(text) in map(composed, texts) for text, texts in zip(found, right, strict=True))
+    exact = sum(text in every for text, every in zip(texts, right, strict=True))
     return TextFigures(
         len(texts),
         scores[0],

@@ -1,5 +1,7 @@
 """Translation scores against sacrebleu's, by length, and the advice on beam errors."""
 
+import unicodedata
+
 import pytest
 import sacrebleu
 
@@ -20,6 +22,17 @@ def test_bleu_and_chrf_are_sacrebleus():
     assert figures.exact == pytest.approx(1 / 3)
     assert count_texts(["a"], [["a"]]).exact == 1.0
     assert count_texts([], []).bleu == 0.0
+
+
+def test_both_forms_of_an_accent_are_the_same_text():
+    right = [["le café est fermé cet été", "café fermé"], ["à la plage"], ["oui"]]
+    found = ["le café est fermé à l’été", "la plage", "oui"]
+    expected = count_texts(found, right)
+    apart = [[unicodedata.normalize("NFD", text) for text in texts] for texts in right]
+    assert count_texts(found, apart) == expected
+    assert count_texts([unicodedata.normalize("NFD", text) for text in found], right) == expected
+    assert count_texts([texts[0] for texts in apart], right).bleu == pytest.approx(100.0)
+    assert count_texts(["été", apart[1][0], "e\u0301te\u0301"], [["x"]] * 3).distinct_1 == 0.8
 
 
 def test_distinct_is_the_share_of_different_ngrams():
