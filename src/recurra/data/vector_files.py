@@ -17,6 +17,7 @@ from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRow, BadRows, checked_
 from recurra.errors import DataError
 from recurra.files import read_lines, write_text
 from recurra.plain import counted, reason_of
+from recurra.text.words import composed
 
 _NUMBER = re.compile(r"[+-]?(?=\.?\d)\d*\.?\d*(?:[eE][+-]?\d+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -43,8 +44,11 @@ def read_vectors(
 ) -> WordVectors:
     """Read the vectors of the words for which `keep(word, place)` is true; places count from 0.
 
+    Words are read in Unicode normalisation form C.
+
     A GloVe text file has a word and its numbers per line; a word2vec file begins with a line of two numbers,
-    the number of words and the vector size. If a word occurs twice, its first vector is kept.
+    the number of words and the vector size. If a word occurs twice, its first vector is kept, or the first
+    one in this form if the file has others.
 
     Raises: DataError for a file that is none or does not have the number of words in its first line, or for a
     line too short or with what is no number, by its line.
@@ -52,9 +56,14 @@ def read_vectors(
     head, binary = _head_of(path)
     pairs = _binary(path, head, bad) if binary else _text(path, head, bad)
     found: dict[str, NDArray[np.float32]] = {}
+    others: dict[str, NDArray[np.float32]] = {}  # of words in other forms
     for place, (word, vector) in enumerate(pairs):
-        if word not in found and keep(word, place):
-            found[word] = vector
+        form = composed(word)
+        kept = found if form == word else others
+        if form not in kept and keep(form, place):
+            kept[form] = vector
+    for form, vector in others.items():
+        found.setdefault(form, vector)
     if not found:
         raise DataError(f"{path}: contains no vectors of the requested words.")
     return WordVectors(list(found), np.stack(list(found.values())))

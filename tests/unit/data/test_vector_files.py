@@ -1,6 +1,7 @@
 """Files of word vectors, in the formats of others."""
 
 import gzip
+import unicodedata
 
 import numpy as np
 import pytest
@@ -61,6 +62,23 @@ def test_words_of_a_binary_file_and_a_wrong_count_are_skipped_if_that_is_asked(t
     assert [sentence.partition(": ")[2] for sentence in bad.sentences] == [
         "word 2: is not UTF-8 (byte 0xff).",
         "says that the file has 9 words, but it has 3.",
+    ]
+
+
+def test_words_are_read_composed_and_their_own_form_is_preferred(tmp_path):
+    path = tmp_path / "vectors"
+    apart = unicodedata.normalize("NFD", "é")
+    exclusion = "\u095d"  # its composed form is two characters
+    path.write_text(f"{apart} 1 2\nthe 3 4\né 5 6\né 7 8\n{apart} 0 0\n{exclusion} 9 1\n{apart}t 2 2\n")
+    found = read_vectors(path, BadRows())
+    assert dict(zip(found.words, found.vectors.tolist(), strict=True)) == {
+        "the": [3.0, 4.0],
+        "é": [5.0, 6.0],
+        unicodedata.normalize("NFC", exclusion): [9.0, 1.0],
+        "ét": [2.0, 2.0],
+    }
+    assert read_vectors(path, BadRows(), lambda word, place: word == "é" and place < 1).vectors.tolist() == [
+        [1.0, 2.0]
     ]
 
 

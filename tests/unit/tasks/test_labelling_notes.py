@@ -1,6 +1,7 @@
 """What training says before it begins: words without a vector, a single class, missing classes."""
 
 import json
+import unicodedata
 
 import pytest
 from typer.testing import CliRunner
@@ -36,6 +37,15 @@ def test_the_share_of_words_with_a_vector_is_counted_by_hand(tmp_path):
         "vectors: 1 of 3 different words and 33.3% of all words have a vector",
         "vectors: few words have one; check the language of the file and how text is split into words",
     ]
+
+
+def test_words_of_a_file_are_found_in_every_form(tmp_path):
+    rows = [Example(("पढ़ना", "e\u0301cole", "\u095d"))]
+    for form in ("NFC", "NFD"):
+        assert told(tmp_path, unicodedata.normalize(form, "पढ़ना 1 2\nécole 9 1\n\u095d 3 4\n"), rows) == [
+            "vectors: 3 of 3 different words and 100.0% of all words have a vector"
+        ]
+    assert told(tmp_path, "पढ\u093cना 1 2\nécole 9 1\n\u095d 3 4\n", rows)[0].startswith("vectors: 3 of 3")
 
 
 def test_every_line_of_vectors_has_the_width_of_most(tmp_path):
