@@ -7,9 +7,9 @@ import unicodedata
 import pytest
 
 from recurra.data.misspellings import WORD
-from recurra.metrics.translation import count_texts
-from recurra.text.word_encoder import WordForms
-from recurra.text.words import composed, is_in_word, marks, plain_words
+from recurra.text import EOS, UNK, Vocabulary, WordTokenizer
+from recurra.text.word_encoder import WordEncoder, WordForms
+from recurra.text.words import composed, composed_chunks, is_in_word, marks, plain_words
 
 WORDS = [
     "नमस्ते",  # Hindi, with vowel signs and a virama
@@ -55,7 +55,41 @@ def test_both_forms_of_an_accent_are_one():
     apart = unicodedata.normalize("NFD", "café")
     assert composed(apart) == "café"
     assert WordForms().of(apart) == WordForms().of("café")
-    assert count_texts([apart], [["café"]]).exact == 1.0
+
+
+def test_both_forms_of_an_accent_are_one_to_a_word_encoder():
+    words = ["été", "Éloge", "cafés", "ete"]
+    apart = [unicodedata.normalize("NFD", word) for word in words]
+    encoder, other = WordEncoder.count([words]), WordEncoder.count([apart])
+    for name in ("words", "characters", "trigrams"):
+        assert getattr(other, name) == getattr(encoder, name)
+    for word, same in zip(words, apart, strict=True):
+        assert encoder.encode(same) == encoder.encode(word)
+    assert encoder.encode("ete").characters != encoder.encode("été").characters
+
+
+def test_both_forms_of_an_accent_are_one_word_of_a_tokenizer():
+    line = "un café à l’été cafe"
+    apart = unicodedata.normalize("NFD", line)
+    tokenizer = WordTokenizer.count([f"{line}\n"])
+    assert WordTokenizer.count([f"{apart}\n"]).vocabulary == tokenizer.vocabulary
+    assert tokenizer.encode_line(apart) == tokenizer.encode_line(line)
+    assert tokenizer.decode(tokenizer.encode_line(apart)) == line
+    assert tokenizer.pieces(apart) == apart.split()
+
+
+def test_a_vocabulary_with_words_in_other_forms_is_searched_in_both():
+    apart = unicodedata.normalize("NFD", "été")
+    tokenizer = WordTokenizer(Vocabulary([UNK, EOS, apart, "cafe\u0301", "café"]))
+    assert tokenizer.encode_line(f"été {apart} café cafe\u0301 ete") == [2, 2, 4, 3, 0]
+    assert tokenizer.decode([2]) == apart
+
+
+def test_chunks_are_composed_wherever_they_end():
+    text = unicodedata.normalize("NFD", "un été\n\nà la gare\nété")
+    for size in range(1, len(text) + 1):
+        chunks = [text[at : at + size] for at in range(0, len(text), size)]
+        assert "".join(composed_chunks(chunks)) == composed(text)
 
 
 def test_what_can_be_inside_a_word():

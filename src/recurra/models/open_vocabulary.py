@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from recurra.data import TokenFile
 from recurra.models.speller import CODE_POINTS, Speller
 from recurra.text import EOS, UNK, Tokenizer, Vocabulary, lines_of
+from recurra.text.words import composed
 
 
 def spelling_nats(tokenizer: Tokenizer, tokens: TokenFile, chunks: Callable[[], Iterable[str]]) -> float:
     """Return -log P of the spelling of every unknown symbol of a text, in nats; zero if there are none.
 
-    An unknown word is spelt by a character model of the words in the vocabulary (`Speller`), an unknown
+    An unknown word, in Unicode normalisation form C, is spelt by a character model of the words in the
+    vocabulary (`Speller`), an unknown
     character is uniform over the code points that the model does not know. A literal `<unk>` in the text is
     known. `chunks` returns the text of `tokens`.
 
@@ -27,7 +29,10 @@ def spelling_nats(tokenizer: Tokenizer, tokens: TokenFile, chunks: Callable[[], 
     known = tokenizer.vocabulary
     words: Counter[str] = Counter()
     for line in lines_of(chunks()):
-        words.update(word for word in line.split() if word not in known)
+        written, ids = composed(line).split(), tokenizer.encode_line(line)
+        words.update(
+            word for word, id_ in zip(written, ids, strict=True) if id_ == known.unk_id and word != UNK
+        )
     costs = speller_of(known).log_probs(list(words))
     return -sum(count * float(cost) for count, cost in zip(words.values(), costs, strict=True))
 

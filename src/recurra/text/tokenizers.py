@@ -18,6 +18,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from recurra.errors import VocabularyError
 from recurra.files import lines_of, write_text
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
+from recurra.text.words import composed
 
 Ids = npt.NDArray[np.int64]
 Documents = Literal["none", "line", "blank"]
@@ -169,7 +170,10 @@ class CharTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """Words are separated by blanks; each line is a sentence and ends with `<eos>`."""
+    """Words are separated by blanks; each line is a sentence and ends with `<eos>`.
+
+    Words are counted in Unicode normalisation form C, and looked up as they are written or in this form.
+    """
 
     unit = "word"
 
@@ -181,6 +185,9 @@ class WordTokenizer(Tokenizer):
         self.unk_id: int = unk
         self.start_id = eos
         self.end_id: int = eos
+        # The words of other programs, as in ARPA files, may have other forms.
+        forms = {composed(symbol): vocabulary.ids[symbol] for symbol in reversed(vocabulary.symbols)}
+        self._ids = {**forms, **vocabulary.ids}
 
     @classmethod
     def count(
@@ -189,14 +196,17 @@ class WordTokenizer(Tokenizer):
         """Build a tokenizer from the words of a text."""
         counts: Counter[str] = Counter()
         for line in lines_of(chunks):
-            counts.update(line.split())
+            counts.update(composed(line).split())
             counts[EOS] += 1
         special = (UNK, EOS)
         return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=special))
 
     def encode_line(self, line: str) -> list[int]:
-        ids, unk = self.vocabulary.ids, self.unk_id
-        return [ids.get(word, unk) for word in line.split()]
+        ids, unk = self._ids, self.unk_id
+        found = [ids.get(word, unk) for word in line.split()]
+        if not line.isascii() and unk in found:
+            return [ids.get(word, ids.get(composed(word), unk)) for word in line.split()]
+        return found
 
     def pieces(self, line: str) -> list[str]:
         return line.split()

@@ -66,7 +66,7 @@ def trigrams_of(word: str) -> list[str]:
 
 
 class WordEncoder:
-    """Encodes words as numbers with the vocabularies of a training text.
+    """Encodes words, in Unicode normalisation form C, as numbers with the vocabularies of a training text.
 
     Words that occur fewer than `min_count` times are `<unk>`, id 0 of every vocabulary; so are unseen
     characters and trigrams.
@@ -99,6 +99,7 @@ class WordEncoder:
         characters: Counter[str] = Counter()
         trigrams: Counter[str] = Counter()
         for word, count in counts.items():
+            word = composed(word)
             by_form[forms.of(word)] += count
             for character in word:
                 characters[character] += count
@@ -118,6 +119,7 @@ class WordEncoder:
         return self._encoded(word)
 
     def _encode(self, word: str) -> "EncodedWord":
+        word = composed(word)
         return EncodedWord(
             id=self.words.ids.get(self.forms.of(word), 0),
             characters=tuple(self.characters.ids.get(character, 0) for character in word),

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 from typing import Literal, NamedTuple
@@ -55,6 +55,18 @@ def is_in_word(character: str) -> bool:
 def composed(text: str) -> str:
     """Return the text in Unicode normalisation form C (NFC)."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def composed_chunks(chunks: Iterable[str]) -> Iterator[str]:
+    """Compose a text given in chunks, which may end anywhere."""
+    held: list[str] = []  # of a line that is not complete
+    for chunk in chunks:
+        lines, end, rest = chunk.rpartition("\n")
+        if end:
+            yield composed("".join((*held, lines, end)))
+            held = []
+        held.append(rest)
+    yield composed("".join(held))
 
 
 class Word(NamedTuple):

@@ -40,6 +40,7 @@ from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.report import page_of
 from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.text import Tokenizer
+from recurra.text.words import composed, composed_chunks
 
 
 @dataclass(frozen=True)
@@ -233,9 +234,14 @@ class LanguageModel(Model):
     def novelty(self, text: str) -> Novelty:
         """Return how much of a text is copied word for word from the training text, which is read completely.
 
+        For a model of words, both texts are compared in Unicode normalisation form C.
+
         Raises: DataError if that text is missing or has changed; ConfigError if the model has no run folder.
         """
-        return novelty(text, self.source_of("train").chunks)
+        source = self.source_of("train")
+        if self.tokenizer.unit != "word":
+            return novelty(text, source.chunks)
+        return novelty(composed(text), lambda: composed_chunks(source.chunks()))
 
     @checks_arguments
     def log_prob(self, line: str) -> float:

@@ -19,6 +19,7 @@ from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.metrics import ClozeFigures
 from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.text.words import composed
 
 GAP = "___"
 _FEWEST_WORDS = 4  # of a line from which a word is removed
@@ -134,18 +135,18 @@ class GapFiller:
         With a word model, only words of its vocabulary are removed.
         """
         maker = random.Random(seed)
-        vocabulary = self.forward.tokenizer.vocabulary
-        by_blanks = self.forward.tokenizer.unit == "word"
+        tokenizer = self.forward.tokenizer
         gaps = first = among_five = 0
         for line in lines:
             words = [one for one in re.finditer(r"\S+", line) if WORD.fullmatch(one[0])]
-            if by_blanks:
-                words = [one for one in words if one[0] in vocabulary]
+            if tokenizer.unit == "word":
+                words = [one for one in words if tokenizer.unk_id not in tokenizer.encode_line(one[0])]
             if len(line.split()) < _FEWEST_WORDS or not words or GAP in line:
                 continue
             gone = maker.choice(words)
             found = self.fill(line[: gone.start()] + GAP + line[gone.end() :], n_best=5)
+            right = [composed(one.words[0]) == composed(gone[0]) for one in found]
             gaps += 1
-            first += bool(found) and found[0].words[0] == gone[0]
-            among_five += any(one.words[0] == gone[0] for one in found)
+            first += right[:1] == [True]
+            among_five += any(right)
         return ClozeFigures(gaps, first, among_five)

@@ -29,6 +29,7 @@ from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, strea
 from recurra.tasks.seq2seq.symbols import PairSymbols
 from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, weights_of
 from recurra.text.vocabulary import UNK
+from recurra.text.words import composed
 
 _MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
 
@@ -297,7 +298,7 @@ class PairModel(Model):
     def _written(self, text: str, what: str) -> list[int]:
         """Return the symbols of a text. Raises: ConfigError if the model cannot write it."""
         ids = self.symbols.encode_target(text)
-        if self.symbols.target.decode(ids).strip() != " ".join(text.split()):
+        if composed(self.symbols.target.decode(ids).strip()) != composed(" ".join(text.split())):
             raise ConfigError(f"{what}: {text!r} contains symbols unknown to the model; remove them.")
         return ids
 

@@ -9,6 +9,7 @@ from recurra.errors import VocabularyError
 from recurra.models.seq2seq import SourceKind
 from recurra.tasks.seq2seq.config import ChatConfig, Seq2SeqConfig
 from recurra.text import Tokenizer, build_tokenizer, load_tokenizer
+from recurra.text.words import composed
 
 _BYTES = 256
 _SOURCE_FOLDER = "source"  # subfolder of a run with the source's own symbols
@@ -79,11 +80,11 @@ class PairSymbols:
         """Replace the ids of unknown pieces that the source has by V + their first position in it."""
         size, known = self.target.vocabulary_size, self.target.vocabulary.ids
         places: dict[str, int] = {}
-        for place, piece in enumerate(self.pieces(source)):
+        for place, piece in enumerate(map(composed, self.pieces(source))):
             places.setdefault(piece, place)
         return [
             size + places[piece] if piece in places and piece not in known and id_ == self.unknown else id_
-            for id_, piece in zip(ids, pieces, strict=True)
+            for id_, piece in zip(ids, map(composed, pieces), strict=True)
         ]
 
     def save(self, folder: Path) -> None:
