@@ -92,6 +92,23 @@ def test_symbols_with_spaces_are_escaped(tmp_path):
     np.testing.assert_allclose(again.log_probs(ids)[2:], model.log_probs(ids)[2:], atol=1e-4)
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u0085", "\u2028", "\u3000", "\x0c"])
+def test_only_blanks_and_tabs_separate_fields(tmp_path, blank):
+    path = tmp_path / "blanks.arpa"
+    dog = f"10{blank}000"
+    text = BY_HAND.replace("cat", blank).replace("ngram 1=5", "ngram 1=6").replace("ngram 2=4", "ngram 2=5")
+    text = text.replace("-0.90309\t</s>", f"-0.90309 \t </s>\n-1.5\t{dog}")
+    path.write_text(text.replace("-0.4\t", f"-0.5\tthe  {dog} \n-0.4\t"))
+    model, symbols = read_arpa(path)
+    assert symbols == ["<eos>", "<unk>", "the", blank, dog]
+    ids = [symbols.index(word) for word in ("the", blank, "the", dog)]
+    expected = [-0.1, -0.05, 0.05 - 0.4, -0.5]
+    np.testing.assert_allclose(model.log_probs(ids) / math.log(10), expected, atol=1e-6)
+    again = tmp_path / "again.arpa"
+    write_arpa(again, model, symbols)
+    assert read_arpa(again)[1] == symbols
+
+
 def test_add_k_has_no_arpa_form(tmp_path):
     model = NGramModel.fit([0, 1], 2, 2, "add-k")
     with pytest.raises(ConfigError, match="does not back off"):

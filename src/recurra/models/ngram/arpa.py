@@ -28,6 +28,7 @@ from recurra.plain import quoted
 from recurra.text import EOS, UNK
 
 _BEGIN, _END = "<s>", "</s>"
+_BLANKS = " \t"  # characters that separate the fields of a line
 _ROOM = 1 << 20  # n-grams to begin with
 ArrayT = TypeVar("ArrayT", bound=np.ndarray)
 _NEVER = -99.0  # log10 of zero in this format
@@ -151,8 +152,8 @@ class _Reader:
         """Return the next line that is not blank."""
         for line in self._lines:
             self.number += 1
-            if line.strip():
-                return line.strip()
+            if text := line.strip(_BLANKS):
+                return text
         raise DataError(
             f"{self.path}: the file ends after line {self.number}, expected {expected}; it is truncated."
         )
@@ -196,7 +197,8 @@ class _Reader:
                 tokens, lines = _extended(tokens, more), _extended(lines, more)
                 log_probs, backoffs = _extended(log_probs, more), _extended(backoffs, more)
             line = self.next(f"{length}-gram {row + 1} of {count}")
-            fields = line.split()
+            # Other blanks, such as the no-break space, are part of a token.
+            fields = [field for field in line.replace("\t", " ").split(" ") if field]
             if len(fields) not in (length + 1, length + 2):
                 raise self.fault(
                     f"got {quoted(line)}, expected log10 P, {length} tokens and an optional back-off."
