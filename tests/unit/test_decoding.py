@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.decoding import chain, complete, forbid, sample_ids, temperature, top_k, top_p
+from recurra.decoding import Following, chain, complete, forbid, sample_ids, temperature, top_k, top_p
 from recurra.errors import ConfigError
 
 LOGITS = st.lists(st.floats(-5, 5, width=32), min_size=2, max_size=8).map(lambda row: torch.tensor([row]))
@@ -116,6 +116,36 @@ def test_the_first_symbol_can_be_confined():
     )
     assert got[0].ids == (2,)
     assert got[0].probability == pytest.approx(1.0)
+
+
+def test_what_follows_an_ending_can_depend_on_its_symbols():
+    every, none, last = torch.tensor([[True] * 3, [False] * 3, [False, False, True]])
+
+    def within(ids):
+        return (
+            Following(every, every)
+            if ids == (1,)
+            else Following(last, every & ~last)
+            if ids == (0,)
+            else None
+        )
+
+    got = complete(
+        bigram,
+        [0],
+        n_best=9,
+        max_length=9,
+        ends=torch.tensor([False, True, False]),
+        forbidden=none,
+        select=lambda s, rows: s[:, rows],
+        allowed=lambda ids: None if ids else every,
+        within=within,
+    )
+    found = {one.ids: one.probability for one in got}
+    assert found[(1,)] == pytest.approx(float(TABLE[0][1]))  # it ends whatever follows
+    assert found[(0,)] == pytest.approx(float(TABLE[0][0] * TABLE[0][2]))
+    assert not any(ids[:2] in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)) for ids in found)
+    assert found[(2, 0)] == pytest.approx(float(TABLE[0][2] * TABLE[2][0] * TABLE[0][1]))
 
 
 def test_endings_into_the_impossible_are_no_endings():

@@ -8,7 +8,7 @@ from recurra.decoding.beam import (
     beam_search,
     stream_search,
 )
-from recurra.decoding.completion import Completion, complete
+from recurra.decoding.completion import Completion, Following, complete
 from recurra.decoding.edits import Edits, WordList
 from recurra.decoding.lattice import Alternative, Path, best_paths
 from recurra.decoding.sampling import Step, sample_ids
@@ -19,6 +19,7 @@ __all__ = [
     "BeamOptions",
     "Completion",
     "Edits",
+    "Following",
     "Hypothesis",
     "LengthPenalty",
     "LogitsTransform",

@@ -13,6 +13,13 @@ from recurra.decoding.sampling import Step
 Allowed = Callable[[tuple[int, ...]], Tensor | None]
 
 
+class Following(NamedTuple):
+    """The symbols that close an ending, and those that never follow it (probability kept); (V,) bool each."""
+
+    ends: Tensor
+    never: Tensor
+
+
 @dataclass(frozen=True)
 class Completion:
     """One ending: its symbols, and its probability given the text before it."""
@@ -32,6 +39,7 @@ def complete(
     select: Callable[[Any, Tensor], Any],
     forbidden: Tensor | None = None,
     allowed: Allowed | None = None,
+    within: Callable[[tuple[int, ...]], Following | None] | None = None,
     width: int | None = None,
     state: Any = None,
 ) -> list[Completion]:
@@ -45,38 +53,37 @@ def complete(
     returned ending is exact, but a more probable ending may have been missed. `select(state, rows)` selects
     rows of a batched state. `allowed(symbols so far)` returns which symbols may come next until the ending
     contains the typed text, and None from there on; probabilities are then normalised over the ways to spell
-    the typed text that the search kept. `state` is the state before `prime` is read.
+    the typed text that the search kept. `within(symbols so far)` returns the `Following` of an ending, if it
+    differs from `ends` and `forbidden`, or None. `state` is the state before `prime` is read.
 
     Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` returns
     logits (B, T, V).
     """
     width = width or max(3 * n_best, 16)
-    never = torch.zeros_like(ends) if forbidden is None else forbidden
-    ending_ids = ends.nonzero().squeeze(1)
+    usual = Following(ends, torch.zeros_like(ends) if forbidden is None else forbidden)
+    following = (lambda ids: usual) if within is None else (lambda ids: within(ids) or usual)
     logits, state = step(torch.tensor([list(prime)]), state)
     next_log_probs = _next_log_probs(logits)
-    open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [None if allowed is None else allowed(())])
+    first = None if allowed is None else allowed(())
+    open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [first], [following(())])
     spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of the typed text
     closed: list[Completion] = []
     for length in range(1, max_length + 1):
         # An ending is never more probable than its beginning, so less probable ones can be pruned. With
         # `allowed` nothing is pruned: the sum over all spellings of the typed text normalises the result.
         hopeless = closed[-1].probability if len(closed) == n_best and allowed is None else 0.0
-        barred = _barred(open_.masks, never, ends)
-        scores = (open_.log_probs[:, None] + next_log_probs).masked_fill_(barred, -torch.inf)
+        scores = (open_.log_probs[:, None] + next_log_probs).masked_fill_(open_.barred(), -torch.inf)
         chosen = _likeliest(scores, width, hopeless)
         if not len(chosen.rows):
             break
-        open_, newly_spelt = open_.extended(chosen, allowed)
+        open_, newly_spelt = open_.extended(chosen, allowed, following)
         spelt += newly_spelt
         if length == max_length:
             closed += open_.closed(open_.log_probs)
             break
         logits, state = step(chosen.symbols[:, None], select(state, chosen.rows))
         next_log_probs = _next_log_probs(logits)
-        if len(ending_ids):
-            closing = next_log_probs.index_select(1, ending_ids).logsumexp(dim=-1)
-            closed += open_.closed(open_.log_probs + closing)
+        closed += open_.closed(open_.log_probs + open_.closing(next_log_probs))
         closed = sorted(closed, key=lambda one: -one.probability)[:n_best]
         if len(closed) == n_best and float(open_.log_probs[0].exp()) <= closed[-1].probability:
             break  # all open endings are less probable
@@ -93,24 +100,41 @@ class _Chosen(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """Open endings: their symbols, log P (rows,), and the symbols that may come next."""
+    """Open endings: their symbols, log P (rows,), and the symbols that may come next or close them."""
 
     ids: Sequence[tuple[int, ...]]
     log_probs: Tensor
     masks: Sequence[Tensor | None]
+    following: Sequence[Following]
 
-    def extended(self, chosen: _Chosen, allowed: Allowed | None) -> tuple["_Open", float]:
+    def extended(
+        self, chosen: _Chosen, allowed: Allowed | None, following: Callable[[tuple[int, ...]], Following]
+    ) -> tuple["_Open", float]:
         """Return the extended endings, and the probability of those that just completed the typed text."""
         rows, symbols = chosen.rows.tolist(), chosen.symbols.tolist()
         ids = [(*self.ids[row], symbol) for row, symbol in zip(rows, symbols, strict=True)]
+        followed = [following(each) for each in ids]
         if allowed is None:
-            return _Open(ids, chosen.log_probs, [None] * len(ids)), 0.0
+            return _Open(ids, chosen.log_probs, [None] * len(ids), followed), 0.0
         masks = [allowed(each) for each in ids]
         just_spelt = [
             mask is None and self.masks[row] is not None for mask, row in zip(masks, rows, strict=True)
         ]
         probability = float(chosen.log_probs[torch.tensor(just_spelt)].exp().sum())
-        return _Open(ids, chosen.log_probs, masks), probability
+        return _Open(ids, chosen.log_probs, masks, followed), probability
+
+    def barred(self) -> Tensor:
+        """Return which symbols may not come next, for each ending. Shapes: (rows, V)."""
+        rows = [
+            never | ends if mask is None else never | ~mask
+            for mask, (ends, never) in zip(self.masks, self.following, strict=True)
+        ]
+        return torch.stack(rows)
+
+    def closing(self, next_log_probs: Tensor) -> Tensor:
+        """Return log P that the next symbol closes each ending. Shapes: next_log_probs (rows, V); (rows,)."""
+        ends = torch.stack([one.ends for one in self.following])
+        return next_log_probs.masked_fill(~ends, -torch.inf).logsumexp(dim=-1)
 
     def closed(self, log_probs: Tensor) -> list[Completion]:
         """Return the endings that contain the typed text as completions with these log P."""
@@ -130,10 +154,3 @@ def _next_log_probs(logits: Tensor) -> Tensor:
     """Return log P of the next symbol; all -inf if the model allows no symbol. Shapes: (rows, V)."""
     last = logits[:, -1].double()
     return last.log_softmax(dim=-1).masked_fill_((last == -torch.inf).all(dim=-1, keepdim=True), -torch.inf)
-
-
-def _barred(masks: Sequence[Tensor | None], never: Tensor, ends: Tensor) -> Tensor:
-    """Return which symbols may not come next, for each ending. Shapes: (rows or 1, V)."""
-    if all(mask is None for mask in masks):
-        return (never | ends).unsqueeze(0)
-    return torch.stack([never | ends if mask is None else never | ~mask for mask in masks])

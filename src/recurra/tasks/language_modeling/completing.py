@@ -2,17 +2,18 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from recurra.decoding import complete
+from recurra.decoding import Following, complete
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.remember import Remembered
+from recurra.text.byte_pieces import bytes_of, split_incomplete
 from recurra.text.words import is_in_word
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Completer:
         self._read: list[int] = []  # the ids that lead to the state below
         self._state: Any = None
         self._spelt_by = Remembered(self._spells, size=256)
+        self._following = Remembered(self._follows, size=256)
 
     def complete(self, text: str, *, n_best: int, length: int | None) -> list[tuple[str, float]]:
         """Return the `n_best` most probable endings of a text."""
@@ -45,9 +47,12 @@ class Completer:
         typed = self._begun(text)
         endings: dict[str, float] = {}
         for ids, probability in self._endings(
-            self._model.prime_ids(text.removesuffix(typed)), 2 * n_best if typed else n_best, length, typed
+            self._model.prime_ids(text.removesuffix(typed)),
+            2 * n_best if self._bytes else n_best,
+            length,
+            typed,
         ):  # spellings of the same ending are added up
-            ending = self._tokenizer.decode(ids)[len(typed) :]
+            ending = self._ending_of(ids, typed)
             endings[ending] = endings.get(ending, 0.0) + probability
         ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
         return [(ending, probability) for ending, probability in ordered if ending][:n_best]
@@ -57,7 +62,8 @@ class Completer:
         tokenizer = self._tokenizer
         ids = self._model.prime_ids(text)
         if tokenizer.unit == "word":
-            return self._likeliest(ids, ~(self._ends | self._forbidden), count)
+            ends, never = self._following(b"")
+            return self._likeliest(ids, ~(ends | never), count)
         if self._model.reads_backward and tokenizer.unit == "subword":
             # Read backward, a word ends with the subword that begins with a blank; use whole words only.
             return self._likeliest(ids, self._whole_words, count)
@@ -66,7 +72,7 @@ class Completer:
             ids = self._model.prime_ids(text.removesuffix(typed))
         words: dict[str, float] = {}
         for ending, probability in self._endings(ids, count, None, typed):
-            word = tokenizer.decode(ending[::direction])[len(typed) :].strip()
+            word = self._ending_of(ending[::direction], typed).strip()
             if word and not any(map(str.isspace, word)):
                 words[word] = words.get(word, 0.0) + probability
         return {word: math.log(p) for word, p in words.items() if p > 0}
@@ -92,14 +98,16 @@ class Completer:
     ) -> list[tuple[tuple[int, ...], float]]:
         rest, state = self._after(ids)
         usual = 1 if self._tokenizer.unit == "word" else _LONGEST_WORD
+        ends, never = self._following(b"")
         found = complete(
             self._model.step,
             rest,
             n_best=n_best,
-            max_length=(length or usual) + len(typed.strip()),
-            ends=self._ends & ~self._forbidden,
-            forbidden=self._forbidden,
+            max_length=(length or usual) + len(typed.strip().encode("utf-8", "surrogatepass")),
+            ends=ends,
+            forbidden=never,
             allowed=self._spelling(typed) if typed else None,
+            within=self._within(typed) if self._bytes else None,
             select=rows_of_state,
             state=state,
         )
@@ -122,39 +130,90 @@ class Completer:
             logits, _ = self._model.step(torch.tensor([rest]), state)
         return logits[0, -1].double().log_softmax(dim=-1)
 
+    def _ending_of(self, ids: Sequence[int], typed: str) -> str:
+        """Return the text of an ending after `typed`; of subwords, the part that belongs to the word."""
+        if not self._bytes:
+            return self._tokenizer.decode(ids)
+        return self._split(ids, typed)[0]
+
+    def _split(self, ids: Sequence[int], typed: str) -> tuple[str, str, bytes]:
+        """Split the text of some subwords after `typed` into the rest of the word, the characters after the
+        word, and the bytes of a character that is not complete."""
+        text, begun = split_incomplete(self._bytes[id_] for id_ in ids)
+        rest = text[len(typed) :]
+        end = next((at for at, one in enumerate(rest) if self._ends_word(one)), len(rest))
+        return rest[:end], rest[end:], begun
+
     @cached_property
     def _pieces(self) -> list[str]:
         return [self._tokenizer.decode([id_]) for id_ in range(self._tokenizer.vocabulary_size)]
 
     @cached_property
-    def _ends(self) -> Tensor:
-        """Mask of the symbols that end a completion."""
-        if self._tokenizer.unit == "word":
-            return self._mask(lambda piece: piece == "\n")
-        return self._mask(lambda piece: not (is_in_word(piece[:1]) or piece[:1] in _WORD_PART))
+    def _bytes(self) -> list[bytes]:
+        """The bytes of each subword, as a subword may begin or end within a character; empty for others."""
+        if self._tokenizer.unit != "subword":
+            return []
+        return [*map(bytes_of, self._tokenizer.vocabulary.symbols)]
 
     @cached_property
     def _whole_words(self) -> Tensor:
         """Mask of the subwords that are a blank followed by letters."""
-        return self._mask(lambda piece: piece[:1] == " " and piece[1:2].isalnum())
+        pairs = zip(self._pieces, self._bytes, strict=True)
+        return torch.tensor(
+            [one[:1] == " " and one[1:2].isalnum() and one.encode() == whole for one, whole in pairs]
+        )
 
-    @cached_property
-    def _forbidden(self) -> Tensor:
-        """Mask of the symbols that are never proposed: `<unk>`."""
-        unk = self._tokenizer.vocabulary.unk_id
-        return torch.arange(self._tokenizer.vocabulary_size) == (-1 if unk is None else unk)
+    def _follows(self, begun: bytes) -> Following:
+        """Return the symbols that end a word, and those that are never proposed: `<unk>`, and subwords that
+        do not continue the bytes of a character that is not complete."""
+        first = self._first_characters(begun)
+        ends = [one is not None and self._ends_word(one) for one in first]
+        return Following(torch.tensor(ends), torch.tensor([one is None for one in first]))
 
-    def _mask(self, belongs: Callable[[str], bool]) -> Tensor:
-        return torch.tensor([belongs(piece) for piece in self._pieces])
+    def _first_characters(self, begun: bytes) -> list[str | None]:
+        """Return the first character of each symbol after some bytes: empty if it stays incomplete, None if
+        the symbol is never proposed."""
+        if self._bytes:
+            return [_first_character(begun, piece) for piece in self._bytes]
+        unk = self._tokenizer.unk_id
+        return [None if id_ == unk else piece[:1] for id_, piece in enumerate(self._pieces)]
 
-    def _spells(self, rest: str) -> Tensor:
-        return self._mask(lambda piece: bool(piece) and (piece.startswith(rest) or rest.startswith(piece)))
+    def _ends_word(self, character: str) -> bool:
+        if self._tokenizer.unit == "word":
+            return character == "\n"
+        return character != "" and not (is_in_word(character) or character in _WORD_PART)
+
+    def _within(self, typed: str) -> Callable[[tuple[int, ...]], Following | None]:
+        """Return a function for what follows symbols that stop within a character, or after the word."""
+        every = torch.ones(len(self._bytes), dtype=torch.bool)
+
+        def within(ids: tuple[int, ...]) -> Following | None:
+            _, after, begun = self._split(ids, typed)
+            if after:
+                return Following(every, every)
+            return self._following(begun) if begun else None
+
+        return within
+
+    def _spells(self, rest: bytes) -> Tensor:
+        return torch.tensor([piece.startswith(rest) or rest.startswith(piece) for piece in self._bytes])
 
     def _spelling(self, typed: str) -> Callable[[tuple[int, ...]], Tensor | None]:
-        """Return a function for the symbols that continue to spell `typed`; None once it is complete."""
+        """Return a function for the subwords that continue to spell `typed`; None once it is complete."""
+        spelt = typed.encode("utf-8", "surrogatepass")
 
         def allowed(ids: tuple[int, ...]) -> Tensor | None:
-            rest = typed[len(self._tokenizer.decode(ids)) :]
+            rest = spelt[sum(len(self._bytes[id_]) for id_ in ids) :]
             return self._spelt_by(rest) if rest else None
 
         return allowed
+
+
+def _first_character(begun: bytes, piece: bytes) -> str | None:
+    """Return the first character of `begun` and a subword: empty if it is incomplete, None if not UTF-8."""
+    if begun and not 0x80 <= piece[0] < 0xC0:
+        return None
+    try:
+        return split_incomplete([begun, piece])[0][:1]
+    except UnicodeDecodeError:
+        return None
