@@ -136,14 +136,13 @@ UNUSED = [
     *((task, {"phrases": True}) for task in ("tag", "pair")),
     *((task, {"tree_labels": "binary"}) for task in ("tag", "pair")),
     *(("caption", one) for one in ({"bridge": "linear"}, {"learn_initial_state": True})),
-    *(("translate", {"beam_width": 1} | {one: 2.0}) for one in ("length_penalty", "coverage_penalty")),
-    ("translate", {"beam_width": 1, "length_form": "google"}),
     ("lm", {"model": "ngram", "unit": "word", "documents": "line"}),
     ("pair", {"valid": "x", "conversation_column": "id"}),
     ("tag", {"model": "window", "valid": "x", "conversation_column": "id"}),
     *(("caption", one) for one in ({"encoding": "latin-1"}, {"delimiter": ","})),
 ]
 USED = [
+    ("translate", {"beam_width": 1, "length_penalty": 2.0}),  # of the scores, and of beam-errors
     ("tag", {"valid": "x", "folds": 3, "split_seed": 3}),
     ("lm", {"num_layers": 2} | LAYERS | SKIP),
     ("translate", {"decoder_layers": 2} | LAYERS),

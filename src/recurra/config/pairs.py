@@ -117,9 +117,7 @@ class SearchPart(Part):
 
     title: ClassVar[str] = "Search"
     conditions: ClassVar[Conditions] = {
-        "length_penalty": Above("beam_width", 1),
-        "length_form": (Unless("length_penalty", 0.0), Above("beam_width", 1)),
-        "coverage_penalty": Above("beam_width", 1),
+        "length_form": Unless("length_penalty", 0.0),
         "diversity": Above("beam_groups", 1),
     }
 

@@ -62,7 +62,7 @@ def reason(equation: Equation[Any, Any]) -> str | None:
                 return (
                     f"torch's functions have no {name.removesuffix('Equation')} with {field.name}={value!r}"
                 )
-    return f"torch has no function for {name.removesuffix('Equation')} cells"
+    return f"torch has no function for {name.removesuffix('Equation')}"
 
 
 def run(

@@ -70,7 +70,7 @@ def _of_folder(folder: Path, bad: BadRows) -> Pictures:
             try:
                 found.append((file.name, read_image(file)))
             except BadRow as fault:
-                raise BadRow(str(fault).removeprefix(f"{file} ")) from fault
+                raise BadRow(str(fault).removeprefix(f"{file} "), *fault.ways) from fault
     if not found:
         raise BadRow(f"{folder} has no images that can be read")
     return Pictures(folder, stacked_images(found, str(folder)), [name for name, _ in found])
