@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import sys
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from PIL import Image
 from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples, read_unlabelled
-from recurra.data.readers.trees import nodes_of, read_phrases
+from recurra.data.readers.trees import read_phrases, tree_of
 from recurra.errors import ConfigError, DataError, MissingExtra
 from recurra.tasks.labelling.config import ClassifyConfig
 from recurra.text.words import plain_words, words_of
@@ -204,9 +205,24 @@ def test_trees_and_their_phrases(tmp_path):
 @given(st.recursive(st.sampled_from("abc").map(lambda w: f"(1 {w})"), lambda t: st.tuples(t, t).map(
     lambda pair: f"(3 {pair[0]} {pair[1]})"), max_leaves=8))  # fmt: skip
 def test_a_tree_has_a_node_for_each_bracket(tree):
-    nodes = nodes_of(tree)
+    nodes = list(tree_of(tree).nodes())
     assert len(nodes) == tree.count("(")
+    assert nodes[-1] == tree_of(tree).root
     assert nodes[-1][1] == tuple(letter for letter in tree if letter in "abc")
+
+
+def test_a_deep_tree_costs_its_length():
+    """Four times the depth takes four times the memory; the words of every node would take sixteen times."""
+
+    def peak(depth: int) -> int:
+        line = "(3 a " * depth + ")" * depth
+        tracemalloc.start()
+        assert len(tree_of(line).root[1]) == depth
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(4000) < 8 * peak(1000)
 
 
 def test_a_folder_for_each_class(tmp_path):
@@ -326,7 +342,13 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path, name, content, told):
     assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("tree", ["(3 (2 a)", "(3 a))", "(x a)", "(3 )", "3 a", "(3 a) (2 b)"])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        "(3 (2 a)", "(3 a))", "(x a)", "(3 )", "3 a", "(3 a) (2 b)", "(3 a) b", "b (3 a)",
+        *(f"(3 ({label} a))" for label in ("5", "10", "03", "\u00b2", "\u0663", "-1")),
+    ],
+)  # fmt: skip
 def test_what_is_no_tree_is_refused(tmp_path, tree):
     with pytest.raises(DataError, match=r"x\.txt:1: is not a tree"):
         read(file(tmp_path, "x.txt", tree + "\n"), format="trees")
