@@ -7,8 +7,10 @@ import pytest
 from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows
 from recurra.data.readers import read_examples
+from recurra.data.readers.character_spans import labels_of_entities
 from recurra.errors import DataError
 from recurra.tasks.labelling.config import ClassifyConfig
+from recurra.text.words import words_of
 
 TEXT = "U.N. official  Rolf Ekeus heads for New York."
 
@@ -92,3 +94,26 @@ def test_words_one_by_one_and_schemes_do_not_go_with_offsets(tmp_path):
         read(tmp_path, [[0, 4, "ORG"]], text=["U.N.", "official"])
     with pytest.raises(DataError, match="to which no tagging scheme applies; remove --scheme"):
         read(tmp_path, [[0, 4, "ORG"]], scheme="iobes")
+
+
+def test_many_entities_cost_no_pass_over_all_words_each():
+    """Each word is looked at a few times, however many entities there are."""
+    looked = 0
+
+    class Looked(list):
+        def __iter__(self):
+            for word in super().__iter__():
+                nonlocal looked
+                looked += 1
+                yield word
+
+        def __getitem__(self, place):
+            nonlocal looked
+            looked += len(range(*place.indices(len(self)))) if isinstance(place, slice) else 1
+            return super().__getitem__(place)
+
+    text = "ab " * 2000
+    words = Looked(words_of(text))
+    labels = labels_of_entities([[3 * i, 3 * i + 2, "X"] for i in range(2000)], text, words)
+    assert labels == ("B-X",) * 2000
+    assert looked <= 5 * 2000

@@ -1,5 +1,6 @@
 """Entities that are given by character offsets into a text, as labels of its words."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ def labels_of_entities(given: Any, text: str, words: Sequence[Word]) -> tuple[st
     """
     if not isinstance(given, list):
         raise BadRow(f"has {quoted(given)} as entities, expected a list of [begin, end, type]")
+    begins, ends = [word.begin for word in words], [word.end for word in words]
     spans: list[Span] = []
     before: tuple[int, int] = (0, 0)
     for begin, end, kind in sorted(map(_entity, given)):
@@ -28,16 +30,16 @@ def labels_of_entities(given: Any, text: str, words: Sequence[Word]) -> tuple[st
         if begin < before[1]:
             raise BadRow(f"{place} overlaps the entity [{before[0]}, {before[1]}]")
         before = (begin, end)
-        inside = [i for i, word in enumerate(words) if word.begin < end and begin < word.end]
-        for word in (words[i] for i in inside):
+        first, last = bisect_right(ends, begin), bisect_left(begins, end)
+        for word in words[first:last]:
             if word.begin < begin or end < word.end:
                 raise BadRow(
                     f"{place} cuts the word {quoted(word.text)} at {word.begin} to {word.end}",
                     "correct the offsets, or split the text into other words with --split punctuation",
                 )
-        if not inside:
+        if first >= last:
             raise BadRow(f"{place} contains no word")
-        spans.append(Span(kind, inside[0], inside[-1] + 1))
+        spans.append(Span(kind, first, last))
     return tuple(bio_tags(spans, len(words)))
 
 
