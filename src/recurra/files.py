@@ -256,10 +256,33 @@ def _named_faults(path: Path) -> Iterator[None]:
         raise DataError.advising(
             f"{path}: is not in the given encoding ({reason_of(error)})", "convert it", "correct --encoding"
         ) from error
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: cannot be read ({error}).") from error  # a zero byte in the name
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: is not a whole gzip file ({error}); fetch or pack it again.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def exists(path: Path) -> bool:
+    """Return whether a file or folder to read exists.
+
+    Raises: DataError where that cannot be told, such as for a name that is too long.
+    """
+    with _named_faults(path):
+        return path.exists()
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path to read is a folder. Raises: DataError as `exists`."""
+    with _named_faults(path):
+        return path.is_dir()
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return the files and folders in a folder, sorted by name. Raises: DataError if it cannot be listed."""
+    with _named_faults(folder):
+        return sorted(folder.iterdir())
 
 
 def _first_bad_line(path: Path) -> str:

@@ -1,5 +1,6 @@
 """`recurra data make NAME`."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,7 +57,7 @@ def make(
 
     from recurra.errors import StorageError
 
-    if out.exists() and not overwrite:
+    if os.path.exists(out) and not overwrite:
         raise StorageError(f"{out}: already exists; name another file, or overwrite it with --overwrite.")
     import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
     typer.echo(f"{count:,} {_WHAT[name]}: {out}")

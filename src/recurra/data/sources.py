@@ -55,7 +55,7 @@ class TextSource:
         """
         try:
             status = self.path.stat()
-        except OSError:
+        except (OSError, ValueError):
             return _read_facts(self.path)  # raises an error that names the problem
         if not (self.path.is_file() or self.path.is_dir()):
             raise DataError(f"{self.path}: is not a regular file, but is read more than once; save it.")

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 
 from recurra.config import TaskConfig, build_config, without_none
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.files import is_of_hub
+from recurra.files import exists, is_of_hub
 from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
@@ -171,7 +171,7 @@ def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> No
     Raises: DataError naming the file and the run.
     """
     for path in files_of(run, known, part):
-        if not is_of_hub(path) and not Path(path).exists():
+        if not is_of_hub(path) and not exists(Path(path)):
             raise DataError.advising(
                 f"{path}: does not exist, and the {PART_NAMES[part]} data of {run.path} are read from it",
                 "restore it",

@@ -1,5 +1,6 @@
 """Repeated training: one model per fold of cross-validation, or one per random seed."""
 
+import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def train_repeatedly(
 
     Raises: RunError if a folder holds a run with other options or data; as `driver.train`.
     """
-    if (out / "run.toml").exists():
+    if os.path.exists(out / "run.toml"):
         raise RunError(
             f"{out}: holds a single run, but several runs are to be written; choose another folder."
         )
@@ -124,7 +125,7 @@ def train_each(
     Raises: RunError, before any work, if a folder holds a run with other options or data; as
     `driver.train`.
     """
-    there = {name for name in configs if (out / name / "run.toml").exists() and not overwrite}
+    there = {name for name in configs if os.path.exists(out / name / "run.toml") and not overwrite}
     for name in there:
         _check_same(out / name, configs[name])
     for name, config in configs.items():

@@ -19,6 +19,7 @@ from PIL import Image
 from recurra.config import ReaderPart, build_config
 from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import guess_format, read_examples, read_unlabelled
+from recurra.data.readers.pictures import read_pictures
 from recurra.data.readers.trees import read_phrases, tree_of
 from recurra.errors import ConfigError, DataError, MissingExtra
 from recurra.tasks.labelling.config import ClassifyConfig
@@ -158,7 +159,7 @@ def test_a_conversation_may_have_any_name(tmp_path, name):
         ('{"text": "a", "label": NaN}', "has nan as 'label', expected a single label"),
         ('{"text": "a", "label": {"a": 1}}', "has {'a': 1} as 'label', expected a single label"),
         ('{"text": "a", "conversation": [1]}', "has [1] as 'conversation', expected a text or a number"),
-        ('{"vectors": [[0.5, 1.5]]}', "has [[0.5, 1.5]] as 'vectors', expected a path"),
+        ('{"vectors": [[0.5, 1.5]]}', "has [[0.5, 1.5]] as 'vectors', expected the path of"),
         (r'{"text": "fine \ud83d"}', r"has '\ud83d', half of a surrogate pair and no character; remove it"),
         (r'{"text": "fine \\\ude00 day"}', r"has '\ude00', half of a surrogate pair"),
         (r'{"text": "a", "\uD800\ue000": 1}', r"has '\ud800', half of a surrogate pair"),
@@ -325,6 +326,11 @@ def arrays(**given: object) -> bytes:
         ("x.jsonl", "[1]\n", "x.jsonl:1: is not a JSON object"),
         ("x.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "x.jsonl:2: has no 'text'"),
         ("x.jsonl", '{"vectors": "none.npy"}\n', "none.npy cannot be read"),
+        ("x.jsonl", '{"vectors": [[1.0, 2.0], [3.0, 4.0]]}\n', "has [[1.0, 2.0], [3.0, 4.0]] as 'vectors'"),
+        ("x.jsonl", json.dumps({"vectors": "so long " * 99}), "x.jsonl:1: has 'so long so long"),
+        ("x.jsonl", json.dumps({"vectors": "\u00e9" * 200}), "x.jsonl:1: "),
+        ("x.jsonl", '{"vectors": "a\\u0000b.npy"}\n', "cannot be read (embedded null byte)"),
+        ("x.csv", "vectors,label\n,b\n", "x.csv:2: has '' as 'vectors', expected the path of a .npy file"),
         ("x.jsonl", '{"vectors": "/tmp/x.npy"}\n', "which leads out of the folder of the table"),
         ("x.jsonl", '{"vectors": "a/../../x.npy"}\n', "has the path 'a/../../x.npy' in 'vectors', which le"),
         ("x.npz", b"no", "cannot be read as an .npz file"),
@@ -340,6 +346,19 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path, name, content, told):
     with pytest.raises(DataError, match=r".") as refused:
         read(path, format=fmt)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + ".npy", "a\0b"])
+@pytest.mark.parametrize(
+    "format_", ["auto", "trees", "conll", "csv", "jsonl", "parallel", "folder", "arrays"]
+)
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name, format_):
+    for reads in (read_examples, read_unlabelled):
+        with pytest.raises(DataError) as refused:
+            reads(tmp_path / name, ReaderPart(format=format_), BadRows())
+        assert "\n" not in str(refused.value)
+    with pytest.raises(DataError):
+        read_pictures(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
 from recurra.data.readers.trees import read_trees
 from recurra.errors import DataError
-from recurra.files import UTF_8, is_of_hub, read_lines
+from recurra.files import UTF_8, exists, is_folder, is_of_hub, read_lines
 
 Reader = Callable[[Path, ReaderPart, BadRows], Iterator[Example]]
 
@@ -100,9 +100,9 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
 
     Raises: as `read_examples`.
     """
-    if not is_of_hub(str(path)) and not path.exists():
+    if not is_of_hub(str(path)) and not exists(path):
         raise DataError(f"{path}: there is no such file; check the path.")
-    in_step = (path / "seq.in").exists()
+    in_step = exists(path / "seq.in")
     if config.format in ("auto", "folder") and not in_step and is_without_classes(path):
         refuse_without_use(["folder"], config)
         return _some(read_without_classes(path, config, bad), str(path), bad)
@@ -168,8 +168,8 @@ def guess_format(path: Path, encoding: str = UTF_8, expected: Iterable[str] = RE
 
     Raises: DataError naming the `expected` formats where they do not say.
     """
-    if path.is_dir():
-        if (path / "seq.in").exists():
+    if is_folder(path):
+        if exists(path / "seq.in"):
             return "parallel"
         if is_class_folder(path):
             return "folder"

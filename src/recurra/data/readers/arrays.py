@@ -1,6 +1,7 @@
 """Sequences of one vector or image per step: NumPy arrays without pickles, and folders of frame images."""
 
 import math
+import os
 import warnings
 import zipfile
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from recurra.config import ReaderPart
 from recurra.data.examples import SKIP_IT, BadRow, BadRows, Example, row_at, spelled_label
 from recurra.errors import DataError
+from recurra.files import entries
 from recurra.plain import counted, listed, reason_of
 
 # Every file with one of these extensions is an image, so that one which Pillow cannot read is named.
@@ -65,7 +67,7 @@ def read_steps(path: Path) -> NDArray[np.generic]:
     Shapes: (T, F), or (T, C, H, W).
     Raises: BadRow where there is none or it holds something else.
     """
-    return read_frames(path) if path.is_dir() else checked_steps(read_one_array(path), str(path))
+    return read_frames(path) if os.path.isdir(path) else checked_steps(read_one_array(path), str(path))
 
 
 def read_one_array(path: Path) -> NDArray[np.generic]:
@@ -73,8 +75,8 @@ def read_one_array(path: Path) -> NDArray[np.generic]:
     try:
         with path.open("rb") as file:
             return _read(file, str(path), path.stat().st_size)
-    except OSError as error:
-        raise BadRow(f"{path} cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError for a zero byte in the name
+        raise BadRow(f"{path} cannot be read ({reason_of(error)})") from error
 
 
 def checked_steps(steps: NDArray[np.generic], name: str) -> NDArray[np.generic]:
@@ -105,8 +107,8 @@ def read_frames(folder: Path) -> NDArray[np.uint8]:
 
 def image_files(folder: Path) -> list[Path]:
     """Return the image files of a folder in the order of their names, except hidden ones."""
-    visible = (file for file in folder.iterdir() if not file.name.startswith("."))
-    return sorted(file for file in visible if file.suffix.lower() in IMAGES)
+    visible = (file for file in entries(folder) if not file.name.startswith("."))
+    return [file for file in visible if file.suffix.lower() in IMAGES]
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:

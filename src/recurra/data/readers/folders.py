@@ -7,17 +7,17 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
 from recurra.data.readers.arrays import IMAGES, read_steps
 from recurra.errors import DataError
-from recurra.files import read_text
+from recurra.files import entries, is_folder, read_text
 from recurra.text.words import plain_words
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in entries(folder) if not path.name.startswith(".")]
 
 
 def is_class_folder(path: Path) -> bool:
     """Whether a folder contains folders that are not empty (of text files, arrays or clips)."""
-    return any(inner.is_dir() and _visible(inner) for inner in _visible(path))
+    return any(is_folder(inner) and _visible(inner) for inner in _visible(path))
 
 
 def is_without_classes(path: Path) -> bool:
@@ -25,14 +25,14 @@ def is_without_classes(path: Path) -> bool:
 
     A folder that contains folders other than clips has classes; files next to these are not rows.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         return path.suffix == ".npy"
-    folders = [one for one in _visible(path) if one.is_dir() and _visible(one)]
+    folders = [one for one in _visible(path) if is_folder(one) and _visible(one)]
     return all(map(_is_clip, folders)) and bool(_visible(path))
 
 
 def _is_clip(path: Path) -> bool:
-    return path.is_dir() and any(one.suffix.lower() in IMAGES for one in _visible(path))
+    return is_folder(path) and any(one.suffix.lower() in IMAGES for one in _visible(path))
 
 
 def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Example]:
@@ -40,7 +40,7 @@ def read_without_classes(path: Path, config: ReaderPart, bad: BadRows) -> Iterat
 
     If a folder contains clips or arrays, its other files are not rows.
     """
-    rows = [path] if _is_clip(path) or not path.is_dir() else _visible(path)
+    rows = [path] if _is_clip(path) or not is_folder(path) else _visible(path)
     of_steps = [row for row in rows if row.suffix == ".npy" or _is_clip(row)]
     rows = of_steps or rows
     for row in rows:
@@ -53,10 +53,10 @@ def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
     Raises: DataError for a path that is no folder.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         raise DataError.advising(f"{path}: is not a folder of classes", "see --format")
     for folder in _visible(path):
-        if not folder.is_dir():
+        if not is_folder(folder):
             continue
         for row in _visible(folder):
             with row_at(bad, row, 0):
@@ -64,7 +64,7 @@ def read_folder(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exampl
 
 
 def _row(row: Path, label: str | None, config: ReaderPart) -> Example:
-    if row.is_dir() or row.suffix == ".npy":
+    if is_folder(row) or row.suffix == ".npy":
         try:
             return Example(label=label, vectors=read_steps(row), file=str(row))
         except BadRow as fault:

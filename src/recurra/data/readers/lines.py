@@ -16,7 +16,7 @@ from recurra.data.examples import (
     split_at_blanks,
 )
 from recurra.errors import DataError
-from recurra.files import read_lines
+from recurra.files import exists, read_lines
 from recurra.plain import counted
 from recurra.text.words import plain_words
 
@@ -77,7 +77,7 @@ def read_parallel(path: Path, config: ReaderPart, bad: BadRows) -> Iterator[Exam
     Either seq.out or label may be missing.
     """
     names = {name: path / name for name in ("seq.in", "seq.out", "label")}
-    there = {name: file for name, file in names.items() if file.exists()}
+    there = {name: file for name, file in names.items() if exists(file)}
     if "seq.in" not in there or len(there) == 1:
         raise DataError.advising(f"{path}: has no seq.in with seq.out or label next to it", "see --format")
     columns = [

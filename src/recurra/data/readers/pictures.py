@@ -18,6 +18,7 @@ from recurra.data.readers.arrays import (
 from recurra.data.readers.pairs import Pair, texts
 from recurra.data.readers.tables import json_objects
 from recurra.errors import DataError
+from recurra.files import exists, is_folder
 from recurra.plain import counted, listed, quoted
 
 _DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
@@ -51,11 +52,11 @@ def read_pictures(path: Path, bad: BadRows | None = None) -> Pictures:
     Raises: DataError for anything else, and for numbers that are not finite.
     """
     try:
-        if path.is_dir():
+        if is_folder(path):
             return _of_folder(path, BadRows() if bad is None else bad)
         if path.suffix == ".npz":
             return _named(path, read_members(path, ("features", "names")))
-        if path.exists() and path.suffix != ".npy":
+        if exists(path) and path.suffix != ".npy":
             raise BadRow(f"{path} is not a .npy file, an .npz file or a folder of image files")
         return Pictures(path, _checked(read_one_array(path), path))
     except BadRow as fault:

@@ -33,6 +33,7 @@ from recurra.files import UTF_8, read_lines
 from recurra.plain import counted, listed, parsed_json, quoted
 from recurra.text.words import placed, plain_words
 
+_NAME_MAX = 255  # characters of a file name
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT = 20  # rows
 # Escapes of JSON: those of surrogate pairs, of one half of a pair, and others.
@@ -173,7 +174,13 @@ class Columns:
         given = self._of(row, "vectors_column")
         if given is None:
             return None
-        inner = PurePath(spelled(given, repr(self._name("vectors_column")), "a path"))
+        name, expected = (
+            repr(self._name("vectors_column")),
+            "the path of a .npy file or of a folder of images",
+        )
+        inner = PurePath(spelled(given, name, expected))
+        if not inner.parts or max(map(len, inner.parts)) > _NAME_MAX:
+            raise BadRow(f"has {quoted(given)} as {name}, expected {expected}")
         if inner.is_absolute() or ".." in inner.parts:
             raise BadRow(
                 f"has the path {quoted(given)} in {self._name('vectors_column')!r}, which leads out of the "

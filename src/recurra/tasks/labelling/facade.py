@@ -14,6 +14,7 @@ from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, rows_to
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError, DataError
+from recurra.files import is_folder
 from recurra.plain import counted
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
@@ -98,8 +99,8 @@ class Labeller(Model):
         reads_vectors = self.symbols.words is None
         if reads_vectors:
             source.file()
-        by_name = format_of_name(source.path) is not None
-        if reads_vectors or (not source.is_stream and (source.path.is_dir() or "format" in given or by_name)):
+        of_rows = is_folder(source.path) or format_of_name(source.path) is not None
+        if reads_vectors or (not source.is_stream and ("format" in given or of_rows)):
             if turns:
                 raise ConfigError(
                     "--turns: applies to lines of text only, as rows of a file name their conversation; "
