@@ -1,9 +1,11 @@
 """The commands, called as on the command line."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -186,18 +188,38 @@ def test_version_and_help():
     assert all(name in told for name in ("train", "evaluate", "sample", "score", "complete", "demo"))
 
 
-def test_output_into_a_closed_pipe_is_no_error(run):
+@pytest.mark.parametrize(
+    "command", ["sample {run} --length 1000000 --seed 1", "evaluate {run}", "--help", "--version"]
+)
+def test_output_into_a_closed_pipe_ends_with_141(run, command):
+    read, write = os.pipe()
+    os.close(read)
     done = subprocess.run(
-        f"set -o pipefail; {sys.executable} -m recurra sample {run} --length 3000 --seed 1 | head -c 20",
-        shell=True,
-        executable="/bin/bash",
-        capture_output=True,
+        [sys.executable, "-m", "recurra", *command.format(run=run).split()],
+        stdout=write,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
-    assert len(done.stdout) == 20
-    assert done.returncode == 0
-    assert done.stderr == ""
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "command", ["sample {run} --length 20", "evaluate {run}", "evaluate {run} --json", "--help", "--version"]
+)
+def test_output_onto_a_full_disk_is_named(run, command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "recurra", *command.format(run=run).split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: standard output: cannot be written \(No space left [^\n]+\.\n", done.stderr)
 
 
 def test_score_reads_a_pipe_whole(run):

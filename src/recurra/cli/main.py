@@ -1,15 +1,37 @@
 """`recurra`: the commands and the handling of errors."""
 
+import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 
 from recurra.cli.help import Group
 from recurra.cli.verbs import VERBS, command_of
-from recurra.errors import ConfigError, Interrupted, RecurraError, memory_fault
+from recurra.errors import ConfigError, Interrupted, RecurraError, StorageError, memory_fault
+
+# Of a failed write; all files that Recurra writes have errors of their own, which name them.
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+@contextmanager
+def _pipe_may_close() -> Iterator[None]:
+    """Exit with 141 if the reader has closed the pipe, as in `recurra … | head`."""
+    try:
+        yield
+    except BrokenPipeError:
+        _discard_output()
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _discard_output() -> None:
+    """Send the rest of the output nowhere, so that Python does not fail to write it when it exits."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Commands(Group):
@@ -21,14 +43,16 @@ class _Commands(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return command_of(cmd_name) if cmd_name in VERBS else None
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _pipe_may_close():  # --help and --version are answered here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _pipe_may_close():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("interrupted", signal.SIGINT) from None
-        except BrokenPipeError:  # the reader has closed the pipe, as in `recurra … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
 
 
 app = typer.Typer(
@@ -67,7 +91,7 @@ def main() -> None:
     the training saved; 141 the output was closed.
     """
     try:
-        app()
+        _run()
     except RecurraError as error:
         _say(error)
         sys.exit(error.exit_code)
@@ -81,11 +105,34 @@ def main() -> None:
         )
         sys.exit(2)
     except (MemoryError, RuntimeError, OSError) as error:
-        named = memory_fault(error, "use a smaller input or model, or a machine with more memory")
+        named = _output_fault(error) or memory_fault(
+            error, "use a smaller input or model, or a machine with more memory"
+        )
         if named is None:
             raise
         _say(named)
         sys.exit(named.exit_code)
+
+
+def _run() -> None:
+    """Run the command, and write all of its output, before Python exits."""
+    try:
+        app()
+    except SystemExit:
+        with _pipe_may_close():
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        raise
+
+
+def _output_fault(error: Exception) -> StorageError | None:
+    """Return the error for output that could not be written; None for any other error."""
+    if not isinstance(error, OSError) or error.filename is not None or error.errno not in _NOT_WRITTEN:
+        return None
+    _discard_output()
+    return StorageError(
+        f"standard output: cannot be written ({error.strerror}); free some space, or write it elsewhere."
+    )
 
 
 def _say(error: RecurraError) -> None:

@@ -1,6 +1,5 @@
 """`recurra sample RUN`."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -77,13 +76,9 @@ def sample(
         raise ConfigError("--midi: applies only with --tune; give that, or remove --midi.")
     if novelty:
         model.source_of("train")  # raises before any text is written if there is none
-    try:
-        text = _write(model, prime, length=length or 500, until_end=until_end, **options)
-        if novelty:
-            typer.echo(model.novelty(text).sentence(), err=True)
-    except BrokenPipeError:
-        # The reader has closed the pipe, as in `recurra sample … | head`; this is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    text = _write(model, prime, length=length or 500, until_end=until_end, **options)
+    if novelty:
+        typer.echo(model.novelty(text).sentence(), err=True)
 
 
 def _check_drawing(temperature: float, drawing: dict[str, Any]) -> None:
