@@ -1,11 +1,13 @@
 """Vocabularies and tokenizers."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
 
 from recurra.errors import VocabularyError
 from recurra.text import (
@@ -18,6 +20,7 @@ from recurra.text import (
     build_tokenizer,
     load_tokenizer,
 )
+from recurra.text.byte_pieces import bytes_of, lines_to_learn_from
 
 LINES = st.text(
     alphabet=st.characters(exclude_characters="\r\0\x85\u2028\u2029", exclude_categories=["Cs"]), min_size=1
@@ -145,6 +148,43 @@ def test_streaming_gives_the_same_text(text):
     for tokenizer in (SUBWORDS, CharTokenizer.count([text + "x"])):
         ids, _ = encode_all(tokenizer, [text]) if text else ([], [])
         assert "".join(tokenizer.stream(ids)) == tokenizer.decode(ids)
+
+
+@given(st.lists(st.integers(0, 299), max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_streamed_bytes_of_no_character_are_replaced(ids):
+    """As `decode` replaces them, but an incomplete character at the end, which more ids may complete."""
+    ids = [id_ % SUBWORDS.vocabulary_size for id_ in ids]
+    whole, streamed = SUBWORDS.decode(ids), "".join(SUBWORDS.stream(ids))
+    assert whole in (streamed, streamed + "\ufffd")
+    assert SUBWORDS.decode([*ids, SUBWORDS.end_id]) == "".join(SUBWORDS.stream([*ids, SUBWORDS.end_id]))
+
+
+def test_every_byte_has_its_symbol():
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    assert sorted(bytes_of(character) for character in alphabet) == [bytes([byte]) for byte in range(256)]
+    assert bytes_of("Ġé☕") == "Ġé☕".encode()
+
+
+def test_a_text_without_line_ends_is_streamed_in_linear_time():
+    """The bytes of every id are decoded once."""
+    ids = SUBWORDS.encode_line("the cats sat on mats " * 500)
+    pieces = [SUBWORDS.decode([id_]) for id_ in ids]
+    with mock.patch.object(SubwordTokenizer, "decode", side_effect=AssertionError):
+        assert list(SUBWORDS.stream(ids)) == pieces
+
+
+def test_subwords_are_learnt_from_pieces_of_long_words():
+    lines = ["the cat " * 400, "x" * 2000, " " * 2000 + "y", "ab" * 2500, "", "é" * 4000]
+    cut = list(lines_to_learn_from(lines))
+    assert cut == [
+        *lines[:3],
+        "ab" * 1000, "ab" * 1000, "ab" * 500,
+        "",
+        "é" * 2000, "é" * 2000,
+    ]  # fmt: skip
+    learnt = [SubwordTokenizer.learn([text]).fingerprint for text in ("ab" * 2500, "\n".join(cut[3:6]))]
+    assert learnt[0] == learnt[1]
 
 
 def test_streamed_words_have_blanks_between():

@@ -1,8 +1,12 @@
-"""Subwords of bytes: the bytes of each symbol, and characters that are not complete yet."""
+"""Subwords of bytes: the bytes of each symbol, incomplete characters, and the text to learn from."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+
+from tokenizers import pre_tokenizers
+
+_LONGEST = 2000  # characters of a word that merges are learnt from
 
 
 @cache
@@ -18,8 +22,10 @@ def _bytes_by_letter() -> dict[str, int]:
 
 
 def bytes_of(symbol: str) -> bytes:
-    """Return the bytes of a symbol of a subword vocabulary."""
+    """Return the bytes of a symbol of a subword vocabulary; a letter that stands for no byte is itself."""
     known = _bytes_by_letter()
+    if any(letter not in known for letter in symbol):
+        return symbol.encode("utf-8", "surrogatepass")
     return bytes(known[letter] for letter in symbol)
 
 
@@ -31,3 +37,18 @@ def split_incomplete(pieces: Iterable[bytes]) -> tuple[str, bytes]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     text = decoder.decode(b"".join(pieces))
     return text, decoder.getstate()[0]
+
+
+def lines_to_learn_from(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines in which no word is longer than 2,000 characters; longer ones are cut, such as DNA.
+
+    Learning takes time quadratic in the length of a word.
+    """
+    splitting = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    for line in lines:
+        begin = 0
+        for _, (first, last) in splitting.pre_tokenize_str(line) if len(line) > _LONGEST else ():
+            for cut in range(first + _LONGEST, last, _LONGEST):
+                yield line[begin:cut]
+                begin = cut
+        yield line[begin:]

@@ -4,6 +4,7 @@ All have the same interface and read text in chunks: `count` or `learn` builds a
 returns ids with the starts of documents, `decode` returns text.
 """
 
+import codecs
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from recurra.errors import VocabularyError
 from recurra.files import lines_of, write_text
+from recurra.text.byte_pieces import bytes_of, lines_to_learn_from
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
 from recurra.text.words import composed
 
@@ -66,19 +68,9 @@ class Tokenizer(ABC):
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, or `tokenizer.json` for subwords, into `folder`."""
 
+    @abstractmethod
     def stream(self, ids: Iterable[int], others: Sequence[str] = ()) -> Iterator[str]:
         """Decode ids as they arrive; an incomplete character is held back until it is complete."""
-        seen: list[int] = []
-        written = 0
-        for id_ in ids:
-            seen.append(id_)
-            text = self.decode(seen, others)
-            if text.endswith("\ufffd"):
-                continue
-            yield text[written:]
-            written = len(text)
-            if id_ == self.end_id:
-                seen, written = [], 0
 
     def begins_document(self, ids: Sequence[int], documents: Documents) -> bool:
         """Whether the next symbol begins a document: after a line end ("line") or a blank line ("blank")."""
@@ -276,7 +268,7 @@ class SubwordTokenizer(Tokenizer):
             special_tokens=[],
             show_progress=False,
         )
-        model.train_from_iterator(lines_of(chunks), trainer)
+        model.train_from_iterator(lines_to_learn_from(lines_of(chunks)), trainer)
         return cls(model)
 
     @property
@@ -290,6 +282,12 @@ class SubwordTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
         text: str = self.model.decode(list(ids))  # no id is above the vocabulary: no symbol is unknown
         return text
+
+    def stream(self, ids: Iterable[int], others: Sequence[str] = ()) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for id_ in ids:
+            if text := decoder.decode(bytes_of(self.vocabulary.symbols[id_])):
+                yield text
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
         yield from _encode_lines(self, lines_of(chunks), documents)
