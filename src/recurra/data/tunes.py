@@ -7,6 +7,7 @@ import re
 import warnings
 from contextlib import redirect_stderr
 from io import StringIO
+from itertools import accumulate
 from pathlib import Path
 
 from recurra.errors import DataError, MissingExtra
@@ -16,6 +17,10 @@ from recurra.plain import quoted, reason_of
 _FIELD = re.compile(r"[A-Za-z]:")
 _NOTE = re.compile(r"[A-Ga-g]")
 _MOST_REPEATS, _MOST_OPEN_REPEATS = 30, 4
+# music21 takes time that grows faster than the length; the longest of 942 tunes of Nottingham has 1,247
+# characters of notes and 80 bars.
+_MOST_CHARACTERS, _MOST_BARS, _MOST_OPEN_SLURS = 4000, 250, 50
+_SLUR = re.compile(r"\((?!\d)|\)")
 _LONG_NUMBER = re.compile(r"\d{3,}")
 # Fields of text and of the tempo; music21 reads the notes of all other lines.
 _TEXT = re.compile(r"[A-Z]:|[wr]:|%")
@@ -57,6 +62,23 @@ def _with_length(tune: str) -> str:
     return "\n".join([*lines[:key], "L:1/8", *lines[key:]])
 
 
+def _excess(body: str) -> str | None:
+    """Return what the notes of a tune have too much of to be converted in a few seconds, or None."""
+    open_slurs = accumulate(1 if sign == "(" else -1 for sign in _SLUR.findall(body))
+    if (found := _LONG_NUMBER.search(body)) is not None:
+        return f"a number of {len(found[0])} digits among the notes"
+    if len(body) > _MOST_CHARACTERS:
+        return f"{len(body):,} characters of notes, more than {_MOST_CHARACTERS:,}"
+    if body.count("|") > _MOST_BARS:
+        return f"{body.count('|'):,} bar lines, more than {_MOST_BARS}"
+    if max(open_slurs, default=0) > _MOST_OPEN_SLURS:
+        return f"more than {_MOST_OPEN_SLURS} slurs that begin before one ends"
+    # music21 expands repeats; each end of a repeat without a beginning doubles the work.
+    if body.count(":|") - body.count("|:") > _MOST_OPEN_REPEATS or body.count(":|") > _MOST_REPEATS:
+        return "too many repeats"
+    return None
+
+
 def write_midi(tune: str, path: Path) -> None:
     """Convert a tune in ABC notation to a MIDI file with music21.
 
@@ -67,15 +89,9 @@ def write_midi(tune: str, path: Path) -> None:
     lines = tune.split("\n")
     if (wrong := next((line for line in lines if _is_wrong_fraction(line)), None)) is not None:
         raise DataError(f"{path}: the tune cannot be converted ({quoted(wrong)}); sample another one.")
-    body = "\n".join(line for line in lines if not _TEXT.match(line))
-    if (found := _LONG_NUMBER.search(body)) is not None:
-        raise DataError(
-            f"{path}: the tune cannot be converted (a number of {len(found[0])} digits among the "
-            "notes); sample another one."
-        )
-    # music21 expands repeats; each end of a repeat without a beginning doubles the work.
-    if body.count(":|") - body.count("|:") > _MOST_OPEN_REPEATS or body.count(":|") > _MOST_REPEATS:
-        raise DataError(f"{path}: the tune cannot be converted (too many repeats); sample another one.")
+    body = "\n".join(line for line in lines if not _TEXT.match(line)).strip()
+    if (excess := _excess(body)) is not None:
+        raise DataError(f"{path}: the tune cannot be converted ({excess}); sample another one.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

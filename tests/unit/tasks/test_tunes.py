@@ -172,6 +172,27 @@ def test_a_tune_without_length_and_metre_has_the_default_length(tmp_path):
     assert lengths[2] == [1.0] * 8
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("abcd" * 1001, r"4,004 characters of notes, more than 4,000"),
+        ("ab|" * 251, r"251 bar lines, more than 250"),
+        ("(a" * 51 + ")" * 51, r"more than 50 slurs that begin before one ends"),
+        ("(a" * 51, r"more than 50 slurs"),
+        ("a:|" * 5, r"too many repeats"),
+    ],
+)
+def test_a_tune_that_would_take_minutes_is_refused(body, told, tmp_path):
+    with pytest.raises(DataError, match=rf"x\.mid: the tune cannot be converted \({told}"):
+        write_midi(f"X:1\nL:1/8\nK:C\n{body}\n", tmp_path / "x.mid")
+
+
+def test_long_titles_and_slurs_that_end_are_no_fault(tmp_path):
+    pytest.importorskip("music21")
+    write_midi(f"X:1\nT:{'t' * 5000}\nL:1/8\nK:C\n{'(ab) (3abc' * 60}|\n", tmp_path / "x.mid")
+    assert (tmp_path / "x.mid").read_bytes().startswith(b"MThd")
+
+
 @pytest.mark.parametrize("wrong", ["M:41e999/4\nL:1/8\nK:G\nGABc|", "M:4/4\nL:1/8\nK:G\nl:GABc|A21e9992 G4|"])
 def test_numbers_of_no_tune_are_refused_before_they_take_minutes(wrong, tmp_path):
     pytest.importorskip("music21")
