@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 import recurra as rc
 from recurra.cli.main import app
 from recurra.config import build_config
-from recurra.data.examples import Example
+from recurra.data.examples import BadRows, Example
 from recurra.data.examples import conversations as conversations_of
 from recurra.data.synthetic import dialogues
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks import driver, registry
 from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
+from recurra.tasks.labelling.corpus import read_rows
 from recurra.tasks.labelling.feeds import ConversationFeed, shortened
 from recurra.tasks.labelling.task import Classification, Tagging
 from recurra.training import Listener
@@ -331,6 +332,23 @@ def test_a_file_that_cannot_have_labels_of_words_is_not_taken_for_one(tmp_path):
     with pytest.raises(DataError, match="notes: the format cannot be guessed; set it with --format"):
         rc.Tagger.train(path, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_two_words_on_one_line_are_a_label_and_a_text_to_classify(tmp_path):
+    train, valid = tmp_path / "train.txt", tmp_path / "valid.txt"
+    train.write_text("pos a fine film\nneg a bad one\n" * 4)
+    valid.write_text("neg bad\n")
+    model = rc.Classifier.train(
+        train, valid=valid, out=tmp_path / "run", hidden_size=2, embedding_size=2, num_layers=1, epochs=1
+    )
+    (row,) = read_rows("classify", model.config, str(valid), BadRows())
+    assert (row.label, row.words) == ("neg", ("bad",))
+    valid.write_text("neg B\nbad O\n\npos B\n")
+    with pytest.raises(
+        DataError, match=r"valid\.txt: none of its rows, read as conll, has a label; see --format"
+    ):
+        rc.Classifier.train(train, valid=valid, out=tmp_path / "other")
+    assert rc.Tagger.train(valid, valid=valid, out=tmp_path / "tags", hidden_size=2, epochs=1)
 
 
 def test_options_of_words_are_refused_for_rows_of_numbers(tmp_path):

@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from recurra.config import ReaderPart
-from recurra.config.conditions import refuse_given
+from recurra.config.conditions import can_apply, refuse_given
 from recurra.config.part import choices
 from recurra.data.examples import BadRows, Example, split_at_blanks
 from recurra.data.readers.arrays import read_arrays
@@ -51,16 +51,16 @@ _BY_SUFFIX = {
 }
 _OF_WHOLES = ("label-text", "trees")  # formats without word labels
 _HUB = "hub"
-_TABLES = frozenset(("csv", "tsv", "jsonl", _HUB))
-_PLAIN_TEXTS = _TABLES | {"label-text", "folder"}
+TABLES = frozenset(("csv", "tsv", "jsonl", _HUB))
+_PLAIN_TEXTS = TABLES | {"label-text", "folder"}
 # The formats that an option of reading applies to, and how a message names them; the others apply to all.
 _USES: dict[str, tuple[frozenset[str], str]] = {
     "format": (frozenset(READERS), "to files and folders"),
-    "text_column": (_TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
-    "tags_column": (_TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
+    "text_column": (TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
+    "tags_column": (TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
     **dict.fromkeys(
         ("second_column", "label_column", "vectors_column", "conversation_column"),
-        (_TABLES, "to tables (csv, tsv, jsonl)"),
+        (TABLES, "to tables (csv, tsv, jsonl)"),
     ),
     "entities_column": (frozenset(("jsonl", _HUB)), "to jsonl"),
     "quoted": (frozenset(("csv", "tsv")), "to csv and tsv"),
@@ -109,7 +109,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
     name = format_of(path, config)
     refuse_without_use([name], config)
     gold = ("label_column", "tags_column", "entities_column")
-    without = dict.fromkeys(gold, "") if name in _TABLES | {"conll", "arrays"} else {}
+    without = dict.fromkeys(gold, "") if name in TABLES | {"conll", "arrays"} else {}
     return read_examples(path, config.model_copy(update=without), bad)
 
 
@@ -122,7 +122,8 @@ def format_of(path: str | Path, config: ReaderPart) -> str:
         return _HUB
     if config.format != "auto":
         return config.format
-    return guess_format(Path(path), config.encoding, formats_read(config))
+    has_word_labels = can_apply(type(config), "tags_column")
+    return guess_format(Path(path), config.encoding, formats_read(config), has_word_labels=has_word_labels)
 
 
 def formats_read(config: ReaderPart) -> list[str]:
@@ -163,8 +164,12 @@ def _most(answers: Iterable[bool]) -> bool:
     return sum(given) > _NEARLY_ALL * len(given)
 
 
-def guess_format(path: Path, encoding: str = UTF_8, expected: Iterable[str] = READERS) -> str:
+def guess_format(
+    path: Path, encoding: str = UTF_8, expected: Iterable[str] = READERS, *, has_word_labels: bool = True
+) -> str:
     """Guess the format of a file from its name and first lines.
+
+    One or two lines of several words may be columns, unless the task has no word labels.
 
     Raises: DataError naming the `expected` formats where they do not say.
     """
@@ -185,7 +190,8 @@ def guess_format(path: Path, encoding: str = UTF_8, expected: Iterable[str] = RE
     rows = [line for line in filled if not line.startswith("#")] or filled  # without comments
     counts = Counter(len(line.split("\t") if "\t" in line else split_at_blanks(line)) for line in rows)
     width, lines_alike = counts.most_common(1)[0] if counts else (0, 0)
-    blank_between = any(not line.strip() for line in lines[:-1]) or len(lines) < 3
+    blank_between = any(not line.strip() for line in lines[:-1])
+    blank_between = blank_between or (has_word_labels and len(lines) < 3)
     if len(lines) >= 3 and _stand_alone(lines):  # rows of one line each with blank lines between
         blank_between = False
     if width >= 2 and lines_alike > _NEARLY_ALL * len(rows) and blank_between:

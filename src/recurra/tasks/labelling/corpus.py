@@ -12,7 +12,7 @@ import numpy as np
 from recurra.config import RepresentationPart
 from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRows, Example, conversations
-from recurra.data.readers import read_examples
+from recurra.data.readers import TABLES, format_of, read_examples
 from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.trees import read_phrases
 from recurra.data.vector_files import WordVectors
@@ -77,8 +77,13 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
     if task == "tag":
         rows = _in_bio(rows, config, bad)
     if rows and not any(map(_HAS_TARGETS[task], rows)):
+        name = format_of(path, config)
+        if name in TABLES or (task == "tag" and name == "conll"):
+            raise DataError.advising(
+                f"{path}: none of its rows has {NEEDS[task]}", f"name the columns with {_NAMED[task]}"
+            )
         raise DataError.advising(
-            f"{path}: none of its rows has {NEEDS[task]}", f"name the columns with {_NAMED[task]}"
+            f"{path}: none of its rows, read as {name}, has {NEEDS[task]}", "see --format"
         )
     kept = []
     for row in rows:
