@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import unicodedata
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import recurra
 from recurra.cli.main import app
 from recurra.data.misspellings import WORD, count_words, learnable, read_misspellings
+from recurra.data.prose import words_of_prose
 from recurra.errors import ConfigError, DataError
 from recurra.metrics import SpellingFigures
 from recurra.tasks.language_modeling.spelling import (
@@ -372,11 +374,63 @@ def test_context_reads_either_form_of_an_accent(tmp_path, unit):
         "@ba\u0301g.bgi@ba\u0301g.org",
         "bgi@bgi.ba\u0301g",
         "bgi@bgi.org,bgi@bgi.org",
+        "WWW.BGI.ORG",
+        "bgi.org",
+        "file:///bgi/bgi",
+        "ssh://bgi",
+        "mailto:bgi@localhost",
+        "(bgi@localhost)",
+        "'/usr/bgi/bgi.txt'",
+        "~/bgi ./bgi ../bgi",
+        r"C:\bgi\bgi",
+        "C:/bgi",
+        "bgi.py",
+        "--bgi",
+        "$bgi and ${bgi}",
+        "&bgi; and &bgi_bgi;",
+        "bgi's2",
+        "bgi\u0301.com/x",
+        "&\u0928\u092e\u0938\u094d\u0924\u094b;",
     ],
 )
-def test_addresses_and_what_has_digits_are_left_alone(kept):
+def test_addresses_code_and_what_has_digits_are_left_alone(kept):
     corrector = SpellingCorrector(count_words(["big is see write to and a bag org नमस्ते\n"] * 9))
     assert corrector.correct(f"{kept} bgi").text == f"{kept} big"
+
+
+@pytest.mark.parametrize("sign", "2_")
+def test_a_mark_does_not_end_the_word_of_a_digit(sign):
+    corrector = SpellingCorrector(count_words(["नमस्ते cafés\n"] * 9))
+    assert corrector.correct("नमस्तो cafe\u0301z").text == "नमस्ते cafés"
+    for kept in (f"नमस्तो{sign}", f"{sign}नमस्तो", f"cafe\u0301z{sign}"):
+        assert corrector.correct(kept).changes == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["(bgi)", "big/bgi", "big.Bgi", "big...bgi", "1.bgi", "bgi-2", "16-bgi", "big,bgi;big:bgi", "$5/bgi"],
+)
+def test_prose_next_to_signs_is_corrected(line):
+    corrector = SpellingCorrector(count_words(["big is see write to and a\n"] * 9))
+    assert corrector.correct(line).text == line.replace("bgi", "big").replace("Bgi", "Big")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "http", "a@", "@a", "a.", "a.A", "&", "&a", "/", "a/", "\\", "$", "#", "\u0301", "a\u0301", "a'",
+     "_", "http://a ", "a1 ", "www.a ", "a@b.c ", "&a; ", "'"],
+)  # fmt: skip
+def test_finding_prose_costs_the_length_of_the_line(piece):
+    """Eight times the length takes about eight times as long; it would be 64 times if it were quadratic."""
+
+    def seconds(length: int) -> float:
+        line = "a" + piece * (length // len(piece)) + "!"
+        begin = time.perf_counter()
+        list(words_of_prose(line))
+        return time.perf_counter() - begin
+
+    short = min(seconds(4000) for _ in range(5))
+    assert min(seconds(32_000) for _ in range(3)) < 24 * short + 0.002
 
 
 def test_a_word_of_40000_letters_is_left_alone():

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from recurra.arguments import checks_arguments
 from recurra.data.misspellings import WORD
+from recurra.data.prose import words_of_prose
 from recurra.decoding import Alternative, Edits, WordList, best_paths
 from recurra.errors import ConfigError, DataError
 from recurra.layers import rows_of_state
@@ -22,19 +23,9 @@ from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
-from recurra.text.words import composed, marks
+from recurra.text.words import composed
 
 _SHORTEST = 2  # letters; single letters are not corrected
-# URLs, e-mail addresses, account names, tags, character references and tokens with digits are not corrected.
-_IN_WORD, _IN_NAME = rf"[\w{marks()}]", r"[^\s@,;<>()\[\]\"]"
-_WORD_BEGINS, _NAME_BEGINS = rf"(?<!{_IN_WORD})", r"(?<![^\s@,;<>()\[\]\"])"
-_NO_WORDS = re.compile(
-    rf"(?:https?|ftp)://\S+|{_WORD_BEGINS}www\.\S+"
-    rf"|{_NAME_BEGINS}@?{_IN_NAME}+@[^\s@]+\.{_IN_WORD}+"
-    rf"|{_WORD_BEGINS}[@#]{_IN_WORD}+|&#?{_IN_WORD}+;"
-    rf"|{_WORD_BEGINS}{_IN_WORD}*[\d_]{_IN_WORD}*"
-    rf"|{_WORD_BEGINS}(?<!{_IN_WORD}\.){_IN_WORD}+(?:\.{_IN_WORD}+)+/\S*"
-)
 _FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
 
 
@@ -140,15 +131,12 @@ class SpellingCorrector:
 
     @checks_arguments
     def correct(self, line: str) -> Correction:
-        """Correct the words of a line."""
+        """Correct the words of a line, except for parts of addresses, paths, file names, code and numbers."""
         if "\n" in line:
             raise ConfigError(
                 "spelling: got a text of several lines, expected one; correct each line separately."
             )
-        kept = [one.span() for one in _NO_WORDS.finditer(line)]
-        found = [
-            one for one in WORD.finditer(line) if not any(first <= one.start() < last for first, last in kept)
-        ]
+        found = list(words_of_prose(line))
         if self.model is None:
             chosen = [self.correct_word(one[0]) for one in found]
         else:
