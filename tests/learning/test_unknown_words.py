@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import recurra as rc
 from recurra.cli.main import app
 from recurra.data.readers.pairs import Pair
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 
 TOWNS = ("paris", "rome", "oslo", "bonn")
 SMALL = {
@@ -139,3 +139,31 @@ def test_a_long_line_takes_no_longer_than_its_length(trained, tmp_path):
     )
     assert "1 output cut at the maximum length; see --max-length." in result.stderr
     assert len(result.stdout.split()) == 5
+
+
+def test_a_pair_with_the_end_of_a_sentence_as_a_word_is_refused(tmp_path):
+    table = tmp_path / "pairs.tsv"
+    good = "".join(f"greet him from rome {i}\thello him {i}\n" for i in range(20))
+    for bad in ("a <eos> b\tc d\n", "a b\tc <eos> d\n", "a b\tc d <eos>\n"):
+        table.write_text(f"source\ttarget\n{bad}{good}")
+        with pytest.raises(DataError, match=r"pairs\.tsv:2: contains <eos>.*--skip-bad"):
+            rc.Translator.train(table, out=tmp_path / "refused", **SMALL)
+    few = SMALL | {"epochs": 1, "hidden_size": 4}
+    model = rc.Translator.train(table, out=tmp_path / "run", skip_bad=True, **few)
+    assert model.symbols.encode_source(["greet <eos> him"]) == model.symbols.encode_source(["greet xyz him"])
+    rc.Translator.train(table, out=tmp_path / "characters", **few | {"unit": "char"})
+
+
+def test_a_text_with_words_after_the_end_of_a_line_is_refused(tmp_path):
+    text, other = tmp_path / "text.txt", tmp_path / "other.txt"
+    text.write_text("the cat sat <eos> the cat came\n" * 20)
+    other.write_text("the cat sat <eos>\nthe cat came\n" * 20)
+    ngram = {"model": "ngram", "unit": "word"}
+    with pytest.raises(DataError, match=r"text\.txt: a line has words after <eos>"):
+        rc.LanguageModel.train(text, out=tmp_path / "refused", **ngram)
+    model = rc.LanguageModel.train(other, out=tmp_path / "run", **ngram)
+    with pytest.raises(DataError, match=r"text\.txt: a line has words after <eos>"):
+        model.evaluate(text)
+    whole, inner, plain = model.score(["the cat <eos>", "the <eos> cat", "the cat"])
+    assert (whole.unknown, inner.unknown, plain.unknown) == (0, 1, 0)
+    assert whole.log_probs == plain.log_probs

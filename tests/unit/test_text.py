@@ -124,6 +124,26 @@ def test_a_literal_unk_is_unk_and_no_second_one_is_made():
     assert tokenizer.encode_line("zebra") == tokenizer.encode_line("<unk>")
 
 
+def test_a_literal_eos_at_the_end_of_a_line_is_its_end():
+    text, plain = "a <unk> b <eos>\n<eos>\nb\n", "a <unk> b\n\nb\n"
+    tokenizer = WordTokenizer.count([text])
+    assert tokenizer.fingerprint == WordTokenizer.count([plain]).fingerprint
+    for documents in ("none", "line", "blank"):
+        assert encode_all(tokenizer, [text], documents) == encode_all(tokenizer, [plain], documents)
+    assert tokenizer.encode_line("a b <eos>") == tokenizer.encode_line("a b")
+    assert tokenizer.pieces("a b <eos>") == ["a", "b"]
+
+
+def test_a_literal_eos_before_other_words_is_refused_in_texts_and_unknown_in_a_line():
+    tokenizer = WordTokenizer.count(["a b\n"])
+    for refuses in (WordTokenizer.count, lambda chunks: list(tokenizer.encode_chunks(chunks))):
+        with pytest.raises(VocabularyError, match=r"a line has words after <eos>.*\('a <eos> b'\)"):
+            refuses(["a b\na <eos> b\n"])
+    assert tokenizer.encode_line("a <eos> b") == tokenizer.encode_line("a zebra b")
+    assert tokenizer.pieces("a <eos> b") == ["a", "<eos>", "b"]
+    assert tokenizer.encode_line("a<eos>b") == tokenizer.encode_line("zebra")
+
+
 def test_documents_begin_after_blank_lines():
     text = "\n\na b\nc\n\n\nd\n"
     assert encode_all(CharTokenizer.count([text]), [text], "blank")[1] == [2, 10]

@@ -11,7 +11,7 @@ from recurra.errors import StorageError
 from recurra.files import remove_strays, remove_tree, write_text
 from recurra.plain import parsed_json
 
-_VERSION = 4  # part of every digest, so that entries of other versions are never found
+_VERSION = 5  # part of every digest, so that entries of other versions are never found
 _STALE_S = 86_400.0
 
 

@@ -15,6 +15,7 @@ from recurra.errors import DataError, VocabularyError
 from recurra.files import fault_in, folder_written_whole, write_sums
 from recurra.plain import parsed_json
 from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, lines_backward, load_tokenizer
+from recurra.text.sentences import EndWithinLine
 from recurra.text.tokenizers import Documents
 
 _TOKENS, _DOCUMENTS, _ABOUT = "tokens.bin", "documents.bin", "about.json"
@@ -44,16 +45,26 @@ class TokenFile:
         )
 
 
+@contextmanager
+def _naming(source: TextSource) -> Iterator[None]:
+    """Name the file of a line that a tokenizer refuses. Raises: DataError."""
+    try:
+        yield
+    except EndWithinLine as fault:
+        raise DataError(f"{source.path}: {fault}") from fault
+
+
 def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: int | None) -> Tokenizer:
     """Return the tokenizer of a text (see `build_tokenizer`) from the cache, or build and cache it.
 
-    Raises: DataError if the text cannot be read; VocabularyError if it has no symbols.
+    Raises: DataError if the text cannot be read or split into symbols; VocabularyError if it has no symbols.
     """
     folder = cache_folder() / "tokenizers" / digest(source.fingerprint, unit, min_count, max_size)
     if fault_in(folder) is None:
         with suppress(VocabularyError):  # removed since the check
             return load_tokenizer(folder)
-    tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
+    with _naming(source):
+        tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
     with _new_entry(folder) as aside:
         tokenizer.save(aside)
     return tokenizer
@@ -78,7 +89,8 @@ def open_tokens(
     chunks = tokenizer.encode_chunks(source.chunks(), documents)
     if backward:
         chunks = lines_backward(chunks, tokenizer.end_id)
-    _encode(folder, chunks, tokenizer.vocabulary_size, fingerprint, source)
+    with _naming(source):
+        _encode(folder, chunks, tokenizer.vocabulary_size, fingerprint, source)
     made = _open(folder, fingerprint, from_cache=False)
     if made is None:
         raise DataError(f"{folder}: changed while it was being read; try again.")

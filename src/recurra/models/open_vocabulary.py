@@ -29,7 +29,7 @@ def spelling_nats(tokenizer: Tokenizer, tokens: TokenFile, chunks: Callable[[], 
     known = tokenizer.vocabulary
     words: Counter[str] = Counter()
     for line in lines_of(chunks()):
-        written, ids = composed(line).split(), tokenizer.encode_line(line)
+        written, ids = tokenizer.pieces(composed(line)), tokenizer.encode_line(line)
         words.update(
             word for word, id_ in zip(written, ids, strict=True) if id_ == known.unk_id and word != UNK
         )

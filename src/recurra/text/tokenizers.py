@@ -19,6 +19,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from recurra.errors import VocabularyError
 from recurra.files import lines_of, write_text
 from recurra.text.byte_pieces import bytes_of, lines_to_learn_from
+from recurra.text.sentences import checked_line, words_of_line
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
 from recurra.text.words import composed
 
@@ -164,7 +165,8 @@ class CharTokenizer(Tokenizer):
 class WordTokenizer(Tokenizer):
     """Words are separated by blanks; each line is a sentence and ends with `<eos>`.
 
-    Words are counted in Unicode normalisation form C, and looked up as they are written or in this form.
+    Words are counted in Unicode normalisation form C, and looked up as they are written or in this form. A
+    text may write `<eos>` at the end of a line, but not before other words; in a single line it is unknown.
     """
 
     unit = "word"
@@ -179,29 +181,34 @@ class WordTokenizer(Tokenizer):
         self.end_id: int = eos
         # The words of other programs, as in ARPA files, may have other forms.
         forms = {composed(symbol): vocabulary.ids[symbol] for symbol in reversed(vocabulary.symbols)}
-        self._ids = {**forms, **vocabulary.ids}
+        self._ids = {**forms, **vocabulary.ids, EOS: unk}
 
     @classmethod
     def count(
         cls, chunks: Iterable[str], *, min_count: int = 1, max_size: int | None = None
     ) -> "WordTokenizer":
-        """Build a tokenizer from the words of a text."""
+        """Build a tokenizer from the words of a text.
+
+        Raises: EndWithinLine for a line with words after `<eos>`.
+        """
         counts: Counter[str] = Counter()
         for line in lines_of(chunks):
-            counts.update(composed(line).split())
+            counts.update(words_of_line(composed(checked_line(line))))
             counts[EOS] += 1
         special = (UNK, EOS)
         return cls(Vocabulary.from_counts(counts, min_count=min_count, max_size=max_size, special=special))
 
     def encode_line(self, line: str) -> list[int]:
-        ids, unk = self._ids, self.unk_id
-        found = [ids.get(word, unk) for word in line.split()]
-        if not line.isascii() and unk in found:
-            return [ids.get(word, ids.get(composed(word), unk)) for word in line.split()]
-        return found
+        ids, unk, words = self._ids, self.unk_id, words_of_line(line)
+        found = [ids.get(word, unk) for word in words]
+        return list(map(self.id_of, words)) if unk in found and not line.isascii() else found
+
+    def id_of(self, word: str) -> int:
+        """Return the id of a word of a line; `<eos>` is no word, so it is unknown."""
+        return self._ids.get(word, self._ids.get(composed(word), self.unk_id))
 
     def pieces(self, line: str) -> list[str]:
-        return line.split()
+        return words_of_line(line)
 
     def decode(self, ids: Iterable[int], others: Sequence[str] = ()) -> str:
         symbols = (*self.vocabulary.symbols, *others) if others else self.vocabulary.symbols
@@ -220,7 +227,7 @@ class WordTokenizer(Tokenizer):
                 between = " "
 
     def encode_chunks(self, chunks: Iterable[str], documents: Documents = "none") -> Iterator[EncodedChunk]:
-        yield from _encode_lines(self, lines_of(chunks), documents)
+        yield from _encode_lines(self, map(checked_line, lines_of(chunks)), documents)
 
     def save(self, folder: Path) -> None:
         self.vocabulary.save(folder / "vocabulary.json", self.unit)
@@ -377,11 +384,12 @@ def _encode_lines(
     starts: list[int] = []
     after_blank = True
     for number, line in enumerate(lines, start=1):
-        blank = not line.strip()
+        line_ids = tokenizer.encode_line(line)
+        blank = not line_ids or not line.strip()
         if documents == "line" or (documents == "blank" and after_blank and not blank):
             starts.append(len(ids))
         after_blank = blank
-        ids.extend(tokenizer.encode_line(line))
+        ids.extend(line_ids)
         ids.append(tokenizer.end_id)
         if number % 20_000 == 0:
             yield EncodedChunk(np.array(ids, dtype=np.int64), np.array(starts, dtype=np.int64))

@@ -18,8 +18,8 @@ _KIND = "recurra.vocabulary"
 class Vocabulary:
     """Symbols and their ids, 0 … V-1, the most frequent first.
 
-    `<unk>` and `<eos>` are ordinary symbols that a text may also contain literally (as the Penn
-    Treebank does with `<unk>`); they are in the vocabulary only if a model needs them.
+    `<unk>` and `<eos>` are ordinary symbols, in the vocabulary only if a model needs them. A text may also
+    contain `<unk>` literally, as the Penn Treebank does, and `<eos>` at the end of a line.
 
     Raises: VocabularyError if a symbol stands twice.
     """

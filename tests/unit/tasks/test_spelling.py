@@ -114,6 +114,11 @@ def test_a_line_without_words_stays_as_it_is(in_context, alone, line):
     assert in_context.correct(line) == alone.correct(line) == Correction(line, ())
 
 
+def test_a_literal_end_of_a_line_is_a_word_like_any_other(in_context):
+    found = in_context.correct("Teh king <eos> caem from teh town")
+    assert found.text == "The king <eos> came from the town"
+
+
 def test_digits_punctuation_and_blanks_are_kept(in_context, alone):
     line = "  (Teh)  king,\tcame 1,234.5% - from/teh\u00a0town_2 !?  "
     for corrector in (in_context, alone):

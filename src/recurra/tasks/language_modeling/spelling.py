@@ -23,6 +23,7 @@ from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
 from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.text import WordTokenizer
 from recurra.text.words import composed
 
 _SHORTEST = 2  # letters; single letters are not corrected
@@ -193,14 +194,15 @@ class SpellingCorrector:
         self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
     ) -> list["_Place"]:
         """Return one place per symbol of a word model; symbols that contain several words are not changed."""
-        unk, places, number = model.tokenizer.unk_id, [], 0
+        tokenizer, places, number = model.tokenizer, [], 0
+        assert isinstance(tokenizer, WordTokenizer), "only called for word models"
 
         def way(symbol: str, log_p: float) -> Alternative:
             symbol = composed(symbol)
-            ids = model.tokenizer.encode_line(symbol)
-            if unk in ids and self._speller is not None:
+            id_ = tokenizer.id_of(symbol)
+            if id_ == tokenizer.unk_id and self._speller is not None:
                 log_p += float(self._speller.log_probs([symbol])[0])
-            return Alternative(tuple(ids), log_p)
+            return Alternative((id_,), log_p)
 
         for token in re.finditer(r"\S+", line):
             inside = []
@@ -214,7 +216,7 @@ class SpellingCorrector:
                 places.append(_Place(ways, inside[0]))
             else:
                 places.append(_Place([way(token[0], 0.0)]))
-        return [*places, _Place([Alternative((model.tokenizer.start_id,))])]
+        return [*places, _Place([Alternative((tokenizer.start_id,))])]
 
     def _meant(self, typed: str) -> list[tuple[str, float]]:
         """Return possible corrections in the word's own case, including itself: word, log P(typed | word)."""

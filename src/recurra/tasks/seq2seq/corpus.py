@@ -16,6 +16,7 @@ from recurra.errors import DataError
 from recurra.plain import counted
 from recurra.tasks.rows import RowCorpus
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig
+from recurra.text import EOS
 
 
 @dataclass
@@ -70,6 +71,20 @@ def read_files(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadR
 
     Raises: as `read_part`.
     """
+    pairs = _read(config, data, beside, bad)
+    return pairs if config.unit != "word" else [pair for pair in pairs if not _writes_end(pair, bad)]
+
+
+def _writes_end(pair: Pair, bad: BadRows) -> bool:
+    """Whether a pair contains the symbol that ends a target; it is then a bad row."""
+    texts = (*pair.source, *pair.targets) if pair.vectors is None else pair.targets
+    if not any(EOS in text and EOS in text.split() for text in texts):
+        return False
+    bad.refuse(pair.place, f"contains {EOS}, which is the end of a sentence, as a word")
+    return True
+
+
+def _read(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadRows) -> list[Pair]:
     if isinstance(config, CaptionConfig):
         if beside is None:
             ways = (f"name a JSON lines file with them in --{option}" for option in ("captions", "target"))
