@@ -198,6 +198,7 @@ class TestReverse:
             (["--diversity", "2"], "diversity: applies only with beam_groups above 1"),
             (["--sample", "1", "--beam-width", "3"], "beam_width: applies only without sample"),
             (["--prefix", "Q"], "prefix: 'Q' contains symbols unknown to the model"),
+            (["--prefix", "Q" * 999], f"prefix: 'Q{'Q' * 78} … contains symbols unknown to the model"),
             (["--phrase", "cab", "--max-length", "2"], "max_length: got 2, but prefix and phrases need 4"),
             (["--min-length", "9", "--max-length", "3"], "min_length: got 9, more than max_length, 3"),
         ],

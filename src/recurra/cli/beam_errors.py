@@ -8,7 +8,7 @@ import typer
 from recurra.cli.help import formerly
 from recurra.cli.options import config_options
 from recurra.config import RunSearchPart
-from recurra.plain import json_line
+from recurra.plain import json_line, quoted
 
 if TYPE_CHECKING:
     from recurra.data.readers.pairs import Pair
@@ -123,5 +123,5 @@ def _numbers(name: str, text: str, kind: Any, least: float) -> list[Any]:
     except ValueError:
         found = []
     if not found or min(found) < least:
-        raise ConfigError(f"{name}: got {text!r}, expected numbers >= {least:g} separated by commas.")
+        raise ConfigError(f"{name}: got {quoted(text)}, expected numbers >= {least:g} separated by commas.")
     return found

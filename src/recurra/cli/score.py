@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recurra.plain import json_line
+from recurra.plain import json_line, quoted
 
 
 def score(
@@ -69,4 +69,4 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise ConfigError(f"weights: got {text!r}, expected numbers separated by commas.") from error
+        raise ConfigError(f"weights: got {quoted(text)}, expected numbers separated by commas.") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recurra.errors import VocabularyError
 from recurra.files import write_text
-from recurra.plain import json_text, parsed_json
+from recurra.plain import json_text, parsed_json, quoted
 
 UNK = "<unk>"
 EOS = "<eos>"
@@ -29,7 +29,7 @@ class Vocabulary:
         self.ids: Mapping[str, int] = {symbol: id_ for id_, symbol in enumerate(self.symbols)}
         if len(self.ids) != len(self.symbols):
             twice = [symbol for symbol, n in Counter(self.symbols).items() if n > 1]
-            raise VocabularyError(f"symbol {twice[0]!r} occurs twice in the vocabulary; remove one of them.")
+            raise VocabularyError(f"symbol {quoted(twice[0])} occurs twice in the vocabulary; remove one.")
         if not self.symbols:
             raise VocabularyError("the vocabulary is empty; give a text with symbols.")
 

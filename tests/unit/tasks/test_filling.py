@@ -224,3 +224,10 @@ def test_subwords_from_the_right_propose_whole_words(train):
     assert max(proposed, key=lambda word: proposed[word]) == "sat"
     forward = train("subwords-forward", unit="subword", order=4)
     assert GapFiller(forward, model).fill("the cat ___ on the mat")[0].words == ("sat",)
+
+
+def test_a_message_shows_the_beginning_of_a_long_line_only(forward):
+    for line in ("the cat sat " * 500, "the cat sat " * 500 + "so___"):
+        with pytest.raises(ConfigError, match=r"^fill: got 'the cat sat .* …, ") as refused:
+            GapFiller(forward).fill(line)
+        assert len(str(refused.value)) < 200

@@ -146,7 +146,7 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
     names = [getattr(config, option) or default for option, default in _DEFAULTS.items()]
     numbered = [name.isdecimal() for name in names]
     if twice := [name for name in names if head.count(name) > 1]:
-        raise ConfigError(f"{path}:1: has two columns {twice[0]!r}; rename one of them.")
+        raise ConfigError(f"{path}:1: has two columns {quoted(twice[0])}; rename one of them.")
     if all(name in head for name in names):
         places = [head.index(name) for name in names]
     else:

@@ -18,6 +18,7 @@ from recurra.data.readers.trees import read_phrases
 from recurra.data.vector_files import WordVectors
 from recurra.errors import DataError
 from recurra.files import sha256_of
+from recurra.plain import quoted
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, mark_spans
@@ -154,8 +155,8 @@ def plain_classes_note(rows: Sequence[Example], config: LabellingConfig) -> str 
         return None
     number, tag = found
     return (
-        f"{labelled[number].place}: the label {tag!r} has no prefix of a tagging scheme, so word labels "
-        "are read as plain classes, without entities; see --scheme."
+        f"{labelled[number].place}: the label {quoted(tag)} has no prefix of a tagging scheme, so word "
+        "labels are read as plain classes, without entities; see --scheme."
     )
 
 
@@ -271,7 +272,7 @@ def notes_on(train: Sequence[Example], held: Sequence[Example], config: Labellin
     found = [note] if (note := plain_classes_note(train, config)) is not None else []
     classes = {row.label for row in train if row.label is not None}
     if len(classes) == 1:
-        found.append(f"{config.data}: every row has the same label, {next(iter(classes))!r}.")
+        found.append(f"{config.data}: every row has the same label, {quoted(next(iter(classes)))}.")
     held_classes = {row.label for row in held if row.label is not None}
     if len(classes) > 1 and held_classes and (missing := sorted(classes - held_classes)):
         shown = ", ".join(map(repr, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
@@ -289,5 +290,5 @@ def unseen_labels(rows: Sequence[Example], symbols: Symbols) -> list[str]:
         if symbols.classes is not None and row.label is not None and row.label not in symbols.classes:
             unknown.append(row.label)
         if unknown:
-            notes.append(f"{row.place}: has the label {unknown[0]!r}, absent from the training data.")
+            notes.append(f"{row.place}: has the label {quoted(unknown[0])}, absent from the training data.")
     return notes

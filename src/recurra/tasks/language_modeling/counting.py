@@ -14,7 +14,7 @@ from recurra.errors import ConfigError, RunError
 from recurra.models import NGramModel, NGramNetwork, read_arpa
 from recurra.models.ngram.counting import Contexts, GramCounter, GramCounts
 from recurra.models.ngram.smoothing import smoothed
-from recurra.plain import counted, unit_noun
+from recurra.plain import counted, quoted, unit_noun
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus, encode
 from recurra.tasks.language_modeling.evaluation import evaluate_text
@@ -185,7 +185,7 @@ def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:
     """Refuse an ARPA file with tokens that are not symbols of this unit."""
     longer = next((one for one in symbols if len(one) > 1 and one not in (UNK, EOS)), None)
     if unit == "char" and longer is not None:
-        raise ConfigError(f"{path}: has tokens of several characters ({longer!r}); use --unit word.")
+        raise ConfigError(f"{path}: has tokens of several characters ({quoted(longer)}); use --unit word.")
     if unit == "word" and EOS not in symbols:
         hint = (
             "it is a character model; use --unit char."

@@ -18,6 +18,7 @@ from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.metrics import ClozeFigures
+from recurra.plain import quoted
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.text.words import composed
 
@@ -62,7 +63,9 @@ class GapFiller:
         """
         parts = line.split(GAP)
         if len(parts) < 2 or "\n" in line:
-            raise ConfigError(f"fill: got {line!r}, expected one line with {GAP} where a word is missing.")
+            raise ConfigError(
+                f"fill: got {quoted(line)}, expected one line with {GAP} where a word is missing."
+            )
         if self.forward.tokenizer.unit == "word":
             self._check_stands_alone(line, parts)
         proposed = [
@@ -90,7 +93,7 @@ class GapFiller:
             beside = left[-1:] + right[:1]
             if within or (beside and not beside.isspace()):
                 raise ConfigError(
-                    f"fill: got {line!r}, but the model has only whole words; put blanks around {GAP}."
+                    f"fill: got {quoted(line)}, but the model has only whole words; put blanks around {GAP}."
                 )
 
     def _ways(self, parts: Sequence[str], proposed: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:

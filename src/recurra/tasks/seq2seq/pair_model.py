@@ -16,7 +16,7 @@ from recurra.data.readers.pairs import Pair
 from recurra.decoding import Hypothesis, LogitsTransform, chain, transforms
 from recurra.errors import ConfigError
 from recurra.models.seq2seq import Seq2SeqNetwork
-from recurra.plain import counted
+from recurra.plain import counted, quoted
 from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
@@ -299,12 +299,12 @@ class PairModel(Model):
         """Return the symbols of a text. Raises: ConfigError if the model cannot write it."""
         ids = self.symbols.encode_target(text)
         if composed(self.symbols.target.decode(ids).strip()) != composed(" ".join(text.split())):
-            raise ConfigError(f"{what}: {text!r} contains symbols unknown to the model; remove them.")
+            raise ConfigError(f"{what}: {quoted(text)} contains symbols unknown to the model; remove them.")
         return ids
 
     def _within(self, phrase: str) -> list[int]:
         """Return the symbols of a phrase within a text; subwords include the space before it."""
         blank = " " if self.symbols.target.unit == "subword" else ""
         if not phrase.strip():
-            raise ConfigError(f"phrases: {phrase!r} is empty; remove it.")
+            raise ConfigError(f"phrases: {quoted(phrase)} is empty; remove it.")
         return self._written(blank + phrase.strip(), "phrases")
