@@ -105,7 +105,8 @@ def memory_fault(error: Exception, remedy: str) -> OutOfMemoryError | None:
     failed = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
     if failed or any(sign in text for sign in signs):
         return OutOfMemoryError(f"out of memory: the model or batch does not fit; {remedy}.")
-    if "Storage size calculation overflowed" in text or "numel: integer" in text:
+    too_large = ("Storage size calculation overflowed", "numel: integer", "unpacking long")
+    if any(sign in text for sign in too_large):
         return OutOfMemoryError(f"out of memory: the model is far too large; {remedy}.")
     return None
 

@@ -125,7 +125,7 @@ class RecurrentPart(Part):
 
     cell: CellName = option("lstm", "Recurrent cell")
     hidden_size: int = option(256, "Number of hidden units per layer", ge=1)
-    num_layers: int = option(2, "Number of stacked recurrent layers", ge=1)
+    num_layers: int = option(2, "Number of stacked recurrent layers", ge=1, le=1000)
     embedding_size: int | None = option(None, "Size of the embeddings (if not given: hidden_size)", ge=1)
     dropout: float = option(0.2, "Dropout probability between layers and before the output layer", ge=0, lt=1)
     input_dropout: float = option(0.0, "Dropout probability on the embeddings", ge=0, lt=1)
@@ -290,7 +290,7 @@ class LoopPart(Part):
         " supports it",
     )
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; auto uses a GPU if there is one")
-    threads: int | None = option(None, "Number of CPU threads (if not given, torch decides)", ge=1)
+    threads: int | None = option(None, "Number of CPU threads (if not given, torch decides)", ge=1, le=4096)
 
 
 class FoldsPart(Part):
@@ -303,6 +303,7 @@ class FoldsPart(Part):
         None,
         "Number of folds for cross-validation",
         ge=2,
+        le=10_000,
     )
     fold: int | None = option(None, "Train and test on this fold only, counted from 1", ge=1)
 

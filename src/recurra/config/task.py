@@ -18,6 +18,7 @@ class RepeatPart(Part):
         1,
         "Number of models to train, with consecutive seeds from --seed; reports mean and standard deviation",
         ge=1,
+        le=10_000,
     )
 
 

@@ -1,7 +1,7 @@
 """The training loop and learners: clipping, optimisers, schedules, checkpoints, interrupts, progress."""
 
 from recurra.training.clipping import clip_by_norm, clip_by_value
-from recurra.training.devices import make_fabric, named_memory_faults
+from recurra.training.devices import device_named, make_fabric, named_memory_faults
 from recurra.training.gradient import GradientLearner
 from recurra.training.learner import Learner, Moment, Outcome, Update
 from recurra.training.listeners import Listener, StepReport, TensorBoardListener
@@ -26,6 +26,7 @@ __all__ = [
     "Update",
     "clip_by_norm",
     "clip_by_value",
+    "device_named",
     "make_fabric",
     "named_memory_faults",
 ]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recurra.config import LoopPart
 from recurra.errors import ConfigError, memory_fault
+from recurra.plain import quoted, reason_of
 
 
 def make_fabric(config: LoopPart) -> Fabric:
@@ -44,6 +45,30 @@ def make_fabric(config: LoopPart) -> Fabric:
     return fabric
 
 
+def device_named(name: str | torch.device) -> torch.device:
+    """Return the device with a name such as "cpu", "cuda" or "cuda:1", on which weights can be used.
+
+    Raises: ConfigError if the name is unknown, or the machine does not have the device.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"device: got {quoted(name)}, expected the name of a device of torch; use 'cpu' or 'cuda'."
+        ) from error
+    if device.type == "meta":
+        raise ConfigError("device: got 'meta', which has no memory for weights; use 'cpu' or 'cuda'.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: got {str(device)!r}, but torch sees no GPU; use 'cpu'.")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, NotImplementedError, AssertionError, ImportError) as error:
+        raise ConfigError(
+            f"device: got {str(device)!r}, which torch cannot use here ({reason_of(error)}); use 'cpu'."
+        ) from error
+    return device
+
+
 @contextmanager
 def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidden_size") -> Iterator[None]:
     """Turn a failed memory allocation into an error with one sentence that gives the remedy.
@@ -52,7 +77,7 @@ def named_memory_faults(remedy: str = "lower batch_size, segment_length or hidde
     """
     try:
         yield
-    except (MemoryError, RuntimeError, OSError) as error:
+    except (MemoryError, RuntimeError, TypeError, OSError) as error:
         named = memory_fault(error, remedy)
         if named is None:
             raise
