@@ -10,6 +10,7 @@ from io import StringIO
 from itertools import accumulate
 from pathlib import Path
 
+from recurra.arguments import checks_arguments
 from recurra.errors import DataError, MissingExtra
 from recurra.files import written_whole
 from recurra.plain import quoted, reason_of
@@ -79,7 +80,8 @@ def _excess(body: str) -> str | None:
     return None
 
 
-def write_midi(tune: str, path: Path) -> None:
+@checks_arguments
+def write_midi(tune: str, path: str | Path) -> None:
     """Convert a tune in ABC notation to a MIDI file with music21.
 
     Raises: MissingExtra without `recurra[music]`; DataError if the tune cannot be read; StorageError.
@@ -108,5 +110,5 @@ def write_midi(tune: str, path: Path) -> None:
         raise DataError(
             f"{path}: the tune cannot be converted ({reason_of(error)}); sample another one."
         ) from error
-    with written_whole(path) as file:
+    with written_whole(Path(path)) as file:
         file.write(content)

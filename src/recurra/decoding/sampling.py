@@ -12,6 +12,16 @@ from recurra.decoding.transforms import LogitsTransform
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
+def seeded(seed: int | None = None) -> torch.Generator:
+    """Return a random generator on the CPU; without a seed, it gives other numbers each time."""
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator
+
+
 def sample_ids(
     step: Step,
     prime: Sequence[int],

@@ -22,7 +22,8 @@ def temperature(value: float) -> LogitsTransform:
         raise ConfigError(f"temperature: got {value}, expected 0 or a finite number >= {_LOWEST:g}.")
     if value == 0:
         return top_k(1)
-    return lambda logits: logits / value
+    divisor = float(value)  # torch divides by whole numbers of 64 bits only
+    return lambda logits: logits / divisor
 
 
 def top_k(k: int) -> LogitsTransform:
@@ -57,6 +58,17 @@ def top_p(p: float) -> LogitsTransform:
     return transform
 
 
+def sampling(value: float = 1.0, k: int | None = None, p: float | None = None) -> LogitsTransform:
+    """Apply a temperature, then keep the top k and the top p where given.
+
+    Shapes: (B, V) -> (B, V). Raises: ConfigError as `temperature`, `top_k` and `top_p`.
+    """
+    steps = [temperature(value)]
+    steps += [] if k is None else [top_k(k)]
+    steps += [] if p is None else [top_p(p)]
+    return chain(steps)
+
+
 def forbid(ids: Sequence[int]) -> LogitsTransform:
     """Never draw the given symbols; the same as drawing again until another symbol comes.
 
@@ -64,7 +76,8 @@ def forbid(ids: Sequence[int]) -> LogitsTransform:
     """
 
     def transform(logits: Tensor) -> Tensor:
-        return logits.index_fill(-1, torch.tensor(list(ids), device=logits.device), -torch.inf)
+        chosen = torch.tensor(list(ids), dtype=torch.int64, device=logits.device)
+        return logits.index_fill(-1, chosen, -torch.inf)
 
     return transform
 

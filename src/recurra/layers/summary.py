@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from recurra.arguments import checks_arguments
+
 
 @dataclass(frozen=True)
 class ParameterRow:
@@ -38,6 +40,7 @@ class ParameterSummary:
         return self.table()
 
 
+@checks_arguments
 def parameter_summary(module: nn.Module) -> ParameterSummary:
     """Return the name, shape and count of every parameter of a module."""
     return ParameterSummary(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from recurra.arguments import checks_arguments
 from recurra.cells import State, map_state
 from recurra.errors import ConfigError
 from recurra.layers.jordan import JordanRNN
@@ -103,6 +104,7 @@ def _like(marks: Tensor, tensor: Tensor) -> Tensor:
     return marks.to(tensor.device).unsqueeze(-1)
 
 
+@checks_arguments
 @contextmanager
 def watch(network: nn.Module) -> Iterator[dict[str, list[Watched]]]:
     """Record each call of every recurrent layer of a network, by the layer's name in the network.

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recurra.arguments import checks_arguments
 from recurra.data import Segment, TokenStreams
 from recurra.errors import ConfigError
 from recurra.layers import detach_state
@@ -19,6 +20,7 @@ _STATISTICS_STEPS = 35
 _MOST_STATISTICS = 1500  # maximum number of training segments for the sizes of the gradients
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class CacheOptions:
     """Options of a neural cache.
@@ -42,6 +44,7 @@ class CacheOptions:
             )
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class DynamicOptions:
     """Options of dynamic evaluation: after every `steps` symbols one update makes them more probable,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from recurra.arguments import checks_arguments
 from recurra.errors import VocabularyError
 from recurra.files import write_text
 from recurra.plain import json_text, parsed_json, quoted
@@ -24,6 +25,7 @@ class Vocabulary:
     Raises: VocabularyError if a symbol stands twice.
     """
 
+    @checks_arguments
     def __init__(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
         self.ids: Mapping[str, int] = {symbol: id_ for id_, symbol in enumerate(self.symbols)}
@@ -34,6 +36,7 @@ class Vocabulary:
             raise VocabularyError("the vocabulary is empty; give a text with symbols.")
 
     @classmethod
+    @checks_arguments
     def from_counts(
         cls,
         counts: Mapping[str, int],
@@ -101,19 +104,21 @@ class Vocabulary:
         text = json.dumps(self.symbols, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def save(self, path: Path, unit: str) -> None:
+    @checks_arguments
+    def save(self, path: str | Path, unit: str) -> None:
         """Write the symbols and their unit as JSON."""
         content = {"kind": _KIND, "unit": unit, "symbols": self.symbols}
-        write_text(path, json_text(content, indent=0) + "\n")
+        write_text(Path(path), json_text(content, indent=0) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> tuple["Vocabulary", str]:
+    @checks_arguments
+    def load(cls, path: str | Path) -> tuple["Vocabulary", str]:
         """Load the vocabulary that `save` wrote, and its unit.
 
         Raises: VocabularyError if the file is missing, damaged or of another kind.
         """
         try:
-            content = parsed_json(path.read_text(encoding="utf-8"))
+            content = parsed_json(Path(path).read_text(encoding="utf-8"))
             symbols, unit = content["symbols"], content["unit"]
             if content["kind"] != _KIND or not all(isinstance(symbol, str) for symbol in symbols):
                 raise KeyError("kind")

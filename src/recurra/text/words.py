@@ -7,6 +7,8 @@ from functools import cache
 from itertools import chain
 from typing import Literal, NamedTuple
 
+from recurra.arguments import checks_arguments
+
 Split = Literal["blanks", "punctuation", "characters"]
 
 _JOINERS = "\u200c\u200d"  # zero width; inside words of Persian and of Indian scripts
@@ -43,6 +45,10 @@ class Words(list[str]):
 
     tagger.predict(recurra.Words(["so", "fine"]))
     """
+
+    @checks_arguments
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        super().__init__(words)
 
 
 def is_in_word(character: str) -> bool:

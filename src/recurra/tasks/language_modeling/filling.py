@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.misspellings import WORD
 from recurra.decoding import Alternative, best_paths
 from recurra.errors import ConfigError
@@ -41,20 +41,19 @@ class GapFiller:
     Raises: ConfigError if a model reads in the wrong direction.
     """
 
+    @checks_arguments
     def __init__(
-        self, forward: LanguageModel, backward: LanguageModel | None = None, *, proposals: int = 50
+        self, forward: LanguageModel, backward: LanguageModel | None = None, *, proposals: AtLeastOne = 50
     ) -> None:
         if forward.reads_backward or (backward is not None and not backward.reads_backward):
             raise ConfigError(
                 "fill: the first model must read forward, and --backward must name a model trained with "
                 "--direction backward."
             )
-        if proposals < 1:
-            raise ConfigError(f"proposals: got {proposals}, expected >= 1.")
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
     @checks_arguments
-    def fill(self, line: str, *, n_best: int = 5) -> list[Filling]:
+    def fill(self, line: str, *, n_best: AtLeastOne = 5) -> list[Filling]:
         """Return the `n_best` most probable ways to fill the gaps, `___`, of a line, best first.
 
         The result is empty if every word has probability 0.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.misspellings import WORD
 from recurra.data.prose import words_of_prose
 from recurra.decoding import Alternative, Edits, WordList, best_paths
@@ -30,6 +30,7 @@ _SHORTEST = 2  # letters; single letters are not corrected
 _FALLS_BEHIND = 12.0  # nats by which an alternative may score below the best one, without context
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class SpellingOptions:
     """Options of a spelling corrector.
@@ -76,13 +77,15 @@ class Correction:
 class SpellingCorrector:
     """Corrects misspelt words; without a `model`, context is not used.
 
+    `counts` has the number of occurrences of each known word.
+
     Raises: DataError if there are no words; ConfigError if the model reads backward.
     """
 
     @checks_arguments
     def __init__(
         self,
-        counts: Mapping[str, int],
+        counts: Mapping[str, AtLeastOne],
         model: LanguageModel | None = None,
         *,
         edits: Edits | None = None,
