@@ -83,7 +83,12 @@ def sync_tree(folder: Path) -> None:
 
 
 def name_aside(path: Path) -> Path:
-    """Return a unique temporary name next to `path`; `remove_strays` recognises it."""
+    """Return a unique temporary name next to `path`; `remove_strays` recognises it.
+
+    Raises: StorageError for a path without a name, such as "" or "/".
+    """
+    if not path.name:
+        raise StorageError(f"{path}: has no file name; name a file or folder to write.")
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 

@@ -270,7 +270,7 @@ def test_words_may_be_given_as_a_list(folder):
     assert apart.probabilities == model.predict("so fine !").probabilities
     with pytest.raises(ConfigError, match="expected a text, recurra"):
         model.predict(3)
-    with pytest.raises(ConfigError, match=r"data: got .*, expected the path of a file"):
+    with pytest.raises(ConfigError, match=r"data: got .*, expected a text, a path or None"):
         rc.Classifier.train([("a b", "good")], out=folder / "none")
 
 

@@ -106,6 +106,22 @@ def check_tensor(what: str, given: object) -> None:
         raise NotATensorError(f"{what}: got {got}, expected a tensor; {remedy}")
 
 
+def check_ids(what: str, given: Tensor, count: int) -> None:
+    """Raise a ShapeError unless a tensor has ids 0 … count - 1.
+
+    Shapes: given (B, T).
+    """
+    if given.dim() != 2 or given.dtype not in (torch.int64, torch.int32):
+        got = f"{given.dtype} of shape {tuple(given.shape)}"
+        raise shape_error(what, got, "torch.int64 of shape (B, T)", "pass one row of ids per text")
+    if given.numel():
+        least, most = given.aminmax()
+        if least < 0 or most >= count:
+            raise shape_error(
+                what, f"ids from {least} to {most}", f"ids from 0 to {count - 1}", "encode with the tokenizer"
+            )
+
+
 def check_dense(what: str, given: Tensor) -> None:
     """Raise a ShapeError if a tensor is sparse.
 

@@ -193,6 +193,23 @@ def split_at_blanks(line: str) -> list[str]:
     return filled.split(" ") if filled else []  # several times faster
 
 
+def numbers_of(vectors: NDArray[np.generic], place: str, *, images: bool) -> NDArray[np.generic]:
+    """Return vectors as float32; images of uint8 stay as they are. Shapes: any.
+
+    Raises: DataError for anything else than finite numbers.
+    """
+    if vectors.dtype == np.float32 or (images and vectors.dtype == np.uint8):
+        found = vectors
+    elif vectors.dtype.kind in "fiu":
+        with np.errstate(over="ignore"):
+            found = vectors.astype(np.float32)
+    else:
+        raise DataError(f"{place}: has values of {vectors.dtype}, expected numbers.")
+    if not np.isfinite(found).all():
+        raise DataError(f"{place}: has numbers that are not finite, or too large for float32; correct them.")
+    return found
+
+
 def checked_words(words: Sequence[str], what: str = "the text") -> tuple[str, ...]:
     """Return the words of a row. Raises: BadRow if there are none."""
     if not words:

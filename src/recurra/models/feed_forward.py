@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from recurra.config import ContextPart, RecurrentPart
 from recurra.errors import ConfigError
 from recurra.layers import State
+from recurra.layers.lengths import checked_lengths
 from recurra.models.next_symbol import Features, NextSymbolNetwork, initialise, output_layer
-from recurra.models.windows import NONE, last_windows, no_symbols, windows
+from recurra.models.windows import NONE, last_windows, no_symbols, state_before, windows
 
 
 class WindowNetwork(NextSymbolNetwork):
@@ -50,8 +51,8 @@ class WindowNetwork(NextSymbolNetwork):
         self, inputs: Tensor, state: State | None, lengths: Tensor | None, resets: Tensor | None
     ) -> tuple[Features, State]:
         """Return the input of the output layer, (B, T, H), or (B, T, H + W*E) with direct connections."""
-        before = self.initial_state(len(inputs)) if state is None else state
-        assert isinstance(before, Tensor)
+        before = state_before(state, inputs, self.context_size)
+        checked_lengths(lengths, inputs.shape[1], len(inputs))
         found = windows(inputs, before, resets)
         there = (found != NONE).unsqueeze(-1)
         vectors = self.input_dropout(self.embedding(found.clamp(min=0))) * there

@@ -1,11 +1,11 @@
 """The recurrent language model: symbols in, logits over the next symbol out."""
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from recurra.config import RecurrentNetworkConfig
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, NotATensorError
 from recurra.layers import RecurrentLayer, SequenceDropout, State, embed_with_dropout, run_with_resets
 from recurra.models.next_symbol import (
     Features,
@@ -88,7 +88,7 @@ class LanguageModelNetwork(NextSymbolNetwork):
         if self.last is None:
             output, after = _run(self.recurrent, x, state, lengths, resets)
         else:
-            first, last = (None, None) if state is None else cast(TaperedState, state)
+            first, last = (None, None) if state is None else _tapered(state)
             output, first = _run(self.recurrent, x, first, lengths, resets)
             output, last = _run(self.last, self.last_dropout(output), last, lengths, resets)
             after = TaperedState(first, last)
@@ -107,6 +107,13 @@ class LanguageModelNetwork(NextSymbolNetwork):
         if beta and features.raw.shape[1] > 1:
             terms.append(beta * features.raw.diff(dim=1).square().mean())
         return sum(terms[1:], terms[0]) if terms else None
+
+
+def _tapered(state: NetworkState) -> TaperedState:
+    if not isinstance(state, tuple | list) or len(state) != 2:
+        got, remedy = f"a {type(state).__name__}", "pass the state of an earlier call"
+        raise NotATensorError(f"state: got {got}, expected a TaperedState; {remedy}")
+    return TaperedState(*state)
 
 
 def _run(

@@ -1,7 +1,11 @@
 """Windows of the last few symbols, which are the whole state of n-gram and window models."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from recurra.cells import checked_state
 
 NONE = -1  # no symbol: before the start of the text, or before a reset
 
@@ -12,6 +16,19 @@ def no_symbols(batch_size: int, size: int, device: torch.device) -> Tensor:
     Shapes: result (1, batch_size, size).
     """
     return torch.full((1, batch_size, size), NONE, device=device)
+
+
+def state_before(state: Any, inputs: Tensor, size: int) -> Tensor:
+    """Return a given state after checking it, or the state before the first symbol.
+
+    Shapes: inputs (B, T); state (1, B, size). Raises: ShapeError where the state does not fit.
+    """
+    if state is None:
+        return no_symbols(len(inputs), size, inputs.device)
+    shapes, axes = [(1, len(inputs), size)], "(1, batch, symbols)"
+    given = checked_state(state, shapes, axes, inputs.device, torch.int64)
+    assert isinstance(given, Tensor), "a state of one tensor"
+    return given
 
 
 def windows(

@@ -4,20 +4,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast, overload
 
-from recurra.config import without_none
+import torch
+
+from recurra.arguments import checks_arguments
+from recurra.config import Part, without_none
 from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ArgumentTypeError, ConfigError, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
-from recurra.plain import shell
+from recurra.plain import quoted, shell
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
 from recurra.tasks.task import Known
-from recurra.training import Listener, named_memory_faults
+from recurra.training import Listener, device_named, named_memory_faults
 
 ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
@@ -86,6 +89,7 @@ class Model:
         return described(self)
 
     @classmethod
+    @checks_arguments
     def train(
         cls,
         data: str | Path | None = None,
@@ -111,6 +115,7 @@ class Model:
         return cls.load(out)
 
     @classmethod
+    @checks_arguments
     def resume(cls, run: str | Path, *, listeners: Sequence[Listener] = ()) -> Self:
         """Resume a training that was stopped; the weights are the same as without the stop.
 
@@ -121,21 +126,25 @@ class Model:
         return cls.load(run)
 
     @classmethod
-    def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
+    @checks_arguments
+    def load(cls, run: str | Path, *, device: str | torch.device = "cpu") -> Self:
         """Load the model of a run folder with its best weights.
 
-        Raises: RunError if there is no run, it is damaged or it belongs to another task.
+        Raises: RunError if there is no run, it is damaged or it belongs to another task; ConfigError for a
+        device that cannot be used here.
         """
+        place = device_named(device)
         check_kind(Path(run), cls)
         folder = RunFolder.open(Path(run))
         task, config = driver.task_and_config(folder)
         if not hasattr(cls, "task"):  # the base class of several tasks
-            return cast(Self, task.model.load(run, device=device))
+            return cast(Self, task.model.load(run, device=place))
         with named_memory_faults("use a machine with more memory"):
             symbols = driver.symbols_of(task, folder)
-            network = task.load_network(config, symbols, folder)
-        return cls(network.to(device), symbols, config, folder)
+            network = task.load_network(config, symbols, folder).to(place)
+        return cls(network, symbols, config, folder)
 
+    @checks_arguments
     def evaluate(self, data: str | Path | None = None) -> Any:
         """Return the model's figures on a file, or on the validation data of the run if no file is given.
 
@@ -144,6 +153,7 @@ class Model:
         part = self.held_out() if data is None else self.read_file(data)
         return registry.get(self.task).measure(self.network, self.symbols, self.config, part)
 
+    @checks_arguments
     def read_file(self, data: str | Path) -> Any:
         """Read a file for `evaluate`.
 
@@ -151,6 +161,7 @@ class Model:
         """
         raise NotImplementedError
 
+    @checks_arguments
     def held_out(self, part: str = "valid") -> Any:
         """Return the validation data of the run ("valid"), or its test data ("test").
 
@@ -163,6 +174,7 @@ class Model:
         task, config = driver.task_and_config(self.run)
         return task.read_part(config, self.symbols, known, part)
 
+    @checks_arguments
     def known(self, part: str, remedy: str = "name another file with --data") -> Known:
         """Return what the run saved about its data, after checking that the files of `part` exist.
 
@@ -180,7 +192,8 @@ class Model:
         driver.check_there(self.run, known, part, remedy)
         return known
 
-    def not_shown(self, what: str, part: str = "valid") -> str:
+    @checks_arguments
+    def not_shown(self, what: str, part: Literal["train", "valid", "test"] = "valid") -> str:
         """Return the note on a report page that lacks `what`, because a part of the data cannot be read."""
         assert self.run is not None, "only runs have reports"
         files = ", ".join(map(str, driver.files_of(self.run, driver.known_of(self.run), part)))
@@ -190,14 +203,19 @@ class Model:
             f"restore them and run `recurra report {shell(self.run.path)}`."
         )
 
+    @checks_arguments
     def evaluation(self, data: Path | None, options: Any) -> Evaluation:
         """Return what `recurra evaluate` shows; `options` has the type `config.evaluation`.
 
         Raises: as `evaluate`.
         """
+        if not isinstance(options, Part):
+            got = quoted(options)
+            raise ArgumentTypeError(f"evaluation: options: got {got}, expected options of `evaluate`.")
         figures = self.evaluate(data, **options.given())
         return Evaluation(figures.to_dict(), [figures.sentence()])
 
+    @checks_arguments
     def predictions(
         self,
         source: Input,
@@ -254,6 +272,7 @@ class Model:
                 **vars(page),
             )
 
+    @checks_arguments
     def save(self, out: str | Path) -> None:
         """Copy the files needed to load, evaluate and report the model into another folder.
 
@@ -272,6 +291,7 @@ def load(run: str | Path) -> Any: ...
 def load(run: str | Path, kind: type[ModelT]) -> ModelT: ...
 
 
+@checks_arguments
 def load(run: str | Path, kind: type[Model] = Model) -> Any:
     """Load the trained model of a run folder as the model class of its task.
 
@@ -282,6 +302,7 @@ def load(run: str | Path, kind: type[Model] = Model) -> Any:
     return registry.task_of(RunFolder.open(Path(run))).model.load(run)
 
 
+@checks_arguments
 def check_kind(run: Path, kind: type[Model]) -> None:
     """Check that the model of a run is an instance of `kind`.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.examples import SKIP_IT, BadRow, BadRows, row_at, spelled
+from recurra.data.examples import SKIP_IT, BadRow, BadRows, numbers_of, row_at, spelled
 from recurra.data.readers.arrays import (
     image_files,
     member_names,
@@ -63,6 +64,15 @@ def read_pictures(path: Path, bad: BadRows | None = None) -> Pictures:
         raise DataError(f"{fault}.") from fault
 
 
+def pictures_in(array: NDArray[Any]) -> Pictures:
+    """Return an array of images or features as pictures with numbers.
+
+    Shapes: (N, F), (N, R, F) or (N, C, H, W). Raises: DataError as `read_pictures`.
+    """
+    path = Path("array")
+    return Pictures(path, _checked(array, path))
+
+
 def _of_folder(folder: Path, bad: BadRows) -> Pictures:
     """Read the images of a folder; those that cannot be read go to `bad`. Raises: BadRow, DataError."""
     found = []
@@ -101,9 +111,7 @@ def _checked(vectors: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
             f"{path}: has shape {vectors.shape} of {vectors.dtype}, expected numbers (images, features), "
             "(images, regions, features) or (images, channels, height, width)."
         )
-    if vectors.dtype.kind == "f" and not np.isfinite(vectors).all():
-        raise DataError(f"{path}: has numbers that are not finite; correct them.")
-    return vectors if vectors.dtype == np.uint8 and vectors.ndim == 4 else vectors.astype(np.float32)
+    return numbers_of(vectors, str(path), images=vectors.ndim == 4)
 
 
 def read_captions(pictures: Pictures, captions: Path, bad: BadRows) -> list[Pair]:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from recurra.config import Smoothing
 from recurra.errors import RunError
 from recurra.layers import State
+from recurra.layers.lengths import checked_lengths
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import GramTable
-from recurra.models.windows import NONE, last_windows, no_symbols, windows
+from recurra.models.windows import NONE, last_windows, no_symbols, state_before, windows
 
 
 class NGramNetwork(nn.Module):
@@ -120,8 +121,8 @@ class NGramNetwork(nn.Module):
 
         Shapes: contexts (B, T, n-1); real (B, T); state (1, B, n-1).
         """
-        before = self.initial_state(len(inputs)) if state is None else state
-        assert isinstance(before, Tensor)
+        before = state_before(state, inputs, self.model.order - 1)
+        lengths = checked_lengths(lengths, inputs.shape[1], len(inputs))
         contexts = windows(inputs, before, resets, self.model.start_id)
         steps = torch.arange(inputs.shape[1])
         real = torch.ones_like(inputs, dtype=torch.bool) if lengths is None else steps < lengths.unsqueeze(1)

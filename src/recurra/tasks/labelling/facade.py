@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Annotated, Any, Self, overload
 
 import torch
 
+from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments
 from recurra.config import ReaderPart, build_config
 from recurra.config.conditions import idle
-from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, rows_told
+from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError, DataError
@@ -28,6 +29,8 @@ from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignore
 from recurra.text.label_symbols import Symbols
 from recurra.text.words import Split, Word, Words, placed, words_of
 
+SequenceCount = Annotated[int, Range(0, 10_000)]
+GivenRow = Annotated[Example, EachField()]
 _AT_ONCE = 64  # lines that are predicted together
 
 
@@ -38,14 +41,21 @@ class Labeller(Model):
     symbols: Symbols
     config: LabellingConfig
 
+    @checks_arguments
     def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
         """Evaluate the model on the rows of a file or, if none is given, on its validation set.
 
         Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
-        return count_figures(rows, self.predict_rows(rows), self.symbols)
+        return count_figures(rows, self._predicted(rows), self.symbols)
 
+    @checks_arguments
+    def read_file(self, data: str | Path) -> list[Example]:
+        """Return the rows of a file; see `rows_of`."""
+        return self.rows_of(data)
+
+    @checks_arguments
     def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
         """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`.
 
@@ -61,6 +71,7 @@ class Labeller(Model):
         check_steps(rows, self.symbols.vector_shape)
         return rows
 
+    @checks_arguments
     def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
         """Return the metrics, tables and worst mistakes that `recurra evaluate` prints."""
         given = options.given()
@@ -71,7 +82,7 @@ class Labeller(Model):
             )
         model, bad = self.reading(**given), BadRows(skip_bad)
         rows = model.rows_of(data, bad)
-        said = model.predict_rows(rows)
+        said = model._predicted(rows)
         figures = count_figures(rows, said, self.symbols)
         worst = worst_mistakes(rows, said, mistakes, spans=self.symbols.spans)
         lines = [figures.sentence(), *table_lines(figures), *(mistake.line() for mistake in worst)]
@@ -81,6 +92,7 @@ class Labeller(Model):
         """Build the report page: metrics of each part, and tables of labels."""
         return page_of(self)
 
+    @checks_arguments
     def predictions(
         self,
         source: Input,
@@ -128,6 +140,7 @@ class Labeller(Model):
         """Return the texts to label, one per line."""
         return source.lines()
 
+    @checks_arguments
     def reading(self, **options: Any) -> Self:
         """Return the same model with other options for reading files than in training.
 
@@ -148,8 +161,9 @@ class Labeller(Model):
             raise ConfigError("\n".join(lines))
         return type(self)(self.network, self.symbols, config, self.run)
 
+    @checks_arguments
     def predict_file(
-        self, data: str | Path, bad: BadRows | None = None, *, n_best: int = 0
+        self, data: str | Path, bad: BadRows | None = None, *, n_best: SequenceCount = 0
     ) -> Iterator[LabelledText | RowAnswer]:
         """Predict labels for the rows of a file or folder, with or without gold labels.
 
@@ -161,7 +175,7 @@ class Labeller(Model):
         rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
         rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
-        for row, said in zip(rows, self.predict_rows(rows, n_best=n_best), strict=True):
+        for row, said in zip(rows, self._predicted(rows, n_best), strict=True):
             if row.vectors is not None:
                 yield RowAnswer(row.place, said)
                 continue
@@ -174,14 +188,35 @@ class Labeller(Model):
         """Remove second texts, which only classifiers of pairs read."""
         return [replace(row, second=None) for row in rows]
 
-    def predict_rows(self, rows: Sequence[Example], *, n_best: int = 0) -> list[Prediction]:
-        """Predict labels for rows, in order."""
+    @checks_arguments
+    def predict_rows(self, rows: Sequence[GivenRow], *, n_best: SequenceCount = 0) -> list[Prediction]:
+        """Predict labels for rows, in order.
+
+        Raises: DataError for rows of another kind than the training data.
+        """
+        return self._predicted(self._usable(rows), n_best)
+
+    def _predicted(self, rows: Sequence[Example], n_best: int = 0) -> list[Prediction]:
+        """Predict labels for rows that fit the network."""
         return predict_rows(
             self.network,
             EncodedRows(rows, self.symbols, self.config.max_words),
             n_best=n_best,
             device=self.device,
         )
+
+    def _usable(self, rows: Sequence[Example]) -> list[Example]:
+        """Return rows as the network reads them. Raises: DataError for other kinds, or no numbers."""
+        check_steps(rows, self.symbols.vector_shape)
+        return [self._row_for_network(row) for row in rows]
+
+    def _row_for_network(self, row: Example) -> Example:
+        if row.second is not None:
+            row = replace(row, second=None)
+        if row.vectors is not None:
+            numbers = numbers_of(row.vectors, row.place or "row", images=row.vectors.ndim == 4)
+            row = row if numbers is row.vectors else replace(row, vectors=numbers)
+        return row
 
     @property
     def device(self) -> torch.device:
@@ -190,15 +225,16 @@ class Labeller(Model):
 
     @overload
     def predict(
-        self, text: str | Words | tuple[Any, Any], *, n_best: int = 0, split: Split | None = None
+        self, text: str | Words | tuple[Any, Any], *, n_best: SequenceCount = 0, split: Split | None = None
     ) -> LabelledText: ...
 
     @overload
     def predict(
-        self, text: list[Any], *, n_best: int = 0, split: Split | None = None
+        self, text: list[Any], *, n_best: SequenceCount = 0, split: Split | None = None
     ) -> list[LabelledText]: ...
 
-    def predict(self, text: Any, *, n_best: int = 0, split: Split | None = None) -> Any:
+    @checks_arguments
+    def predict(self, text: Any, *, n_best: SequenceCount = 0, split: Split | None = None) -> Any:
         """Predict labels for one text (for a pair: a tuple of two) with character offsets; a list for a list.
 
         `recurra.Words` are the words of one text, which are joined by spaces. `split` is how plain text is
@@ -208,10 +244,11 @@ class Labeller(Model):
         """
         model = self if split is None else self.reading(split=split)
         if isinstance(text, list) and not isinstance(text, Words):
-            return list(model.predict_stream(text, n_best=n_best, at_once=_AT_ONCE))
-        return next(model.predict_stream([text], n_best=n_best))
+            return list(model._labelled(text, n_best, _AT_ONCE))
+        return next(model._labelled([text], n_best))
 
-    def predict_turns(self, texts: Iterable[str], *, n_best: int = 0) -> Iterator[LabelledText]:
+    @checks_arguments
+    def predict_turns(self, texts: Iterable[str], *, n_best: SequenceCount = 0) -> Iterator[LabelledText]:
         """Predict labels for the turns of conversations, one by one as they arrive.
 
         The state is carried from turn to turn; an empty text ends a conversation and has no prediction.
@@ -229,18 +266,22 @@ class Labeller(Model):
                 turns = []
                 continue
             turns.append(replace(self._row(text, words), conversation="turns"))
-            said = self.predict_rows(turns, n_best=n_best)[-1]
+            said = self._predicted(turns, n_best)[-1]
             yield answer(text, words, said, spans=self.symbols.spans)
 
+    @checks_arguments
     def predict_stream(
-        self, texts: Iterable[Any], *, n_best: int = 0, at_once: int = 1
+        self, texts: Iterable[Any], *, n_best: SequenceCount = 0, at_once: AtLeastOne = 1
     ) -> Iterator[LabelledText]:
         """Predict labels for texts as they arrive, in batches of `at_once`."""
+        return self._labelled(texts, n_best, at_once)
+
+    def _labelled(self, texts: Iterable[Any], n_best: int, at_once: int = 1) -> Iterator[LabelledText]:
         texts = iter(texts)
         while some := list(islice(texts, at_once)):
             words = [self._words(text) for text in some]
             rows = [self._row(text, found) for text, found in zip(some, words, strict=True)]
-            said = self.predict_rows(rows, n_best=n_best)
+            said = self._predicted(rows, n_best)
             for text, row, found, one in zip(some, rows, words, said, strict=True):
                 if not row.words and not row.second:
                     one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
@@ -312,6 +353,11 @@ class PairClassifier(Labeller):
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
         second = super()._words(text[1])
         return Example(tuple(w.text for w in words), second=tuple(w.text for w in second))
+
+    def _row_for_network(self, row: Example) -> Example:
+        if row.second is None:
+            raise DataError(f"{row.place or 'row'}: has no second text; a classifier of pairs needs one.")
+        return row
 
     def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
         for row in rows:

@@ -1,21 +1,19 @@
 """The language model class: train, evaluate, score, sample, complete."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, Seed, checks_arguments
+from recurra.cells import check_ids
 from recurra.data import TextSource
 from recurra.data.inputs import Input
-from recurra.decoding import LogitsTransform, Step, chain, forbid, sample_ids
-from recurra.decoding import temperature as with_temperature
-from recurra.decoding import top_k as keep_top_k
-from recurra.decoding import top_p as keep_top_p
+from recurra.decoding import Step, sample_ids
+from recurra.decoding.sampling import seeded
+from recurra.decoding.transforms import chain, forbid, sampling
 from recurra.errors import BackendUnavailable, ConfigError
 from recurra.metrics import LikelihoodFigures, Novelty, novelty
 from recurra.models import (
@@ -33,6 +31,7 @@ from recurra.models.adaptation import (
 )
 from recurra.models.scoring import LineScore, mixed_scores, score_lines
 from recurra.runs import RunFolder
+from recurra.tasks.language_modeling.answers import Continuation
 from recurra.tasks.language_modeling.completing import Completer
 from recurra.tasks.language_modeling.config import CompletionPart, LanguageModelConfig, ReadingPart
 from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_source
@@ -42,26 +41,7 @@ from recurra.tasks.model import Evaluation, Model, Page, ignored
 from recurra.text import Tokenizer
 from recurra.text.words import composed, composed_chunks
 
-
-@dataclass(frozen=True)
-class Continuation:
-    """The most probable continuations of a line, best first, with their probabilities."""
-
-    text: str
-    endings: tuple[tuple[str, float], ...]
-    number: int
-    several: bool
-
-    def line(self) -> str:
-        """The most probable ending, or one line per ending with its probability if several were requested."""
-        if not self.several:
-            return self.endings[0][0] if self.endings else ""
-        return "\n".join(f"{self.number}\t{share:.4f}\t{ending}" for ending, share in self.endings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        ways = [{"ending": ending, "probability": share} for ending, share in self.endings]
-        return {"text": self.text, "endings": ways}
+_MOST_SCORES = 1 << 25  # of all endings that a search for completions keeps
 
 
 class LanguageModel(Model):
@@ -92,11 +72,12 @@ class LanguageModel(Model):
         """The vocabulary, and the splitting of text into its symbols."""
         return self.symbols
 
+    @checks_arguments
     def evaluate(
         self,
         data: str | Path | None = None,
         *,
-        streams: int = 1,
+        streams: AtLeastOne = 1,
         cache: CacheOptions | None = None,
         dynamic: DynamicOptions | None = None,
     ) -> LikelihoodFigures:
@@ -125,6 +106,7 @@ class LanguageModel(Model):
             reader=reader,
         )
 
+    @checks_arguments
     def evaluation(self, data: Path | None, options: ReadingPart) -> Evaluation:
         """Evaluate a text as `recurra evaluate` shows it."""
         cache = dynamic = None
@@ -135,6 +117,7 @@ class LanguageModel(Model):
         figures = self.evaluate(data, streams=options.streams, cache=cache, dynamic=dynamic)
         return Evaluation(figures.to_dict(), [figures.sentence()])
 
+    @checks_arguments
     def predictions(
         self,
         source: Input,
@@ -152,6 +135,7 @@ class LanguageModel(Model):
         """Return the figures and text samples for report.html."""
         return page_of(self)
 
+    @checks_arguments
     def read_file(self, data: str | Path) -> EncodedText:
         """Read a text file and encode it as the model's symbols.
 
@@ -159,6 +143,7 @@ class LanguageModel(Model):
         """
         return encode(TextSource(Path(data).absolute()), self.tokenizer, self.config)
 
+    @checks_arguments
     def encoded(self, part: str) -> EncodedText:
         """Return the encoded training text ("train") or held-out text ("valid") of the run.
 
@@ -166,10 +151,12 @@ class LanguageModel(Model):
         """
         return encode(self.source_of(part), self.tokenizer, self.config)
 
+    @checks_arguments
     def source_of(self, part: str, remedy: str = "") -> TextSource:
         """Return the text of `encoded` without encoding it; `remedy` as in `known`. Raises: as `encoded`."""
         return known_source(self.known(part, remedy).facts[part])
 
+    @checks_arguments
     def save_arpa(self, path: str | Path) -> None:
         """Write an n-gram model as an ARPA file, which KenLM, SRILM and others can read.
 
@@ -201,15 +188,13 @@ class LanguageModel(Model):
     def score(self, lines: Sequence[str]) -> list[LineScore]:
         """Return log P of each line, scored independently.
 
-        Raises: ConfigError for a string instead of a list, or for a line break within a line if the unit is
-        words or subwords.
+        Raises: ConfigError for a line break within a line if the unit is words or subwords.
         """
-        if isinstance(lines, str):
-            raise ConfigError("score: got one string, expected a list of lines; put it into a list.")
         if self.tokenizer.unit != "char" and any("\n" in line for line in lines):
             raise ConfigError("score: a line contains a line break; pass its parts as separate lines.")
         return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
 
+    @checks_arguments
     def score_with(
         self,
         others: Sequence["LanguageModel"],
@@ -253,11 +238,11 @@ class LanguageModel(Model):
         self,
         prime: str = "",
         *,
-        length: int = 500,
+        length: AtLeastOne = 500,
         temperature: float = 1.0,
-        top_k: int | None = None,
+        top_k: AtLeastOne | None = None,
         top_p: float | None = None,
-        seed: int | None = None,
+        seed: Seed | None = None,
         keep_unknown: bool = False,
         until_end: bool = False,
     ) -> Iterator[str]:
@@ -268,25 +253,18 @@ class LanguageModel(Model):
 
         Raises: ConfigError if an option is invalid.
         """
-        if length < 1:
-            raise ConfigError(f"length: got {length}, expected >= 1.")
         if self.reads_backward:
             raise ConfigError(
                 "sample: the model reads backward, so it cannot continue a text; use a forward model."
             )
-        if seed is not None and not -(2**63) <= seed < 2**64:
-            raise ConfigError(f"seed: got {seed}, expected a number of at most 64 bits.")
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
+        unk = self.tokenizer.vocabulary.unk_id
+        forbidden = [] if unk is None or keep_unknown else [unk]
         ids = sample_ids(
             self._streaming_step(),
             self.prime_ids(prime),
             length=length,
-            transform=self._transform(temperature, top_k, top_p, keep_unknown),
-            generator=generator,
+            transform=chain([forbid(forbidden), sampling(temperature, top_k, top_p)]),
+            generator=seeded(seed),
             end_id=self.tokenizer.end_id if until_end else None,
             begins_anew=self._begins_anew,
             device=self.network.device,
@@ -302,7 +280,9 @@ class LanguageModel(Model):
         return prime + "".join(self.sample_stream(prime, **options))
 
     @checks_arguments
-    def complete(self, text: str, *, n_best: int = 5, length: int | None = None) -> list[tuple[str, float]]:
+    def complete(
+        self, text: str, *, n_best: AtLeastOne = 5, length: AtLeastOne | None = None
+    ) -> list[tuple[str, float]]:
         """Return the `n_best` most probable continuations of `text`, with their probabilities.
 
         Word models give the next `length` words (default 1). Character and subword models give the rest of
@@ -311,28 +291,43 @@ class LanguageModel(Model):
 
         The state is cached: a text that extends the previous one costs only its new part.
 
-        Raises: ConfigError if n_best or length is below 1, or the model reads backward.
+        Raises: ConfigError if the model reads backward, or for more endings than fit into memory.
         """
+        self._check_count("n_best", n_best, length)
         return self._completer.complete(text, n_best=n_best, length=length)
 
     @checks_arguments
-    def next_words(self, text: str, count: int) -> dict[str, float]:
+    def next_words(self, text: str, count: AtLeastOne) -> dict[str, float]:
         """Return the most probable words next to a text, with log P.
 
         The words follow the text, or precede it if the model reads backward. For characters and subwords, the
         search for completions finds them.
+
+        Raises: ConfigError for more words than fit into memory.
         """
+        self._check_count("count", count)
         return self._completer.next_words(text, count)
+
+    def _check_count(self, name: str, count: int, length: int | None = None) -> None:
+        """Refuse a number of endings that needs too much memory; a single word is one of the vocabulary."""
+        size = self.tokenizer.vocabulary_size
+        most = max(1, _MOST_SCORES // size)
+        if count > most and (self.tokenizer.unit != "word" or (length or 1) > 1):
+            raise ConfigError(
+                f"{name}: got {count}, expected <= {most:,} with a vocabulary of {size:,} symbols."
+            )
 
     @cached_property
     def _completer(self) -> Completer:
         return Completer(self)
 
+    @checks_arguments
     def step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Return the logits after each symbol, on the CPU, and the final state.
 
-        Shapes: ids (B, T); logits (B, T, V).
+        Shapes: ids (B, T); logits (B, T, V). Raises: ShapeError for other ids.
         """
+        check_ids("ids", ids, self.tokenizer.vocabulary_size)
         logits, state = self.network(ids.to(self.network.device), state)
         return logits.cpu(), state
 
@@ -345,6 +340,7 @@ class LanguageModel(Model):
         except BackendUnavailable:
             return self.step
 
+        @checks_arguments
         def step(ids: Tensor, state: Any) -> tuple[Tensor, Any]:
             if state is None:
                 model.reset()
@@ -354,14 +350,18 @@ class LanguageModel(Model):
 
         return step
 
+    @checks_arguments
     def read(self, inputs: Tensor, targets: Tensor, state: Any, lengths: Tensor) -> tuple[Tensor, Any]:
         """Return -log P of each target, zero in padding, and the final state.
 
-        Shapes: inputs, targets, losses (B, T); lengths (B,).
+        Shapes: inputs, targets, losses (B, T); lengths (B,). Raises: ShapeError for other ids.
         """
+        check_ids("inputs", inputs, self.tokenizer.vocabulary_size)
+        check_ids("targets", targets, self.tokenizer.vocabulary_size)
         device = self.network.device
         return self.network.token_losses(inputs.to(device), targets.to(device), state, lengths)
 
+    @checks_arguments
     def prime_ids(self, prime: str) -> list[int]:
         """Return the start symbol and the ids of the prime, line by line.
 
@@ -383,17 +383,3 @@ class LanguageModel(Model):
         return self.config.at_document == "reset" and self.tokenizer.begins_document(
             ids, self.config.documents
         )
-
-    def _transform(
-        self, temperature: float, top_k: int | None, top_p: float | None, keep_unknown: bool
-    ) -> LogitsTransform:
-        steps: list[LogitsTransform] = []
-        unk = self.tokenizer.vocabulary.unk_id
-        if unk is not None and not keep_unknown:
-            steps.append(forbid([unk]))
-        steps.append(with_temperature(temperature))
-        if top_k is not None:
-            steps.append(keep_top_k(top_k))
-        if top_p is not None:
-            steps.append(keep_top_p(top_p))
-        return chain(steps)

@@ -134,11 +134,16 @@ def with_model_channels(pairs: Iterable[Pair], shape: tuple[int, ...]) -> list[P
     ]
 
 
+def _described(shape: tuple[int, ...]) -> str:
+    return f"numbers of shape {shape}" if shape else "a text"
+
+
 def check_shapes(pairs: Iterable[Pair], shape: tuple[int, ...]) -> None:
     """Check that pairs have the shape that a model reads. Raises: DataError for the first other one."""
     for pair in pairs:
         found = () if pair.vectors is None else pair.vectors.shape
         if found != shape:
             raise DataError(
-                f"{pair.place}: has numbers of shape {found}, expected {shape} as in the training data."
+                f"{pair.place or 'pair'}: has {_described(found)}, expected {_described(shape)} as in the "
+                "training data."
             )

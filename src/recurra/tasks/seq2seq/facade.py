@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
-from recurra.data.readers.pictures import Pictures, read_pictures
+from recurra.data.readers.pictures import Pictures, pictures_in, read_pictures
 from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.corpus import with_model_channels
 from recurra.tasks.seq2seq.pair_model import AttentionMap, GeneratedText, PairModel
@@ -36,7 +36,7 @@ class Translator(PairModel):
 
     @checks_arguments
     def translations(
-        self, text: str, n_best: int = 1, *, prefix: str = "", phrases: Sequence[str] = ()
+        self, text: str, n_best: AtLeastOne = 1, *, prefix: str = "", phrases: Sequence[str] = ()
     ) -> list[GeneratedText]:
         """Return the `n_best` best translations of a text, best first."""
         return self.answers([Pair((text,))], n_best=n_best, prefix=prefix, phrases=phrases)[0]
@@ -66,6 +66,7 @@ class ChatBot(PairModel):
 class Conversation:
     """A conversation with a bot, which reads its last turns."""
 
+    @checks_arguments
     def __init__(self, bot: ChatBot) -> None:
         self.bot = bot
         self.turns: list[str] = []
@@ -111,20 +112,23 @@ class Captioner(PairModel):
     task = "caption"
     beside = "captions"
 
+    @checks_arguments
     def asked(self, source: Input) -> Iterator[Pair]:
         """Read the pictures of a file or folder."""
         return iter(self.pairs_of_pictures(read_pictures(source.file())))
 
+    @checks_arguments
     def caption(self, pictures: str | Path | NDArray[Any]) -> list[str]:
         """Return the best caption of each picture in a file, a folder or an array.
 
         Shapes: an array (N, F), (N, R, F) or (N, C, H, W), the same as the training pictures.
         Raises: DataError for pictures of other shapes, or a file that cannot be used.
         """
-        read = Pictures(Path("array"), pictures) if isinstance(pictures, np.ndarray) else None
-        pairs = self.pairs_of_pictures(read or read_pictures(Path(str(pictures))))
+        read = pictures_in(pictures) if isinstance(pictures, np.ndarray) else read_pictures(Path(pictures))
+        pairs = self.pairs_of_pictures(read)
         return [found[0].text for found in self.answers(pairs)]
 
+    @checks_arguments
     def pairs_of_pictures(self, pictures: Pictures) -> list[Pair]:
         """Return pictures as pairs without captions.
 

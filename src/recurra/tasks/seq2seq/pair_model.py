@@ -1,20 +1,22 @@
 """The base class of translators, chat-bots and captioners: train, evaluate, answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recurra.arguments import AtLeastOne, EachField, NotNegative, Range, checks_arguments
 from recurra.config import SearchPart, build_config
-from recurra.data.examples import BadRows
+from recurra.data.examples import BadRows, numbers_of
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
-from recurra.decoding import Hypothesis, LogitsTransform, chain, transforms
-from recurra.errors import ConfigError
+from recurra.decoding import Hypothesis
+from recurra.decoding.transforms import sampling
+from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import counted, quoted
 from recurra.tasks.model import Evaluation, Model, Page, ignored
@@ -31,6 +33,8 @@ from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, wei
 from recurra.text.vocabulary import UNK
 from recurra.text.words import composed
 
+GivenPair = Annotated[Pair, EachField()]
+SampleCount = Annotated[int, Range(1, 100_000)]
 _MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
 
 
@@ -78,6 +82,7 @@ class PairModel(Model):
     """The option that names the file with the targets, or captions, of --data."""
 
     @classmethod
+    @checks_arguments
     def train(cls, data: str | Path | None = None, target: str | Path | None = None, **options: Any) -> Self:
         """Train on the pairs of one file, or of a source and a target file; other options as `Model.train`.
 
@@ -102,6 +107,7 @@ class PairModel(Model):
         config = self.config.model_copy(update=checked.model_dump())
         return type(self)(self.network, self.symbols, config, self.run)
 
+    @checks_arguments
     def evaluate(
         self,
         data: str | Path | None = None,
@@ -117,10 +123,24 @@ class PairModel(Model):
             self.pairs_of(data, target, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         )
 
-    def measure(self, pairs: Sequence[Pair]) -> PairFigures:
-        """Evaluate the model on some pairs."""
+    @checks_arguments
+    def measure(self, pairs: Sequence[GivenPair]) -> PairFigures:
+        """Evaluate the model on some pairs.
+
+        Raises: DataError for a pair without a target, or of another shape than the training data.
+        """
+        pairs = self._usable(pairs)
+        for pair in pairs:
+            if not pair.targets:
+                raise DataError(f"{pair.place or 'pair'}: has no target; evaluation needs one.")
         return measure(self.network, EncodedPairs(pairs, self.symbols), self.config)
 
+    @checks_arguments
+    def read_file(self, data: str | Path) -> list[Pair]:
+        """Return the pairs of a file; see `pairs_of`."""
+        return self.pairs_of(data)
+
+    @checks_arguments
     def pairs_of(
         self,
         data: str | Path | None = None,
@@ -143,10 +163,12 @@ class PairModel(Model):
         self.check_shapes(pairs)
         return pairs
 
+    @checks_arguments
     def evaluation(self, data: Path | None, options: PairEvaluationPart) -> Evaluation:
         """Return the metrics that `recurra evaluate` prints."""
         return evaluation_of(self, data, options)
 
+    @checks_arguments
     def predictions(
         self,
         source: Input,
@@ -171,6 +193,7 @@ class PairModel(Model):
                 f"see --unknown {remedies}."
             )
 
+    @checks_arguments
     def asked(self, source: Input) -> Iterator[Pair]:
         """Read the sources, one per line."""
         return (Pair((line,)) for line in source.lines())
@@ -179,12 +202,29 @@ class PairModel(Model):
         """Build the report page: metrics, outputs for some held-out sources, and attention."""
         return page_of(self)
 
-    def check_shapes(self, pairs: Iterable[Pair]) -> None:
+    @checks_arguments
+    def check_shapes(self, pairs: Sequence[GivenPair]) -> None:
         """Check that pairs have the shape of the training data. Raises: DataError for the first other one."""
         check_shapes(pairs, self.symbols.vector_shape)
 
+    def _usable(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Return pairs as the network reads them. Raises: DataError for other shapes, or no numbers."""
+        self.check_shapes(pairs)
+        found = []
+        for pair in pairs:
+            given, place = pair.vectors, pair.place or "pair"
+            numbers = None if given is None else numbers_of(given, place, images=given.ndim == 3)
+            found.append(pair if numbers is given else replace(pair, vectors=numbers))
+        return found
+
+    @checks_arguments
     def answers(
-        self, pairs: Sequence[Pair], *, n_best: int = 1, prefix: str = "", phrases: Sequence[str] = ()
+        self,
+        pairs: Sequence[GivenPair],
+        *,
+        n_best: AtLeastOne = 1,
+        prefix: str = "",
+        phrases: Sequence[str] = (),
     ) -> list[list[GeneratedText]]:
         """Return the `n_best` best outputs for each pair, best first and without duplicates.
 
@@ -192,6 +232,7 @@ class PairModel(Model):
 
         Raises: ConfigError for n_best below 1, or for a prefix or phrase that the model cannot write.
         """
+        pairs = self._usable(pairs)
         found: list[list[GeneratedText]] = [[_NOTHING] for _ in pairs]
         wanted = [i for i, pair in enumerate(pairs) if _is_said(pair)]
         ids = tuple(tuple(self._within(phrase)) for phrase in phrases)
@@ -214,16 +255,17 @@ class PairModel(Model):
                 break
         return found
 
+    @checks_arguments
     def sampled(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[GivenPair],
         *,
-        count: int = 1,
+        count: SampleCount = 1,
         temperature: float = 1.0,
-        top_k: int | None = None,
+        top_k: AtLeastOne | None = None,
         top_p: float | None = None,
-        seed: int = 0,
-        first: int = 0,
+        seed: NotNegative = 0,
+        first: NotNegative = 0,
     ) -> list[list[GeneratedText]]:
         """Sample `count` outputs for each pair.
 
@@ -232,27 +274,25 @@ class PairModel(Model):
 
         Raises: ConfigError for invalid values.
         """
-        drawing: list[LogitsTransform] = [transforms.temperature(temperature)]
-        drawing += [] if top_k is None else [transforms.top_k(top_k)]
-        drawing += [] if top_p is None else [transforms.top_p(top_p)]
+        pairs, drawing = self._usable(pairs), sampling(temperature, top_k, top_p)
         encoded = EncodedPairs(pairs, self.symbols)
-        drawn = sample(
-            self.network, encoded, self.config, chain(drawing), seed=seed, count=count, first=first
-        )
+        drawn = sample(self.network, encoded, self.config, drawing, seed=seed, count=count, first=first)
         return [
             [self._answer(encoded, i, one) for one in hypotheses] if _is_said(pair) else [_NOTHING] * count
             for i, (pair, hypotheses) in enumerate(zip(pairs, drawn, strict=True))
         ]
 
-    def streamed(self, pair: Pair) -> Iterator[str]:
+    @checks_arguments
+    def streamed(self, pair: GivenPair) -> Iterator[str]:
         """Stream the text of the best output for a pair, piece by piece as soon as it is final."""
         return self.streamed_with([], pair)
 
-    def streamed_with(self, symbols: list[int], pair: Pair) -> Iterator[str]:
+    @checks_arguments
+    def streamed_with(self, symbols: list[int], pair: GivenPair) -> Iterator[str]:
         """Stream the text as `streamed`; its symbols are added to a list, for `attention`."""
         if not _is_said(pair):
             return
-        encoded = EncodedPairs([pair], self.symbols)
+        encoded = EncodedPairs(self._usable([pair]), self.symbols)
 
         def noted() -> Iterator[int]:
             for symbol in stream(self.network, encoded, self.config):
@@ -262,15 +302,19 @@ class PairModel(Model):
         yield from text_pieces(self.network, encoded, noted(), self.config)
 
     @torch.no_grad()
-    def attention(self, pair: Pair, written: Sequence[int] | None = None) -> AttentionMap:
+    @checks_arguments
+    def attention(self, pair: GivenPair, written: Sequence[int] | None = None) -> AttentionMap:
         """Return the attention weights while the decoder writes the pair's first target, or `written`.
 
-        Raises: ConfigError for a model without attention.
+        Raises: ConfigError for a model without attention, for a pair without a target, or for unknown ids.
         """
         if self.network.attentive is None:
             raise ConfigError("attention: the model has no attention; train one with --attention general.")
-        encoded = EncodedPairs([pair], self.symbols)
+        if written is None and not pair.targets:
+            raise ConfigError("attention: the pair has no target; give a target, or the ids as `written`.")
+        encoded = EncodedPairs(self._usable([pair]), self.symbols)
         ids = encoded.batch([0]).target[0].tolist() if written is None else list(written)
+        self._check_written(ids, pair)
         weights = weights_of(self.network, encoded, 0, ids)
         if self.symbols.source is None:
             source = tuple(str(step) for step in range(weights.shape[1]))
@@ -278,6 +322,14 @@ class PairModel(Model):
             source = encoded.pieces(0)
         target = tuple(self.symbols.target.decode([i], source) for i in ids)
         return AttentionMap(source, (*target, ""), weights.float().cpu().numpy())
+
+    def _check_written(self, ids: Sequence[int], pair: Pair) -> None:
+        """Check that ids are symbols of the target, or copies of those of the source."""
+        count = self.symbols.target.vocabulary_size
+        count += len(self.symbols.pieces(pair.source)) if self.symbols.copies else 0
+        wrong = [id_ for id_ in ids if not 0 <= id_ < count]
+        if wrong:
+            raise ConfigError(f"written: got {wrong[0]}, expected ids from 0 to {count - 1}.")
 
     def _answer(self, pairs: EncodedPairs, pair: int, hypothesis: Hypothesis) -> GeneratedText:
         text = text_of(self.network, pairs, pair, hypothesis.symbols, self.config)
