@@ -10,12 +10,12 @@ from torch import nn
 import recurra as rc
 from recurra.config import BatchPart, RunPart, TaskConfig, option
 from recurra.errors import DataError
-from recurra.files import read_lines
 from recurra.models.evaluating import evaluating
 from recurra.tasks.model import Model
 from recurra.tasks.rows import RowTask
 from recurra.tasks.task import Setup
 from recurra.text import build_tokenizer, load_tokenizer
+from recurra.text_files import read_lines
 from recurra.training.rows import RowFeed, RowObjective
 
 

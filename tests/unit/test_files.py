@@ -14,8 +14,6 @@ from recurra.files import (
     fault_in,
     folder_written_whole,
     name_aside,
-    read_lines,
-    read_text,
     remove_at_once,
     remove_strays,
     sha256_of,
@@ -23,6 +21,7 @@ from recurra.files import (
     write_text,
     written_whole,
 )
+from recurra.text_files import read_lines, read_text
 
 
 def test_text_is_read_without_mark_and_with_plain_line_ends(tmp_path):

@@ -11,7 +11,7 @@ from recurra.data.examples import BadRows
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import read_pairs
 from recurra.errors import DataError
-from recurra.files import lines_of, read_lines, read_text_chunks
+from recurra.text_files import lines_of, read_lines, read_text_chunks
 
 TEXTS = {
     "a\nb\n": ["a", "b"],

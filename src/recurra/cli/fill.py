@@ -42,10 +42,10 @@ def fill(
     recurra fill runs/forward "the cat ___ on the mat" --backward runs/backward
     """
     from recurra.errors import ConfigError
-    from recurra.files import read_lines
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.language_modeling.filling import GapFiller
     from recurra.tasks.model import load
+    from recurra.text_files import read_lines
 
     if evaluate is not None and text:
         raise ConfigError("--evaluate: reads a text of its own; remove the sentence.")

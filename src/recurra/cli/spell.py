@@ -104,8 +104,8 @@ def _figures_of_text(
     corrector: "SpellingCorrector", text: Path, misspellings: Path, lines: int | None, **options: int
 ) -> "SpellingFigures":
     from recurra.data.misspellings import read_misspellings
-    from recurra.files import read_lines
     from recurra.tasks.language_modeling import spelling
+    from recurra.text_files import read_lines
 
     chosen = list(read_lines(text))[:lines]
     return spelling.evaluate_text(corrector, chosen, read_misspellings(misspellings), **options)

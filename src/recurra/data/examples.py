@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
-from recurra.files import is_text
 from recurra.plain import counted, quoted
 from recurra.text.words import Word, placed
+from recurra.text_files import is_text
 
 CORRECT_IT, SKIP_IT = "correct it", "skip such rows with --skip-bad"
 _TOLD = 3  # number of rows that are described one by one

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.files import looks_binary, only_carriage_returns, read_lines
+from recurra.text_files import looks_binary, only_carriage_returns, read_lines
 
 
 class Input:

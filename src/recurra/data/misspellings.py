@@ -7,11 +7,11 @@ from pathlib import Path
 
 from recurra.arguments import checks_arguments
 from recurra.errors import DataError
-from recurra.files import read_lines
 from recurra.metrics import edit_distance
 from recurra.plain import quoted
 from recurra.text import lines_of
 from recurra.text.words import composed, marks
+from recurra.text_files import read_lines
 
 _LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{marks()}])*"
 WORD = re.compile(rf"{_LETTERS}(?:['\u2019]{_LETTERS})*")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from recurra.data.cache import cache_folder, digest, read_note, remembered, write_note
 from recurra.errors import DataError
-from recurra.files import read_text_chunks
+from recurra.text_files import read_text_chunks
 
 # A file that changed this recently may change again without a new time stamp, so its facts are not cached.
 _STAMP_RESOLUTION_NS = 2_000_000_000

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRow, BadRows, checked_text, split_at_blanks
 from recurra.errors import DataError
-from recurra.files import read_lines, write_text
+from recurra.files import write_text
 from recurra.plain import counted, reason_of
 from recurra.text.words import composed
+from recurra.text_files import read_lines
 
 _NUMBER = re.compile(r"[+-]?(?=\.?\d)\d*\.?\d*(?:[eE][+-]?\d+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -9,15 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from recurra.errors import RunError
-from recurra.files import (
-    fault_of,
-    make_folder,
-    name_aside,
-    remove_tree,
-    sha256_of,
-    sync_folder,
-    sync_tree,
-)
+from recurra.files import fault_of, make_folder, name_aside, remove_tree, sha256_of, sync_folder, sync_tree
 
 # Files and folders that training writes; run.toml is removed first, so that no partial run looks complete.
 FILES = ("run.toml", "model.safetensors", "report.html", "metrics.jsonl")

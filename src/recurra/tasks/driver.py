@@ -16,12 +16,13 @@ from lightning_fabric import Fabric
 
 from recurra.config import TaskConfig, build_config, without_none
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.files import exists, is_of_hub
+from recurra.files import is_of_hub
 from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
 from recurra.tasks import registry
 from recurra.tasks.task import Corpus, Figures, Known, Task
+from recurra.text_files import exists
 from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
 from recurra.training.session import all_listeners
 

@@ -1,6 +1,5 @@
 """Vocabularies, tokenizers and span labels."""
 
-from recurra.files import lines_of
 from recurra.text.schemes import is_iob1
 from recurra.text.spans import Span, bio_rules, bio_tags, mark_spans, spans_of
 from recurra.text.tokenizers import (
@@ -15,6 +14,7 @@ from recurra.text.tokenizers import (
     tokenizer_of,
 )
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
+from recurra.text_files import lines_of
 
 __all__ = [
     "EOS",

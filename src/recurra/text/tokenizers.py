@@ -17,11 +17,12 @@ from tokenizers import Tokenizer as SubwordModel
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from recurra.errors import VocabularyError
-from recurra.files import lines_of, write_text
+from recurra.files import write_text
 from recurra.text.byte_pieces import bytes_of, lines_to_learn_from
 from recurra.text.sentences import checked_line, words_of_line
 from recurra.text.vocabulary import EOS, UNK, Vocabulary
 from recurra.text.words import composed
+from recurra.text_files import lines_of
 
 Ids = npt.NDArray[np.int64]
 Documents = Literal["none", "line", "blank"]

@@ -162,7 +162,7 @@ def test_a_split_between_lines_cuts_none(tmp_path):
 
 
 def test_a_corpus_larger_than_a_chunk_is_encoded_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("recurra.files._CHUNK_CHARACTERS", 1000)
+    monkeypatch.setattr("recurra.text_files._CHUNK_CHARACTERS", 1000)
     path = tmp_path / "long.txt"
     text = "".join(f"line {n} of many\n" for n in range(3000))
     path.write_text(text)

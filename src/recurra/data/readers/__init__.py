@@ -22,7 +22,8 @@ from recurra.data.readers.lines import read_atis, read_label_text, read_parallel
 from recurra.data.readers.tables import read_json_lines, read_table
 from recurra.data.readers.trees import read_trees
 from recurra.errors import DataError
-from recurra.files import UTF_8, exists, is_folder, is_of_hub, read_lines
+from recurra.files import is_of_hub
+from recurra.text_files import UTF_8, exists, is_folder, read_lines
 
 Reader = Callable[[Path, ReaderPart, BadRows], Iterator[Example]]
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from recurra.config import ReaderPart
 from recurra.data.examples import SKIP_IT, BadRow, BadRows, Example, row_at, spelled_label
 from recurra.errors import DataError
-from recurra.files import entries
 from recurra.plain import counted, listed, reason_of
+from recurra.text_files import entries
 
 # Every file with one of these extensions is an image, so that one which Pillow cannot read is named.
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".mpo")

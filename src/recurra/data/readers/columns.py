@@ -9,8 +9,8 @@ from pathlib import Path
 from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, checked_text, split_at_blanks
 from recurra.errors import ConfigError, DataError
-from recurra.files import read_lines
 from recurra.plain import counted
+from recurra.text_files import read_lines
 
 _DOCUMENT = "-DOCSTART-"
 _LOOKED_AT = 100  # sentences

@@ -7,8 +7,8 @@ from recurra.config import ReaderPart
 from recurra.data.examples import BadRow, BadRows, Example, checked_words, row_at
 from recurra.data.readers.arrays import IMAGES, read_steps
 from recurra.errors import DataError
-from recurra.files import entries, is_folder, read_text
 from recurra.text.words import plain_words
+from recurra.text_files import entries, is_folder, read_text
 
 
 def _visible(folder: Path) -> list[Path]:

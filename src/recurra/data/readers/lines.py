@@ -16,9 +16,9 @@ from recurra.data.examples import (
     split_at_blanks,
 )
 from recurra.errors import DataError
-from recurra.files import exists, read_lines
 from recurra.plain import counted
 from recurra.text.words import plain_words
+from recurra.text_files import exists, read_lines
 
 _BLANK = re.compile(r"[ \t]")
 

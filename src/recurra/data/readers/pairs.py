@@ -14,8 +14,8 @@ from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRow, BadRows, checked_text, row_at
 from recurra.data.readers.tables import delimiter_of, json_objects, table_lines
 from recurra.errors import ConfigError, DataError
-from recurra.files import read_lines
 from recurra.plain import counted, listed, quoted
+from recurra.text_files import read_lines
 
 _DEFAULTS = {"source_column": "source", "target_column": "target"}
 # The formats that an option of reading applies to, and how a message names them; the others apply to all.

@@ -19,8 +19,8 @@ from recurra.data.readers.arrays import (
 from recurra.data.readers.pairs import Pair, texts
 from recurra.data.readers.tables import json_objects
 from recurra.errors import DataError
-from recurra.files import exists, is_folder
 from recurra.plain import counted, listed, quoted
+from recurra.text_files import exists, is_folder
 
 _DIMENSIONS = (2, 3, 4)  # (N, F), (N, R, F), (N, C, H, W)
 

@@ -29,9 +29,9 @@ from recurra.data.examples import (
 from recurra.data.readers.arrays import read_steps
 from recurra.data.readers.character_spans import labels_of_entities
 from recurra.errors import ConfigError, DataError
-from recurra.files import UTF_8, read_lines
 from recurra.plain import counted, listed, parsed_json, quoted
 from recurra.text.words import placed, plain_words
+from recurra.text_files import UTF_8, read_lines
 
 _NAME_MAX = 255  # characters of a file name
 _DELIMITERS = (",", ";", "\t", "|")

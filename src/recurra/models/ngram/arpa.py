@@ -20,12 +20,13 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 
 from recurra.errors import ConfigError, DataError
-from recurra.files import read_lines, written_whole
+from recurra.files import written_whole
 from recurra.models.ngram.counting import Ids
 from recurra.models.ngram.model import NGramModel
 from recurra.models.ngram.smoothing import Floats, GramTable
 from recurra.plain import quoted
 from recurra.text import EOS, UNK
+from recurra.text_files import read_lines
 
 _BEGIN, _END = "<s>", "</s>"
 _BLANKS = " \t"  # characters that separate the fields of a line

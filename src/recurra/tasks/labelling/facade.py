@@ -15,7 +15,6 @@ from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example, numbers
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError, DataError
-from recurra.files import is_folder
 from recurra.plain import counted
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
@@ -28,6 +27,7 @@ from recurra.tasks.labelling.report import page_of, table_lines
 from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
 from recurra.text.label_symbols import Symbols
 from recurra.text.words import Split, Word, Words, placed, words_of
+from recurra.text_files import is_folder
 
 SequenceCount = Annotated[int, Range(0, 10_000)]
 GivenRow = Annotated[Example, EachField()]
