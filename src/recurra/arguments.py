@@ -19,6 +19,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from recurra.errors import ArgumentTypeError, ConfigError
 from recurra.plain import quoted
 
@@ -143,8 +145,8 @@ def _check_of(expected: Any) -> _Check | None:
 
 
 def _check_instance(kind: type) -> _Check:
-    told = _told(kind)
-    return lambda value: None if isinstance(value, kind) else _Misfit("", value, told)
+    told, kinds = _told(kind), (bool, np.bool_) if kind is bool else kind
+    return lambda value: None if isinstance(value, kinds) else _Misfit("", value, told)
 
 
 def _check_annotated(expected: Any, extras: tuple[Any, ...]) -> _Check | None:

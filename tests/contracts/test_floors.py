@@ -12,7 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "recurra"
 FLOORS = (
-    ("lazy", "remember", "plain", "nests", "processors", "errors", "arguments", "files", "text_files", "config"),
+    ("lazy", "remember", "plain", "nests", "processors", "errors", "arguments", "files", "text_files"),
+    ("config",),
     ("cells",),
     ("kernels",),
     ("layers",),

@@ -12,6 +12,7 @@ import torch
 
 from recurra.arguments import AtLeastOne, EachField, Range, Seed, checks_arguments
 from recurra.data.misspellings import count_words
+from recurra.decoding.sampling import seeded
 from recurra.decoding.transforms import temperature
 from recurra.errors import ArgumentTypeError, ConfigError
 from recurra.models.adaptation import CacheOptions, DynamicOptions
@@ -36,6 +37,7 @@ def given(
 def test_what_fits_is_taken():
     assert given("a", ["b"], k=2, share=1, flag=True, path=Path("x"), table={}, other=given)[0] == "a"
     assert given("a", ("b", "c"), share=None)[1] == ("b", "c")
+    assert given("a", flag=np.bool_(True))[4]
     with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
         given("a", z=1)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'text'"):
@@ -171,6 +173,11 @@ def test_a_path_is_not_taken_for_its_letters():
         count_words("file.txt")
     with pytest.raises(ArgumentTypeError, match="counts: got 3, expected a mapping"):
         SpellingCorrector(3)
+
+
+def test_a_seed_of_numpy_is_a_seed():
+    numbers = [torch.rand(3, generator=seeded(seed)).tolist() for seed in (np.int64(5), np.int32(5), 5)]
+    assert numbers[0] == numbers[1] == numbers[2]
 
 
 def test_a_temperature_at_which_logits_overflow_is_refused():

@@ -18,7 +18,7 @@ def seeded(seed: int | None = None) -> torch.Generator:
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(seed)
+        generator.manual_seed(int(seed))
     return generator
 
 

@@ -10,6 +10,7 @@ from recurra.data.examples import BadRows
 from recurra.data.readers import format_of_name, guess_format, read_examples, read_unlabelled
 from recurra.data.readers.pairs import read_pairs
 from recurra.errors import ConfigError, DataError
+from recurra.tasks.labelling.config import ClassifyConfig
 
 
 def read(path: Path, skip: bool = False, **options: object) -> list:
@@ -37,10 +38,10 @@ def test_the_delimiter_of_a_csv_is_told_by_its_header(delimiter, tmp_path):
 
 
 def test_a_header_with_several_delimiters_is_asked_about(tmp_path):
-    path = written(tmp_path / "t.csv", "text;label|x\na;b|c\n")
+    path = written(tmp_path / "t.csv", "word;label|x\na;b|c\n")
     with pytest.raises(DataError, match=r"t\.csv:1: the header contains ';' and '\|'; set .*--delimiter"):
         read(path)
-    with pytest.raises(ConfigError, match=r"has no column 'label'; its columns are text;label|x"):
+    with pytest.raises(ConfigError, match=r"has no column 'label'; its columns are word, label|x"):
         read(path, delimiter=";", label_column="label")
 
 
@@ -58,6 +59,61 @@ def test_the_next_rows_decide_between_delimiters_of_the_header(content, pairs, t
     path = written(tmp_path / "t.csv", content)
     found = read_pairs(path, None, PairFilesPart(), BadRows())
     assert [(*one.source, *one.targets) for one in found] == pairs
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("text,label,genre|subgenre\nso good,pos,drama|war\nso bad,neg,x|y\n", {}),
+        ("text;label;Preis, EUR\nso good;pos;3,50\nso bad;neg;1,00\n", {}),
+        (
+            "a|b;title;mark\n1|2;so good;pos\n1|2;so bad;neg\n",
+            {"text_column": "title", "label_column": "mark"},
+        ),
+    ],
+)
+def test_the_named_columns_decide_between_delimiters_of_the_header(content, columns, tmp_path):
+    assert rows_of(read(written(tmp_path / "t.csv", content), **columns)) == TABLE
+
+
+def test_a_carriage_return_within_a_field_is_part_of_it_or_named(tmp_path):
+    path = written(tmp_path / "t.tsv", "text\tlabel\r\nso\rgood\tpos\r\nso bad\tneg\r\n")
+    assert [(row.text, row.words, row.label) for row in read(path)] == [
+        ("so\rgood", ("so", "good"), "pos"),
+        ("so bad", ("so", "bad"), "neg"),
+    ]
+    path = written(tmp_path / "t.csv", "text,label\nso\rgood,pos\n")
+    with pytest.raises(DataError, match=r"t\.csv:2: has a carriage return within a field; enclose"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"text": "so good", "text2": {"a": 1}, "label": "pos"}',
+        '{"text": "so good", "labels": [1, 2, 3], "entities": 7, "label": "pos"}',
+    ],
+)
+def test_columns_that_a_task_does_not_read_may_hold_anything(row, tmp_path):
+    path = written(tmp_path / "t.json", row + "\n")
+    (found,) = read_examples(path, ClassifyConfig(data="x"), BadRows())
+    assert (found.words, found.label, found.labels, found.second) == (("so", "good"), "pos", None, None)
+
+
+def test_a_column_read_for_one_purpose_is_not_read_for_another(tmp_path):
+    path = written(tmp_path / "t.jsonl", '{"text": "Rolf in Rome", "label": [[0, 4, "PER"]]}\n')
+    (row,) = read(path, entities_column="label")
+    assert (row.labels, row.label) == (("B-PER", "O", "O"), None)
+    path = written(tmp_path / "t.jsonl", '{"text": "a b", "label": "O X", "entities": []}\n')
+    (row,) = read(path, tags_column="label")
+    assert (row.labels, row.label) == (("O", "X"), None)
+
+
+def test_a_column_may_begin_in_a_later_row(tmp_path):
+    path = written(tmp_path / "t.jsonl", '{"text": "a"}\n{"text": "b", "mood": "pos"}\n')
+    assert [row.label for row in read(path, label_column="mood")] == [None, "pos"]
+    with pytest.raises(ConfigError, match="has no column 'mod'; its columns are text, mood"):
+        read(path, label_column="mod")
 
 
 @pytest.mark.parametrize("content", ["Yes.;Ja, mein Herr.\n", "source;target, gold\nyes;ja, ja\n"])

@@ -158,7 +158,10 @@ def test_a_conversation_may_have_any_name(tmp_path, name):
         ('{"text": "a b", "labels": {"a": 1}}', "has {'a': 1} as 'labels', expected a list of labels"),
         ('{"text": "a", "label": NaN}', "has nan as 'label', expected a single label"),
         ('{"text": "a", "label": {"a": 1}}', "has {'a': 1} as 'label', expected a single label"),
-        ('{"text": "a", "conversation": [1]}', "has [1] as 'conversation', expected a text or a number"),
+        (
+            '{"text": "a", "conversation": [1]}',
+            "has [1] as 'conversation', expected the name of a conversation; name its",
+        ),
         ('{"vectors": [[0.5, 1.5]]}', "has [[0.5, 1.5]] as 'vectors', expected the path of"),
         (r'{"text": "fine \ud83d"}', r"has '\ud83d', half of a surrogate pair and no character; remove it"),
         (r'{"text": "fine \\\ude00 day"}', r"has '\ude00', half of a surrogate pair"),

@@ -44,6 +44,7 @@ _BY_SUFFIX = {
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
     ".conll": "conll",
     ".conllu": "conll",
     ".bio": "conll",
@@ -184,6 +185,8 @@ def guess_format(
         return named
     lines = list(islice(read_lines(path, errors="surrogateescape", encoding=encoding), _LOOKED_AT))
     filled = [line for line in lines if line.strip()]
+    if _most(line.startswith('{"') and line.rstrip().endswith("}") for line in filled):
+        return "jsonl"
     if _most(line.startswith("BOS ") and "\t" in line for line in filled):
         return "atis"
     if _most(line.startswith("(") and line.rstrip().endswith(")") for line in filled):

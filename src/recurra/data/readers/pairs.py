@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from recurra.config import PairFilesPart
 from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRow, BadRows, checked_text, row_at
-from recurra.data.readers.tables import delimiter_of, json_objects, table_lines
+from recurra.data.readers.delimited import delimiter_of, table_lines
+from recurra.data.readers.tables import json_objects
 from recurra.errors import ConfigError, DataError
 from recurra.plain import counted, listed, quoted
 from recurra.text_files import read_lines
@@ -104,7 +105,7 @@ def guess_format(path: Path, target: Path | None, memory_turns: int, encoding: s
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".csv", ".tsv"):
         return suffix[1:]
-    if suffix in (".jsonl", ".ndjson"):
+    if suffix in (".jsonl", ".ndjson", ".json"):
         _, first = next(json_objects(path, BadRows(skip=True), encoding), (0, {}))
         return "dialogues" if memory_turns and "turns" in first else "jsonl"
     if memory_turns:
@@ -140,10 +141,10 @@ def _table(path: Path, config: PairFilesPart, bad: BadRows, *, tabs: bool) -> It
 
     Columns may also be given by their numbers from 1; then the file has no header.
     """
-    delimiter = "\t" if tabs else delimiter_of(path, config.delimiter, config.encoding)
+    names = [getattr(config, option) or default for option, default in _DEFAULTS.items()]
+    delimiter = "\t" if tabs else delimiter_of(path, config.delimiter, config.encoding, wanted=names)
     rows = table_lines(path, bad, delimiter=delimiter, has_quotes=not tabs, encoding=config.encoding)
     begins, head = next(rows, (0, []))
-    names = [getattr(config, option) or default for option, default in _DEFAULTS.items()]
     numbered = [name.isdecimal() for name in names]
     if twice := [name for name in names if head.count(name) > 1]:
         raise ConfigError(f"{path}:1: has two columns {quoted(twice[0])}; rename one of them.")
@@ -215,7 +216,7 @@ def _dialogues(path: Path, bad: BadRows, memory_turns: int, encoding: str) -> It
 
 def _conversations(path: Path, bad: BadRows, encoding: str) -> Iterator[tuple[int, Sequence[str]]]:
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes and suffixes[-1] in (".jsonl", ".ndjson"):
+    if suffixes and suffixes[-1] in (".jsonl", ".ndjson", ".json"):
         for number, row in json_objects(path, bad, encoding):
             with row_at(bad, path, number):
                 if "turns" not in row:

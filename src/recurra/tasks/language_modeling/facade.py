@@ -192,7 +192,7 @@ class LanguageModel(Model):
         """
         if self.tokenizer.unit != "char" and any("\n" in line for line in lines):
             raise ConfigError("score: a line contains a line break; pass its parts as separate lines.")
-        return list(score_lines(self.network, self.tokenizer, lines, backward=self.reads_backward))
+        return list(score_lines(self.network, self.tokenizer, list(lines), backward=self.reads_backward))
 
     @checks_arguments
     def score_with(
