@@ -17,7 +17,18 @@ from itertools import repeat
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -25,6 +36,7 @@ from recurra.errors import ArgumentTypeError, ConfigError
 from recurra.plain import quoted
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+_CONSTRUCTOR = "__init__"
 _SHOWN = 40
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _OF_SEQUENCES = ("__len__", "__getitem__", "__iter__")
@@ -75,10 +87,10 @@ def checks_arguments(checked: CallableT) -> CallableT:
     Raises: ArgumentTypeError, or ConfigError for a value out of range, naming the function and the argument.
     """
     if isinstance(checked, type):
-        checked.__init__ = checks_arguments(checked.__init__)  # type: ignore[misc]
+        setattr(checked, _CONSTRUCTOR, checks_arguments(getattr(checked, _CONSTRUCTOR)))
         return checked
     function, own_name = checked, checked.__name__
-    if own_name == "__init__":
+    if own_name == _CONSTRUCTOR:
         own_name = checked.__qualname__.split(".")[-2]
     by_name: dict[str, _Check | None] = {}
     by_place: list[tuple[str, _Check | None]] = []
@@ -104,7 +116,7 @@ def checks_arguments(checked: CallableT) -> CallableT:
                 raise _error(own_name, name, misfit)
         return function(*args, **kwargs)
 
-    return call  # type: ignore[return-value]
+    return cast(CallableT, call)
 
 
 def _error(function: str, name: str, misfit: _Misfit) -> ConfigError:
@@ -127,7 +139,7 @@ def _check_of(expected: Any) -> _Check | None:
     if origin is type:
         return _check_subclass(inner[0])
     if origin is tuple:
-        return _check_tuple(inner)
+        return _check_tuple(expected, inner)
     if origin in (Sequence, Iterable, list) or expected in (Sequence, Iterable, list):
         return _check_elements(expected, origin or expected, *inner)
     if origin is Mapping or expected is Mapping:
@@ -227,9 +239,9 @@ def _check_union(choices: tuple[Any, ...]) -> _Check | None:
     return check
 
 
-def _check_tuple(inner: tuple[Any, ...]) -> _Check:
+def _check_tuple(expected: Any, inner: tuple[Any, ...]) -> _Check:
     if inner[-1] is ...:  # a list also fits, as it does everywhere
-        return _check_elements(tuple[inner], tuple, inner[0])  # type: ignore[valid-type]
+        return _check_elements(expected, tuple, inner[0])
     checks = [_check_of(one) for one in inner]
     told = f"a tuple of {len(inner)}"
 

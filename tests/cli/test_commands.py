@@ -188,36 +188,35 @@ def test_version_and_help():
     assert all(name in told for name in ("train", "evaluate", "sample", "score", "complete", "demo"))
 
 
+def printed_to(output, command):
+    """Run a command in a process of its own, with its standard output going to a file."""
+    return subprocess.run(
+        [sys.executable, "-m", "recurra", *command.split()],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     "command", ["sample {run} --length 1000000 --seed 1", "evaluate {run}", "--help", "--version"]
 )
 def test_output_into_a_closed_pipe_ends_with_141(run, command):
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "recurra", *command.format(run=run).split()],
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = printed_to(write, command.format(run=run))
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
 @pytest.mark.parametrize(
     "command", ["sample {run} --length 20", "evaluate {run}", "evaluate {run} --json", "--help", "--version"]
 )
 def test_output_onto_a_full_disk_is_named(run, command):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "recurra", *command.format(run=run).split()],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = printed_to(full, command.format(run=run))
     assert done.returncode == 2
     assert re.fullmatch(r"error: standard output: cannot be written \(No space left [^\n]+\.\n", done.stderr)
 

@@ -325,6 +325,15 @@ def test_a_run_of_an_older_version_is_read_by_the_old_name(part, old, new, tmp_p
     assert getattr(build_config(part, [file], free), new) == changed
 
 
+def refused_command(arguments, monkeypatch, capsys) -> str:
+    """What a command that ends with code 2 prints to standard error."""
+    monkeypatch.setattr("sys.argv", ["recurra", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -340,11 +349,7 @@ def test_a_run_of_an_older_version_is_read_by_the_old_name(part, old, new, tmp_p
     ],
 )
 def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["recurra", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert told in refused_command(arguments, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -360,11 +365,7 @@ def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypat
     ],
 )
 def test_a_wrong_flag_or_value_is_answered_with_what_the_command_takes(arguments, told, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["recurra", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert told in refused_command(arguments, monkeypatch, capsys)
 
 
 def test_a_present_flag_is_never_taken_for_an_old_one():

@@ -22,8 +22,8 @@ def test_a_device_that_cannot_hold_weights_is_refused(name, told):
     assert device_named("cpu") == device_named(torch.device("cpu")) == torch.device("cpu")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has a GPU")
-def test_a_gpu_that_is_not_there_is_refused():
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="device: got 'cuda:1', but torch sees no GPU; use 'cpu'"):
         device_named("cuda:1")
 
