@@ -56,6 +56,19 @@ def test_a_table_with_a_head_without_one_and_by_numbers(tmp_path):
     assert texts_of(named) == [("one, two", "eins, zwei")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("A.CSV", "so,da\n"),
+        ("a.TSV", "so\tda\n"),
+        *((f"a{end}", '{"source": "so", "target": "da"}\n') for end in (".json", ".NDJSON")),
+    ],
+)
+def test_the_extension_is_read_in_either_case(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    assert texts_of(read(tmp_path / name)) == [("so", "da")]
+
+
 def test_a_text_file_with_tabs_is_a_table(tmp_path):
     (tmp_path / "pairs.txt").write_text("one\teins\n")
     assert texts_of(read(tmp_path / "pairs.txt")) == [("one", "eins")]

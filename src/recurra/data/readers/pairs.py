@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recurra.config import PairFilesPart
 from recurra.config.conditions import refuse_given
 from recurra.data.examples import BadRow, BadRows, checked_text, row_at
+from recurra.data.readers import format_of_name
 from recurra.data.readers.delimited import delimiter_of, table_lines
 from recurra.data.readers.tables import json_objects
 from recurra.errors import ConfigError, DataError
@@ -101,11 +102,10 @@ def guess_format(path: Path, target: Path | None, memory_turns: int, encoding: s
     """
     if target is not None:
         return "parallel"
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix in (".csv", ".tsv"):
-        return suffix[1:]
-    if suffix in (".jsonl", ".ndjson", ".json"):
+    named = format_of_name(path)
+    if named in ("csv", "tsv"):
+        return named
+    if named == "jsonl":
         _, first = next(json_objects(path, BadRows(skip=True), encoding), (0, {}))
         return "dialogues" if memory_turns and "turns" in first else "jsonl"
     if memory_turns:
@@ -215,8 +215,7 @@ def _dialogues(path: Path, bad: BadRows, memory_turns: int, encoding: str) -> It
 
 
 def _conversations(path: Path, bad: BadRows, encoding: str) -> Iterator[tuple[int, Sequence[str]]]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes and suffixes[-1] in (".jsonl", ".ndjson", ".json"):
+    if format_of_name(path) == "jsonl":
         for number, row in json_objects(path, bad, encoding):
             with row_at(bad, path, number):
                 if "turns" not in row:

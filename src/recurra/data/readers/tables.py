@@ -60,6 +60,7 @@ class Columns:
     def __init__(self, source: Path | str, config: ReaderPart) -> None:
         self._source, self._config = source, config
         given = {option: getattr(config, option) for option in _DEFAULTS}
+        self._given = [name for name in given.values() if name]
         read = {option: name for option, name in _DEFAULTS.items() if self._reads(option, given.values())}
         self._names = {
             option: read.get(option, "") if name is None else name for option, name in given.items()
@@ -74,8 +75,7 @@ class Columns:
     @property
     def wanted(self) -> list[str]:
         """The columns that must exist: those that are given, or else that of the text."""
-        given = [name for option in _DEFAULTS if (name := getattr(self._config, option))]
-        return given or [_DEFAULTS["text_column"]]
+        return self._given or [_DEFAULTS["text_column"]]
 
     def check(self, columns: list[str]) -> None:
         """Check that the needed columns exist. Raises: ConfigError for a column that is not there."""
@@ -102,7 +102,7 @@ class Columns:
 
         Raises: ConfigError for numbers and names together.
         """
-        given = [name for option in _DEFAULTS if (name := getattr(self._config, option))]
+        given = self._given
         unnamed = [name for name in given if name not in head]
         if unnamed and all(map(str.isdecimal, given)):
             return True
