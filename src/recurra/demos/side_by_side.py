@@ -15,8 +15,8 @@ from recurra.inspection import gradient_times_input, occlusion
 from recurra.models.classifier import ClassifierNetwork
 from recurra.models.tagger import TaggerNetwork
 from recurra.runs import RunFolder
-from recurra.tasks.labelling.facade import Labeller
 from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.labeller import Labeller
 from recurra.tasks.labelling.predicting import Prediction
 
 

@@ -11,7 +11,7 @@ from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
-    from recurra.tasks.labelling.facade import Labeller
+    from recurra.tasks.labelling.labeller import Labeller
 
 CONFUSION = "gold \\ predicted"
 _WIDEST_CONFUSION = 12  # labels; a larger table does not fit the page

@@ -1,0 +1,311 @@
+"""The base class of taggers and classifiers: train, evaluate, predict."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Self, overload
+
+import torch
+
+from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments
+from recurra.config import ReaderPart, build_config
+from recurra.config.conditions import idle
+from recurra.data.examples import BadRows, Example, numbers_of, rows_told
+from recurra.data.inputs import Input
+from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
+from recurra.errors import ConfigError
+from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
+from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
+from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
+from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.figures import LabelFigures, count_figures
+from recurra.tasks.labelling.mistakes import worst_mistakes
+from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.report import page_of, table_lines
+from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
+from recurra.text.label_symbols import Symbols
+from recurra.text.words import Split, Word, Words, placed, words_of
+from recurra.text_files import is_folder
+
+SequenceCount = Annotated[int, Range(0, 10_000)]
+GivenRow = Annotated[Example, EachField()]
+_AT_ONCE = 64  # lines that are predicted together
+
+
+class Labeller(Model):
+    """Base class of `Tagger`, `Classifier` and `PairClassifier`."""
+
+    network: LabellingNetwork
+    symbols: Symbols
+    config: LabellingConfig
+
+    @checks_arguments
+    def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
+        """Evaluate the model on the rows of a file or, if none is given, on its validation set.
+
+        Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
+        """
+        rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
+        return count_figures(rows, self._predicted(rows), self.symbols)
+
+    @checks_arguments
+    def read_file(self, data: str | Path) -> list[Example]:
+        """Return the rows of a file; see `rows_of`."""
+        return self.rows_of(data)
+
+    @checks_arguments
+    def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
+        """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`.
+
+        Raises: as `evaluate`, and DataError if the validation rows have changed since training.
+        """
+        if data is None:
+            rows: list[Example] = self.held_out()
+            return rows
+        bad = BadRows(self.config.skip_bad) if bad is None else bad
+        refuse_without_use([format_of(data, self.config)], self.config)
+        rows = read_rows(self.task, self.config, str(data), bad)
+        rows = with_model_channels(rows, self.symbols.vector_shape)
+        check_steps(rows, self.symbols.vector_shape)
+        return rows
+
+    @checks_arguments
+    def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
+        """Return the metrics, tables and worst mistakes that `recurra evaluate` prints."""
+        given = options.given()
+        mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", self.config.skip_bad)
+        if given and data is None:
+            raise ConfigError(
+                f"--{min(given).replace('_', '-')}: needs --data; give --data as well or remove the option."
+            )
+        model, bad = self.reading(**given), BadRows(skip_bad)
+        rows = model.rows_of(data, bad)
+        said = model._predicted(rows)
+        figures = count_figures(rows, said, self.symbols)
+        worst = worst_mistakes(rows, said, mistakes, spans=self.symbols.spans)
+        lines = [figures.sentence(), *table_lines(figures), *(mistake.line() for mistake in worst)]
+        return Evaluation(figures.to_dict(), lines, bad.sentences, bad.notes)
+
+    def page(self) -> Page:
+        """Build the report page: metrics of each part, and tables of labels."""
+        return page_of(self)
+
+    @checks_arguments
+    def predictions(
+        self,
+        source: Input,
+        options: LabelPredictionPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[InputPrediction]:
+        """Predict labels for each line of text, or for each row of a file or folder in any format."""
+        given = options.given()
+        n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
+        turns = given.pop("turns", False)
+        if n_best and not as_json:
+            raise ConfigError("--n-best: needs --json; give --json as well or remove the option.")
+        model, bad = self.reading(**given), BadRows()
+        reads_vectors = self.symbols.words is None
+        if reads_vectors:
+            source.file()
+        of_rows = is_folder(source.path) or format_of_name(source.path) is not None
+        if reads_vectors or (not source.is_stream and ("format" in given or of_rows)):
+            if turns:
+                raise ConfigError(
+                    "--turns: applies to lines of text only, as rows of a file name their conversation; "
+                    "remove it."
+                )
+            bad.skip = model.config.skip_bad
+            said: Iterator[LabelledText | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
+        else:
+            if needless := given.keys() - {"split"}:
+                raise ConfigError(
+                    f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
+                    "read as lines of text; give --format as well or remove the option."
+                )
+            texts = self._texts(source)
+            if turns:
+                said = model.predict_turns(texts, n_best=n_best)
+            else:
+                said = model.predict_stream(texts, n_best=n_best, at_once=1 if source.is_stream else _AT_ONCE)
+        for one in said:
+            yield Judged(one, below) if below else one
+        for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
+            tell(sentence)
+
+    def _texts(self, source: Input) -> Iterator[Any]:
+        """Return the texts to label, one per line."""
+        return source.lines()
+
+    @checks_arguments
+    def reading(self, **options: Any) -> Self:
+        """Return the same model with other options for reading files than in training.
+
+        model.reading(format="csv", text_column="review").evaluate("others.csv")
+
+        Raises: ConfigError for an unknown option or value, and for one without a use in the task.
+        """
+        checked = build_config(ReaderPart, overrides=options)
+        config = self.config.with_given({name: getattr(checked, name) for name in options})
+        lines = [f"{why}." for name in options if (why := idle(config, name)) is not None]
+        if config.scheme != self.config.scheme and self.symbols.labels is not None:
+            trained = "spans" if self.symbols.spans else "classes"
+            if config.scheme == "auto":
+                config = config.model_copy(update={"scheme": trained})
+            elif (config.scheme == "classes") == self.symbols.spans:
+                lines.append(f"scheme: got {config.scheme}, but the model labels {trained}; remove it.")
+        if lines:
+            raise ConfigError("\n".join(lines))
+        return type(self)(self.network, self.symbols, config, self.run)
+
+    @checks_arguments
+    def predict_file(
+        self, data: str | Path, bad: BadRows | None = None, *, n_best: SequenceCount = 0
+    ) -> Iterator[LabelledText | RowAnswer]:
+        """Predict labels for the rows of a file or folder, with or without gold labels.
+
+        Rows that cannot be read are added to `bad`.
+
+        Raises: DataError if the file cannot be used.
+        """
+        bad = BadRows(self.config.skip_bad) if bad is None else bad
+        rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
+        rows = with_model_channels(rows, self.symbols.vector_shape)
+        check_steps(rows, self.symbols.vector_shape)
+        for row, said in zip(rows, self._predicted(rows, n_best), strict=True):
+            if row.vectors is not None:
+                yield RowAnswer(row.place, said)
+                continue
+            found = answer(self._text_of(row), row.placed_words, said, spans=self.symbols.spans)
+            yield replace(found, place=row.place)
+
+    def _text_of(self, row: Example) -> Any:
+        """Return the text of a row of a file."""
+        return row.whole_text
+
+    def _as_asked(self, rows: Sequence[Example], bad: BadRows) -> list[Example]:
+        """Remove second texts, which only classifiers of pairs read."""
+        return [replace(row, second=None) for row in rows]
+
+    @checks_arguments
+    def predict_rows(self, rows: Sequence[GivenRow], *, n_best: SequenceCount = 0) -> list[Prediction]:
+        """Predict labels for rows, in order.
+
+        Raises: DataError for rows of another kind than the training data.
+        """
+        return self._predicted(self._usable(rows), n_best)
+
+    def _predicted(self, rows: Sequence[Example], n_best: int = 0) -> list[Prediction]:
+        """Predict labels for rows that fit the network."""
+        return predict_rows(
+            self.network,
+            EncodedRows(rows, self.symbols, self.config.max_words),
+            n_best=n_best,
+            device=self.device,
+        )
+
+    def _usable(self, rows: Sequence[Example]) -> list[Example]:
+        """Return rows as the network reads them. Raises: DataError for other kinds, or no numbers."""
+        check_steps(rows, self.symbols.vector_shape)
+        return [self._row_for_network(row) for row in rows]
+
+    def _row_for_network(self, row: Example) -> Example:
+        if row.second is not None:
+            row = replace(row, second=None)
+        if row.vectors is not None:
+            numbers = numbers_of(row.vectors, row.place or "row", images=row.vectors.ndim == 4)
+            row = row if numbers is row.vectors else replace(row, vectors=numbers)
+        return row
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.network.parameters()).device
+
+    @overload
+    def predict(
+        self, text: str | Words | tuple[Any, Any], *, n_best: SequenceCount = 0, split: Split | None = None
+    ) -> LabelledText: ...
+
+    @overload
+    def predict(
+        self, text: list[Any], *, n_best: SequenceCount = 0, split: Split | None = None
+    ) -> list[LabelledText]: ...
+
+    @checks_arguments
+    def predict(self, text: Any, *, n_best: SequenceCount = 0, split: Split | None = None) -> Any:
+        """Predict labels for one text (for a pair: a tuple of two) with character offsets; a list for a list.
+
+        `recurra.Words` are the words of one text, which are joined by spaces. `split` is how plain text is
+        split into words; if not given, as in training.
+
+        Raises: ConfigError for anything else than texts, and for an unknown split.
+        """
+        model = self if split is None else self.reading(split=split)
+        if isinstance(text, list) and not isinstance(text, Words):
+            return list(model._labelled(text, n_best, _AT_ONCE))
+        return next(model._labelled([text], n_best))
+
+    @checks_arguments
+    def predict_turns(self, texts: Iterable[str], *, n_best: SequenceCount = 0) -> Iterator[LabelledText]:
+        """Predict labels for the turns of conversations, one by one as they arrive.
+
+        The state is carried from turn to turn; an empty text ends a conversation and has no prediction.
+
+        Raises: ConfigError for a model that does not carry its state from turn to turn.
+        """
+        if not self.symbols.in_turns:
+            raise ConfigError(
+                "turns: needs a model trained on conversations, which carries its state from turn to turn."
+            )
+        turns: list[Example] = []
+        for text in texts:
+            words = self._words(text)
+            if not words:
+                turns = []
+                continue
+            turns.append(replace(self._row(text, words), conversation="turns"))
+            said = self._predicted(turns, n_best)[-1]
+            yield answer(text, words, said, spans=self.symbols.spans)
+
+    @checks_arguments
+    def predict_stream(
+        self, texts: Iterable[Any], *, n_best: SequenceCount = 0, at_once: AtLeastOne = 1
+    ) -> Iterator[LabelledText]:
+        """Predict labels for texts as they arrive, in batches of `at_once`."""
+        return self._labelled(texts, n_best, at_once)
+
+    def _labelled(self, texts: Iterable[Any], n_best: int, at_once: int = 1) -> Iterator[LabelledText]:
+        texts = iter(texts)
+        while some := list(islice(texts, at_once)):
+            words = [self._words(text) for text in some]
+            rows = [self._row(text, found) for text, found in zip(some, words, strict=True)]
+            said = self._predicted(rows, n_best)
+            for text, row, found, one in zip(some, rows, words, said, strict=True):
+                if not row.words and not row.second:
+                    one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
+                yield answer(_joined(text), found, one, spans=self.symbols.spans)
+
+    def _words(self, text: Any) -> list[Word]:
+        """Return the words of a text, or of a list of words, with their offsets."""
+        if self.symbols.words is None:
+            raise ConfigError("predict: the model reads vectors, not texts; use predict_rows.")
+        if isinstance(text, Words) and all(isinstance(word, str) for word in text):
+            return placed(text)
+        if not isinstance(text, str):
+            raise ConfigError(
+                f"predict: got {type(text).__name__}, expected a text, recurra.Words or a list of texts."
+            )
+        return words_of(text, self.config.split)
+
+    def _row(self, text: Any, words: Sequence[Word]) -> Example:
+        return Example(tuple(word.text for word in words))
+
+
+def _joined(text: Any) -> Any:
+    """Join the words of a text that was given as a list."""
+    if isinstance(text, tuple):
+        return tuple(map(_joined, text))
+    return " ".join(text) if isinstance(text, list) else text
