@@ -1,12 +1,14 @@
 """Lines end at LF and CRLF alone, in files and on standard input, and cost no more than their length."""
 
 import io
+import os
 import sys
 import time
 
 import pytest
 
 from recurra.config import PairFilesPart
+from recurra.data.arriving import answered
 from recurra.data.examples import BadRows
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import read_pairs
@@ -89,3 +91,54 @@ def test_one_long_line_costs_its_length():
 
     joined = min(seconds(lambda several: ["".join(several)]) for _ in range(3))
     assert min(seconds(lines_of) for _ in range(3)) < 40 * joined
+
+
+@pytest.fixture
+def pipe(monkeypatch):
+    """The end to write to of a pipe that is standard input, as an unbuffered file."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield pipe
+
+
+def test_lines_of_standard_input_are_told_to_have_arrived(pipe):
+    lines = Input("-").lines()
+    assert not lines.has_arrived()
+    pipe.write(b"a\nb\r\nc")
+    assert lines.has_arrived()
+    assert (next(lines), next(lines)) == ("a", "b")
+    assert not lines.has_arrived()  # the line has not ended
+    pipe.write(b"d\n\n")
+    assert (next(lines), next(lines)) == ("cd", "")
+    assert not lines.has_arrived()
+    pipe.write(b"e")
+    assert not lines.has_arrived()
+    pipe.close()
+    assert lines.has_arrived()
+    assert list(lines) == ["e"]
+    assert lines.has_arrived()  # the end
+
+
+def test_lines_that_are_waiting_in_a_pipe_are_one_batch(pipe):
+    batches = []
+    pipe.write(b"".join(b"%d\n" % i for i in range(300)))
+    pipe.close()
+    answers = answered(Input("-").lines(), lambda batch: batches.append(len(batch)) or batch, 64)
+    assert list(answers) == [str(i) for i in range(300)]
+    assert batches == [64, 64, 64, 64, 44]
+
+
+def test_a_line_that_is_not_text_is_told_after_the_lines_before_it(pipe):
+    got = []
+    pipe.write(b"a\nb\n\xff\nd\n")
+    pipe.close()
+    with pytest.raises(DataError, match=r"standard input:3: is not UTF-8"):
+        got.extend(answered(Input("-").lines(), lambda batch: batch, 64))
+    assert got == ["a", "b"]
+
+
+def test_closed_standard_input_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError, match="standard input: is closed; name a file"):
+        list(Input("-").lines())

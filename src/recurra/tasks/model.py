@@ -15,7 +15,7 @@ from recurra.data.inputs import Input
 from recurra.errors import ArgumentTypeError, ConfigError, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
-from recurra.plain import quoted, shell
+from recurra.plain import counted, quoted, shell
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
@@ -30,6 +30,22 @@ _NOT_MEASURED = "not measured: training has not ended, or the last lines of metr
 
 def ignored(sentence: str) -> None:
     """Discard the sentence."""
+
+
+class CountedNote(str):
+    """A note that begins with a number, such as "3 outputs cut"; those of several workers are added up."""
+
+    number: int
+    noun: str
+    rest: str
+
+    def __new__(cls, number: int, noun: str, rest: str) -> Self:
+        note = super().__new__(cls, f"{counted(number, noun)} {rest}")
+        note.number, note.noun, note.rest = number, noun, rest
+        return note
+
+    def __getnewargs__(self) -> tuple[int, str, str]:  # type: ignore[override]
+        return self.number, self.noun, self.rest
 
 
 class InputPrediction(Protocol):
@@ -227,11 +243,24 @@ class Model:
         """Yield one answer per input for `recurra predict`.
 
         `options` has the type `config.prediction`. `tell` is called with one sentence for
-        each input that is skipped.
+        each input that is skipped; see `CountedNote`.
 
         Raises: DataError for input that cannot be read.
         """
         raise NotImplementedError
+
+    def inputs(
+        self, source: Input, options: Any, *, tell: Callable[[str], None] = ignored
+    ) -> Iterator[Sequence[Any]]:
+        """Yield the inputs that `predictions` reads, in groups that one worker has to predict together.
+
+        By default, each line is a group. A model that does not read lines returns what it does read, and
+        `predictions` takes it from `Input.inputs` instead of reading the file. The arguments are those of
+        `predictions`.
+
+        Raises: as `predictions`.
+        """
+        return ([line] for line in source.lines())
 
     def page(self) -> Page:
         """Contents of report.html besides curves and configuration: by default the last records' figures."""

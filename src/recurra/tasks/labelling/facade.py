@@ -1,8 +1,10 @@
 """The Python classes of taggers, classifiers and classifiers of pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
+from recurra.data.arriving import Arriving
 from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, DataError
@@ -40,18 +42,20 @@ class PairClassifier(Labeller):
 
     task = "pair"
 
-    def _texts(self, source: Input) -> Iterator[tuple[str, str]]:
+    def _texts(self, source: Input) -> Arriving[Any]:
         """Return the pairs of texts, one tab-separated pair per line."""
-        for number, line in enumerate(source.lines(), start=1):
-            match line.split("\t"):
-                case [first, second]:
-                    yield first, second
-                case fields:
-                    tabs = counted(len(fields) - 1, "tab") if fields[1:] else "no tab"
-                    raise DataError(
-                        f"{source.name}:{number}: has {tabs}, expected one; separate the two texts with a "
-                        "tab."
-                    )
+        numbers = count(1)
+
+        def pair(line: str) -> tuple[str, str]:
+            number, fields = next(numbers), line.split("\t")
+            if len(fields) == 2:
+                return fields[0], fields[1]
+            tabs = counted(len(fields) - 1, "tab") if fields[1:] else "no tab"
+            raise DataError(
+                f"{source.name}:{number}: has {tabs}, expected one; separate the two texts with a tab."
+            )
+
+        return source.lines().each(pair)
 
     def _words(self, text: Any) -> list[Word]:
         if not isinstance(text, tuple) or len(text) != 2:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self, overload
 
@@ -11,7 +10,8 @@ import torch
 from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments
 from recurra.config import ReaderPart, build_config
 from recurra.config.conditions import idle
-from recurra.data.examples import BadRows, Example, numbers_of, rows_told
+from recurra.data.arriving import Arriving, answered, arriving
+from recurra.data.examples import BadRows, Example, conversations, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError
@@ -21,7 +21,7 @@ from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_ch
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
-from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.predicting import Carried, LabellingNetwork, Prediction, predict_rows
 from recurra.tasks.labelling.report import page_of, table_lines
 from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
 from recurra.text.label_symbols import Symbols
@@ -30,7 +30,8 @@ from recurra.text_files import is_folder
 
 SequenceCount = Annotated[int, Range(0, 10_000)]
 GivenRow = Annotated[Example, EachField()]
-_AT_ONCE = 64  # lines that are predicted together
+_AT_ONCE = 64  # texts that are predicted together
+_Read = tuple[Any, list[Word], Example]  # a text, its words, and the row that the network reads
 
 
 class Labeller(Model):
@@ -103,41 +104,80 @@ class Labeller(Model):
         """Predict labels for each line of text, or for each row of a file or folder in any format."""
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
-        turns = given.pop("turns", False)
         if n_best and not as_json:
             raise ConfigError("--n-best: needs --json; give --json as well or remove the option.")
-        model, bad = self.reading(**given), BadRows()
-        reads_vectors = self.symbols.words is None
-        if reads_vectors:
-            source.file()
-        of_rows = is_folder(source.path) or format_of_name(source.path) is not None
-        if reads_vectors or (not source.is_stream and ("format" in given or of_rows)):
-            if turns:
-                raise ConfigError(
-                    "--turns: applies to lines of text only, as rows of a file name their conversation; "
-                    "remove it."
-                )
-            bad.skip = model.config.skip_bad
-            said: Iterator[LabelledText | RowAnswer] = model.predict_file(source.path, bad, n_best=n_best)
+        model, bad, read = self._read(source, options)
+        said: Iterator[LabelledText | RowAnswer]
+        if isinstance(read, list):
+            said = model._rows_answered(read, n_best)
+        elif options.turns:
+            said = model.predict_turns(read, n_best=n_best)
         else:
-            if needless := given.keys() - {"split"}:
-                raise ConfigError(
-                    f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
-                    "read as lines of text; give --format as well or remove the option."
-                )
-            texts = self._texts(source)
-            if turns:
-                said = model.predict_turns(texts, n_best=n_best)
-            else:
-                said = model.predict_stream(texts, n_best=n_best, at_once=1 if source.is_stream else _AT_ONCE)
+            said = model.predict_stream(read, n_best=n_best)
         for one in said:
             yield Judged(one, below) if below else one
         for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
             tell(sentence)
 
-    def _texts(self, source: Input) -> Iterator[Any]:
+    @checks_arguments
+    def inputs(
+        self, source: Input, options: LabelPredictionPart, *, tell: Callable[[str], None] = ignored
+    ) -> Iterator[Sequence[Any]]:
+        """Yield the texts or rows that `predictions` reads; the turns of a conversation are a group."""
+        model, bad, read = self._read(source, options)
+        if isinstance(read, list):
+            groups = conversations(read) if self.symbols.in_turns else [[i] for i in range(len(read))]
+            yield from ([read[i] for i in group] for group in groups)
+        elif options.turns:
+            yield from model._conversations(read)
+        else:
+            yield from ([text] for text in read)
+        for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
+            tell(sentence)
+
+    def _read(
+        self, source: Input, options: LabelPredictionPart
+    ) -> tuple[Self, BadRows, list[Example] | Arriving[Any]]:
+        """Return the model as it reads the source, the skipped rows, and the rows, or texts one per line."""
+        given = options.given()
+        for name in ("n_best", "reject_below", "turns"):
+            given.pop(name, None)
+        model, bad = self.reading(**given), BadRows()
+        if (read := source.inputs) is not None:
+            return model, bad, list(read) if read and isinstance(read[0], Example) else Arriving(read)
+        reads_vectors = self.symbols.words is None
+        if reads_vectors:
+            source.file()
+        of_rows = is_folder(source.path) or format_of_name(source.path) is not None
+        if reads_vectors or (not source.is_stream and ("format" in given or of_rows)):
+            if options.turns:
+                raise ConfigError(
+                    "--turns: applies to lines of text only, as rows of a file name their conversation; "
+                    "remove it."
+                )
+            bad.skip = model.config.skip_bad
+            return model, bad, model._rows_to_predict(source.path, bad)
+        if needless := given.keys() - {"split"}:
+            raise ConfigError(
+                f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
+                "read as lines of text; give --format as well or remove the option."
+            )
+        return model, bad, self._texts(source)
+
+    def _texts(self, source: Input) -> Arriving[Any]:
         """Return the texts to label, one per line."""
         return source.lines()
+
+    def _conversations(self, texts: Iterable[Any]) -> Iterator[list[Any]]:
+        """Yield the turns of each conversation and the empty text that ends it; see `predict_turns`."""
+        turns: list[Any] = []
+        for text in texts:
+            turns.append(text)
+            if not self._words(text):
+                yield turns
+                turns = []
+        if turns:
+            yield turns
 
     @checks_arguments
     def reading(self, **options: Any) -> Self:
@@ -171,9 +211,17 @@ class Labeller(Model):
         Raises: DataError if the file cannot be used.
         """
         bad = BadRows(self.config.skip_bad) if bad is None else bad
-        rows = self._as_asked(read_unlabelled(Path(data), self.config, bad), bad)
+        yield from self._rows_answered(self._rows_to_predict(Path(data), bad), n_best)
+
+    def _rows_to_predict(self, data: Path, bad: BadRows) -> list[Example]:
+        """Read the rows of a file or folder, with or without gold labels."""
+        rows = self._as_asked(read_unlabelled(data, self.config, bad), bad)
         rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
+        return list(rows)
+
+    def _rows_answered(self, rows: list[Example], n_best: int) -> Iterator[LabelledText | RowAnswer]:
+        """Predict labels for the rows of a file."""
         for row, said in zip(rows, self._predicted(rows, n_best), strict=True):
             if row.vectors is not None:
                 yield RowAnswer(row.place, said)
@@ -197,13 +245,16 @@ class Labeller(Model):
         """
         return self._predicted(self._usable(rows), n_best)
 
-    def _predicted(self, rows: Sequence[Example], n_best: int = 0) -> list[Prediction]:
+    def _predicted(
+        self, rows: Sequence[Example], n_best: int = 0, carried: Carried | None = None
+    ) -> list[Prediction]:
         """Predict labels for rows that fit the network."""
         return predict_rows(
             self.network,
             EncodedRows(rows, self.symbols, self.config.max_words),
             n_best=n_best,
             device=self.device,
+            carried=carried,
         )
 
     def _usable(self, rows: Sequence[Example]) -> list[Example]:
@@ -245,7 +296,7 @@ class Labeller(Model):
         """
         model = self if split is None else self.reading(split=split)
         if isinstance(text, list) and not isinstance(text, Words):
-            return list(model._labelled(text, n_best, _AT_ONCE))
+            return list(model._labelled(text, n_best))
         return next(model._labelled([text], n_best))
 
     @checks_arguments
@@ -260,33 +311,47 @@ class Labeller(Model):
             raise ConfigError(
                 "turns: needs a model trained on conversations, which carries its state from turn to turn."
             )
-        turns: list[Example] = []
+        carried = Carried()
         for text in texts:
             words = self._words(text)
             if not words:
-                turns = []
+                carried = Carried()
                 continue
-            turns.append(replace(self._row(text, words), conversation="turns"))
-            said = self._predicted(turns, n_best)[-1]
+            (said,) = self._predicted([self._row(text, words)], n_best, carried)
             yield answer(text, words, said, spans=self.symbols.spans)
 
     @checks_arguments
     def predict_stream(
-        self, texts: Iterable[Any], *, n_best: SequenceCount = 0, at_once: AtLeastOne = 1
+        self, texts: Iterable[Any], *, n_best: SequenceCount = 0, at_once: AtLeastOne | None = None
     ) -> Iterator[LabelledText]:
-        """Predict labels for texts as they arrive, in batches of `at_once`."""
+        """Predict labels for texts as they arrive, in order.
+
+        A list, a tuple or another collection is labelled in batches of 64. Any other iterator is read as it
+        arrives: the first text is labelled alone; while the iterator is quick, it is read ahead in a thread,
+        in a copy of the caller's context, and the texts that are waiting are labelled together, at most 64.
+        A text never waits for another one, and the iterator is not read ahead while it is slow compared to a
+        prediction, as when it waits for a person. An exception of the iterator is raised after the
+        predictions for the texts before it. With `at_once`, the iterator is read in the caller's thread, in
+        batches of that many texts; use 1 if a text depends on the prediction for the one before.
+        """
         return self._labelled(texts, n_best, at_once)
 
-    def _labelled(self, texts: Iterable[Any], n_best: int, at_once: int = 1) -> Iterator[LabelledText]:
-        texts = iter(texts)
-        while some := list(islice(texts, at_once)):
-            words = [self._words(text) for text in some]
-            rows = [self._row(text, found) for text, found in zip(some, words, strict=True)]
-            said = self._predicted(rows, n_best)
-            for text, row, found, one in zip(some, rows, words, said, strict=True):
+    def _labelled(
+        self, texts: Iterable[Any], n_best: int, at_once: int | None = None
+    ) -> Iterator[LabelledText]:
+        def answers(read: list[_Read]) -> Iterator[LabelledText]:
+            said = self._predicted([row for _, _, row in read], n_best)
+            for (text, words, row), one in zip(read, said, strict=True):
                 if not row.words and not row.second:
                     one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
-                yield answer(_joined(text), found, one, spans=self.symbols.spans)
+                yield answer(_joined(text), words, one, spans=self.symbols.spans)
+
+        read = arriving(texts, _AT_ONCE, at_once).each(self._read_text)
+        return answered(read, answers, at_once or _AT_ONCE)
+
+    def _read_text(self, text: Any) -> _Read:
+        words = self._words(text)
+        return text, words, self._row(text, words)
 
     def _words(self, text: Any) -> list[Word]:
         """Return the words of a text, or of a list of words, with their offsets."""

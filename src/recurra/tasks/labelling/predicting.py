@@ -42,10 +42,24 @@ class Prediction:
         return min(self.label_probabilities, default=1.0)
 
 
+class Carried:
+    """The state after the last turn of a conversation; None before its first turn."""
+
+    def __init__(self) -> None:
+        self.state: State | None = None
+
+
 def predict_rows(
-    network: LabellingNetwork, encoded: EncodedRows, *, n_best: int = 0, device: torch.device | None = None
+    network: LabellingNetwork,
+    encoded: EncodedRows,
+    *,
+    n_best: int = 0,
+    device: torch.device | None = None,
+    carried: Carried | None = None,
 ) -> list[Prediction]:
     """Predict labels for rows, in order; the turns of a conversation run one after the other.
+
+    With `carried`, the rows are the next turns of the conversation with that state, which is updated.
 
     Raises: ConfigError for n-best labels with a network without a CRF.
     """
@@ -55,37 +69,35 @@ def predict_rows(
         )
     found: dict[int, Prediction] = {}
     with evaluating(network):
-        for batch, state_of in _batches(encoded):
+        for batch, state_of in _batches(encoded) if carried is None else _turns(encoded, carried):
             moved = batch if device is None else batch.to(device)
             predictions = _predict(network, moved, encoded.symbols, n_best, state_of)
             found.update(zip(batch.rows, predictions, strict=True))
     return [found[row] for row in range(len(encoded.rows))]
 
 
-class _Carried:
-    """The state after the last turn of a conversation; None before its first turn."""
-
-    def __init__(self) -> None:
-        self.state: State | None = None
+def _turns(encoded: EncodedRows, carried: Carried) -> Iterator[tuple[SequenceBatch, Carried]]:
+    for i in range(len(encoded.rows)):
+        yield encoded.batch([i], fresh=carried.state is None), carried
 
 
-def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, _Carried]]:
+def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, Carried]]:
     """Yield single rows in batches of similar length, and the turns of conversations one by one."""
     in_turns = encoded.symbols.in_turns
     groups = conversations(encoded.rows) if in_turns else [[i] for i in range(len(encoded.rows))]
     alone = [group[0] for group in groups if len(group) == 1]
     order = BucketedOrder([encoded.lengths[i] for i in alone], _BATCH, 0, shuffle=False)
     for number in range(len(order)):
-        yield encoded.batch([alone[i] for i in order.batch(number)]), _Carried()
+        yield encoded.batch([alone[i] for i in order.batch(number)]), Carried()
     for group in groups:
         if len(group) > 1:
-            carried = _Carried()
+            carried = Carried()
             for i in group:
                 yield encoded.batch([i], fresh=i == group[0]), carried
 
 
 def _predict(
-    network: LabellingNetwork, batch: SequenceBatch, symbols: Symbols, n_best: int, carried: _Carried
+    network: LabellingNetwork, batch: SequenceBatch, symbols: Symbols, n_best: int, carried: Carried
 ) -> list[Prediction]:
     if isinstance(network, TaggerNetwork):
         emissions, classes, carried.state = network(*batch.inputs, state=carried.state)

@@ -127,7 +127,7 @@ class LanguageModel(Model):
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[Continuation]:
         """Yield the most probable continuations of each line; see `complete`."""
-        for number, line in enumerate(source.lines(), start=1):
+        for number, line in enumerate(source.lines(), start=source.first + 1):
             found = self.complete(line, n_best=options.n_best, length=options.length)
             yield Continuation(line, tuple(found), number, options.n_best > 1)
 

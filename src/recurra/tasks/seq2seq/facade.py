@@ -113,9 +113,9 @@ class Captioner(PairModel):
     beside = "captions"
 
     @checks_arguments
-    def asked(self, source: Input) -> Iterator[Pair]:
+    def asked(self, source: Input) -> list[Pair]:
         """Read the pictures of a file or folder."""
-        return iter(self.pairs_of_pictures(read_pictures(source.file())))
+        return self.pairs_of_pictures(read_pictures(source.file()))
 
     @checks_arguments
     def caption(self, pictures: str | Path | NDArray[Any]) -> list[str]:

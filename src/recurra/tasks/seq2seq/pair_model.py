@@ -1,6 +1,6 @@
 """The base class of translators, chat-bots and captioners: train, evaluate, answer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -18,8 +18,8 @@ from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
-from recurra.plain import counted, quoted
-from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.plain import quoted
+from recurra.tasks.model import CountedNote, Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
@@ -179,24 +179,30 @@ class PairModel(Model):
     ) -> Iterator[GeneratedTexts]:
         """Predict an output for each line of text, or for each picture of a file."""
         unknown = cut = 0
-        for found in answers_to(self, self.asked(source), options, one_by_one=source.is_stream):
+        pairs = self.asked(source) if source.inputs is None else source.inputs
+        for found in answers_to(self, pairs, options, source.first):
             unknown += self.symbols.unknown is not None and any(UNK in one.text for one in found.answers)
             cut += any(not one.ended for one in found.answers)
             yield found
         if cut:
-            tell(f"{counted(cut, 'output')} cut at the maximum length; see --max-length.")
+            tell(CountedNote(cut, "output", "cut at the maximum length; see --max-length."))
         if unknown:
             copies = self.network.attentive is not None and self.symbols.source is not None
             remedies = "replace or --unknown redraw" if copies else "redraw"
-            tell(
-                f"{counted(unknown, 'output')} with {UNK}, which stands for words outside the vocabulary; "
-                f"see --unknown {remedies}."
-            )
+            said = f"with {UNK}, which stands for words outside the vocabulary; see --unknown {remedies}."
+            tell(CountedNote(unknown, "output", said))
 
     @checks_arguments
-    def asked(self, source: Input) -> Iterator[Pair]:
+    def inputs(
+        self, source: Input, options: AnswersPart, *, tell: Callable[[str], None] = ignored
+    ) -> Iterator[Sequence[Any]]:
+        """Yield the sources that `predictions` reads."""
+        return ([pair] for pair in self.asked(source))
+
+    @checks_arguments
+    def asked(self, source: Input) -> Iterable[Pair]:
         """Read the sources, one per line."""
-        return (Pair((line,)) for line in source.lines())
+        return source.lines().each(lambda line: Pair((line,)))
 
     def page(self) -> Page:
         """Build the report page: metrics, outputs for some held-out sources, and attention."""

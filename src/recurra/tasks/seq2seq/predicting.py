@@ -1,12 +1,13 @@
 """Outputs one by one, as `recurra predict` and its aliases `translate` and `caption` print them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.config import SearchPart
+from recurra.data.arriving import answered, arriving
 from recurra.data.readers.pairs import Pair
 from recurra.errors import ConfigError
 from recurra.plain import one_line
@@ -16,7 +17,7 @@ from recurra.tasks.seq2seq.config import AnswersPart
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import GeneratedText, PairModel
 
-_AT_ONCE = 256  # sources of a file that are decoded before their outputs are printed
+_AT_ONCE = 256  # sources that are decoded before their outputs are printed
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class GeneratedTexts:
 
 
 def answers_to(
-    model: "PairModel", pairs: Iterator[Pair], options: AnswersPart, *, one_by_one: bool
+    model: "PairModel", pairs: Iterable[Pair], options: AnswersPart, first: int = 0
 ) -> Iterator[GeneratedTexts]:
-    """Yield the outputs for each pair, in order; pairs are decoded `one_by_one`, or in batches.
+    """Yield the outputs for each pair, in order; `first` is the number of pairs before these.
 
     Raises: ConfigError for options that do not apply to the model.
     """
@@ -55,18 +56,30 @@ def answers_to(
     model = model.searching(**{name: given[name] for name in SearchPart.model_fields if name in given})
     if options.attention_pictures is not None and model.network.attentive is None:
         raise ConfigError("--attention-pictures: the model has no attention; remove the option.")
-    named, number = model.symbols.source is None, 0
+    named, numbers = model.symbols.source is None, count(first + 1)
     several = max(options.n_best, options.sample) > 1
-    while some := list(islice(pairs, 1 if one_by_one else _AT_ONCE)):
-        for pair, answers in zip(some, _found(model, some, options, number), strict=True):
-            number += 1
-            yield GeneratedTexts(pair.source[0], answers, number, several, named)
-            if options.attention_pictures is not None and (
-                pair.vectors is not None or pair.source[0].strip()
-            ):
-                found = model.attention(replace(pair, targets=(answers[0].text,)))
-                path = Path(options.attention_pictures) / f"{number}.png"
-                write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)
+
+    def answers(some: list[Pair]) -> Iterator[GeneratedTexts]:
+        nonlocal first
+        found = _found(model, some, options, first)
+        first += len(some)
+        for pair, texts in zip(some, found, strict=True):
+            number = next(numbers)
+            yield GeneratedTexts(pair.source[0], texts, number, several, named)
+            if options.attention_pictures is not None:
+                _draw_attention(
+                    model, pair, texts[0].text, Path(options.attention_pictures) / f"{number}.png"
+                )
+
+    return answered(arriving(pairs, _AT_ONCE), answers, _AT_ONCE)
+
+
+def _draw_attention(model: "PairModel", pair: Pair, text: str, path: Path) -> None:
+    """Draw the attention weights of an output, unless its source is empty."""
+    if pair.vectors is None and not pair.source[0].strip():
+        return
+    found = model.attention(replace(pair, targets=(text,)))
+    write_png(path, heat_map, found.weights, columns=found.source, rows=found.target)
 
 
 def _found(
