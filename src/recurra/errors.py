@@ -115,6 +115,10 @@ class BackendUnavailable(RecurraError):
     """A backend was requested that cannot run here; the message says why."""
 
 
+class WorkerError(RecurraError):
+    """A process that predicts a share of the inputs ended unexpectedly; the message says how."""
+
+
 class TrainingDiverged(RecurraError):
     """The loss became NaN or infinite; the last good weights are kept."""
 

@@ -16,6 +16,7 @@ from every_task import CASES, Case
 from typer.testing import CliRunner
 
 from recurra.cli.main import app, main
+from recurra.data.inputs import Input, Share
 from recurra.errors import DataError, Interrupted, RunError
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry, repeats, rows
@@ -415,6 +416,20 @@ def test_lines_are_answered_in_step(trained):
     said = recurra("predict", trained.run, file, input=lines)
     assert said.exit_code == 0, said.output
     assert len(said.stdout.splitlines()) == (3 if lines else ROWS)
+
+
+def test_shares_of_the_inputs_are_answered_as_the_whole(trained, tmp_path):
+    """What `predict --workers` relies on: `inputs` are those of `predictions`, and numbers go on."""
+    model, lines = trained.case.facade.load(trained.run), asked(trained.case, trained.folder)[1]
+    (tmp_path / "lines.txt").write_text(lines or "")
+    source = Input(str(tmp_path / "lines.txt" if lines else trained.folder / trained.case.ask))
+    options = type(model.config).prediction()
+    whole = [one.line() for one in model.predictions(source, options)]
+    inputs = [one for group in model.inputs(source, options) for one in group]
+    assert len(inputs) == len(whole)
+    shares = [Share(source.name, inputs[at : at + 2], at) for at in range(0, len(inputs), 2)]
+    assert [one.line() for share in shares for one in model.predictions(share, options)] == whole
+    assert not list(model.predictions(Share(source.name, [], 0), options))
 
 
 def test_a_saved_copy_answers_the_same(trained, tmp_path):

@@ -1,6 +1,8 @@
 """`recurra predict RUN`, and its variants for one task."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -8,10 +10,14 @@ import typer
 
 from recurra.cli.help import HelpAll
 from recurra.cli.options import Command, config_options, options_of_run, options_of_tasks
-from recurra.config import build_config
+from recurra.config import TaskConfig, build_config
+from recurra.plain import counted
 from recurra.tasks import registry
 
 Run = Annotated[Path, typer.Argument(help="Folder of the run.")]
+Workers = Annotated[
+    int, typer.Option(min=1, max=1024, help="Number of processes that share the inputs of a large file.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 _MAIN = (
@@ -32,6 +38,7 @@ def predict(
     file: Annotated[
         str, typer.Argument(help="Text with one input per line, - for standard input; or a table or folder.")
     ] = "-",
+    workers: Workers = 1,
     as_json: AsJson = False,
     help_all: HelpAll = False,
     *,
@@ -41,7 +48,7 @@ def predict(
 
     echo 'i want to fly to boston' | recurra predict runs/atis
     """
-    _predict(run, file, options, as_json=as_json)
+    _predict(run, file, options, workers=workers, as_json=as_json)
 
 
 def predict_only(name: str, help_of_file: str, text: str, *, lines: bool = True) -> Callable[..., None]:
@@ -52,30 +59,54 @@ def predict_only(name: str, help_of_file: str, text: str, *, lines: bool = True)
 
     default: Any = "-" if lines else ...
 
-    def command(run: Run, file: str = default, as_json: AsJson = False, *, options: dict[str, Any]) -> None:
+    def command(
+        run: Run,
+        file: str = default,
+        workers: Workers = 1,
+        as_json: AsJson = False,
+        *,
+        options: dict[str, Any],
+    ) -> None:
         from recurra.runs import RunFolder
         from recurra.tasks.model import check_kind
 
         RunFolder.open(run)
         check_kind(run, registry.get(name).model)
-        _predict(run, file, options, as_json=as_json)
+        _predict(run, file, options, workers=workers, as_json=as_json)
 
     command.__doc__ = text
     command.__annotations__["file"] = Annotated[str, typer.Argument(help=help_of_file)]
     return config_options(registry.config_of(name).prediction)(command)
 
 
-def _predict(run: Path, file: str, given: dict[str, Any], *, as_json: bool) -> None:
+def _predict(run: Path, file: str, given: dict[str, Any], *, workers: int, as_json: bool) -> None:
     """Print the predictions one by one, as soon as they are available."""
-    from recurra.data.inputs import Input
-    from recurra.plain import json_line
-    from recurra.tasks.model import load
+    from recurra.tasks.workers import predicted_lines
 
     def tell(sentence: str) -> None:
         typer.echo(sentence, err=True)
 
-    with options_of_run(run, "prediction", given):
-        model = load(run)
-        options = build_config(type(model.config).prediction, overrides=given)
-        for answer in model.predictions(Input(file), options, as_json=as_json, tell=tell):
-            typer.echo(json_line(answer.to_dict()) if as_json else answer.line())
+    with options_of_run(run, "prediction", given), _progress(workers) as progress:
+        options = build_config(_config_of(run).prediction, overrides=given)
+        for line in predicted_lines(
+            run, file, options, workers=workers, as_json=as_json, tell=tell, progress=progress
+        ):
+            typer.echo(line)
+
+
+def _config_of(run: Path) -> type[TaskConfig]:
+    from recurra.runs import RunFolder
+
+    return registry.task_of(RunFolder.open(run)).config
+
+
+@contextmanager
+def _progress(workers: int) -> Iterator[Callable[[int], None] | None]:
+    """Show the number of inputs that several processes have predicted, on a terminal without the output."""
+    if workers == 1 or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda number: status.update(f"{counted(number, 'input')} predicted")

@@ -249,6 +249,7 @@ class Model:
         """
         raise NotImplementedError
 
+    @checks_arguments
     def inputs(
         self, source: Input, options: Any, *, tell: Callable[[str], None] = ignored
     ) -> Iterator[Sequence[Any]]:

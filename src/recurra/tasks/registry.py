@@ -41,6 +41,11 @@ def add(task: "type[Task]") -> None:
     _added[name] = _checked(name, task())
 
 
+def was_added(name: str) -> bool:
+    """Return whether a task is known to this process only, because `add` registered it."""
+    return name in _added
+
+
 def names() -> list[str]:
     """Return the names of all tasks, the built-in ones first."""
     return list({**_OURS, **_installed(), **_added})
