@@ -82,6 +82,30 @@ def test_score_ranks_the_likely_line_first(run, tmp_path):
     assert "'cat' -" in say("score", run, path, "--tokens")
 
 
+def test_score_prints_lines_as_they_arrive(run, monkeypatch):
+    """Lines that wait in a pipe are scored together; a score does not wait for the end of the input."""
+    reading, writing = os.pipe()
+    batches = []
+    score = rc.LanguageModel.score
+
+    def scored(self, lines):
+        batches.append(list(lines))
+        if lines == ["the cat sat"] * 2:  # the first lines have been read, and the pipe is still open
+            os.write(writing, b"the dog\n")
+            os.close(writing)
+        return score(self, lines)
+
+    monkeypatch.setattr(rc.LanguageModel, "score", scored)
+    os.write(writing, b"the cat sat\n" * 2)
+    with os.fdopen(reading, encoding="utf-8") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        monkeypatch.setattr("sys.argv", ["recurra", "score", str(run)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0
+    assert batches == [[], ["the cat sat"] * 2, ["the dog"]]
+
+
 def test_complete(run):
     told = say("complete", run, "the cat", "--n-best", 2).splitlines()
     assert len(told) == 2

@@ -1,12 +1,18 @@
 """`recurra score RUN`."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recurra.plain import json_line, quoted
+
+if TYPE_CHECKING:
+    from recurra.models.scoring import LineScore
+
+_AT_ONCE = 256  # lines that are scored together
 
 
 def score(
@@ -33,6 +39,7 @@ def score(
 
     printf 'the cat sat\\nthe cat sad\\n' | recurra score runs/tiny --rank
     """
+    from recurra.data.arriving import answered
     from recurra.data.inputs import Input
     from recurra.errors import ConfigError
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -42,25 +49,33 @@ def score(
         raise ConfigError("--weights: applies only with --with; give that, or remove --weights.")
     models = [load(one, LanguageModel) for one in (run, *(others or []))]
     shares = None if weights is None else _numbers(weights)
-    scores = models[0].score_with(models[1:], list(Input(file).lines()), shares)
-    if tokens and any(one.log_probs and not one.symbols for one in scores):
-        raise ConfigError("--tokens: the runs have different symbols; remove it, or score with one run.")
+    models[0].score_with(models[1:], [], shares)  # checks the weights
+
+    def scores_of(lines: list[str]) -> "list[LineScore]":
+        scores = models[0].score_with(models[1:], lines, shares)
+        if tokens and any(one.log_probs and not one.symbols for one in scores):
+            raise ConfigError("--tokens: the runs have different symbols; remove it, or score with one run.")
+        return scores
+
+    scores: Iterable[LineScore] = answered(Input(file).lines(), scores_of, _AT_ONCE)
     if rank:
-        scores.sort(key=lambda one: -one.log_prob)
+        scores = sorted(scores, key=lambda one: -one.log_prob)
     for one in scores:
-        if as_json:
-            record: dict[str, Any] = {"line": one.line, "log_prob": one.log_prob}
-            record |= {"perplexity": one.perplexity, "unknown": one.unknown}
-            if tokens and one.symbols:
-                record["tokens"] = list(zip(one.symbols, one.log_probs, strict=True))
-            typer.echo(json_line(record))
-            continue
-        perplexity_text = "-" if math.isnan(one.perplexity) else f"{one.perplexity:.2f}"
-        typer.echo(f"{one.log_prob:.4f}\t{perplexity_text}\t{one.line}")
-        if tokens and one.symbols:
-            typer.echo(
-                "  " + "  ".join(f"{s!r} {p:.2f}" for s, p in zip(one.symbols, one.log_probs, strict=True))
-            )
+        _print(one, tokens=tokens, as_json=as_json)
+
+
+def _print(score: "LineScore", *, tokens: bool, as_json: bool) -> None:
+    """Print the score of a line, and of its symbols if requested."""
+    pairs = list(zip(score.symbols, score.log_probs, strict=True)) if tokens and score.symbols else []
+    if as_json:
+        record: dict[str, Any] = {"line": score.line, "log_prob": score.log_prob}
+        record |= {"perplexity": score.perplexity, "unknown": score.unknown}
+        typer.echo(json_line(record | ({"tokens": pairs} if pairs else {})))
+        return
+    perplexity_text = "-" if math.isnan(score.perplexity) else f"{score.perplexity:.2f}"
+    typer.echo(f"{score.log_prob:.4f}\t{perplexity_text}\t{score.line}")
+    if pairs:
+        typer.echo("  " + "  ".join(f"{symbol!r} {log_p:.2f}" for symbol, log_p in pairs))
 
 
 def _numbers(text: str) -> list[float]:
