@@ -8,7 +8,7 @@ WORKERS ?= 2
 RUN ?= runs/demo
 FUZZ_S ?= 20
 NATIVE_BUILD ?= build/native-tests
-BENCHMARKS ?= layers output_layer language_model labelling translation streaming uses busy
+BENCHMARKS ?= layers output_layer language_model labelling predicting translation streaming uses busy
 export RECURRA_REQUIRE_NATIVE ?= 1
 
 .PHONY: demo test check lint check-native check-slow bench docs clean

@@ -158,6 +158,18 @@ def labelling() -> str:
     return _tasks("labelling", "sentences_per_s", "sentences/s")
 
 
+def predicting() -> str:
+    """Predictions of sentences that arrive, and of a file by several processes; ratios to the first way."""
+    table = [
+        [
+            *(row["task"], row["way"], f"{row['per_s']:,}", f"{row['ms'] * 1e3:,.0f}"),
+            *(f"{row['cpu_ms'] * 1e3:,.0f}", _times(row["ratio"])),
+        ]
+        for row in _rows("predicting")
+    ]
+    return _table(["task", "way", "per second", "µs per row", "CPU µs per row", "ratio"], table, text=2)
+
+
 def translation() -> str:
     """Training of an encoder-decoder in symbols per second; beam search in sentences per second."""
     return _tasks("translation", "per_s", "per second")
@@ -242,6 +254,7 @@ TABLES: dict[str, Callable[..., str]] = {
         output_layer,
         language_model,
         labelling,
+        predicting,
         translation,
         streaming,
         uses,

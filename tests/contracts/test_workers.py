@@ -72,6 +72,20 @@ def test_workers_print_what_one_process_prints(runs, tmp_path, processes):
     assert all(process.poll() is not None for process in processes)
 
 
+def test_batches_do_not_change_predictions(runs):
+    tagger = rc.load(runs("tag"))
+    texts = ["go to oslo", "", "stay", "BOS go to rome now now now EOS", "unknown words"] * 40
+    expected = list(tagger.predict_stream(texts, at_once=1))
+    for answers in (
+        tagger.predict_stream(texts),
+        tagger.predict_stream(iter(texts)),
+        tagger.predict_stream(iter(texts), at_once=7),
+    ):
+        for answer, one in zip(answers, expected, strict=True):
+            assert answer.line() == one.line()
+            assert answer.confidence == pytest.approx(one.confidence, abs=1e-5)
+
+
 @POSIX
 def test_a_killed_worker_is_told(runs, tmp_path, processes):
     file = written(tmp_path, ["abab", "bb"] * 2000)

@@ -16,10 +16,11 @@ from recurra.cli.main import app
 from recurra.config import build_config
 from recurra.data.examples import BadRows, Example
 from recurra.data.examples import conversations as conversations_of
+from recurra.data.inputs import Input
 from recurra.data.synthetic import dialogues
 from recurra.errors import ConfigError, DataError, Interrupted, RunError
 from recurra.tasks import driver, registry
-from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
+from recurra.tasks.labelling.config import ClassifyConfig, LabelPredictionPart, TagConfig
 from recurra.tasks.labelling.corpus import read_rows
 from recurra.tasks.labelling.feeds import ConversationFeed, shortened
 from recurra.tasks.labelling.task import Classification, Tagging
@@ -481,6 +482,16 @@ def test_the_state_goes_on_from_turn_to_turn(tmp_path):
         "ask",
         "book",
     ]
+    # Each turn is read once, and a conversation is a share of its own.
+    asked, steps = typed.removesuffix("\n").split("\n"), []
+    hook = classifier.network.register_forward_hook(lambda *_: steps.append(1))
+    turns = list(classifier.predict_turns(asked))
+    hook.remove()
+    assert len(steps) == len(turns) == 4
+    (tmp_path / "turns.txt").write_text(typed)
+    options = LabelPredictionPart(turns=True)
+    groups = list(classifier.inputs(Input(str(tmp_path / "turns.txt")), options))
+    assert groups == [asked[:3], asked[3:]]
     # Without the turn before, the prediction is the same for both questions.
     rows = classifier.rows_of(path)
     second = [row for row in rows if row.words[0] == "yes"]
