@@ -5,17 +5,18 @@
 A bidirectional LSTM tagger with random weights, of the sizes of `labelling.py`, labels sentences of 5 to 40
 words with `Tagger.predict_stream`: a list, an iterator without options, and an iterator with at_once=1.
 Latency is the time from one sentence to its answer, from an iterator that gives one sentence when the last
-answer has been used, as a person does. CPU time, which other programs on the machine affect less, is the mean
-over all calls. With `--run`, `recurra predict RUN FILE` is timed as a whole, with one
-process and with several.
+answer has been used, as a person does. CPU time, which other programs on the machine affect less, is the
+median over all calls. With `--run`, `recurra predict RUN FILE` is timed as a whole, with one process and with
+several.
 """
 
 import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from statistics import fmean
+from statistics import median
 
 import torch
 from labelling import LABELS, LONGEST, OPTIONS, SENTENCE, SHORTEST, VOCABULARY, build
@@ -49,15 +50,21 @@ def used(answers: Iterator[object]) -> int:
     return sum(1 for _ in answers)
 
 
+def cpu_time() -> float:
+    """The CPU time of this process and of those that it waited for, in seconds."""
+    children = os.times()
+    return time.process_time() + children.children_user + children.children_system
+
+
 def add(run: Run, task: str, calls: dict[str, Call], rows: int, part: float = 1.0) -> None:
     """Time calls that predict `rows` rows each, and add them to the table."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
 
     def counted(name: str) -> Call:
         def call() -> None:
-            before = os.times()
+            before = cpu_time()
             calls[name]()
-            spent[name].append(sum(os.times()[:4]) - sum(before[:4]))
+            spent[name].append(cpu_time() - before)
 
         return call
 
@@ -65,7 +72,7 @@ def add(run: Run, task: str, calls: dict[str, Call], rows: int, part: float = 1.
     first = next(iter(whole.values()))
     for name, timing in whole.items():
         row: Row = {"task": task, "threads": torch.get_num_threads(), "way": name}
-        row["cpu_ms"] = round(fmean(spent[name][1:]) * 1e3 / rows, 4)  # the first call is a warm-up
+        row["cpu_ms"] = round(median(spent[name][1:]) * 1e3 / rows, 4)  # the first call is a warm-up
         row |= {"per_s": round(rows / timing.median_ms * 1e3)} | timing.as_json(rows)
         row["ratio"] = round(first.median_ms / timing.median_ms, 2)
         run.rows.append(row)
