@@ -39,7 +39,8 @@ def others_of(part, condition, *, met: bool) -> dict:
 def another(part, condition, *, met: bool):
     """A value of the other option that meets, or does not meet, a condition."""
     field = part.model_fields[condition.option]
-    tried = [field.default, *getattr(field.annotation, "__args__", ()), 0, 1, 2, True, False, "x", None]
+    kinds = getattr(field.annotation, "__args__", ())
+    tried = [field.default, *kinds, 0, 1, 2, True, False, "x", None, ("type=x",)]
     if isinstance(condition, Above):
         tried = [0, 1, 5]
     for value in tried:

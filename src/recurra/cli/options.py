@@ -109,7 +109,7 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
         help="; ".join(f"{panel}: {_in_a_row(text)}" for text, panel in meanings.items())
         if shared
         else _meaning(configs[0], name),
-        metavar="|".join(allowed) or ("PATH" if name in configs[0].file_options() else None),
+        metavar="|".join(allowed) or _metavar(configs[0], name),
         rich_help_panel="Options of several tasks" if shared else _panel(configs[0], name),
         show_default=False,
         hidden=not any(can_apply(one, name) for one in configs),
@@ -117,6 +117,13 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
+
+
+def _metavar(config: type[Part], name: str) -> str | None:
+    """Return how the help shows the value of an option that names files."""
+    if name in config.named_file_options():
+        return "TYPE=PATH"
+    return "PATH" if name in config.file_options() else None
 
 
 def _in_order(config: type[Part]) -> list[str]:

@@ -3,6 +3,7 @@
 import codecs
 import difflib
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -34,6 +35,35 @@ def _path_text(given: Any) -> Any:
 
 FilePath = Annotated[str, BeforeValidator(_path_text)]
 """The type of an option that names a file; in Python it may also be a `Path`."""
+
+
+def _named_files(given: Any) -> Any:
+    """Return files by name as texts NAME=FILE; they may also be given as a table. Refuse other types."""
+    if isinstance(given, Mapping):
+        if not all(isinstance(name, str) and "=" not in name for name in given):
+            raise ValueError("types that are texts without an equals sign")
+        given = [f"{name}={_path_text(file)}" for name, file in given.items()]
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise ValueError("texts TYPE=FILE, or a table of files by type")
+    names = []
+    for one in given:
+        name, equals, file = one.partition("=") if isinstance(one, str) else ("", "", "")
+        if not (name.strip() and equals and file.strip()) or not name.isprintable():
+            raise ValueError("TYPE=FILE, such as city=cities.txt")
+        names.append(name)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"each type once, but {twice[0]} occurs several times; join its files into one")
+    return tuple(given)
+
+
+NamedFiles = Annotated[tuple[str, ...], BeforeValidator(_named_files)]
+"""The type of an option that names one file for each of several types, as TYPE=FILE or a table of files."""
+
+
+def file_by_name(given: Sequence[str]) -> dict[str, str]:
+    """Return the files of an option of type `NamedFiles` by name."""
+    return dict(one.split("=", 1) for one in given)
 
 
 def _known_encoding(given: Any) -> Any:
@@ -92,17 +122,29 @@ class Part(BaseModel):
         """Return the names of the options that name files."""
         return [name for name in cls.model_fields if FilePath in get_args(cls.model_fields[name].annotation)]
 
+    @classmethod
+    def named_file_options(cls) -> list[str]:
+        """Return the names of the options of type `NamedFiles`."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if any(getattr(one, "func", None) is _named_files for one in field.metadata)
+        ]
+
     def with_absolute_paths(self) -> Self:
         """Return a copy with absolute file paths, which are valid from any folder.
 
         Data sets of a hub (`hub:…`) are not changed.
         """
         files = {name: getattr(self, name) for name in self.file_options()}
-        found = {
+        found: dict[str, Any] = {
             name: str(Path(file).absolute())
             for name, file in files.items()
             if file is not None and not is_of_hub(file)
         }
+        for name in self.named_file_options():
+            named = file_by_name(getattr(self, name))
+            found[name] = tuple(f"{kind}={Path(file).absolute()}" for kind, file in named.items())
         return self.model_copy(update=found)
 
     def given(self) -> dict[str, Any]:

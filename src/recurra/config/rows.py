@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from recurra.config.conditions import AnyOf, Conditions, Unless, When
-from recurra.config.part import Encoding, FilePath, Part, default, option
+from recurra.config.part import Encoding, FilePath, NamedFiles, Part, default, option
 from recurra.config.parts import RecurrentNetworkConfig
 
 Format = Literal[
@@ -96,6 +96,7 @@ class RepresentationPart(Part):
         "trigram_embedding_size": When("trigrams"),
         "character_embedding_size": When("characters", "rnn", "cnn"),
         "character_hidden_size": When("characters", "rnn", "cnn"),
+        **dict.fromkeys(("gazetteer_ignore_case", "gazetteer_dropout"), When("gazetteer")),
     }
     renamed: ClassVar[Mapping[str, str]] = {
         "word_size": "embedding_size",
@@ -139,6 +140,16 @@ class RepresentationPart(Part):
         25, "Number of hidden units per direction (rnn) or of filters (cnn)", ge=1
     )
     casing: bool = option(False, "Feature for the casing of a word: lower, title, upper, numeric, …")
+    shapes: bool = option(False, "Feature for the shape of a word: Xxxx, XX, dddd, x-x, …")
+    gazetteer: NamedFiles = option(
+        (),
+        "Word list: a feature for words and phrases of a type that a text file lists, one per line; may be "
+        "given several times",
+    )
+    gazetteer_ignore_case: bool = option(False, "Word lists: ignore upper and lower case")
+    gazetteer_dropout: float = option(
+        0.0, "Word lists: probability of hiding a match in training", ge=0, lt=1
+    )
     word_dropout: float = option(0.0, "Probability of replacing a word with <unk> in training", ge=0, lt=1)
 
 

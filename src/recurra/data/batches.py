@@ -16,10 +16,13 @@ _POOL = 50  # number of batches that are sorted by length together
 
 
 class WordBatch(NamedTuple):
-    """Words of a batch; characters, trigrams and casing are stored once per distinct word.
+    """Words of a batch; characters, trigrams, casing and shape are stored once per distinct word.
+
+    `lists` has the codes of `Gazetteer` for the matches of word lists, or None without lists.
 
     Shapes: ids (B, T), 0 for <unk>; places (B, T), the row of each word in what follows: characters (U, C)
-    and trigrams (U, G), -1 past the end; casing (U,); character_lengths (U,) and lengths (B,), on the CPU.
+    and trigrams (U, G), -1 past the end; casing, shapes (U,); character_lengths (U,) and lengths (B,), on the
+    CPU; lists (B, T, types).
     """
 
     ids: Tensor
@@ -29,11 +32,14 @@ class WordBatch(NamedTuple):
     trigrams: Tensor
     casing: Tensor
     lengths: Tensor
+    shapes: Tensor | None = None
+    lists: Tensor | None = None
 
     def to(self, device: torch.device) -> "WordBatch":
         """Return the batch on another device; lengths are not moved."""
         stay = ("lengths", "character_lengths")
-        return self._replace(**{n: t.to(device) for n, t in self._asdict().items() if n not in stay})
+        moved = {n: t for n, t in self._asdict().items() if t is not None and n not in stay}
+        return self._replace(**{name: tensor.to(device) for name, tensor in moved.items()})
 
 
 @dataclass(frozen=True)
@@ -149,8 +155,14 @@ def pad(rows: Sequence[NDArray[Any]], fill: float = 0, width: int | None = None)
     return padded
 
 
-def word_batch(table: WordTable, rows: Sequence[NDArray[np.int64]]) -> WordBatch:
-    """Make a batch of words from sequences that are given as rows of a word table."""
+def word_batch(
+    table: WordTable, rows: Sequence[NDArray[np.int64]], lists: Sequence[NDArray[np.int8]] | None = None
+) -> WordBatch:
+    """Make a batch of words from sequences that are given as rows of a word table, with the codes of their
+    words in word lists, if there are any.
+
+    Shapes: each of rows (T_b,); each of lists (T_b, types).
+    """
     padded = pad(rows)
     used, places = np.unique(padded, return_inverse=True)
     lengths = table.lengths[used]
@@ -165,6 +177,8 @@ def word_batch(table: WordTable, rows: Sequence[NDArray[np.int64]]) -> WordBatch
         trigrams=torch.from_numpy(np.ascontiguousarray(trigrams[:, :widest])),
         casing=torch.from_numpy(table.casing[used]),
         lengths=torch.tensor([len(row) for row in rows], dtype=torch.int64),
+        shapes=torch.from_numpy(table.shapes[used]),
+        lists=None if lists is None else torch.from_numpy(pad(lists).astype(np.int64)),
     )
 
 

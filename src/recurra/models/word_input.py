@@ -1,6 +1,6 @@
-"""Word representations, concatenated; trigrams, characters and casing are computed once per distinct word.
+"""Word representations, concatenated; all but word vectors and lists are computed once per distinct word.
 
-x_t = [E[w_t]; 1-of-N(w_t); Σ_g G[g]; characters(w_t); casing(w_t)]      as configured
+x_t = [E[w_t]; 1-of-N(w_t); Σ_g G[g]; characters(w_t); casing(w_t); shape(w_t); lists_t]      as configured
 """
 
 from dataclasses import dataclass
@@ -13,24 +13,30 @@ from recurra.config import RepresentationPart
 from recurra.data.batches import WordBatch
 from recurra.errors import ConfigError
 from recurra.layers import LSTM, ends_of_state
+from recurra.text.gazetteer import PLACES
 from recurra.text.word_encoder import CASINGS, WordEncoder
 
 _CASING_SIZE = 5
+_SHAPE_SIZE = 10
+_LIST_SIZE = 5  # per list
 _CONVOLUTION = 3  # width of a filter, in characters
 
 
 @dataclass(frozen=True)
 class InputSizes:
-    """Vocabulary sizes of words, characters and trigrams."""
+    """Vocabulary sizes of words, characters, trigrams and shapes, and the number of word lists."""
 
     words: int
     characters: int
     trigrams: int
+    shapes: int = 0
+    lists: int = 0
 
     @classmethod
-    def of(cls, encoder: WordEncoder) -> "InputSizes":
-        """Return the sizes of an encoder's vocabularies."""
-        return cls(len(encoder.words), len(encoder.characters), len(encoder.trigrams))
+    def of(cls, encoder: WordEncoder, lists: int = 0) -> "InputSizes":
+        """Return the sizes of an encoder's vocabularies, with the number of word lists."""
+        shapes = 0 if encoder.shapes is None else len(encoder.shapes)
+        return cls(len(encoder.words), len(encoder.characters), len(encoder.trigrams), shapes, lists)
 
 
 class CharacterRNN(nn.Module):
@@ -91,11 +97,43 @@ class OneOfN(nn.Module):
         return vectors if self.with_unknown else vectors * (ids > 0).unsqueeze(2)
 
 
-class WordInput(nn.Module):
-    """Word vectors: a learnt or pretrained embedding, 1-of-N, trigrams, characters, casing, concatenated.
+class ListInput(nn.Module):
+    """For each word list, an embedding of the word's place in a match: none, begin, inside, end or single.
 
-    In training a word becomes `<unk>` with probability `word_dropout`; its characters, trigrams and casing
-    remain.
+    In training, the matches that begin at a word are hidden with probability `dropout`, those of all lists
+    together.
+
+    Shapes: codes (B, T, lists), indices of PLACES; result (B, T, output_size).
+    """
+
+    def __init__(self, lists: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout, self.output_size = dropout, lists * _LIST_SIZE
+        self.embedding = _embedding(lists * len(PLACES), _LIST_SIZE)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return the embeddings, concatenated. Shapes: codes (B, T, lists); result (B, T, output_size)."""
+        if self.training and self.dropout > 0:
+            codes = self._dropped(codes)
+        firsts = torch.arange(codes.shape[2], device=codes.device) * len(PLACES)
+        vectors: Tensor = self.embedding(codes + firsts)
+        return vectors.flatten(2)
+
+    def _dropped(self, codes: Tensor) -> Tensor:
+        """Hide matches at random; all words of a match share the draw of its first word."""
+        B, T, lists = codes.shape
+        places = torch.arange(T, device=codes.device).view(1, T, 1)
+        begins = (codes == PLACES.index("begin")) | (codes == PLACES.index("single"))
+        firsts = torch.where(begins, places, 0).cummax(1).values
+        kept = torch.rand((B, T, 1), device=codes.device) >= self.dropout
+        return codes * kept.expand(B, T, lists).gather(1, firsts)  # none is 0
+
+
+class WordInput(nn.Module):
+    """Word vectors: a learnt or pretrained embedding, 1-of-N, trigrams, characters, casing, shape and word
+    lists, concatenated.
+
+    In training a word becomes `<unk>` with probability `word_dropout`; its other representations remain.
 
     Shapes: batch of words (B, T); result (B, T, output_size).
     Raises: ConfigError if no representation is configured.
@@ -127,9 +165,18 @@ class WordInput(nn.Module):
         if config.casing:
             self.casing = nn.Embedding(len(CASINGS), _CASING_SIZE)
             width += _CASING_SIZE
+        self.shapes: nn.Embedding | None = None
+        if config.shapes:
+            self.shapes = _embedding(sizes.shapes, _SHAPE_SIZE)
+            width += _SHAPE_SIZE
+        self.lists: ListInput | None = None
+        if sizes.lists:
+            self.lists = ListInput(sizes.lists, config.gazetteer_dropout)
+            width += self.lists.output_size
         if width == 0:
             raise ConfigError(
-                "word_vectors: is none, and trigrams, characters and casing are off; choose at least one."
+                "word_vectors: is none, and trigrams, characters, casing, shapes and gazetteer are off; "
+                "choose at least one."
             )
         self.output_size = width
 
@@ -137,11 +184,12 @@ class WordInput(nn.Module):
         """Return the word vectors; ids alone are enough if no other representation is configured.
 
         Shapes: ids (B, T); result (B, T, output_size).
-        Raises: ConfigError for ids alone if characters, trigrams or casing are configured.
+        Raises: ConfigError for ids alone if other representations are configured.
         """
         parts = []
         if isinstance(batch, Tensor):
-            if self.words is None or self.trigrams or self.characters or self.casing:
+            others = (self.trigrams, self.characters, self.casing, self.shapes, self.lists)
+            if self.words is None or any(part is not None for part in others):
                 raise ConfigError("words: ids alone are not enough for this network; pass a WordBatch.")
             vectors: Tensor = self.words(self._dropped(batch))
             return vectors
@@ -150,11 +198,13 @@ class WordInput(nn.Module):
         of_words = [part for part in self._of_each_word(batch) if part is not None]
         if of_words:
             parts.append(torch.cat(of_words, dim=1)[batch.places])
+        if self.lists is not None:
+            parts.append(self.lists(batch.lists))
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 
     def _of_each_word(self, batch: WordBatch) -> list[Tensor | None]:
         """Return the representations that are computed once per distinct word, (U, …) each."""
-        trigrams = characters = casing = None
+        trigrams = characters = casing = shapes = None
         if self.trigrams is not None:
             there = (batch.trigrams >= 0).unsqueeze(2)
             trigrams = (self.trigrams(batch.trigrams.clamp(min=0)) * there).sum(1)
@@ -162,7 +212,9 @@ class WordInput(nn.Module):
             characters = self.characters(batch.characters, batch.character_lengths)
         if self.casing is not None:
             casing = self.casing(batch.casing)
-        return [trigrams, characters, casing]
+        if self.shapes is not None:
+            shapes = self.shapes(batch.shapes)
+        return [trigrams, characters, casing, shapes]
 
     def _dropped(self, ids: Tensor) -> Tensor:
         if not self.training or self.word_dropout == 0:

@@ -8,6 +8,7 @@ from recurra.errors import VocabularyError
 from recurra.files import write_text
 from recurra.plain import json_text, parsed_json
 from recurra.text import Vocabulary
+from recurra.text.gazetteer import Gazetteer
 from recurra.text.word_encoder import WordEncoder
 
 
@@ -17,6 +18,7 @@ class Symbols:
 
     `spans`: the word labels mark spans in BIO. `vector_shape`: the shape of a step that is not a word.
     `in_turns`: the state is carried over from row to row of a conversation, as in training.
+    `gazetteer`: the word lists, if there are any.
     """
 
     words: WordEncoder | None
@@ -25,10 +27,11 @@ class Symbols:
     spans: bool = False
     vector_shape: tuple[int, ...] = ()
     in_turns: bool = False
+    gazetteer: Gazetteer | None = None
 
 
 def save_symbols(folder: Path, symbols: Symbols) -> None:
-    """Write words.json and labels.json into a run's folder."""
+    """Write words.json, labels.json and, if there are word lists, gazetteer.json into a run's folder."""
     if symbols.words is not None:
         symbols.words.save(folder / "words.json")
     content: dict[str, Any] = {
@@ -38,6 +41,9 @@ def save_symbols(folder: Path, symbols: Symbols) -> None:
         "vector_shape": symbols.vector_shape,
         "in_turns": symbols.in_turns,
     }
+    if symbols.gazetteer is not None:
+        symbols.gazetteer.save(folder / "gazetteer.json")
+        content["gazetteer"] = symbols.gazetteer.types
     write_text(folder / "labels.json", json_text(content) + "\n")
 
 
@@ -54,7 +60,14 @@ def load_symbols(folder: Path) -> Symbols:
         )
         shape = tuple(int(size) for size in content["vector_shape"])
         spans, in_turns = bool(content["spans"]), bool(content.get("in_turns", False))
+        types = content.get("gazetteer")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VocabularyError(f"{path}: is missing or damaged; copy it from the run it came with.") from error
     words = None if shape else WordEncoder.load(folder / "words.json")
-    return Symbols(words, labels, classes, spans, shape, in_turns)
+    gazetteer = None if types is None else Gazetteer.load(folder / "gazetteer.json")
+    if gazetteer is not None and gazetteer.types != types:
+        raise VocabularyError(
+            f"{folder / 'gazetteer.json'}: has other types than labels.json; copy it from the run it came "
+            "with."
+        )
+    return Symbols(words, labels, classes, spans, shape, in_turns, gazetteer)

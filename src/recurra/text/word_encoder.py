@@ -1,6 +1,7 @@
-"""Words as numbers: word ids, character ids, letter trigrams and casing.
+"""Words as numbers: word ids, character ids, letter trigrams, casing and shape.
 
     word hashing     "boy" → #bo, boy, oy#
+    shape            "Xavier-2's" → Xxxxx-d'x
 
 Source of word hashing: P.-S. Huang et al., Learning deep structured semantic models (2013).
 """
@@ -9,7 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,9 @@ _KIND = "recurra.words"
 _DIGIT = re.compile(r"\d")
 # The casing classes of words; the index is the class number.
 CASINGS = ("numeric", "mostly numeric", "lower", "upper", "title", "mixed", "no letters")
+# Characters of one class in a row that a shape shows.
+_LONGEST_RUN = 4
+_RARE = 2  # occurrences in training below which a shape is <unk>
 Ids = NDArray[np.int64]
 
 
@@ -59,6 +65,22 @@ def casing_of(word: str) -> int:
     return 4 if word[0].isupper() and word[1:].islower() else 5
 
 
+def shape_of(word: str) -> str:
+    """Return the shape of a word: X for upper-case letters, x for other letters, d for digits, other signs
+    unchanged; at most four of the same in a row.
+
+    Source: the word shape of spaCy, https://spacy.io/api/token.
+    """
+    classes = [_class_of(character) for character in word if not category(character).startswith("M")]
+    return "".join("".join(islice(run, _LONGEST_RUN)) for _, run in groupby(classes))
+
+
+def _class_of(character: str) -> str:
+    if character.isalpha():
+        return "X" if character.isupper() or character.istitle() else "x"
+    return "d" if character.isdigit() else character
+
+
 def trigrams_of(word: str) -> list[str]:
     """Return the letter trigrams of a word, in lower case and between number signs."""
     marked = f"#{word.lower()}#"
@@ -69,15 +91,22 @@ class WordEncoder:
     """Encodes words, in Unicode normalisation form C, as numbers with the vocabularies of a training text.
 
     Words that occur fewer than `min_count` times are `<unk>`, id 0 of every vocabulary; so are unseen
-    characters and trigrams.
+    characters and trigrams, and shapes that occur only once. `shapes` is None if they are not used.
     """
 
     def __init__(
-        self, words: Vocabulary, characters: Vocabulary, trigrams: Vocabulary, forms: WordForms
+        self,
+        words: Vocabulary,
+        characters: Vocabulary,
+        trigrams: Vocabulary,
+        forms: WordForms,
+        shapes: Vocabulary | None = None,
     ) -> None:
         self.words, self.characters, self.trigrams, self.forms = words, characters, trigrams, forms
-        for name, vocabulary in (("words", words), ("characters", characters), ("trigrams", trigrams)):
-            if vocabulary.symbols[0] != UNK:
+        self.shapes = shapes
+        every = {"words": words, "characters": characters, "trigrams": trigrams, "shapes": shapes}
+        for name, vocabulary in every.items():
+            if vocabulary is not None and vocabulary.symbols[0] != UNK:
                 raise VocabularyError(f"the vocabulary of {name} does not begin with {UNK}; train again.")
         self._encoded = Remembered(self._encode, size=200_000)
 
@@ -90,6 +119,7 @@ class WordEncoder:
         min_count: int = 1,
         max_size: int | None = None,
         extra_words: Iterable[str] = (),
+        with_shapes: bool = False,
     ) -> "WordEncoder":
         """Build the vocabularies of sequences of words; `extra_words` get ids even if they do not occur."""
         counts: Counter[str] = Counter()
@@ -98,6 +128,7 @@ class WordEncoder:
         by_form: Counter[str] = Counter()
         characters: Counter[str] = Counter()
         trigrams: Counter[str] = Counter()
+        shapes: Counter[str] = Counter()
         for word, count in counts.items():
             word = composed(word)
             by_form[forms.of(word)] += count
@@ -105,6 +136,8 @@ class WordEncoder:
                 characters[character] += count
             for trigram in trigrams_of(word):
                 trigrams[trigram] += count
+            if with_shapes:
+                shapes[shape_of(word)] += count
         kept = [word for word, count in _by_count(by_form) if count >= min_count][: _room(max_size)]
         known = dict.fromkeys([UNK, *kept, *extra_words])
         return cls(
@@ -112,6 +145,9 @@ class WordEncoder:
             Vocabulary(list(dict.fromkeys([UNK, *(c for c, _ in _by_count(characters))]))),
             Vocabulary(list(dict.fromkeys([UNK, *(t for t, _ in _by_count(trigrams))]))),
             forms,
+            Vocabulary(list(dict.fromkeys([UNK, *(s for s, count in _by_count(shapes) if count >= _RARE)])))
+            if with_shapes
+            else None,
         )
 
     def encode(self, word: str) -> "EncodedWord":
@@ -125,6 +161,7 @@ class WordEncoder:
             characters=tuple(self.characters.ids.get(character, 0) for character in word),
             trigrams=tuple(self.trigrams.ids.get(trigram, 0) for trigram in trigrams_of(word)),
             casing=casing_of(word),
+            shape=0 if self.shapes is None else self.shapes.ids.get(shape_of(word), 0),
         )
 
     def save(self, path: Path) -> None:
@@ -137,6 +174,8 @@ class WordEncoder:
             "characters": self.characters.symbols,
             "trigrams": self.trigrams.symbols,
         }
+        if self.shapes is not None:
+            content["shapes"] = self.shapes.symbols
         write_text(path, json_text(content, indent=0) + "\n")
 
     @classmethod
@@ -152,12 +191,13 @@ class WordEncoder:
             words, characters, trigrams = (
                 Vocabulary(content[name]) for name in ("words", "characters", "trigrams")
             )
+            shapes = Vocabulary(content["shapes"]) if "shapes" in content else None
             forms = WordForms(bool(content["lowercase"]), bool(content["digits"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VocabularyError(
                 f"{path}: is missing or is not a word vocabulary; copy it from the run it came with."
             ) from error
-        return cls(words, characters, trigrams, forms)
+        return cls(words, characters, trigrams, forms, shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +208,7 @@ class EncodedWord:
     characters: tuple[int, ...]
     trigrams: tuple[int, ...]
     casing: int
+    shape: int = 0
 
 
 def _by_count(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -14,14 +14,14 @@ _ABSENT = -1
 class WordTable:
     """One row of numbers for each added word; row 0 is the empty word, used as padding.
 
-    Shapes: ids, casing, lengths (N,); characters (N, C), trigrams (N, G), -1 past a word's end.
+    Shapes: ids, casing, shapes, lengths (N,); characters (N, C), trigrams (N, G), -1 past a word's end.
     """
 
     def __init__(self, encoder: WordEncoder, words: Iterable[str] = ()) -> None:
         self.encoder = encoder
         self._rows: dict[str, int] = {"": 0}
         self._encoded: list[EncodedWord] = [encoder.encode("")]
-        self.ids = self.casing = self.lengths = np.zeros(0, dtype=np.int64)
+        self.ids = self.casing = self.shapes = self.lengths = np.zeros(0, dtype=np.int64)
         self.characters = self.trigrams = np.zeros((0, 0), dtype=np.int64)
         self.add(words)
 
@@ -34,6 +34,7 @@ class WordTable:
         if len(self._encoded) > len(self.ids):
             self.ids = np.array([word.id for word in self._encoded], dtype=np.int64)
             self.casing = np.array([word.casing for word in self._encoded], dtype=np.int64)
+            self.shapes = np.array([word.shape for word in self._encoded], dtype=np.int64)
             self.characters = _padded([_cut(word.characters) for word in self._encoded])
             self.trigrams = _padded([_cut(word.trigrams) for word in self._encoded])
             self.lengths = (self.characters != _ABSENT).sum(axis=1)

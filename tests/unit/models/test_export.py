@@ -6,6 +6,8 @@ from torch import nn
 
 from recurra.config import ContextPart, EncoderConfig, RecurrentNetworkConfig, RecurrentPart
 from recurra.data.batches import PairBatch, SequenceBatch
+from recurra.data.examples import Example
+from recurra.errors import ConfigError
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.feed_forward import WindowNetwork
 from recurra.models.language_model import LanguageModelNetwork
@@ -13,6 +15,10 @@ from recurra.models.seq2seq import Seq2SeqNetwork, SourceKind
 from recurra.models.source import EncoderDecoderConfig
 from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
+from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.text.gazetteer import Gazetteer
+from recurra.text.label_symbols import Symbols
+from recurra.text.word_encoder import WordEncoder
 
 B, T, V = 2, 5, 11
 IDS = torch.randint(1, V, (B, T), generator=torch.Generator().manual_seed(1))
@@ -83,6 +89,27 @@ def test_lengths_are_values_of_the_exported_graph(name):
         exported = torch.export.export(network, (inputs[0], LENGTHS, *second)).module()
         for lengths in (LENGTHS, torch.tensor([2, 4]), torch.tensor([5, 5])):
             same(exported(inputs[0], lengths, *second), network(inputs[0], lengths, *second))
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "window"])
+def test_a_tagger_with_every_representation_of_words_is_exported(kind):
+    torch.manual_seed(1)
+    given = {"trigrams": True, "characters": "cnn", "casing": True, "shapes": True}
+    config = encoder(**given, gazetteer=("city=x", "name=y"), gazetteer_dropout=0.5)
+    rows = [("in", "New", "York"), ("San", "Remo"), ("at", "Oslo", "x")]
+    symbols = WordEncoder.count(rows, with_shapes=True)
+    lists = Gazetteer({"city": ["New York", "Oslo"], "name": ["Remo"]})
+    network = TaggerNetwork(config, 3, kind=kind, sizes=InputSizes.of(symbols, 2)).eval()
+    encoded = EncodedRows([Example(row) for row in rows], Symbols(symbols, None, None, gazetteer=lists))
+    inputs = encoded.batch([0, 1]).inputs
+    changed = inputs[0]._replace(lists=inputs[0].lists.flip(1), shapes=inputs[0].shapes.flip(0))
+    with torch.no_grad():
+        exported = torch.export.export(network, inputs).module()
+        same(exported(*inputs), network(*inputs))
+        same(exported(changed, inputs[1]), network(changed, inputs[1]))
+        assert not torch.equal(network(changed, inputs[1]).labels, network(*inputs).labels)
+        with pytest.raises(ConfigError, match=r"^words: ids alone are not enough"):
+            network(inputs[0].ids)
 
 
 @pytest.mark.parametrize("options", [{"attention": "additive"}, {"attention": "none"}, {"copying": True}])

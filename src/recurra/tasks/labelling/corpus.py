@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,16 @@ class LabelledCorpus(RowCorpus[Example]):
     notes: Sequence[str] = ()
     vectors: WordVectors | None = None
     vectors_file: str | None = None
+    lists: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """Return what run.toml records about the data and the vector file."""
+        """Return what run.toml records about the data, the vector file and the word lists."""
         found = super().facts()
+        if self.lists:
+            files = {kind: Path(file).absolute() for kind, file in self.lists.items()}
+            found["gazetteer"] = {
+                kind: {"path": str(file), "fingerprint": sha256_of(file)} for kind, file in files.items()
+            }
         if self.vectors_file is not None:
             path = Path(self.vectors_file).absolute()
             found["vectors"] = {"path": str(path), "fingerprint": sha256_of(path)}
@@ -218,6 +224,7 @@ def count_symbols(
             min_count=config.min_count,
             max_size=config.max_vocabulary_size,
             extra_words=extra_words,
+            with_shapes=config.shapes,
         )
     in_turns = len(conversations(train)) < len(train) and carries_state(config)
     return Symbols(words, labels, classes, spans, shape, in_turns)

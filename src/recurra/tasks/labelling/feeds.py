@@ -28,10 +28,15 @@ class EncodedRows:
         self._table: WordTable | None = None
         self._words: list[NDArray[np.int64]] = []
         self._seconds: list[NDArray[np.int64]] = []
+        self._lists: list[NDArray[np.int8]] = []
+        self._second_lists: list[NDArray[np.int8]] = []
         if symbols.words is not None:
             self._table = WordTable(symbols.words, (word for words in texts_of(rows) for word in words))
             self._words = [self._table.rows_of(row.words) for row in rows]
             self._seconds = [self._table.rows_of(row.second or ()) for row in rows]
+        if symbols.gazetteer is not None:
+            self._lists = [symbols.gazetteer.codes(row.words) for row in rows]
+            self._second_lists = [symbols.gazetteer.codes(row.second or ()) for row in rows]
         self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
 
     def _label_ids(self, row: Example) -> NDArray[np.int64]:
@@ -56,10 +61,12 @@ class EncodedRows:
             ids = self.symbols.classes.ids
             label = torch.tensor([ids.get(row.label or "", ABSENT) for row in rows])
         return SequenceBatch(
-            words=self._batch_of(self._words, chosen),
+            words=self._batch_of(self._words, self._lists, chosen),
             vectors=vectors,
             lengths=torch.tensor([len(row) for row in rows], dtype=torch.int64),
-            second=self._batch_of(self._seconds, chosen) if rows[0].second is not None else None,
+            second=self._batch_of(self._seconds, self._second_lists, chosen)
+            if rows[0].second is not None
+            else None,
             labels=labels,
             label=label,
             count=self.targets(chosen) if count is None else count,
@@ -80,8 +87,14 @@ class EncodedRows:
         ]
         return replace(batch, labels=ignored[0], label=ignored[1])
 
-    def _batch_of(self, words: Sequence[NDArray[np.int64]], chosen: Sequence[int]) -> WordBatch | None:
-        return None if self._table is None else word_batch(self._table, [words[i] for i in chosen])
+    def _batch_of(
+        self, words: Sequence[NDArray[np.int64]], lists: Sequence[NDArray[np.int8]], chosen: Sequence[int]
+    ) -> WordBatch | None:
+        if self._table is None:
+            return None
+        return word_batch(
+            self._table, [words[i] for i in chosen], [lists[i] for i in chosen] if lists else None
+        )
 
 
 def shortened(row: Example, most: int) -> Example:

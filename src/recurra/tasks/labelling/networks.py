@@ -37,7 +37,8 @@ def build_network(
 
 
 def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]) -> LabellingNetwork:
-    sizes = None if symbols.words is None else InputSizes.of(symbols.words)
+    lists = 0 if symbols.gazetteer is None else len(symbols.gazetteer.lists)
+    sizes = None if symbols.words is None else InputSizes.of(symbols.words, lists)
     balanced = config.class_weights == "balanced"
     rows = list(train) if balanced else []
     of_classes = None

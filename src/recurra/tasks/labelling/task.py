@@ -1,10 +1,12 @@
 """The tasks tag, classify and pair: labels of words, of texts and of pairs of texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recurra.config import Part
+from recurra.config.part import file_by_name
 from recurra.data.batches import SequenceBatch
 from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import format_of
@@ -28,6 +30,7 @@ from recurra.tasks.labelling.corpus import (
 from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, measure_rows
+from recurra.tasks.labelling.lists import matches_told, read_gazetteer
 from recurra.tasks.labelling.networks import build_network, vectors_of
 from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
@@ -94,7 +97,7 @@ class Labelling(RowTask):
         held = [*parts.valid, *(parts.test or [])]
         check_steps(held, symbols.vector_shape)
         unseen = unseen_labels(held, symbols)
-        notes = [*bad.notes, *notes_on(parts.train, held, config)]
+        notes = [*bad.notes, *notes_on(parts.train, held, config), *matches_told(symbols.gazetteer, parts)]
         return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen, notes)
 
     def read(self, config: LabellingConfig) -> LabelledCorpus:
@@ -104,8 +107,11 @@ class Labelling(RowTask):
         every = [row for _, rows in parts.each() for row in rows]
         found = pretrained(config, every, bad)
         vectors = None if found is None else found.vectors
-        corpus = self.corpus(config, parts, self.learn_symbols(parts.config, parts.train, vectors), bad)
+        gazetteer = read_gazetteer(config, parts.train, bad)
+        symbols = replace(self.learn_symbols(parts.config, parts.train, vectors), gazetteer=gazetteer)
+        corpus = self.corpus(config, parts, symbols, bad)
         corpus.vectors, corpus.vectors_file = vectors, config.vectors
+        corpus.lists = file_by_name(config.gazetteer)
         corpus.notes = [*corpus.notes, *(() if found is None else found.notes)]
         return corpus
 
