@@ -1,4 +1,4 @@
-"""Word lists and shapes: matching, and the features of a network."""
+"""Word lists and shapes: matching, the features of a network, and word lists made of labelled files."""
 
 import json
 import random
@@ -7,15 +7,17 @@ import unicodedata
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from recurra.cli.main import app
 from recurra.config import build_config
 from recurra.data.examples import BadRows, Example
 from recurra.data.phrase_files import read_phrase_list
-from recurra.errors import ConfigError, DataError, VocabularyError
+from recurra.errors import ConfigError, DataError, StorageError, VocabularyError
 from recurra.models.word_input import ListInput
 from recurra.tasks.labelling.config import ClassifyConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.lists import read_gazetteer
+from recurra.tasks.labelling.lists import entity_phrases, read_gazetteer
 from recurra.text import Vocabulary
 from recurra.text.gazetteer import PLACES, Gazetteer, Match
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
@@ -270,3 +272,45 @@ def test_usable_lists(tmp_path):
     assert len(bad) == 2
     with pytest.raises(DataError, match=r"none\.txt: there is no such file; check the path\.$"):
         read_phrase_list(tmp_path / "none.txt", BadRows())
+
+
+# Word lists of labelled files
+
+
+def test_entities_of_labelled_files_are_a_list_the_most_frequent_first(tmp_path):
+    one, two = tmp_path / "a.conll", tmp_path / "b.jsonl"
+    one.write_text("St. B-LOC\nLouis I-LOC\nSue B-PER\n\nOslo B-LOC\nRome B-LOC\n\nOslo B-LOC\n")
+    two.write_text('{"text": "to New  York , Oslo", "entities": [[3, 12, "city"], [15, 19, "city"]]}\n')
+    assert entity_phrases([one], ["LOC"]) == ["Oslo", "Rome", "St. Louis"]
+    assert entity_phrases([one, two], ["LOC", "city"]) == ["Oslo", "New York", "Rome", "St. Louis"]
+    assert entity_phrases([one, two], ["LOC", "city", "LOC"], min_count=3) == ["Oslo"]
+    with pytest.raises(DataError, match=r"no entity is of type 'loc'; name one of LOC, PER\.$"):
+        entity_phrases([one], ["loc"])
+    with pytest.raises(
+        DataError, match=r"no entity of these types occurs at least 9 times; lower --min-count\.$"
+    ):
+        entity_phrases([one], ["LOC"], min_count=9)
+    with pytest.raises(ConfigError, match=r"^quoted: applies only to csv"):
+        entity_phrases([one], ["LOC"], reading={"quoted": True})
+    with pytest.raises(ConfigError, match=r"^scheme: got 'classes', expected one of auto, spans, bio"):
+        entity_phrases([one], ["LOC"], reading={"scheme": "classes"})
+    one.write_text("a DT\nman NN\n")
+    with pytest.raises(DataError, match=r"a\.conll: its word labels do not mark entities"):
+        entity_phrases([one], ["NN"])
+
+
+def test_the_command_writes_a_list_and_overwrites_none(tmp_path):
+    data, out = tmp_path / "a.conll", tmp_path / "cities.txt"
+    data.write_text("St. B-LOC\nLouis I-LOC\nSue B-PER\n\nOslo B-LOC\nRome B-LOC\n\nOslo B-LOC\n\nx\n")
+    command = ["data", "gazetteer", str(data), "--type", "LOC", "-o", str(out)]
+    with pytest.raises(DataError, match=r"a\.conll:10: has 1 column"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*command, "--skip-bad"], catch_exceptions=False)
+    assert done.stdout == f"3 phrases: {out}\n"
+    assert "1 row skipped:" in done.stderr
+    assert out.read_text() == "Oslo\nRome\nSt. Louis\n"
+    assert read_phrase_list(out, BadRows()) == ["Oslo", "Rome", "St. Louis"]
+    with pytest.raises(StorageError, match=r"cities\.txt: already exists; name another file, or overwrite"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*command, "--skip-bad", "--overwrite", "--min-count", "2"])
+    assert (done.exit_code, out.read_text()) == (0, "Oslo\n")

@@ -1,12 +1,14 @@
-"""`recurra data make NAME`."""
+"""`recurra data make NAME`, `recurra data gazetteer FILE`."""
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from recurra.cli.help import Command, Group
+from recurra.cli.options import config_options
+from recurra.tasks.labelling.config import EntityReadingPart
 
 _WHAT = {
     "kinematics": "problems",
@@ -20,7 +22,7 @@ _WHAT = {
 }
 
 app = typer.Typer(
-    help="Create synthetic data sets.",
+    help="Create synthetic data sets, and word lists from labelled files.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -55,9 +57,41 @@ def make(
     """Write a synthetic corpus to a file."""
     from importlib import import_module
 
+    _check_free(out, overwrite)
+    import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
+    typer.echo(f"{count:,} {_WHAT[name]}: {out}")
+
+
+@app.command("gazetteer", cls=Command)
+@config_options(EntityReadingPart)
+def gazetteer(
+    files: Annotated[list[Path], typer.Argument(help="Files with labelled entities.")],
+    types: Annotated[
+        list[str], typer.Option("--type", help="Type of the entities; may be given several times.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    min_count: Annotated[int, typer.Option(min=1, help="Leave out entities that occur less often.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")] = False,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Write the entities of a type in labelled files as a word list, one per line."""
+    from recurra.data.examples import BadRows, rows_told
+    from recurra.files import write_text
+    from recurra.plain import counted
+    from recurra.tasks.labelling.lists import entity_phrases
+
+    _check_free(out, overwrite)
+    bad = BadRows(bool(options.get("skip_bad")))
+    phrases = entity_phrases(files, types, min_count=min_count, reading=options, bad=bad)
+    write_text(out, "".join(f"{phrase}\n" for phrase in phrases))
+    for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
+        typer.echo(sentence, err=True)
+    typer.echo(f"{counted(len(phrases), 'phrase')}: {out}")
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
     from recurra.errors import StorageError
 
     if os.path.exists(out) and not overwrite:
         raise StorageError(f"{out}: already exists; name another file, or overwrite it with --overwrite.")
-    import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
-    typer.echo(f"{count:,} {_WHAT[name]}: {out}")

@@ -64,6 +64,23 @@ class LabelPredictionPart(RowsPart):
     )
 
 
+class EntityReadingPart(RowsPart, GoldPart):
+    """Options of `recurra data gazetteer`: how the rows of a file with entities are read."""
+
+    title: ClassVar[str] = "Reading"
+    conditions: ClassVar[Conditions] = dict.fromkeys(
+        ("second_column", "label_column", "vectors_column", "conversation_column", "tree_labels"),
+        OnlyIn("training and evaluation"),
+    )
+
+    format: Literal["auto", "conll", "atis", "parallel", "csv", "tsv", "jsonl"] = default(
+        RowsPart, "format", "auto"
+    )
+    scheme: Literal["auto", "spans", "bio", "iob1", "iobes", "bilou", "bmes"] = option(
+        "auto", "Tagging scheme; auto and spans: whichever fits each file"
+    )
+
+
 class LabellingConfig(
     RunPart,
     ReaderPart,
