@@ -16,9 +16,9 @@ from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from recurra.cli.options import _in_order, _panel, plain_type
+from recurra.cli.options import _in_order, _panel
 from recurra.config.conditions import can_apply, conditions_of
-from recurra.config.part import choices, unit_of
+from recurra.config.part import choices, plain_type, unit_of
 from recurra.tasks import registry
 
 

@@ -6,10 +6,9 @@ from typing import get_args
 import pytest
 
 from recurra.cli.main import main
-from recurra.cli.options import plain_type
 from recurra.config import build_config, to_toml
 from recurra.config.conditions import Above, AnyOf, OnlyIn, Unless, When, can_apply, conditions_of, idle
-from recurra.config.part import choices
+from recurra.config.part import choices, plain_type
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
@@ -408,6 +407,6 @@ def test_one_name_is_one_thing():
     several = {name for name, meanings in told.items() if len(meanings) > 1}
     assert all(len({kind for kind, _ in told[name]}) == 1 for name in several)
     assert several == {
-        *("model", "format", "batch_size", "validation_fraction", "min_count", "max_vocabulary_size"),
-        *("embedding_size", "bidirectional", "label_smoothing", "max_length", "data"),
+        *("model", "format", "batch_size", "validation_fraction", "test_fraction", "min_count"),
+        *("max_vocabulary_size", "embedding_size", "bidirectional", "label_smoothing", "max_length", "data"),
     }

@@ -253,6 +253,6 @@ def _columns(names: str, meaning: str, indent: int = _INDENT) -> Iterator[str]:
 
 def _kind(annotation: Any) -> str:
     """Return the placeholder for a value of a type, such as INT."""
-    from recurra.cli.options import plain_type
+    from recurra.config.part import plain_type
 
     return _KINDS.get(getattr(plain_type(annotation), "__name__", ""), "TEXT")

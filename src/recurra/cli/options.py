@@ -4,16 +4,15 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 
-from recurra.cli.help import flag_of, limits_text, remedies_with
-from recurra.config import Part
+from recurra.cli.help import Group, command_from, flag_of, limits_text, remedies_with
+from recurra.config import Part, TaskConfig
 from recurra.config.conditions import can_apply
-from recurra.config.part import choices, unit_of
+from recurra.config.part import choices, plain_type, unit_of
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
@@ -25,6 +24,30 @@ _LIMITS = ("ge", "gt", "le", "lt")
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write the run to.")]
 Toml = Annotated[Path | None, typer.Option(help="TOML file of options; the command line overrides it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")]
+
+
+class TaskGroup(Group):
+    """A group with one command per task of the registry, which a subclass makes from its configuration."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the tasks; packages that cannot be loaded are reported."""
+        return list(registry.configs(lambda sentence: typer.echo(f"left out: {sentence}", err=True)))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a task; None if the task is unknown."""
+        if cmd_name not in registry.names():
+            return None
+        return command_from(cmd_name, self.made(cmd_name, registry.config_of(cmd_name)))
+
+    def made(self, name: str, config: type[TaskConfig]) -> Any:
+        """Return the function of a task's command."""
+        raise NotImplementedError
+
+
+def preset_option(config: type[TaskConfig]) -> Any:
+    """Return the option that names a preset of a task."""
+    told = "Named set of options; --config and the command line override it."
+    return Annotated[str | None, typer.Option(metavar="|".join(config.preset_names()), help=told)]
 
 
 def config_options(*configs: type[Part], without: str = "") -> Callable[[Command], Command]:
@@ -171,18 +194,6 @@ def plain_choices(annotation: Any) -> tuple[str, ...]:
     """Return the values of a Literal, which may be inside an Annotated."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return choices(inner)
-
-
-def plain_type(annotation: Any) -> Any:
-    """Return the type that the command line parses: `int | None` as int, literals as str, tuples as lists."""
-    if get_origin(annotation) is Literal:
-        return str
-    if get_origin(annotation) is tuple:
-        return list[str]
-    if get_origin(annotation) is Annotated:
-        return get_args(annotation)[0]
-    kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
-    return plain_type(kinds[0]) if kinds[0] is not annotation else annotation
 
 
 def _panel(config: type[Part], name: str) -> str:

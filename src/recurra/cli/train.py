@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recurra.cli.help import Group, HelpAll, command_from, remedies_with
-from recurra.cli.options import Out, Overwrite, Toml, config_options
+from recurra.cli.help import HelpAll, remedies_with
+from recurra.cli.options import Out, Overwrite, TaskGroup, Toml, config_options, preset_option
 from recurra.config import TaskConfig
 from recurra.tasks import registry
 
@@ -16,17 +16,11 @@ if TYPE_CHECKING:
     from recurra.training import Trainer
 
 
-class _Tasks(Group):
-    """The tasks of the registry; the configuration of each defines its command."""
+class _Tasks(TaskGroup):
+    """The commands that train."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(registry.configs(lambda sentence: typer.echo(f"left out: {sentence}", err=True)))
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in registry.names():
-            return None
-        config = registry.config_of(cmd_name)
-        return command_from(cmd_name, _command(cmd_name, config))
+    def made(self, name: str, config: type[TaskConfig]) -> Any:
+        return _command(name, config)
 
 
 app = typer.Typer(
@@ -58,13 +52,6 @@ def train(
 
 def _command(name: str, config: type[TaskConfig]) -> Any:
     """Return the command that trains a task."""
-    presets = Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(config.preset_names()),
-            help="Named set of options; --config and the command line override it.",
-        ),
-    ]
 
     def command(
         out: Out,
@@ -78,7 +65,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         _train(name, out, config, preset, overwrite, options)
 
     command.__doc__ = f"{config.summary}\n\n{config.example}"
-    command.__annotations__["preset"] = presets
+    command.__annotations__["preset"] = preset_option(config)
     made: Any = config_options(config, without="" if config.preset_names() else "preset")(command)
     made.main_options = config.main_options
     return made

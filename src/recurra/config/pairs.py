@@ -8,6 +8,7 @@ from pydantic import model_validator
 from recurra.config.conditions import Above, AnyOf, Conditions, Unless, When
 from recurra.config.part import Encoding, FilePath, Part, option
 from recurra.config.parts import Unit
+from recurra.config.search import Multiples, Suggestions
 
 PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues"]
 
@@ -24,6 +25,9 @@ class PairFilesPart(Part):
         "max_source": "max_source_length",
         "max_target": "max_target_length",
     }
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("format", "source_column", "target_column", "encoding", "delimiter", "skip_bad"),
+    )
 
     format: PairFormat = option(
         "auto",
@@ -52,6 +56,8 @@ class SymbolsPart(Part):
     """Options for splitting both sides into symbols."""
 
     title: ClassVar[str] = "Symbols"
+    # They change the symbols, of which the loss is the mean.
+    not_searched: ClassVar[tuple[str, ...]] = ("unit", "vocabulary", "max_vocabulary_size", "min_count")
     renamed: ClassVar[Mapping[str, str]] = {"vocabulary_size": "max_vocabulary_size"}
 
     unit: Unit = option("subword", "Unit of the text: one symbol is a character, a word or a subword")
@@ -70,6 +76,7 @@ class EncoderDecoderPart(Part):
     """Options of the encoder and the decoder."""
 
     title: ClassVar[str] = "Encoder and decoder"
+    not_searched: ClassVar[tuple[str, ...]] = ("decoder_backend",)
     conditions: ClassVar[Conditions] = {
         "share_vectors": When("vocabulary", "joint"),
         "coverage": When("attention", "additive"),
@@ -186,16 +193,27 @@ class PairBatchPart(Part):
     title: ClassVar[str] = "Batches"
     conditions: ClassVar[Conditions] = {
         "validation_fraction": Unless("valid"),
-        "split_seed": AnyOf(Unless("valid"), When("folds")),
+        "split_seed": AnyOf(Unless("valid"), When("folds"), When("test_fraction")),
+        "test_fraction": Unless("test"),
         "keep_best": When("validation_rows"),
     }
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("validation_fraction", "test_fraction", "split_seed", "validation_rows"),
+    )
+    searched: ClassVar[Suggestions] = {"batch_size": Multiples(0.5, 1, 2)}
 
     batch_size: int = option(64, "Number of pairs per batch, over all processes", ge=1)
     validation_fraction: float = option(
         0.1, "Fraction held out for validation if --valid is not given", gt=0, lt=1
     )
+    test_fraction: float | None = option(
+        None,
+        "Fraction held out for testing; it is in no fold of --folds",
+        gt=0,
+        lt=1,
+    )
     split_seed: int = option(
-        1, "Random seed of the split into training and validation data", ge=0, le=2**32 - 1
+        1, "Random seed of the split into training, validation and test data", ge=0, le=2**32 - 1
     )
     validation_rows: int = option(
         500, "Number of validation pairs to decode at each validation; 0 decodes none", ge=0

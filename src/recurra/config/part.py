@@ -7,15 +7,24 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recurra.config.conditions import Conditions, can_apply, idle, why_never
+from recurra.config.search import Suggestion, Suggestions
 from recurra.errors import ConfigError
 from recurra.files import is_of_hub
 from recurra.plain import listed
@@ -96,8 +105,14 @@ class Part(BaseModel):
     renamed: ClassVar[Mapping[str, str]] = {}
     # Options that, if not given, take the value of the trained run instead of their default.
     as_trained: ClassVar[tuple[str, ...]] = ()
+    # Options that a search must not vary: trials must agree in the data and in the meaning of their figures.
+    not_searched: ClassVar[tuple[str, ...]] = ()
+    # Values that a search tries if no space is given.
+    searched: ClassVar[Suggestions] = {}
     # Where each given option is from, "FILE: " or "", as `build_config` sets it; None: all that are set.
     _given: Mapping[str, str] | None = PrivateAttr(None)
+    # Why given options were dropped, if `build_config` was asked to drop them.
+    _dropped: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         """Whether the other has the same options, whether given or not."""
@@ -131,6 +146,20 @@ class Part(BaseModel):
             if any(getattr(one, "func", None) is _named_files for one in field.metadata)
         ]
 
+    @classmethod
+    def can_be_searched(cls, name: str) -> bool:
+        """Whether a search may vary an option."""
+        fixed = {one for part in cls.__mro__ for one in vars(part).get("not_searched", ())}
+        return name not in fixed and name not in cls.file_options()
+
+    @classmethod
+    def suggestions(cls) -> dict[str, Suggestion]:
+        """Return the suggestions of all parts for a search."""
+        found: dict[str, Suggestion] = {}
+        for part in reversed(cls.__mro__):
+            found |= vars(part).get("searched", {})
+        return {name: each for name, each in found.items() if name in cls.model_fields}
+
     def with_absolute_paths(self) -> Self:
         """Return a copy with absolute file paths, which are valid from any folder.
 
@@ -154,6 +183,10 @@ class Part(BaseModel):
         """
         names = self.model_fields_set if self._given is None else self._given
         return {name: getattr(self, name) for name in type(self).model_fields if name in names}
+
+    def dropped(self) -> Mapping[str, str]:
+        """Return the given options that `build_config` dropped, and why each does not apply."""
+        return self._dropped
 
     def place_of(self, name: str) -> str:
         """Return the file that an option was given in, followed by a colon; empty if it was not in a file."""
@@ -205,12 +238,14 @@ def build_config(
     *,
     known: Mapping[str, Any] | None = None,
     preset: Path | None = None,
+    drop_idle: bool = False,
 ) -> ConfigT:
     """Build a configuration from defaults, `known`, a preset, TOML files and `overrides`.
 
     Later ones take precedence. An option from a TOML file or `overrides` must apply together with the others,
     even if it equals its default. This is not checked for `known`, such as the complete options of a run, nor
-    for a run.toml; options of the preset that do not apply together with the others are dropped.
+    for a run.toml; options of the preset that do not apply together with the others are dropped, and with
+    `drop_idle` all such options (see `Part.dropped`).
 
     Raises: ConfigError naming every unknown key and every invalid value, one per line.
     """
@@ -229,25 +264,61 @@ def build_config(
         values[name] = value
         where[name] = given[name] = ""
     try:
-        built = _without_idle(config, values, of_preset - given.keys())
+        built, dropped = _without_idle(config, values, values if drop_idle else of_preset - given.keys())
     except ValidationError as error:
         lines = [_fault(config, fault, where) for fault in error.errors()]
     else:
-        built._given = given
-        idle_ones = {name: idle(built, name) for name in given}
+        built._given = {name: place for name, place in given.items() if name not in dropped}
+        built._dropped = {name: given[name] + why for name, why in dropped.items() if name in given}
+        idle_ones = {name: idle(built, name) for name in built._given}
         lines = [given[name] + why for name, why in idle_ones.items() if why is not None]
         if not lines:
             return built
     raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines))
 
 
-def _without_idle(config: type[ConfigT], values: Mapping[str, Any], names: Collection[str]) -> ConfigT:
-    """Build a configuration without those of some options that do not apply. Raises: ValidationError."""
-    built = config(**values)
-    while dropped := {name for name in names if name in values and idle(built, name) is not None}:
-        values = {name: value for name, value in values.items() if name not in dropped}
+def _without_idle(
+    config: type[ConfigT], values: Mapping[str, Any], names: Collection[str]
+) -> tuple[ConfigT, dict[str, str]]:
+    """Build a configuration without those of some options that do not apply; also return why they do not.
+
+    Raises: ValidationError.
+    """
+    built, dropped = config(**values), dict[str, str]()
+    while found := {name: why for name in names if name in values and (why := idle(built, name)) is not None}:
+        dropped |= found
+        values = {name: value for name, value in values.items() if name not in found}
         built = config(**values)
-    return built
+    return built, dropped
+
+
+def value_faults(config: type[Part], name: str, value: Any, place: str = "") -> list[str]:
+    """Return the faults of one value of an option on its own, as lines of a message."""
+    try:
+        config(**{name: value})
+    except ValidationError as error:
+        own = [fault for fault in error.errors() if fault["loc"][:1] == (name,)]
+        return [_fault(config, fault, {name: place}) for fault in own]
+    return []
+
+
+def checked_value(config: type[Part], name: str, value: Any) -> Any:
+    """Return a value of an option, which has no faults, in the type of the option."""
+    field = config.model_fields[name]
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(kind).validate_python(value)
+
+
+def plain_type(annotation: Any) -> Any:
+    """Return the type of single values: `int | None` as int, literals as str, tuples as lists of str."""
+    if get_origin(annotation) is Literal:
+        return str
+    if get_origin(annotation) is tuple:
+        return list[str]
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType] or [annotation]
+    return plain_type(kinds[0]) if kinds[0] is not annotation else annotation
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
@@ -292,7 +363,7 @@ def _fault(config: type[Part], fault: ErrorDetails, where: Mapping[str, str]) ->
         present = config.renamed_options().get(name)
         if present is not None and can_apply(config, present):
             return f"{place}{name}: is now called {present}; use that name"
-        return f"{place}{name[:_SHOWN]}: unknown option; {_nearest(config, name)}"
+        return f"{place}{name[:_SHOWN]}: unknown option; {nearest_options(config, name)}"
     if name and (why := why_never(config, name)) is not None:
         return f"{place}{why}"
     if not name:
@@ -312,7 +383,7 @@ def _expected(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
 
 
-def _nearest(config: type[Part], name: str) -> str:
+def nearest_options(config: type[Part], name: str) -> str:
     """Return a hint for an unknown name: the nearest names of options that can apply."""
     known = [one for one in config.model_fields if can_apply(config, one)]
     near = difflib.get_close_matches(name[:_SHOWN], known, n=3, cutoff=0.75)

@@ -7,6 +7,7 @@ from pydantic import model_validator
 
 from recurra.config.conditions import Above, AnyOf, Conditions, Unless, When
 from recurra.config.part import FilePath, Part, option
+from recurra.config.search import Around, Between, EveryChoice, Multiples, OneOf, Suggestions
 
 Unit = Literal["char", "word", "subword"]
 Documents = Literal["none", "line", "blank"]
@@ -25,6 +26,10 @@ class TextPart(Part):
     """Options for splitting text into symbols."""
 
     title: ClassVar[str] = "Text"
+    # They change the symbols, of which the loss is the mean.
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("unit", "min_count", "max_vocabulary_size", "direction", "documents"),
+    )
 
     unit: Unit = option("char", "Unit of the text: one symbol is a character, a word or a subword")
     min_count: int = option(1, "Replace symbols that occur less often with <unk>", ge=1)
@@ -56,6 +61,7 @@ class ContextPart(Part):
     """Options of the feed-forward model."""
 
     title: ClassVar[str] = "Context (model feed-forward)"
+    searched: ClassVar[Suggestions] = {"context_size": Between(2, 10)}
     renamed: ClassVar[Mapping[str, str]] = {"window": "context_size"}
 
     context_size: int = option(
@@ -68,6 +74,13 @@ class NGramPart(Part):
     """Options of the n-gram model."""
 
     title: ClassVar[str] = "N-grams (model ngram)"
+    not_searched: ClassVar[tuple[str, ...]] = ("chunk_size",)
+    searched: ClassVar[Suggestions] = {
+        "order": Between(2, 8),
+        "smoothing": EveryChoice(),
+        "add_k": Between(0.001, 1.0, log=True),
+        "cutoff": OneOf(0, 1, 2),
+    }
     conditions: ClassVar[Conditions] = {
         "add_k": When("smoothing", "add-k"),
         "cutoff": [When("smoothing", "kneser-ney", "witten-bell"), Above("order", 2)],
@@ -93,7 +106,10 @@ class StreamPart(Part):
     conditions: ClassVar[Conditions] = {
         "at_document": When("documents", "line", "blank"),
         "validation_fraction": Unless("valid"),
+        "test_fraction": Unless("test"),
     }
+    not_searched: ClassVar[tuple[str, ...]] = ("validation_fraction", "test_fraction")
+    searched: ClassVar[Suggestions] = {"batch_size": Multiples(0.5, 1, 2)}
 
     batch_size: int = option(25, "Number of parallel streams, over all processes", ge=1)
     segment_length: int = option(
@@ -116,12 +132,25 @@ class StreamPart(Part):
     validation_fraction: float = option(
         0.1, "Fraction of the text, at its end, held out for validation if --valid is not given", gt=0, lt=1
     )
+    test_fraction: float | None = option(
+        None,
+        "Fraction of the text, at its end, held out for testing; validation_fraction is then of the rest",
+        gt=0,
+        lt=1,
+    )
 
 
 class RecurrentPart(Part):
     """Options of the recurrent network."""
 
     title: ClassVar[str] = "Network"
+    not_searched: ClassVar[tuple[str, ...]] = ("backend",)
+    searched: ClassVar[Suggestions] = {
+        "hidden_size": Multiples(0.5, 1, 2),
+        "num_layers": OneOf(1, 2),
+        "dropout": Between(0.0, 0.7, step=0.1),
+        "input_dropout": Between(0.0, 0.5, step=0.1),
+    }
 
     cell: CellName = option("lstm", "Recurrent cell")
     hidden_size: int = option(256, "Number of hidden units per layer", ge=1)
@@ -222,6 +251,7 @@ class OptimizerPart(Part):
     """Options of the optimiser."""
 
     title: ClassVar[str] = "Optimiser"
+    searched: ClassVar[Suggestions] = {"learning_rate": Around(0.1, 5)}
     conditions: ClassVar[Conditions] = {
         "momentum": When("optimizer", "momentum"),
         "averaging_after": When("averaging", "non-monotone"),
@@ -274,6 +304,9 @@ class LoopPart(Part):
     """Options of the training loop: duration, intervals and hardware."""
 
     title: ClassVar[str] = "Training"
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("validate_every", "log_every", "checkpoint_every_s", "seed", "precision", "device", "threads"),
+    )
 
     epochs: int = option(7, "Number of passes over the training data", ge=1)
     max_steps: int | None = option(None, "Maximum number of updates", ge=1)
@@ -298,6 +331,7 @@ class FoldsPart(Part):
 
     title: ClassVar[str] = "Cross-validation"
     conditions: ClassVar[Conditions] = {"fold": When("folds")}
+    not_searched: ClassVar[tuple[str, ...]] = ("folds", "fold")
 
     folds: int | None = option(
         None,

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from recurra.config.conditions import AnyOf, Conditions, Unless, When
 from recurra.config.part import Encoding, FilePath, NamedFiles, Part, default, option
 from recurra.config.parts import RecurrentNetworkConfig
+from recurra.config.search import Between, Multiples, Suggestions
 
 Format = Literal[
     "auto", "conll", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"
@@ -17,6 +18,10 @@ class RowsPart(Part):
     """Options for reading rows from files, with or without labels."""
 
     title: ClassVar[str] = "Reading"
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("format", "text_column", "second_column", "label_column", "tags_column", "entities_column"),
+        *("vectors_column", "conversation_column", "quoted", "split", "encoding", "delimiter", "skip_bad"),
+    )
 
     format: Format = option(
         "auto", "Format of the files; auto infers it from the file name and the first lines"
@@ -60,6 +65,7 @@ class GoldPart(Part):
     """Options for reading the labels of rows."""
 
     title: ClassVar[str] = "Reading"
+    not_searched: ClassVar[tuple[str, ...]] = ("scheme", "tree_labels")
 
     scheme: Scheme = option(
         "auto",
@@ -75,6 +81,8 @@ class ReaderPart(RowsPart, GoldPart):
     """Options for reading labelled rows from files."""
 
     title: ClassVar[str] = "Reading"
+
+    not_searched: ClassVar[tuple[str, ...]] = ("phrases",)
 
     phrases: bool = option(False, "Sentiment trees: train on every phrase instead of whole sentences only")
 
@@ -157,6 +165,7 @@ class BaselinePart(Part):
     """Options of the baselines: a fixed window of words, or an average without word order."""
 
     title: ClassVar[str] = "Baseline models"
+    searched: ClassVar[Suggestions] = {"window": Between(0, 3)}
 
     window: int = option(1, "Number of words on either side in the window", ge=0, le=20)
 
@@ -187,15 +196,24 @@ class BatchPart(Part):
     title: ClassVar[str] = "Batches"
     conditions: ClassVar[Conditions] = {
         "validation_fraction": Unless("valid"),
-        "split_seed": AnyOf(Unless("valid"), When("folds")),
+        "split_seed": AnyOf(Unless("valid"), When("folds"), When("test_fraction")),
+        "test_fraction": Unless("test"),
     }
+    not_searched: ClassVar[tuple[str, ...]] = ("validation_fraction", "test_fraction", "split_seed")
+    searched: ClassVar[Suggestions] = {"batch_size": Multiples(0.5, 1, 2)}
 
     batch_size: int = option(32, "Number of sequences per batch, over all processes", ge=1)
     validation_fraction: float = option(
         0.1, "Fraction held out for validation, stratified by label, if --valid is not given", gt=0, lt=1
     )
+    test_fraction: float | None = option(
+        None,
+        "Fraction held out for testing, stratified by label; it is in no fold of --folds",
+        gt=0,
+        lt=1,
+    )
     split_seed: int = option(
-        1, "Random seed of the split into training and validation data", ge=0, le=2**32 - 1
+        1, "Random seed of the split into training, validation and test data", ge=0, le=2**32 - 1
     )
 
 

@@ -13,6 +13,7 @@ class RepeatPart(Part):
     """Repeated training with several random seeds."""
 
     title: ClassVar[str] = "Repeats"
+    not_searched: ClassVar[tuple[str, ...]] = ("seeds",)
 
     seeds: int = option(
         1,
@@ -31,6 +32,9 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
     files, `main_options` lists the options that --help shows (all if it is empty), and `task` is the
     location of the task, "module:Class".
     """
+
+    # Of tasks that can choose it: the trials of a search are compared by the same figures.
+    not_searched: ClassVar[tuple[str, ...]] = ("keep_best",)
 
     task: ClassVar[str]
     summary: ClassVar[str]
@@ -51,10 +55,13 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
         preset: str | None = None,
         toml: Path | None = None,
         options: Mapping[str, Any] | None = None,
+        *,
+        drop_idle: bool = False,
     ) -> Self:
         """Build a configuration from a preset, a TOML file and options; later ones take precedence.
 
-        Options of the preset that do not apply together with the others are dropped.
+        Options of the preset that do not apply together with the others are dropped, and with `drop_idle`
+        all such options.
 
         Raises: ConfigError naming every error.
         """
@@ -66,7 +73,8 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
                 raise ConfigError(f"preset: got {preset!r}, {expected}.")
             assert cls.presets is not None, "it has presets"
             file = cls.presets / f"{preset}.toml"
-        return build_config(cls, [] if toml is None else [toml], options, preset=file)
+        files = [] if toml is None else [toml]
+        return build_config(cls, files, options, preset=file, drop_idle=drop_idle)
 
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""

@@ -85,20 +85,25 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
 
     Raises: DataError if either part would be empty.
     """
-    total = source.facts().characters
-    cut = int(total * (1 - fraction))
+    end = source.facts().characters if source.stop is None else source.stop
+    total = end - source.start
+    cut = source.start + int(total * (1 - fraction))
     if at_line_end:
         given = cut
         cut = remembered(
-            "places-to-cut", source.fingerprint, given, compute=lambda: _place_to_cut(source, given, total)
+            "places-to-cut", source.fingerprint, given, compute=lambda: _place_to_cut(source, given, end)
         )
-    if not 0 < cut < total:
+    if not source.start < cut < end:
         between = " between lines or words" if at_line_end else ""
         raise DataError(
-            f"{source.path}: has {total} characters and cannot be split{between} to hold out the last "
-            f"{fraction:.0%}; give more text, or a validation file with --valid."
+            f"{source.path}: has {total} characters{_of_rest(source)} and cannot be split{between} to hold "
+            f"out the last {fraction:.0%}; give more text, or a validation file with --valid."
         )
     return replace(source, stop=cut), replace(source, start=cut)
+
+
+def _of_rest(source: TextSource) -> str:
+    return "" if source.stop is None else " left"
 
 
 def _read_facts(path: Path) -> TextFacts:

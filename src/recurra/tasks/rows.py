@@ -17,6 +17,8 @@ from recurra.tasks.task import Known, Task
 RowT = TypeVar("RowT")
 Split = Mapping[str, Sequence[int]]
 PARTS = ("train", "valid", "test")
+RESERVED = "reserved"
+"""The rows of --data that no fold contains, in the split of a run."""
 
 
 @dataclass(frozen=True)
@@ -214,26 +216,43 @@ def _rows_at(rows: Sequence[RowT], indices: Sequence[int], path: str) -> list[Ro
 def _cut(
     config: Any, groups: Sequence[Sequence[int]], strata: Sequence[object], left_out: int
 ) -> dict[str, list[int]]:
-    """Return the indices of the test rows (one fold) and of the validation rows."""
+    """Return the indices of the test rows (a fraction, or one fold) and of the validation rows.
+
+    With folds, the fraction is reserved: no fold contains its rows.
+    """
     found: dict[str, list[int]] = {}
     left = list(range(len(groups)))
-    folds = getattr(config, "folds", None)
+    folds, share = getattr(config, "folds", None), getattr(config, "test_fraction", None)
+
+    def hold_out(part: str, places: Sequence[int]) -> None:
+        """Hold out the groups at some places in `left`."""
+        chosen = [left[place] for place in sorted(places)]
+        found[part] = [i for g in chosen for i in groups[g]]
+        left[:] = sorted(set(left) - set(chosen))
+
+    if share is not None:
+        if len(left) < 3:
+            raise DataError(
+                f"{config.data}: has {counted(len(left), 'row')}, too few to hold out some for testing; name "
+                "a test file with --test."
+            )
+        part = "test" if folds is None else RESERVED
+        hold_out(part, stratified_split([strata[g] for g in left], share, config.split_seed)[1])
     if folds is not None:
         if config.fold is None:
             raise ConfigError("fold: is missing; use train_repeatedly to train several folds.")
-        if len(groups) < folds:
-            raise DataError(f"{config.data}: has {counted(len(groups), 'row')}, fewer than {folds} folds.")
-        fold = set(stratified_folds(strata, folds, config.split_seed)[config.fold - 1])
-        found["test"] = [i for g in sorted(fold) for i in groups[g]]
-        left = [g for g in left if g not in fold]
+        if len(left) < folds:
+            raise DataError(f"{config.data}: has {counted(len(left), 'row')}, fewer than {folds} folds.")
+        every = stratified_folds([strata[g] for g in left], folds, config.split_seed)
+        hold_out("test", every[config.fold - 1])
     if config.valid is None:
         if len(left) < 2:
             raise DataError(
                 f"{config.data}: has one row{f' ({left_out} skipped)' if left_out else ''} or one group of "
                 "rows, so none can be held out; name a validation file with --valid."
             )
-        _, held = stratified_split([strata[g] for g in left], config.validation_fraction, config.split_seed)
-        found["valid"] = [i for g in held for i in groups[left[g]]]
+        fraction = config.validation_fraction
+        hold_out("valid", stratified_split([strata[g] for g in left], fraction, config.split_seed)[1])
     return found
 
 

@@ -26,6 +26,7 @@ from recurra.config import (
     option,
 )
 from recurra.config.conditions import AnyOf, Conditions, OnlyIn, Unless, When
+from recurra.config.search import EveryChoice, Suggestions
 
 # Options of the recurrent network that labelling tasks do not use.
 _OF_LANGUAGE_MODELS = (
@@ -178,6 +179,7 @@ class PooledConfig(LabellingConfig):
     """Options common to classifiers of texts and of pairs."""
 
     title: ClassVar[str] = "Classifier"
+    searched: ClassVar[Suggestions] = {"pooling": EveryChoice()}
     conditions: ClassVar[Conditions] = {
         "pooling": When("model", "recurrent"),
         **dict.fromkeys(("window", "scheme", "tags_column", "entities_column"), OnlyIn("taggers")),

@@ -26,10 +26,10 @@ from recurra.config.conditions import AnyOf, Condition, Conditions, Unless, When
 _CHARACTER_VECTOR = 64
 
 
-_ON_TOP = {"validation_fraction", "threads", "log_every", "checkpoint_every_s"}
+_ON_TOP = {"validation_fraction", "test_fraction", "threads", "log_every", "checkpoint_every_s"}
 _SAID_BY_ARPA = (
     *("data", "order", "smoothing", "cutoff", "min_count", "max_vocabulary_size", "chunk_size"),
-    *("validation_fraction", "log_every", "checkpoint_every_s"),
+    *("validation_fraction", "test_fraction", "log_every", "checkpoint_every_s"),
 )
 
 

@@ -76,12 +76,14 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
     """
     if config.data is None:
         raise DataError("data: the training text is missing; name a file with --data.")
-    whole = TextSource(Path(config.data).absolute())
+    whole, at_line_end = TextSource(Path(config.data).absolute()), config.unit != "char"
+    test = None if config.test is None else TextSource(Path(config.test).absolute())
+    if config.test_fraction is not None:
+        whole, test = split_source(whole, config.test_fraction, at_line_end=at_line_end)
     if config.valid is None:
-        train, valid = split_source(whole, config.validation_fraction, at_line_end=config.unit != "char")
+        train, valid = split_source(whole, config.validation_fraction, at_line_end=at_line_end)
     else:
         train, valid = whole, TextSource(Path(config.valid).absolute())
-    test = None if config.test is None else TextSource(Path(config.test).absolute())
     for held_out in (valid, test):
         if held_out is not None:
             held_out.facts()  # report errors in it before the work begins

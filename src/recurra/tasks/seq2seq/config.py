@@ -192,6 +192,7 @@ class ChatConfig(Seq2SeqConfig):
     title: ClassVar[str] = "Chat-bot"
     task: ClassVar[str] = "recurra.tasks.seq2seq.task:Chat"
     summary: ClassVar[str] = "Train a chat-bot that answers the previous turns."
+    not_searched: ClassVar[tuple[str, ...]] = ("memory_turns",)
     example: ClassVar[str] = "recurra train chat --data dialogues.jsonl -o runs/chat"
 
     memory_turns: int = option(3, "Number of previous turns that the model reads", unit="turns", ge=1, le=100)
