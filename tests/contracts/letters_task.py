@@ -151,5 +151,8 @@ class Letters(RowTask):
             found = RowObjective(network, Rows(part, symbols), config.batch_size).validate(network)
         return ErrorFigures(len(part), found["loss"])
 
+    def criterion(self, config, figures):
+        return figures.squared_error
+
     def unit(self, config):
         return "row"

@@ -58,8 +58,9 @@ def train(
     overwrite: bool = False,
     listeners: Sequence[Listener] = (),
     on_ready: OnReady | None = None,
+    test: bool = True,
 ) -> Result:
-    """Train one model into the folder `out`.
+    """Train one model into the folder `out`; without `test`, the test set is left for a later `resume`.
 
     Raises: RunError if `out` exists already or another process is writing to it; DataError if a file cannot
     be used; ConfigError, OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
@@ -82,14 +83,16 @@ def train(
                     partial(_save_artefacts, task, corpus),
                     settled=[name for name in task.settled if getattr(config, name) != getattr(asked, name)],
                 )
-            return _fit(task, config, corpus, trainer, on_ready, resume=False)
+            return _fit(task, config, corpus, trainer, on_ready, resume=False, test=test)
 
 
-def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None) -> Result:
+def resume(
+    out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None, test: bool = True
+) -> Result:
     """Resume the run in `out` from its latest checkpoint.
 
     The weights are the same, bit for bit, as those of a run that was never stopped. A finished run is only
-    evaluated.
+    evaluated, without `test` not on the test set.
 
     Raises: RunError if there is no run or no checkpoint; DataError if its data have changed; as `train`.
     """
@@ -110,7 +113,7 @@ def resume(out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady |
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
             trainer = _trainer(task, config, corpus, run, fabric, listeners)
-            return _fit(task, config, corpus, trainer, on_ready, resume=not from_start)
+            return _fit(task, config, corpus, trainer, on_ready, resume=not from_start, test=test)
 
 
 def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
@@ -228,26 +231,26 @@ def _fit(
     on_ready: OnReady | None,
     *,
     resume: bool,
+    test: bool,
 ) -> Result:
-    """Train to the end, then evaluate the best weights on the validation and test data."""
+    """Train to the end, then evaluate the best weights on the validation and, with `test`, the test data."""
     is_main_process, run = trainer.fabric.is_global_zero, trainer.run_folder
     if on_ready is not None and is_main_process:
         on_ready(trainer, corpus)
     outcome = trainer.fit(resume=resume)
     measure = partial(task.measure, trainer.learner.network, corpus.symbols, config)
     validation = measure(corpus.valid)
-    test = None if corpus.test is None else measure(corpus.test)
+    tested = measure(corpus.test) if test and corpus.test is not None else None
     if is_main_process:
-        _log_final(run, outcome, {"final": validation, "test": test})
-    return Result(run.path, outcome, validation, test, is_main_process)
+        _log_final(run, outcome, {"final": validation, "test": tested})
+    return Result(run.path, outcome, validation, tested, is_main_process)
 
 
 def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | None]) -> None:
     """Log the last records once: the best weights on the validation data ("final") and the test data."""
-    if any(record["kind"] == "final" for record in run.metrics.read()):
-        return
+    logged = {record["kind"] for record in run.metrics.read()}
     for kind, result in results.items():
-        if result is not None:
+        if result is not None and kind not in logged:
             # Infinite figures are omitted, as everywhere in the log.
             figures = {name: value for name, value in finite(result.to_dict()).items() if value is not None}
             run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})

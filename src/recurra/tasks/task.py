@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from recurra.config import TaskConfig
+from recurra.errors import ConfigError
 from recurra.models.recurrent import check_backends
 from recurra.plain import counted, shell
 from recurra.runs import RunFolder
@@ -155,6 +156,16 @@ class Task(ABC):
     @abstractmethod
     def unit(self, config: Any) -> str:
         """Return the unit that is counted during training, for example "word" or "row"."""
+
+    def criterion(self, config: Any, figures: Figures) -> float:
+        """Return the value by which the trials of a search are compared; lower is better.
+
+        By default it is the loss. Raises: ConfigError if the figures have no loss.
+        """
+        every = figures.to_dict()
+        if "loss" not in every:
+            raise ConfigError(f"task: {self.name!r} has no loss to compare trials by; define its criterion.")
+        return float(every["loss"])
 
     def files_beside(self, config: Any, part: str) -> Sequence[str]:
         """Return the files that a part is read from, in addition to the one that option `part` names."""

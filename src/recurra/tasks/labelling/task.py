@@ -36,7 +36,7 @@ from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.pretrained import pretrained
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
-from recurra.tasks.task import Known, Setup
+from recurra.tasks.task import Figures, Known, Setup
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training.rows import RowFeed
 
@@ -190,6 +190,10 @@ class Labelling(RowTask):
     ) -> LabelFigures:
         """Evaluate a network on rows."""
         return measure_rows(network, EncodedRows(part, symbols, config.max_words))
+
+    def criterion(self, config: LabellingConfig, figures: Figures) -> float:
+        """Return the sum of 1 - metric over the main metrics."""
+        return sum(1 - value for value in figures.main().values())
 
     def unit(self, config: LabellingConfig) -> str:
         """Return the unit that has a label."""

@@ -28,7 +28,7 @@ from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
-from recurra.tasks.task import Setup
+from recurra.tasks.task import Figures, Setup
 from recurra.training.rows import RowFeed
 
 
@@ -126,6 +126,13 @@ class SequenceToSequence(RowTask):
     ) -> PairFigures:
         """Evaluate a network on pairs."""
         return measure(network, EncodedPairs(part, symbols), config)
+
+    def criterion(self, config: Seq2SeqConfig, figures: Figures) -> float:
+        """Return the loss, or (1 - BLEU / 100) + (1 - exact match), as `keep_best` says."""
+        if config.keep_best == "loss":
+            return super().criterion(config, figures)
+        main = figures.main()
+        return 2 - main["bleu"] / 100 - main["exact"]
 
     def unit(self, config: Seq2SeqConfig) -> str:
         """Return the unit of a symbol."""
