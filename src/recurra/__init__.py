@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
+    from recurra.tasks.tuning import tune
     from recurra.text.words import Words
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "__version__",
     "load",
     "parameter_summary",
+    "tune",
     "watch",
 ]
 
@@ -76,5 +78,6 @@ __getattr__, __dir__ = lazy_names(
         "Translator": "recurra.tasks.seq2seq.facade",
         "Words": "recurra.text.words",
         "load": "recurra.tasks.model",
+        "tune": "recurra.tasks.tuning",
     },
 )

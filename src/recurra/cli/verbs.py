@@ -12,6 +12,7 @@ from recurra.cli.help import command_from
 VERBS = {
     "demo": ("demo", "demo"),
     "train": ("train", "app"),
+    "tune": ("tune", "app"),
     "evaluate": ("evaluate", "command"),
     "predict": ("predict", "command"),
     "sample": ("sample", "sample"),

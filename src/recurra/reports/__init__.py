@@ -2,11 +2,13 @@
 
 from recurra.reports.curves import curves_together, learning_curve, reliability_diagram
 from recurra.reports.run_report import Sample, Table, write_comparison, write_report
+from recurra.reports.search import draw_search
 
 __all__ = [
     "Sample",
     "Table",
     "curves_together",
+    "draw_search",
     "learning_curve",
     "reliability_diagram",
     "write_comparison",

@@ -87,15 +87,22 @@ def write_comparison(
     rows: Sequence[Sequence[str]],
     notes: Sequence[str] = (),
     curves: str = "",
+    heading: str = "Learning curves",
 ) -> None:
-    """Write a page that compares runs: a table, notes on it, and their learning curves.
+    """Write a page that compares runs: a table, notes on it, and a picture below a heading.
 
-    `curves` is the SVG text of `curves_together`.
+    `curves` is SVG text, for example that of `curves_together`.
 
     Raises: StorageError if it cannot be written.
     """
     page = _template("comparison.html").render(
-        title=title, subtitle=subtitle, columns=columns, rows=rows, notes=notes, curves=Markup(curves)
+        title=title,
+        subtitle=subtitle,
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        curves=Markup(curves),
+        heading=heading,
     )
     write_text(path, page)
 
