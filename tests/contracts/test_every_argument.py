@@ -52,6 +52,7 @@ FITTING: dict[str, Any] = {
     "what": "a",
     "prime": "a",
     "part": "valid",
+    "task": "classify",
     "count": 1,
     "others": [],
     "symbols": [],
@@ -155,6 +156,7 @@ def test_every_other_function_takes_or_refuses_its_arguments(models, tmp_path, m
         *(rc.load, rc.watch, rc.parameter_summary, rc.Words, CacheOptions, DynamicOptions, SpellingOptions),
         *(SpellingCorrector, corrector.correct, corrector.correct_word, count_words),
         *(GapFiller, filler.fill, filler.cloze, type(talk), talk.say, talk.stream, sample_tune, write_midi),
+        rc.tune,
         *(kinematics.generate, kinematics.write_corpus, kinematics.corpus),
         *(Vocabulary, Vocabulary.from_counts, Vocabulary.load, Vocabulary(["a"]).save),
     ]

@@ -9,7 +9,7 @@ from recurra.cli.help import HelpAll
 from recurra.cli.options import TaskGroup, Toml, config_options, preset_option
 from recurra.config import TaskConfig
 from recurra.errors import ConfigError
-from recurra.plain import json_line, shell
+from recurra.plain import json_line
 from recurra.tasks import registry
 
 if TYPE_CHECKING:
@@ -138,10 +138,8 @@ def _print(found: "TuningResult") -> None:
         table.add_column(name, justify="left" if name in ("options", "state") else "right", overflow="fold")
     for row in found.cells():
         table.add_row(*row)
-    Console(width=None if Console().is_terminal else 110).print(table)
+    Console(width=None if Console().is_terminal else 150).print(table)
     for sentence in found.sentences():
         typer.echo(sentence)
     typer.echo(f"report: {found.report}")
-    run = found.result.run
-    commands = [*found.task.next_commands(found.best.config, run), f"recurra report {shell(run)}"]
-    typer.echo("next:  " + "   ".join(commands))
+    typer.echo("next:  " + "   ".join(found.task.next_commands(found.best.config, found.result.run)))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _WIDE = 3  # panels per line
 _LOG_FROM = 20.0  # ratio of the largest to the smallest number from which an axis is logarithmic
+_FEW = 4  # numbers of which each has its own tick
 _POINT, _BEST = "#2c6fbb", "#c0392b"
 
 
@@ -74,6 +75,8 @@ def _draw_option(
         places = values
         if min(values) > 0 and max(values) >= _LOG_FROM * min(values):
             axes.set_xscale("log")
+        elif len(set(values)) <= _FEW:
+            axes.set_xticks(sorted(set(values)))
     else:
         names = sorted(map(str, dict.fromkeys(values)))
         places = [names.index(str(value)) for value in values]
