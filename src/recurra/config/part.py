@@ -150,7 +150,8 @@ class Part(BaseModel):
     def can_be_searched(cls, name: str) -> bool:
         """Whether a search may vary an option."""
         fixed = {one for part in cls.__mro__ for one in vars(part).get("not_searched", ())}
-        return name not in fixed and name not in cls.file_options()
+        files = {*cls.file_options(), *cls.named_file_options()}
+        return name not in fixed | files
 
     @classmethod
     def suggestions(cls) -> dict[str, Suggestion]:
