@@ -39,6 +39,8 @@ class ConditionalRandomField(nn.Module):
 
     A, a and b are learnt and start at zero. Label sequences that violate the constraints have probability 0.
     A sequence without steps has one path, the empty one, with probability 1.
+    A `temperature` T divides all scores: log P(y | x) = s(y) / T - log Σ_{y'} exp(s(y') / T). It changes the
+    probabilities, but not the order of the sequences.
 
     Shapes: emissions e (B, T, K); targets (B, T) int64; lengths (B,), from 0 to T.
     Raises: ShapeError for shapes and lengths that do not fit.
@@ -60,27 +62,41 @@ class ConditionalRandomField(nn.Module):
         """Return the options in torch.nn's format."""
         return f"{self.num_labels} labels" + (", constrained" if self._constraints else "")
 
-    def losses(self, emissions: Tensor, targets: Tensor, lengths: Sequence[int] | Tensor | None) -> Tensor:
+    def losses(
+        self,
+        emissions: Tensor,
+        targets: Tensor,
+        lengths: Sequence[int] | Tensor | None,
+        *,
+        temperature: float | Tensor = 1.0,
+    ) -> Tensor:
         """Return -log P of each row's labels, in nats; 0 for a row without steps.
 
-        Shapes: emissions (B, T, K); targets (B, T); result (B,).
+        Shapes: emissions (B, T, K); targets (B, T); temperature a scalar, through which gradients flow;
+        result (B,).
         """
         steps = self._checked(emissions, lengths)
         if targets.shape != emissions.shape[:2]:
             wanted = f"{tuple(emissions.shape[:2])}, one label per step"
             raise shape_error("targets", f"shape {tuple(targets.shape)}", wanted, "pad both to one length")
-        scores = self._scores(emissions, steps)
+        scores = self._scores(emissions, steps, temperature)
         total: Tensor = LogPartition.apply(*scores)
         return (total - _path_scores(scores, targets)).to(emissions.dtype)
 
-    def marginals(self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None) -> Tensor:
+    def marginals(
+        self,
+        emissions: Tensor,
+        lengths: Sequence[int] | Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """Return P(y_t = k | x), zero in the padding.
 
         Shapes: emissions (B, T, K); result (B, T, K).
         """
         steps = self._checked(emissions, lengths)
         with torch.no_grad():
-            return Chain.of(self._scores(emissions, steps)).marginals().to(emissions.dtype)
+            return Chain.of(self._scores(emissions, steps, temperature)).marginals().to(emissions.dtype)
 
     def best_paths(
         self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None, n: int = 1
@@ -92,7 +108,12 @@ class ConditionalRandomField(nn.Module):
         return self.decode(emissions, lengths, n)[0]
 
     def decode(
-        self, emissions: Tensor, lengths: Sequence[int] | Tensor | None = None, n: int = 1
+        self,
+        emissions: Tensor,
+        lengths: Sequence[int] | Tensor | None = None,
+        n: int = 1,
+        *,
+        temperature: float = 1.0,
     ) -> tuple[list[list[LabelPath]], Tensor]:
         """Return both `best_paths` and `marginals`, at the cost of one sum over all sequences.
 
@@ -102,7 +123,7 @@ class ConditionalRandomField(nn.Module):
             raise ConfigError(f"n: got {n}, expected >= 1")
         steps = self._checked(emissions, lengths)
         with torch.no_grad():
-            scores = self._scores(emissions, steps)
+            scores = self._scores(emissions, steps, temperature)
             if n == 1 and (small := decode_small(scores)) is not None:
                 paths = _with_shares(
                     small.labels.unsqueeze(1), small.value.unsqueeze(1), small.log_partition, steps
@@ -120,11 +141,16 @@ class ConditionalRandomField(nn.Module):
         steps = checked_lengths(lengths, T, B)
         return torch.full((B,), T, device=emissions.device) if steps is None else steps.to(emissions.device)
 
-    def _scores(self, emissions: Tensor, steps: Tensor) -> Scores:
-        """Return all scores in double precision: 0 in the padding, minus infinity where not allowed."""
+    def _scores(self, emissions: Tensor, steps: Tensor, temperature: float | Tensor = 1.0) -> Scores:
+        """Return all scores, divided by the temperature, in double precision: 0 in the padding, minus
+        infinity where not allowed."""
         real = torch.arange(emissions.shape[1], device=steps.device) < steps.unsqueeze(1)
         of_steps = emissions.double().masked_fill(~real.unsqueeze(2), 0.0)
         transitions, first, last = self.transitions.double(), self.first.double(), self.last.double()
+        if isinstance(temperature, Tensor) or temperature != 1.0:
+            of_steps, transitions, first, last = (
+                part / temperature for part in (of_steps, transitions, first, last)
+            )
         if self._constraints is not None:
             begins, follows, ends = (~allowed.to(first.device) for allowed in self._constraints)
             transitions = transitions.masked_fill(follows, NEVER)

@@ -5,11 +5,13 @@ from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliabilit
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite, perplexity_text
+from recurra.metrics.thresholds import Decision, ThresholdCurve
 from recurra.metrics.words import ClozeFigures, SpellingFigures
 
 __all__ = [
     "ClassFigures",
     "ClozeFigures",
+    "Decision",
     "EntityFigures",
     "Hits",
     "LikelihoodFigures",
@@ -17,6 +19,7 @@ __all__ = [
     "Novelty",
     "Reliability",
     "SpellingFigures",
+    "ThresholdCurve",
     "best_mixture",
     "edit_distance",
     "exp_or_infinite",

@@ -120,9 +120,13 @@ class TaggerNetwork(nn.Module):
             label_smoothing=self.smoothing,
         )
 
-    def probabilities(self, emissions: Tensor) -> Tensor:
-        """Return P(label) at each step independently, without a CRF. Shapes: (B, T, K) in and out."""
+    def probabilities(self, emissions: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return P(label) at each step independently, without a CRF, from emissions / temperature.
+
+        Shapes: (B, T, K) in and out; with decoder sigmoid, emissions (B, T, 1).
+        """
+        scores = emissions if temperature == 1.0 else emissions / temperature
         if self.decoder == "sigmoid":
-            yes = torch.sigmoid(emissions)
+            yes = torch.sigmoid(scores)
             return torch.cat([1 - yes, yes], dim=2)
-        return emissions.softmax(2)
+        return scores.softmax(2)

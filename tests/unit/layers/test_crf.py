@@ -89,6 +89,44 @@ def test_it_agrees_with_all_paths(K, T, constrained, seed):
             assert float(loss) == pytest.approx(-math.log(p), abs=1e-9)
 
 
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_a_temperature_divides_the_scores_of_all_paths(constrained, temperature):
+    """The probabilities are p^(1/T) over their sum; no path changes its place."""
+    torch.manual_seed(5)
+    K, T = 3, 4
+    constraints = some_constraints(K) if constrained else None
+    crf = a_field(K, constraints)
+    emissions = torch.randn(2, T, K, dtype=torch.float64)
+    lengths = [T, T - 1]
+    marginals = crf.marginals(emissions, lengths, temperature=temperature)
+    for b, steps in enumerate(lengths):
+        powers = {
+            path: p ** (1 / temperature)
+            for path, p in every_path(crf, emissions[b, :steps], constraints).items()
+        }
+        wanted = {path: power / sum(powers.values()) for path, power in powers.items()}
+        for n in (1, 4):
+            (paths,), shares = crf.decode(emissions[b : b + 1, :steps], n=n, temperature=temperature)
+            ranked = sorted(wanted.items(), key=lambda item: -item[1])[:n]
+            assert [tuple(path.labels) for path in paths] == [path for path, _ in ranked]
+            assert [path.probability for path in paths] == pytest.approx([p for _, p in ranked])
+            torch.testing.assert_close(shares[0], marginals[b, :steps])
+        for t, k in itertools.product(range(steps), range(K)):
+            at = sum(p for path, p in wanted.items() if path[t] == k)
+            assert float(marginals[b, t, k]) == pytest.approx(at, abs=1e-12)
+        path, p = max(wanted.items(), key=lambda item: item[1])
+        targets = torch.tensor([path])
+        loss = crf.losses(emissions[b : b + 1, :steps], targets, None, temperature=temperature)
+        assert float(loss.detach()) == pytest.approx(-math.log(p))
+
+    variable = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 0]])
+    assert torch.autograd.gradcheck(
+        lambda value: crf.losses(emissions, targets, lengths, temperature=value), (variable,)
+    )
+
+
 @pytest.mark.parametrize("constrained", [False, True])
 def test_a_small_chain_is_decoded_alike(monkeypatch, constrained):
     """In numpy and in torch; torch runs if numpy cannot, because lengths differ or scores are far apart."""
