@@ -13,6 +13,8 @@ import torch
 
 from recurra.errors import RecurraError
 from recurra.runs import RunFolder
+from recurra.runs.calibration_file import write_calibration
+from recurra.runs.tensor_files import sum_of_tensors
 
 # The calls that change what is on the disk, or open it: between two of them a process may be killed.
 CALLS = (
@@ -83,6 +85,7 @@ def train(run: RunFolder) -> RunFolder:
         run.metrics.append({"kind": "validation", "step": 5, "loss": 0.5})
         run.write_weights({"a": torch.arange(3.0), "b": torch.ones(2, 2, dtype=torch.int64)})
         run.checkpoints.save(5, {"place": {"step": 5}}, {"a": torch.ones(2)})
+        write_calibration(run, {"temperature": 1.5}, sum_of_tensors(run.weights))
         run.report.write_text("<html>\n")
         run.events.mkdir()
         (run.events / "events.1").write_text("x")

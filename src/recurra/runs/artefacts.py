@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from recurra.errors import RunError
 from recurra.files import fault_of, make_folder, name_aside, remove_tree, sha256_of, sync_folder, sync_tree
 
-# Files and folders that training writes; run.toml is removed first, so that no partial run looks complete.
-FILES = ("run.toml", "model.safetensors", "report.html", "metrics.jsonl")
+# Files and folders that a run writes; run.toml is removed first, so that no partial run looks complete.
+FILES = ("run.toml", "model.safetensors", "calibration.json", "report.html", "metrics.jsonl")
 FOLDERS = ("checkpoint", "events")
 # Other files that a run of format 1 may have; its run.toml does not list them.
 OF_FORMAT_1 = (

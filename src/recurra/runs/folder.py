@@ -5,6 +5,7 @@ RUN/ run.toml            configuration, versions, fingerprints and facts of the 
      model.safetensors   the best weights so far
      checkpoint/         see recurra.runs.checkpoints
      metrics.jsonl       see recurra.runs.metrics_log
+     calibration.json    see recurra.runs.calibration_file
      report.html
      .recurra            marks the folder as a run, see recurra.runs.marker
 """
@@ -41,6 +42,7 @@ class RunFolder:
         self.path = path
         self.settings = path / "run.toml"
         self.weights = path / "model.safetensors"
+        self.calibration = path / "calibration.json"
         self.report = path / "report.html"
         self.events = path / "events"
         self.metrics = MetricsLog(path / "metrics.jsonl")
@@ -204,6 +206,7 @@ class RunFolder:
         listed = settings.get("artefacts")
         names = artefacts.of_format_1(self.path) if listed is None else list(listed)
         weights, records = self.read_weights(), self.read_metrics()
+        calibration = self.calibration.read_bytes() if self.calibration.exists() else None
 
         def save(folder: Path) -> None:
             for name in names:
@@ -222,6 +225,9 @@ class RunFolder:
             copy.write_weights(weights)
             for record in records:
                 copy.metrics.append(record)
+            if calibration is not None:
+                with written_whole(copy.calibration) as file:
+                    file.write(calibration)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -289,10 +295,14 @@ class RunFolder:
         return place if isinstance(place, dict) else {}
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """Write model.safetensors atomically.
+        """Write model.safetensors atomically, and remove the calibration of other weights.
 
         Raises: StorageError if it cannot be written.
         """
+        try:
+            self.calibration.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.calibration) from error
         with written_whole(self.weights) as file:
             write_tensors(file, tensors)
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recurra.errors import RunError
+from recurra.files import sha256_of
 from recurra.plain import parsed_json
 
 _DTYPES = {
@@ -109,6 +110,22 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path}: is missing; restore it from a copy or train again.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: is damaged ({error}); restore it from a copy or train again.") from error
+
+
+def sum_of_tensors(path: Path) -> str:
+    """Return the sha256 that the header of a safetensors file has; of one without it, that of the file.
+
+    Raises: RunError if it is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            header = parsed_json(file.read(int.from_bytes(file.read(8), "little")).decode("utf-8"))
+        found = header.get(_METADATA, {}).get(_SUM)
+        return found if isinstance(found, str) else sha256_of(path)
+    except (OSError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        raise RunError(
+            f"{path}: is missing or damaged ({error}); restore it from a copy or train again."
+        ) from error
 
 
 def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
