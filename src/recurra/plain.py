@@ -4,7 +4,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,6 +29,17 @@ def parsed_json(text: str | bytes, **options: Any) -> Any:
         return json.loads(text, **options)
     except RecursionError as error:
         raise ValueError("nesting that is too deep") from error
+
+
+def aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as lines, with names left-aligned and figures right-aligned."""
+    names, rows = list(map(one_line, names)), [list(map(one_line, row)) for row in rows]
+    first = max(map(len, names))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        name.ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(row, widths, strict=True))
+        for name, row in zip(names, rows, strict=True)
+    ]
 
 
 def shell(path: object) -> str:

@@ -19,7 +19,7 @@ def conditional():
     """Each conditional option: its configuration (of a task or a verb), its name and the condition."""
     for task in registry.names():
         config = registry.config_of(task)
-        for part in (config, config.evaluation, config.prediction):
+        for part in (config, config.evaluation, config.prediction, config.calibration):
             for name in part.model_fields:
                 for condition in conditions_of(part, name):
                     yield pytest.param(part, name, condition, id=f"{task} {part.__name__} {name} {condition}")
@@ -203,7 +203,7 @@ def test_an_option_of_a_trained_model_is_as_in_training_if_it_is_not_given():
     """Except for a file, and for the seed of sampling."""
     for task in registry.names():
         config = registry.config_of(task)
-        for part in (config.evaluation, config.prediction):
+        for part in (config.evaluation, config.prediction, config.calibration):
             shared = part.model_fields.keys() & config.model_fields.keys()
             assert shared - set(part.as_trained) <= {"target", "seed"}
 
@@ -292,7 +292,7 @@ def renamed():
     """Each renamed option: the configuration that has it, the old name and the current one."""
     for task in registry.names():
         config = registry.config_of(task)
-        for part in (config, config.evaluation, config.prediction):
+        for part in (config, config.evaluation, config.prediction, config.calibration):
             for old, new in part.renamed_options().items():
                 yield pytest.param(part, old, new, id=f"{task} {part.__name__} {old}")
 
@@ -380,7 +380,9 @@ def test_a_present_flag_is_never_taken_for_an_old_one():
 def parts():
     """Each configuration of a task, of its evaluation and of its predictions."""
     configs = [registry.config_of(task) for task in registry.names()]
-    return dict.fromkeys(part for one in configs for part in (one, one.evaluation, one.prediction))
+    return dict.fromkeys(
+        part for one in configs for part in (one, one.evaluation, one.prediction, one.calibration)
+    )
 
 
 def test_what_may_be_none_is_none_by_default():

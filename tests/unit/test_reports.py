@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from recurra.reports import curves_together, learning_curve, reliability_diagram, write_comparison
-from recurra.reports.drawing import as_svg, heat_map, score_by_length, write_png
+from recurra.reports.drawing import as_svg, heat_map, precision_recall, score_by_length, write_png
 
 SERIES = {
     "one": [("1 to 5", 20.0, 3), ("6 to 10", 10.0, 4)],
@@ -22,6 +22,25 @@ def test_a_score_over_lengths_is_drawn_with_its_own_names():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1 to 5\n(3)", "6 to 10\n(4)"]
     assert [list(line.get_ydata()) for line in axes.lines] == [[20.0, 10.0], [22.0, 9.0]]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_precision_is_drawn_over_recall():
+    """A step up to each point, from the left edge."""
+    (axes,) = precision_recall({"a$ (90%)": ([0.25, 1.0], [1.0, 0.5])}).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("recall", "precision")
+    (line,) = axes.lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0.0, 0.25, 1.0], [1.0, 1.0, 0.5])
+    assert line.get_drawstyle() == "steps-pre"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [r"a\$ (90%)"]
+    assert precision_recall({}).axes[0].get_legend() is None
+
+
+def test_reliability_is_drawn_before_and_after():
+    before, after = [(3, 0.9, 0.6), (0, 0.0, 0.0)], [(3, 0.7, 0.6)]
+    both, one = reliability_diagram(before, after), reliability_diagram(before)
+    assert ">after<" in both
+    assert ">after<" not in one
+    assert reliability_diagram([(0, 0.0, 0.0)]) == ""
 
 
 def test_a_heat_map_names_what_cannot_be_seen():

@@ -9,7 +9,10 @@ from recurra.cli.help import HelpAll
 from recurra.cli.options import Command, config_options, options_of_run, options_of_tasks
 from recurra.config import build_config
 
-_MAIN = ("target", "format", "streams", "mistakes", "beam_width", "length_penalty", "by_length", "picture")
+_MAIN = (
+    *("target", "format", "streams", "mistakes", "thresholds", "label", "saved_thresholds", "threshold"),
+    *("beam_width", "length_penalty", "by_length", "picture"),
+)
 
 
 def command() -> Command:

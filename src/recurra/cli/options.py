@@ -17,7 +17,7 @@ from recurra.errors import ConfigError
 from recurra.tasks import registry
 
 # The commands for which the configuration of a task names the options.
-Of = Literal["evaluation", "prediction"]
+Of = Literal["evaluation", "prediction", "calibration"]
 Command = Callable[..., Any]
 _LIMITS = ("ge", "gt", "le", "lt")
 # The options of every training in addition to its configuration.

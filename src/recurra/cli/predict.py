@@ -21,7 +21,18 @@ Workers = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 _MAIN = (
-    *("n_best", "reject_below", "format", "turns", "length", "beam_width", "prefix", "phrase"),
+    *(
+        "n_best",
+        "reject_below",
+        "saved_thresholds",
+        "threshold",
+        "format",
+        "turns",
+        "length",
+        "beam_width",
+        "prefix",
+        "phrase",
+    ),
     *("sample", "temperature", "top_k", "top_p", "seed"),
 )
 

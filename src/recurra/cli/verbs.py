@@ -15,6 +15,7 @@ VERBS = {
     "tune": ("tune", "app"),
     "evaluate": ("evaluate", "command"),
     "predict": ("predict", "command"),
+    "calibrate": ("calibrate", "command"),
     "sample": ("sample", "sample"),
     "score": ("score", "score"),
     "complete": ("complete", "complete"),

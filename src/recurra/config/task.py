@@ -27,8 +27,9 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
     """The last part of every task's configuration, after the task's own parts, which include `RunPart`.
 
     The class also describes the task to the command line and the documentation before it is loaded:
-    `title` is the title of its page, `summary` and `example` are its help text, `evaluation` and
-    `prediction` have the options of `recurra evaluate` and `recurra predict`, `presets` is a folder of TOML
+    `title` is the title of its page, `summary` and `example` are its help text, `evaluation`,
+    `prediction` and `calibration` have the options of `recurra evaluate`, `recurra predict` and
+    `recurra calibrate`, `presets` is a folder of TOML
     files, `main_options` lists the options that --help shows (all if it is empty), and `task` is the
     location of the task, "module:Class".
     """
@@ -43,6 +44,7 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
     main_options: ClassVar[tuple[str, ...]] = ()
     evaluation: ClassVar[type[Part]] = Part
     prediction: ClassVar[type[Part]] = Part
+    calibration: ClassVar[type[Part]] = Part
 
     @classmethod
     def preset_names(cls) -> list[str]:

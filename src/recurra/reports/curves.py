@@ -42,13 +42,13 @@ def curves_together(runs: Mapping[str, Sequence[Record]], *, figure: str, axis: 
     return as_svg(_draw_together, points, axis) if any(points.values()) else ""
 
 
-def reliability_diagram(bins: Sequence[Sequence[float]]) -> str:
+def reliability_diagram(bins: Sequence[Sequence[float]], after: Sequence[Sequence[float]] = ()) -> str:
     """Plot accuracy over predicted probability, one point per bin (count, said, right), as SVG text.
 
-    Empty if all bins are empty.
+    `after` are the bins after calibration, drawn as a second line. Empty if all bins are empty.
     """
-    filled = [(count, said, right) for count, said, right in bins if count]
-    return as_svg(_draw_reliability, filled) if filled else ""
+    lines = [[(count, said, right) for count, said, right in each if count] for each in (bins, after)]
+    return as_svg(_draw_reliability, *lines) if lines[0] else ""
 
 
 def _draw_learning(training: Sequence[Record], validation: Sequence[Record], unit: str) -> "Figure":
@@ -104,15 +104,21 @@ def _draw_together(runs: Mapping[str, Points], axis: str) -> "Figure":
     return figure
 
 
-def _draw_reliability(bins: Sequence[tuple[float, float, float]]) -> "Figure":
+def _draw_reliability(
+    bins: Sequence[tuple[float, float, float]], after: Sequence[tuple[float, float, float]]
+) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--")
-    counts, said, right = zip(*bins, strict=True)
-    axes.plot(said, right, color="#2c6fbb", lw=1.2)
-    axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color="#2c6fbb")
+    for points, colour, name in ((bins, "#2c6fbb", "before"), (after, "#c0392b", "after")):
+        if points:
+            counts, said, right = zip(*points, strict=True)
+            axes.plot(said, right, color=colour, lw=1.2, label=name)
+            axes.scatter(said, right, s=[10 + 90 * count / max(counts) for count in counts], color=colour)
+    if after:
+        axes.legend(frameon=False)
     axes.set_xlabel("predicted probability")
     axes.set_ylabel("accuracy (larger points: more predictions)")
     axes.set_xlim(0, 1.02)

@@ -68,6 +68,28 @@ def score_by_length(
     return figure
 
 
+def precision_recall(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> "Figure":
+    """Plot precision over recall, one line per name; a line has (recall, precision) with rising recall.
+
+    Between two points, precision is that of the point with the higher recall.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, (recall, precision) in series.items():
+        x, y = [0.0, *recall], [*precision[:1], *precision]
+        axes.plot(x, y, drawstyle="steps-pre", lw=1.2, label=_shown(name))
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.25)
+    if series:
+        axes.legend(frameon=False, title="label (average precision)", loc="lower left")
+    return figure
+
+
 def as_svg(draw: Callable[..., "Figure"], *given: Any, **named: Any) -> str:
     """Return the figure of `draw` as an SVG element for a page."""
     with drawing_style():

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra.plain import one_line
-from recurra.tasks.labelling.predicting import Prediction
+from recurra.tasks.labelling.predicting import REJECTED, Prediction, probability_of
 from recurra.text import spans_of
 from recurra.text.words import Word
-
-REJECTED = "?"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class LabelledText:
     def confidence(self) -> float:
         """Probability of the sentence label or, without one, of the least certain word label."""
         if self.label is not None and self.probabilities is not None:
-            return self.probabilities[self.label]
+            return probability_of(self.label, self.probabilities)
         return min((word.probability for word in self.words), default=1.0)
 
     def line(self) -> str:
@@ -89,6 +87,11 @@ class RowAnswer:
         """Probability of the row's label or, without one, of the least certain step label."""
         return self.said.confidence
 
+    @property
+    def label(self) -> str | None:
+        """The row's label."""
+        return self.said.label
+
     def line(self) -> str:
         """Return one output line: the step labels separated by spaces, then a tab and the row's label."""
         return _line(self.said.labels, self.said.label)
@@ -104,19 +107,19 @@ class RowAnswer:
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer that is rejected if its probability is below a threshold."""
+    """An answer, which is rejected if its probability is too low or thresholds rejected its label."""
 
     answer: LabelledText | RowAnswer
-    below: float
+    below: float = 0.0
 
     @property
     def rejected(self) -> bool:
-        """Whether the answer is rejected."""
-        return self.answer.confidence < self.below
+        """Whether the answer, or the label of the whole text, is rejected."""
+        return self.answer.confidence < self.below or self.answer.label == REJECTED
 
     def line(self) -> str:
-        """Return the line of the answer, or "?" if it is rejected."""
-        return REJECTED if self.rejected else self.answer.line()
+        """Return the line of the answer, or "?" if its probability is too low."""
+        return REJECTED if self.answer.confidence < self.below else self.answer.line()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

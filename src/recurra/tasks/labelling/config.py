@@ -26,6 +26,7 @@ from recurra.config import (
     option,
 )
 from recurra.config.conditions import AnyOf, Conditions, OnlyIn, Unless, When
+from recurra.config.part import FilePath
 from recurra.config.search import EveryChoice, Suggestions
 
 # Options of the recurrent network that labelling tasks do not use.
@@ -40,16 +41,49 @@ _OF_RECURRENCE = {"bidirectional"}.union(
 _OF_TREES = ("phrases", "tree_labels")
 
 
-class LabelEvaluationPart(RowsPart, GoldPart):
-    """Options of `recurra evaluate`: how the rows of a file are read, and what is shown."""
+class DecisionPart(Part):
+    """Options for deciding labels by thresholds on their probabilities."""
+
+    title: ClassVar[str] = "Taggers and classifiers"
+
+    saved_thresholds: bool = option(False, "Decide labels by the thresholds that `recurra calibrate` saved")
+    threshold: tuple[str, ...] = option(
+        (), "Decide a label, or an entity type, by a threshold: LABEL=P; may be given several times"
+    )
+
+
+class LabelCalibrationPart(RowsPart, GoldPart):
+    """Options of `recurra calibrate`: how the rows of a file are read, and how thresholds are chosen."""
 
     title: ClassVar[str] = "Taggers and classifiers"
     as_trained: ClassVar[tuple[str, ...]] = (*RowsPart.model_fields, *GoldPart.model_fields)
 
+    maximise: Literal["f1", "f0.5", "f2", "none"] = option(
+        "f1",
+        "Measure that thresholds maximise: f1, f0.5 (favours precision) or f2 (favours recall); none: choose "
+        "no thresholds",
+    )
+    threshold_for: tuple[str, ...] = option(
+        (),
+        "Choose thresholds for these labels only: LABEL, LABEL=precision:0.9, LABEL=recall:0.9 or LABEL=f2; "
+        "may be given several times",
+    )
+
+
+class LabelEvaluationPart(RowsPart, GoldPart, DecisionPart):
+    """Options of `recurra evaluate`: how the rows of a file are read, and what is shown."""
+
+    title: ClassVar[str] = "Taggers and classifiers"
+    conditions: ClassVar[Conditions] = {"label": When("thresholds"), "picture": When("thresholds")}
+    as_trained: ClassVar[tuple[str, ...]] = (*RowsPart.model_fields, *GoldPart.model_fields)
+
     mistakes: int = option(0, "Number of worst mistakes to show", ge=0)
+    thresholds: bool = option(False, "Show the precision and recall of each label at several thresholds")
+    label: str | None = option(None, "Show the thresholds of this label only")
+    picture: FilePath | None = option(None, "Write a plot of the precision-recall curves to this PNG file")
 
 
-class LabelPredictionPart(RowsPart):
+class LabelPredictionPart(RowsPart, DecisionPart):
     """Options of `recurra predict`: how the rows of a file are read, and what is printed."""
 
     title: ClassVar[str] = "Taggers and classifiers"
@@ -111,6 +145,7 @@ class LabellingConfig(
     )
     evaluation: ClassVar[type[Part]] = LabelEvaluationPart
     prediction: ClassVar[type[Part]] = LabelPredictionPart
+    calibration: ClassVar[type[Part]] = LabelCalibrationPart
 
     hidden_size: int = default(RecurrentPart, "hidden_size", 100)
     num_layers: int = default(RecurrentPart, "num_layers", 1)

@@ -8,7 +8,14 @@ from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
 from recurra.plain import counted
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.predicting import LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.predicting import (
+    REJECTED,
+    ROWS,
+    WORDS,
+    LabellingNetwork,
+    Prediction,
+    predict_rows,
+)
 from recurra.text.label_symbols import Symbols
 
 
@@ -108,8 +115,6 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
     entities = tags = classes = None
     words = 0
     exact = [True] * len(rows)
-    probabilities: list[float] = []
-    right: list[bool] = []
     if symbols.labels is not None:
         gold = [row.labels or () for row in rows]
         found = [prediction.labels or () for prediction in said]
@@ -119,8 +124,6 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
         else:
             tags = ClassFigures.count(_flat(gold), _flat(found))
         exact = [wanted == was for wanted, was in zip(gold, found, strict=True)]
-        probabilities = [p for prediction in said for p in prediction.label_probabilities]
-        right = [a == b for a, b in zip(_flat(gold), _flat(found), strict=True)]
     if symbols.classes is not None:
         labelled = [(row.label, one) for row, one in zip(rows, said, strict=True) if row.label is not None]
         classes = ClassFigures.count([gold for gold, _ in labelled], [one.label or "" for _, one in labelled])
@@ -128,10 +131,20 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
             whole and (row.label is None or row.label == one.label)
             for whole, row, one in zip(exact, rows, said, strict=True)
         ]
-        probabilities = [one.confidence for _, one in labelled]
-        right = [gold == one.label for gold, one in labelled]
-    reliability = Reliability.count(probabilities, right)
+    reliability = reliability_of(WORDS if symbols.classes is None else ROWS, rows, said)
     return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability)
+
+
+def reliability_of(where: str, rows: Sequence[Example], said: Sequence[Prediction]) -> Reliability:
+    """Compute the calibration of the labels of words or of rows; rejected labels do not count."""
+    pairs: list[tuple[float, bool]] = []
+    for row, one in zip(rows, said, strict=True):
+        if where == WORDS:
+            every = zip(row.labels or (), one.labels or (), one.label_probabilities, strict=True)
+            pairs += [(share, gold == label) for gold, label, share in every if label != REJECTED]
+        elif row.label is not None and one.label != REJECTED:
+            pairs.append((one.confidence, row.label == one.label))
+    return Reliability.count([share for share, _ in pairs], [hit for _, hit in pairs])
 
 
 def measure_rows(network: LabellingNetwork, encoded: EncodedRows) -> LabelFigures:

@@ -1,11 +1,10 @@
 """The base class of taggers and classifiers: train, evaluate, predict."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self, overload
-
-import torch
 
 from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments
 from recurra.config import ReaderPart, build_config
@@ -16,15 +15,18 @@ from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
-from recurra.tasks.labelling.config import LabelEvaluationPart, LabellingConfig, LabelPredictionPart
+from recurra.tasks.labelling.calibrated import CalibratedModel
+from recurra.tasks.labelling.config import (
+    DecisionPart,
+    LabelEvaluationPart,
+    LabelPredictionPart,
+)
 from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
-from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.evaluating import deciding_with, evaluation_of
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
-from recurra.tasks.labelling.mistakes import worst_mistakes
-from recurra.tasks.labelling.predicting import Carried, LabellingNetwork, Prediction, predict_rows
-from recurra.tasks.labelling.report import page_of, table_lines
-from recurra.tasks.model import Evaluation, InputPrediction, Model, Page, ignored
-from recurra.text.label_symbols import Symbols
+from recurra.tasks.labelling.predicting import Carried, Prediction
+from recurra.tasks.labelling.report import page_of
+from recurra.tasks.model import Evaluation, InputPrediction, Page, ignored
 from recurra.text.words import Split, Word, Words, placed, words_of
 from recurra.text_files import is_folder
 
@@ -34,12 +36,8 @@ _AT_ONCE = 64  # texts that are predicted together
 _Read = tuple[Any, list[Word], Example]  # a text, its words, and the row that the network reads
 
 
-class Labeller(Model):
+class Labeller(CalibratedModel):
     """Base class of `Tagger`, `Classifier` and `PairClassifier`."""
-
-    network: LabellingNetwork
-    symbols: Symbols
-    config: LabellingConfig
 
     @checks_arguments
     def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
@@ -74,19 +72,7 @@ class Labeller(Model):
     @checks_arguments
     def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:
         """Return the metrics, tables and worst mistakes that `recurra evaluate` prints."""
-        given = options.given()
-        mistakes, skip_bad = given.pop("mistakes", 0), given.pop("skip_bad", self.config.skip_bad)
-        if given and data is None:
-            raise ConfigError(
-                f"--{min(given).replace('_', '-')}: needs --data; give --data as well or remove the option."
-            )
-        model, bad = self.reading(**given), BadRows(skip_bad)
-        rows = model.rows_of(data, bad)
-        said = model._predicted(rows)
-        figures = count_figures(rows, said, self.symbols)
-        worst = worst_mistakes(rows, said, mistakes, spans=self.symbols.spans)
-        lines = [figures.sentence(), *table_lines(figures), *(mistake.line() for mistake in worst)]
-        return Evaluation(figures.to_dict(), lines, bad.sentences, bad.notes)
+        return evaluation_of(self, data, options)
 
     def page(self) -> Page:
         """Build the report page: metrics of each part, and tables of labels."""
@@ -106,7 +92,7 @@ class Labeller(Model):
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
         if n_best and not as_json:
             raise ConfigError("--n-best: needs --json; give --json as well or remove the option.")
-        model, bad, read = self._read(source, options)
+        model, bad, read = deciding_with(self, options)._read(source, options)
         said: Iterator[LabelledText | RowAnswer]
         if isinstance(read, list):
             said = model._rows_answered(read, n_best)
@@ -115,7 +101,7 @@ class Labeller(Model):
         else:
             said = model.predict_stream(read, n_best=n_best)
         for one in said:
-            yield Judged(one, below) if below else one
+            yield Judged(one, below) if below or model._thresholds else one
         for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
             tell(sentence)
 
@@ -140,7 +126,7 @@ class Labeller(Model):
     ) -> tuple[Self, BadRows, list[Example] | Arriving[Any]]:
         """Return the model as it reads the source, the skipped rows, and the rows, or texts one per line."""
         given = options.given()
-        for name in ("n_best", "reject_below", "turns"):
+        for name in ("n_best", "reject_below", "turns", *DecisionPart.model_fields):
             given.pop(name, None)
         model, bad = self.reading(**given), BadRows()
         if (read := source.inputs) is not None:
@@ -198,7 +184,9 @@ class Labeller(Model):
                 lines.append(f"scheme: got {config.scheme}, but the model labels {trained}; remove it.")
         if lines:
             raise ConfigError("\n".join(lines))
-        return type(self)(self.network, self.symbols, config, self.run)
+        changed = copy(self)
+        changed.config = config
+        return changed
 
     @checks_arguments
     def predict_file(
@@ -238,24 +226,20 @@ class Labeller(Model):
         return [replace(row, second=None) for row in rows]
 
     @checks_arguments
-    def predict_rows(self, rows: Sequence[GivenRow], *, n_best: SequenceCount = 0) -> list[Prediction]:
-        """Predict labels for rows, in order.
+    def predict_rows(
+        self, rows: Sequence[GivenRow], *, n_best: SequenceCount = 0, every_label: bool = False
+    ) -> list[Prediction]:
+        """Predict labels for rows, in order; `every_label` adds the probability of each word label.
 
         Raises: DataError for rows of another kind than the training data.
         """
-        return self._predicted(self._usable(rows), n_best)
+        return self._decided(self._said(self._usable(rows), n_best, every_label=every_label))
 
     def _predicted(
         self, rows: Sequence[Example], n_best: int = 0, carried: Carried | None = None
     ) -> list[Prediction]:
-        """Predict labels for rows that fit the network."""
-        return predict_rows(
-            self.network,
-            EncodedRows(rows, self.symbols, self.config.max_words),
-            n_best=n_best,
-            device=self.device,
-            carried=carried,
-        )
+        """Predict labels for rows that fit the network, and let the thresholds decide."""
+        return self._decided(self._said(rows, n_best, carried=carried))
 
     def _usable(self, rows: Sequence[Example]) -> list[Example]:
         """Return rows as the network reads them. Raises: DataError for other kinds, or no numbers."""
@@ -269,11 +253,6 @@ class Labeller(Model):
             numbers = numbers_of(row.vectors, row.place or "row", images=row.vectors.ndim == 4)
             row = row if numbers is row.vectors else replace(row, vectors=numbers)
         return row
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the weights."""
-        return next(self.network.parameters()).device
 
     @overload
     def predict(

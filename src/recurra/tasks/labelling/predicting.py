@@ -1,9 +1,11 @@
 """Predictions of a labelling network: labels of words and of rows, with their probabilities."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.data.batches import BucketedOrder, SequenceBatch
@@ -17,7 +19,33 @@ from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.text.label_symbols import Symbols
 
 LabellingNetwork = TaggerNetwork | ClassifierNetwork | PairNetwork
+REJECTED = "?"
+"""The label of a row, or of a word, that no label is decided for."""
+WORDS, ROWS = "words", "rows"
+"""Where labels stand: at words (or at entities, if word labels mark them), or at whole rows."""
 _BATCH = 64
+
+
+class Temperatures(NamedTuple):
+    """The temperatures that divide the scores of word labels and of the rows' labels."""
+
+    words: float = 1.0
+    rows: float = 1.0
+
+
+UNSCALED = Temperatures()
+
+
+class BatchScores(NamedTuple):
+    """A batch on the network's device, and the network's scores for it.
+
+    Shapes: emissions (B, T, K), or (B, T, 1) with decoder sigmoid, or None without word labels; classes
+    (B, classes), or None without labels of rows.
+    """
+
+    batch: SequenceBatch
+    emissions: Tensor | None
+    classes: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -25,7 +53,11 @@ class Prediction:
     """The prediction for one row.
 
     `labels` are the word labels and `label_probabilities` their probabilities; `label` is the row's label and
-    `probabilities` that of each class. `paths` are the n most probable label sequences, if requested.
+    `probabilities` that of each class. `paths` are the n most probable label sequences, and `every_label` the
+    probability of each word label at each word, if requested. A label may be "?", if thresholds reject all
+    labels.
+
+    Shapes: every_label (T, K).
     """
 
     labels: tuple[str, ...] | None = None
@@ -33,12 +65,13 @@ class Prediction:
     label: str | None = None
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
+    every_label: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def confidence(self) -> float:
         """Probability of the row's label or, without one, of its least certain word label."""
         if self.label is not None and self.probabilities is not None:
-            return self.probabilities[self.label]
+            return probability_of(self.label, self.probabilities)
         return min(self.label_probabilities, default=1.0)
 
 
@@ -49,6 +82,11 @@ class Carried:
         self.state: State | None = None
 
 
+def probability_of(label: str, probabilities: dict[str, float]) -> float:
+    """Return the probability of a row's label; of a rejected row, that of its most probable label."""
+    return probabilities[label] if label in probabilities else max(probabilities.values(), default=0.0)
+
+
 def predict_rows(
     network: LabellingNetwork,
     encoded: EncodedRows,
@@ -56,10 +94,14 @@ def predict_rows(
     n_best: int = 0,
     device: torch.device | None = None,
     carried: Carried | None = None,
+    temperatures: Temperatures = UNSCALED,
+    every_label: bool = False,
 ) -> list[Prediction]:
     """Predict labels for rows, in order; the turns of a conversation run one after the other.
 
     With `carried`, the rows are the next turns of the conversation with that state, which is updated.
+    `temperatures` divide the scores, which changes probabilities but no label. `every_label` also returns
+    the probability of each word label at each word.
 
     Raises: ConfigError for n-best labels with a network without a CRF.
     """
@@ -67,13 +109,52 @@ def predict_rows(
         raise ConfigError(
             "n_best: applies only to taggers with a conditional random field (--decoder crf); remove it."
         )
+    return predictions_of(
+        network,
+        scores_of(network, encoded, device, carried),
+        encoded.symbols,
+        temperatures,
+        n_best=n_best,
+        every_label=every_label,
+    )
+
+
+def predictions_of(
+    network: LabellingNetwork,
+    batches: Iterable[BatchScores],
+    symbols: Symbols,
+    temperatures: Temperatures,
+    *,
+    n_best: int = 0,
+    every_label: bool = False,
+) -> list[Prediction]:
+    """Return the predictions from the scores of all rows, in the order of the rows; see `predict_rows`."""
     found: dict[int, Prediction] = {}
+    for scores in batches:
+        predictions = _predict(network, scores, symbols, n_best, temperatures, every_label)
+        found.update(zip(scores.batch.rows, predictions, strict=True))
+    return [found[row] for row in range(len(found))]
+
+
+def scores_of(
+    network: LabellingNetwork,
+    encoded: EncodedRows,
+    device: torch.device | None = None,
+    carried: Carried | None = None,
+) -> Iterator[BatchScores]:
+    """Yield the scores of batches of rows; the turns of a conversation run one after the other.
+
+    `carried` is as in `predict_rows`.
+    """
     with evaluating(network):
         for batch, state_of in _batches(encoded) if carried is None else _turns(encoded, carried):
             moved = batch if device is None else batch.to(device)
-            predictions = _predict(network, moved, encoded.symbols, n_best, state_of)
-            found.update(zip(batch.rows, predictions, strict=True))
-    return [found[row] for row in range(len(encoded.rows))]
+            if isinstance(network, TaggerNetwork):
+                emissions, classes, state_of.state = network(*moved.inputs, state=state_of.state)
+                yield BatchScores(moved, emissions, classes)
+            else:
+                classes, state_of.state = network(*moved.inputs, state=state_of.state)
+                yield BatchScores(moved, None, classes)
 
 
 def _turns(encoded: EncodedRows, carried: Carried) -> Iterator[tuple[SequenceBatch, Carried]]:
@@ -97,52 +178,67 @@ def _batches(encoded: EncodedRows) -> Iterator[tuple[SequenceBatch, Carried]]:
 
 
 def _predict(
-    network: LabellingNetwork, batch: SequenceBatch, symbols: Symbols, n_best: int, carried: Carried
+    network: LabellingNetwork,
+    scores: BatchScores,
+    symbols: Symbols,
+    n_best: int,
+    temperatures: Temperatures,
+    every_label: bool,
 ) -> list[Prediction]:
-    if isinstance(network, TaggerNetwork):
-        emissions, classes, carried.state = network(*batch.inputs, state=carried.state)
-        return _tagged(network, batch, symbols, emissions, classes, n_best)
-    logits, carried.state = network(*batch.inputs, state=carried.state)
-    return [Prediction(label=label, probabilities=shares) for label, shares in _classes(logits, symbols)]
+    of_rows: list[tuple[str | None, dict[str, float] | None]] = [(None, None)] * len(scores.batch.rows)
+    if scores.classes is not None:
+        of_rows = list(_classes(scores.classes, symbols, temperatures.rows))
+    if not isinstance(network, TaggerNetwork):
+        return [Prediction(label=label, probabilities=shares) for label, shares in of_rows]
+    return _tagged(network, scores, symbols, of_rows, n_best, temperatures.words, every_label)
 
 
-def _classes(logits: Tensor, symbols: Symbols) -> list[tuple[str, dict[str, float]]]:
+def _classes(logits: Tensor, symbols: Symbols, temperature: float) -> Iterator[tuple[str, dict[str, float]]]:
     assert symbols.classes is not None, "a classifier has classes"
     names = symbols.classes.symbols
-    shares = logits.float().softmax(1).tolist()
+    scaled = logits.float() if temperature == 1.0 else logits.float() / temperature
+    shares = scaled.softmax(1).tolist()
     best = logits.argmax(1).tolist()
-    return [(names[i], dict(zip(names, row, strict=True))) for i, row in zip(best, shares, strict=True)]
+    for i, row in zip(best, shares, strict=True):
+        yield names[i], dict(zip(names, row, strict=True))
 
 
 def _tagged(
     network: TaggerNetwork,
-    batch: SequenceBatch,
+    scores: BatchScores,
     symbols: Symbols,
-    emissions: Tensor,
-    classes: Tensor | None,
+    of_rows: list[tuple[str | None, dict[str, float] | None]],
     n_best: int,
+    temperature: float,
+    every_label: bool,
 ) -> list[Prediction]:
     assert symbols.labels is not None, "a tagger has labels"
-    names = symbols.labels.symbols
-    lengths = batch.lengths.tolist()
+    assert scores.emissions is not None, "a tagger has scores of words"
+    names, emissions = symbols.labels.symbols, scores.emissions
+    lengths = scores.batch.lengths.tolist()
     paths: list[list[LabelPath]] = []
     if network.crf is not None:
-        paths, probabilities = network.crf.decode(emissions, batch.lengths, max(1, n_best))
+        paths, probabilities = network.crf.decode(
+            emissions, scores.batch.lengths, max(1, n_best), temperature=temperature
+        )
         chosen = [row[0].labels for row in paths]
     else:
         probabilities = network.probabilities(emissions)
         chosen = [row[:T] for row, T in zip(probabilities.argmax(2).tolist(), lengths, strict=True)]
-    of_rows = [None] * len(lengths) if classes is None else _classes(classes, symbols)
+        if temperature != 1.0:  # the labels are those without it, even if probabilities round to a tie
+            probabilities = network.probabilities(emissions, temperature)
     said = probabilities.tolist()
+    every = probabilities.cpu().numpy() if every_label else None
     return [
         Prediction(
             labels=tuple(names[k] for k in chosen[b]),
             label_probabilities=tuple(said[b][t][k] for t, k in enumerate(chosen[b])),
-            label=None if of_row is None else of_row[0],
-            probabilities=None if of_row is None else of_row[1],
+            label=label,
+            probabilities=shares,
             paths=tuple((tuple(names[k] for k in path.labels), path.probability) for path in paths[b])
             if n_best
             else (),
+            every_label=None if every is None else every[b, : lengths[b]],
         )
-        for b, of_row in enumerate(of_rows)
+        for b, (label, shares) in enumerate(of_rows)
     ]

@@ -1,11 +1,14 @@
 """The metrics of a tagger or classifier as tables, in the report of its run and on a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recurra.errors import ConfigError, DataError
-from recurra.plain import one_line
+from recurra.plain import aligned
 from recurra.reports import Table, reliability_diagram
+from recurra.reports.drawing import as_svg, precision_recall
+from recurra.tasks.labelling.calibration import COLUMNS, OPTIMISTIC, Calibration
+from recurra.tasks.labelling.curves import count_curves
 from recurra.tasks.labelling.figures import LabelFigures
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.model import PARTS, Page
@@ -55,8 +58,36 @@ def page_of(model: "Labeller") -> Page:
             }
             tables += _tables(part, record, of_rows)
             pictures[f"Calibration{of_labels}, {part} data"] = reliability_diagram(record["bins"])
-    mistakes, notes = _mistakes(model)
-    return Page("word" if tags else "row", figures, tables=tables + mistakes, pictures=pictures, notes=notes)
+    if model.calibration is not None:
+        of_calibration = _of_calibration(model.calibration)
+        tables += of_calibration[0]
+        pictures |= of_calibration[1]
+    mistakes, curves, notes = _of_rows(model)
+    return Page(
+        "word" if tags else "row",
+        figures,
+        tables=tables + mistakes,
+        pictures=pictures | curves,
+        notes=notes,
+    )
+
+
+def _of_calibration(found: Calibration) -> tuple[list[Table], dict[str, str]]:
+    """Return the fits and the thresholds of a calibration as tables, and its reliability as pictures."""
+    columns = ["Labels", "Temperature", "", "Calibration error", "Negative log-likelihood"]
+    rows, pictures = [], {}
+    for scaling in found.scalings:
+        begin = [scaling.title, f"{scaling.temperature:.4g}"]
+        for name, fit in scaling.fits().items():
+            rows.append([*begin, name, f"{fit.reliability.error:.2%}", f"{fit.loss:.4f} nats"])
+            begin = ["", ""]
+        title = f"Reliability of the {scaling.title} before and after calibration, {found.data}"
+        pictures[title] = reliability_diagram(scaling.before.reliability.bins, scaling.after.reliability.bins)
+    tables = [Table(f"Calibration, {found.data} ({OPTIMISTIC})", columns, rows)]
+    if found.chosen:
+        thresholds = [[one.label, *one.cells()] for one in found.chosen]
+        tables.append(Table(f"Thresholds, {found.data}", ["Label", *COLUMNS], thresholds))
+    return tables, pictures
 
 
 def _tables(part: str, record: Mapping[str, Any], of_rows: str) -> list[Table]:
@@ -86,19 +117,24 @@ def _support(hits: Mapping[str, Any]) -> int:
     return int(hits["support"] if "support" in hits else hits["wanted"])
 
 
-def _mistakes(model: "Labeller") -> tuple[list[Table], list[str]]:
-    """Return a table of the worst mistakes in the first validation rows, or a note if they are missing."""
+def _of_rows(model: "Labeller") -> tuple[list[Table], dict[str, str], list[str]]:
+    """Return the worst mistakes in the first validation rows as a table, and their precision-recall curves as
+    a picture; or a note if the rows are missing."""
     try:
         rows = model.rows_of(None)
     except (ConfigError, DataError):
-        return [], [model.not_shown("The worst mistakes are")]
+        return [], {}, [model.not_shown("The worst mistakes are")]
     where = "validation data" if len(rows) <= _ROWS else f"first {_ROWS:,} rows of the validation data"
     searched = rows[:_ROWS]
-    found = worst_mistakes(searched, model.predict_rows(searched), _WORST, spans=model.symbols.spans)
+    said = model.predict_rows(searched, every_label=True)
+    series = count_curves(searched, said, model.symbols).series()
+    curves = {f"Precision-recall curves, {where}": as_svg(precision_recall, series)} if series else {}
+    found = worst_mistakes(searched, said, _WORST, spans=model.symbols.spans)
     title = f"Worst mistakes in the {where}: wrong predictions with the highest probability"
     columns = ["Place", "Gold", "Predicted", "Probability"]
     shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
-    return [Table(title, [*columns, "Text" if model.symbols.words else "Steps"], shown)] if shown else [], []
+    columns.append("Text" if model.symbols.words else "Steps")
+    return [Table(title, columns, shown)] if shown else [], curves, []
 
 
 def table_lines(figures: LabelFigures) -> list[str]:
@@ -116,25 +152,14 @@ def table_lines(figures: LabelFigures) -> list[str]:
             ]
             for hits in table.values()
         ]
-        lines += ["", *_aligned([title, *table], rows)]
+        lines += ["", *aligned([title, *table], rows)]
     of_rows = figures.classes or figures.tags
     if of_rows is not None and 1 < len(of_rows.labels) <= _WIDEST_CONFUSION:
         counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
-        lines += ["", *_aligned([CONFUSION, *of_rows.labels], counts)]
+        lines += ["", *aligned([CONFUSION, *of_rows.labels], counts)]
     error = figures.reliability.error
     lines += [
         "",
         f"calibration error {error:.2%}: mean difference between predicted probability and accuracy",
     ]
     return lines
-
-
-def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines, with names left-aligned and figures right-aligned."""
-    names, rows = list(map(one_line, names)), [list(map(one_line, row)) for row in rows]
-    first = max(map(len, names))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        name.ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(row, widths, strict=True))
-        for name, row in zip(names, rows, strict=True)
-    ]

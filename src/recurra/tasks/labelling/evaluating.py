@@ -1,0 +1,57 @@
+"""The output of `recurra evaluate` for taggers and classifiers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra.config import Part
+from recurra.reports.drawing import precision_recall, write_png
+from recurra.tasks.labelling.calibrating import reading_with
+from recurra.tasks.labelling.config import DecisionPart, LabelEvaluationPart
+from recurra.tasks.labelling.curves import count_curves
+from recurra.tasks.labelling.deciding import Thresholds, parsed_thresholds
+from recurra.tasks.labelling.figures import count_figures
+from recurra.tasks.labelling.mistakes import worst_mistakes
+from recurra.tasks.labelling.report import table_lines
+from recurra.tasks.model import Evaluation
+
+if TYPE_CHECKING:
+    from recurra.tasks.labelling.labeller import Labeller
+
+_SHOWN = ("mistakes", "thresholds", "label", "picture")
+
+
+def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluationPart) -> Evaluation:
+    """Compute the metrics, tables, worst mistakes and thresholds that `recurra evaluate` prints."""
+    model = deciding_with(model, options)
+    hidden = {*_SHOWN, *DecisionPart.model_fields}
+    given = {name: value for name, value in options.given().items() if name not in hidden}
+    model, bad = reading_with(model, data, given)
+    rows = model.rows_of(data, bad)
+    every = model._said(rows, every_label=options.thresholds)
+    said = model._decided(every)
+    figures = count_figures(rows, said, model.symbols)
+    worst = worst_mistakes(rows, said, options.mistakes, spans=model.symbols.spans)
+    found: dict[str, Any] = figures.to_dict()
+    lines = [figures.sentence(), *table_lines(figures)]
+    if options.thresholds:
+        curves = count_curves(rows, every, model.symbols)
+        if options.label is not None:
+            curves = curves.of(options.label, model.symbols, "--label")
+        found["thresholds"] = curves.to_dict()
+        lines += curves.lines()
+        if options.picture is not None:
+            write_png(Path(options.picture), precision_recall, curves.series())
+    lines += [mistake.line() for mistake in worst]
+    return Evaluation(found, lines, bad.sentences, bad.notes)
+
+
+def deciding_with(model: "Labeller", options: Part) -> "Labeller":
+    """Return the model with the thresholds that the options of a command name."""
+    given = options.given()
+    if given.get("saved_thresholds"):
+        model = model.deciding()
+    if given.get("threshold"):
+        thresholds = parsed_thresholds(given["threshold"], "--threshold")
+        Thresholds.named(thresholds, model.symbols, "--threshold")  # errors name the option
+        model = model.deciding(thresholds)
+    return model
