@@ -53,7 +53,12 @@ class TaskOptions(_Generated):
             config = registry.config_of(name)
             yield from ("", f"## {config.title}: `{name}`", "", config.summary, "")
             yield from self._tables(config)
-            for verb, part in (("evaluate", config.evaluation), ("predict", config.prediction)):
+            verbs = {
+                "evaluate": config.evaluation,
+                "predict": config.prediction,
+                "calibrate": config.calibration,
+            }
+            for verb, part in verbs.items():
                 if part.model_fields:
                     yield from ("", f"### `recurra {verb}`, {config.title.lower()}")
                     yield from self._tables(part, level=4)
