@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recurra.errors import RecurraError
     from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary, watch
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
+    from recurra.tasks.language_modeling.comparison import compare
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
@@ -47,6 +48,7 @@ __all__ = [
     "Translator",
     "Words",
     "__version__",
+    "compare",
     "load",
     "parameter_summary",
     "tune",
@@ -69,6 +71,7 @@ __getattr__, __dir__ = lazy_names(
         "LSTMState": "recurra.cells",
         "RNNCell": "recurra.cells",
         "RecurraError": "recurra.errors",
+        "compare": "recurra.tasks.language_modeling.comparison",
         "LanguageModel": "recurra.tasks.language_modeling.facade",
         "Classifier": "recurra.tasks.labelling.facade",
         "PairClassifier": "recurra.tasks.labelling.facade",

@@ -119,6 +119,22 @@ def checks_arguments(checked: CallableT) -> CallableT:
     return cast(CallableT, call)
 
 
+def each_text(texts: Iterable[Any], what: str) -> list[str]:
+    """Return the texts of a list, an array, a series or a generator as a list of plain strings.
+
+    Raises: ArgumentTypeError for anything else, naming the function and argument `what` ("predict: text").
+    """
+    if not _is_list(texts, Iterable):
+        got = " ".join(quoted(texts, _SHOWN).split())
+        raise ArgumentTypeError(f"{what}: got {got}, expected a text or a list of texts.")
+    found = list(texts)
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            got = " ".join(quoted(text, _SHOWN).split())
+            raise ArgumentTypeError(f"{what}[{place}]: got {got}, expected a text.")
+    return list(map(str, found))
+
+
 def _error(function: str, name: str, misfit: _Misfit) -> ConfigError:
     got = " ".join(quoted(misfit.value, _SHOWN).split())  # an array may have several lines
     # A command passes numbers on, so a message about their range does not name a function.

@@ -111,7 +111,9 @@ def test_complete(run):
     assert len(told) == 2
     assert told[0].endswith("  sat")
     records = json.loads(say("complete", run, "the cat", "--n-best", 2, "--json"))
-    assert records[0]["ending"] == "sat"
+    assert records[0]["ending"] == " sat"
+    assert say("complete", run, "the cat ", "--n-best", 1) == told[0].replace("   ", "  ") + "\n"
+    assert say("complete", run, "the cat s", "--n-best", 1).endswith("  at\n")
     assert 0.5 < records[0]["probability"] <= 1
 
 

@@ -10,7 +10,7 @@ from recurra.plain import json_line
 from recurra.tasks import registry
 
 if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.comparison import Comparison, Mixture
+    from recurra.tasks.language_modeling.comparison import Comparison
 
 _TRAINING = "Training a vanilla RNN, a GRU and an LSTM first"
 _Preset = Annotated[
@@ -71,9 +71,9 @@ def compare(
         raise ConfigError("compare: no runs to compare; name some, or train three with --equal-parameters.")
     from recurra.tasks.language_modeling.comparison import compare as compare_runs
 
-    found = compare_runs(chosen, data, on_model=lambda name: typer.echo(f"evaluating {name}", err=True))
-    if page is not None:
-        _write_page(page, found, chosen)
+    found = compare_runs(
+        chosen, data, page=page, on_model=lambda name: typer.echo(f"evaluating {name}", err=True)
+    )
     if as_json:
         typer.echo(json_line(found.to_dict()))
     else:
@@ -102,87 +102,34 @@ def _train_equal(
 ) -> list[Path]:
     """Train the three models, or resume or reuse existing runs, and return their folders."""
     from recurra.cli.train import progress_bar
-    from recurra.tasks.language_modeling.comparison import equal_configs
+    from recurra.tasks.language_modeling.comparison import equal_configs_of, train_equal
     from recurra.tasks.language_modeling.config import LanguageModelConfig
-    from recurra.tasks.language_modeling.corpus import read_corpus
     from recurra.tasks.language_modeling.task import LanguageModeling
-    from recurra.tasks.repeats import train_each
 
     texts = {"data": data} | ({} if valid is None else {"valid": valid})
     config = LanguageModelConfig.build(preset, toml, texts)
-    vocabulary_size = read_corpus(config).symbols.vocabulary_size
-    configs, task = equal_configs(config, vocabulary_size), LanguageModeling()
+    configs, task = equal_configs_of(config), LanguageModeling()
     for cell, own in configs.items():
         typer.echo(f"{out / cell}: {own.num_layers} x {own.hidden_size} units", err=True)
-    for _ in train_each(task, configs, out, listeners=lambda: [progress_bar(task, config)]):
-        pass
-    return [out / cell for cell in configs]
+    return train_equal(configs, out, listeners=lambda: [progress_bar(task, config)])
 
 
 def _print(found: "Comparison", page: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from recurra.tasks.language_modeling.comparison_page import FIGURES, mixed_told, table_rows
+
     table = Table(title=f"on {found.text}")
     for name in ("run", "model"):
         table.add_column(name)
-    for name in _FIGURES:
+    for name in FIGURES:
         table.add_column(name, justify="right")
-    for row in _rows(found):
+    for row in table_rows(found):
         table.add_row(*row)
     width = None if Console().is_terminal else 200
     Console(width=width).print(table)
     for mixture in found.mixtures:
-        typer.echo(f"interpolated: {_mixed(mixture)}")
+        typer.echo(f"interpolated: {mixed_told(mixture)}")
     if page is not None:
         typer.echo(f"page: {page}")
-
-
-def _mixed(mixture: "Mixture") -> str:
-    from recurra.metrics import perplexity_text
-
-    parts = " + ".join(f"{w:.3f} {name}" for w, name in zip(mixture.weights, mixture.names, strict=True))
-    return f"{parts}, perplexity {perplexity_text(mixture.perplexity)} (weights: {mixture.weights_from})"
-
-
-_FIGURES = ("parameters", "perplexity", "<unk>", "per word", "bits/character", "symbols/s", "MB")
-
-
-def _rows(found: "Comparison") -> list[list[str]]:
-    from recurra.metrics import perplexity_text
-
-    return [
-        [
-            one.name,
-            one.kind,
-            f"{one.parameters:,}",
-            perplexity_text(one.figures.perplexity),
-            f"{one.figures.unknown_rate:.2%}",
-            perplexity_text(one.word_perplexity),
-            f"{one.figures.open_bits_per_character:.3f}",
-            f"{one.symbols_per_s:,.0f}",
-            f"{one.bytes_on_disk / 1e6:.1f}",
-        ]
-        for one in found.models
-    ]
-
-
-def _write_page(page: Path, found: "Comparison", runs: list[Path]) -> None:
-    from recurra.reports import curves_together, write_comparison
-    from recurra.runs import RunFolder
-
-    records = {
-        one.name: RunFolder.open(run).read_metrics() for one, run in zip(found.models, runs, strict=True)
-    }
-    write_comparison(
-        page,
-        title="Comparison of language models",
-        subtitle=(
-            f"on {found.text}; perplexity is per symbol of each model; the two columns after <unk> are "
-            "computed with unknown symbols spelt out"
-        ),
-        columns=["run", "model", *_FIGURES],
-        rows=_rows(found),
-        notes=[f"interpolated: {_mixed(one)}" for one in found.mixtures],
-        curves=curves_together(records, figure="bits_per_character", axis="validation, bits per character"),
-    )

@@ -24,7 +24,10 @@ def complete(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the most probable next words of a text, or endings of its unfinished last word."""
+    """Print the most probable endings of a text: the rest of its last word, or the next words.
+
+    Word models complete a word that is not finished ("the cat sa"); a blank at the end begins a new word.
+    """
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
 

@@ -43,21 +43,20 @@ def fill(
     """
     from recurra.errors import ConfigError
     from recurra.tasks.language_modeling.facade import LanguageModel
-    from recurra.tasks.language_modeling.filling import GapFiller
     from recurra.tasks.model import load
-    from recurra.text_files import read_lines
 
     if evaluate is not None and text:
         raise ConfigError("--evaluate: reads a text of its own; remove the sentence.")
     if evaluate is None and not (lines is None and seed is None):
         raise ConfigError("--lines and --seed: apply only with --evaluate; give that, or remove them.")
     other = None if backward is None else load(backward, LanguageModel)
-    filler = GapFiller(load(run, LanguageModel), other, proposals=proposals)
+    model = load(run, LanguageModel)
     if evaluate is not None:
-        figures = filler.cloze(list(read_lines(evaluate))[:lines], seed=1 if seed is None else seed)
+        drawn = 1 if seed is None else seed
+        figures = model.cloze_figures(evaluate, backward=other, proposals=proposals, lines=lines, seed=drawn)
         typer.echo(json_line(figures.to_dict()) if as_json else figures.sentence())
         return
-    found = filler.fill(text, n_best=n_best)
+    found = model.fill(text, backward=other, n_best=n_best, proposals=proposals)
     if as_json:
         rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
         typer.echo(json_line(rows))

@@ -1,7 +1,7 @@
 """`recurra spell RUN`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,44 +71,45 @@ def spell(
 
     echo 'I hav a dreem' | recurra spell runs/english
     """
+    _check_evaluation(evaluate_words, evaluate_text, misspellings, drawn=(lines, one_in, seed))
+    if explain and as_json:
+        from recurra.errors import ConfigError
+
+        raise ConfigError("--explain: the JSON already has the changes; remove it.")
+    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.model import load
+
+    model = load(run, LanguageModel)
+    options: dict[str, Any] = {"words": words, "errors": errors, "context": context, "caution": caution}
+    options |= {"max_edits": max_edits}
+    if evaluate_words is not None:
+        _tell(model.spelling_figures(evaluate_words, **options), as_json=as_json)
+    elif evaluate_text is not None and misspellings is not None:
+        drawing: dict[str, Any] = {
+            "lines": lines,
+            "one_in": one_in or 12,
+            "seed": 1 if seed is None else seed,
+        }
+        figures = model.spelling_figures(misspellings, evaluate_text, **drawing, **options)
+        _tell(figures, as_json=as_json)
+    else:
+        _correct(model.spelling_corrector(**options), file, explain=explain, as_json=as_json)
+
+
+def _check_evaluation(
+    words: Path | None, text: Path | None, misspellings: Path | None, drawn: tuple[int | None, ...]
+) -> None:
+    """Refuse options of an evaluation that do not fit. Raises: ConfigError."""
     from recurra.errors import ConfigError
 
-    if (evaluate_text is None) != (misspellings is None):
+    if (text is None) != (misspellings is None):
         raise ConfigError("--evaluate-text and --misspellings: need each other; name both.")
-    if evaluate_words is not None and evaluate_text is not None:
+    if words is not None and text is not None:
         raise ConfigError("--evaluate-words and --evaluate-text: exclude each other; remove one.")
-    if evaluate_text is None and (lines is not None or one_in is not None or seed is not None):
+    if text is None and any(one is not None for one in drawn):
         raise ConfigError(
             "--lines, --one-in and --seed: apply only with --evaluate-text; give that, or remove them."
         )
-    if explain and as_json:
-        raise ConfigError("--explain: the JSON already has the changes; remove it.")
-    corrector = _corrector(run, words, errors, context=context, caution=caution, max_edits=max_edits)
-    if evaluate_words is not None:
-        _tell(_figures_of_words(corrector, evaluate_words), as_json=as_json)
-    elif evaluate_text is not None and misspellings is not None:
-        options = {"one_in": one_in or 12, "seed": 1 if seed is None else seed}
-        _tell(_figures_of_text(corrector, evaluate_text, misspellings, lines, **options), as_json=as_json)
-    else:
-        _correct(corrector, file, explain=explain, as_json=as_json)
-
-
-def _figures_of_words(corrector: "SpellingCorrector", misspellings: Path) -> "SpellingFigures":
-    from recurra.data.misspellings import read_misspellings
-    from recurra.tasks.language_modeling import spelling
-
-    return spelling.evaluate_words(corrector, read_misspellings(misspellings))
-
-
-def _figures_of_text(
-    corrector: "SpellingCorrector", text: Path, misspellings: Path, lines: int | None, **options: int
-) -> "SpellingFigures":
-    from recurra.data.misspellings import read_misspellings
-    from recurra.tasks.language_modeling import spelling
-    from recurra.text_files import read_lines
-
-    chosen = list(read_lines(text))[:lines]
-    return spelling.evaluate_text(corrector, chosen, read_misspellings(misspellings), **options)
 
 
 def _tell(figures: "SpellingFigures", *, as_json: bool) -> None:
@@ -130,27 +131,3 @@ def _correct(corrector: "SpellingCorrector", file: str, *, explain: bool, as_jso
         if explain:
             for change in found.changes:
                 typer.echo(f"  {change.start}: {change.typed} -> {change.corrected}")
-
-
-def _corrector(
-    run: Path, words: Path | None, errors: Path | None, *, context: bool, caution: float, max_edits: int
-) -> "SpellingCorrector":
-    from recurra.data import TextSource
-    from recurra.data.misspellings import count_words, learnable, read_misspellings
-    from recurra.decoding import Edits
-    from recurra.tasks.language_modeling import spelling
-    from recurra.tasks.language_modeling.facade import LanguageModel
-    from recurra.tasks.model import load
-
-    model = load(run, LanguageModel)
-    source = (
-        model.source_of("train", "name a list of words with --words")
-        if words is None
-        else TextSource(words.absolute())
-    )
-    return spelling.SpellingCorrector(
-        count_words(source.chunks()),
-        model if context else None,
-        edits=None if errors is None else Edits.learn(learnable(read_misspellings(errors))),
-        options=spelling.SpellingOptions(caution=caution, max_edits=max_edits),
-    )

@@ -38,6 +38,7 @@ def complete(
     ends: Tensor,
     select: Callable[[Any, Tensor], Any],
     forbidden: Tensor | None = None,
+    first: Tensor | None = None,
     allowed: Allowed | None = None,
     within: Callable[[tuple[int, ...]], Following | None] | None = None,
     width: int | None = None,
@@ -51,21 +52,20 @@ def complete(
 
     Each step keeps the `width` (default max(3 * n_best, 16)) most probable open endings: the probability of a
     returned ending is exact, but a more probable ending may have been missed. `select(state, rows)` selects
-    rows of a batched state. `allowed(symbols so far)` returns which symbols may come next until the ending
-    contains the typed text, and None from there on; probabilities are then normalised over the ways to spell
-    the typed text that the search kept. `within(symbols so far)` returns the `Following` of an ending, if it
+    rows of a batched state. Endings begin with a symbol of `first`, over which probabilities are normalised.
+    `allowed(symbols so far)` returns which symbols may come next until the ending contains the typed text,
+    and None from there on; probabilities are normalised over the ways to spell it that the search kept. `within(symbols so far)` returns the `Following` of an ending, if it
     differs from `ends` and `forbidden`, or None. `state` is the state before `prime` is read.
 
-    Shapes: prime (T,) ids; ends and forbidden (never drawn, probability kept) (V,) bool; `step` returns
-    logits (B, T, V).
+    Shapes: prime (T,) ids; ends, first and forbidden (never drawn, probability kept) (V,) bool; `step`
+    returns logits (B, T, V).
     """
     width = width or max(3 * n_best, 16)
     usual = Following(ends, torch.zeros_like(ends) if forbidden is None else forbidden)
     following = (lambda ids: usual) if within is None else (lambda ids: within(ids) or usual)
     logits, state = step(torch.tensor([list(prime)]), state)
-    next_log_probs = _next_log_probs(logits)
-    first = None if allowed is None else allowed(())
-    open_ = _Open([()], torch.zeros(1, dtype=torch.float64), [first], [following(())])
+    next_log_probs = _among(_next_log_probs(logits), first)
+    open_ = _Open([()], torch.zeros(1).double(), [None if allowed is None else allowed(())], [following(())])
     spelt = 1.0 if open_.masks[0] is None else 0.0  # probability of the typed text
     closed: list[Completion] = []
     for length in range(1, max_length + 1):
@@ -148,6 +148,14 @@ def _likeliest(scores: Tensor, width: int, hopeless: float) -> _Chosen:
     count = int((log_probs.exp() > hopeless).sum())  # in descending order
     log_probs, chosen = log_probs[:count], chosen[:count]
     return _Chosen(chosen // scores.shape[1], chosen % scores.shape[1], log_probs)
+
+
+def _among(log_probs: Tensor, chosen: Tensor | None) -> Tensor:
+    """Normalise log P over some symbols; all -inf if they are impossible. Shapes: (rows, V); chosen (V,)."""
+    if chosen is None:
+        return log_probs
+    kept = log_probs.masked_fill(~chosen, -torch.inf)
+    return (kept - kept.logsumexp(dim=-1, keepdim=True)).nan_to_num_(nan=-torch.inf, neginf=-torch.inf)
 
 
 def _next_log_probs(logits: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Comparison of language models on one text, with figures that do not depend on unit and vocabulary."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra.arguments import checks_arguments
 from recurra.config.conditions import unmet
 from recurra.data import TextSource
 from recurra.errors import ConfigError
 from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
 from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.models.open_vocabulary import spelling_nats
+from recurra.tasks import registry
 from recurra.tasks.language_modeling.config import LanguageModelConfig
-from recurra.tasks.language_modeling.corpus import EncodedText, encode
+from recurra.tasks.language_modeling.corpus import EncodedText, encode, read_corpus
 from recurra.tasks.language_modeling.evaluation import losses_of_text
 from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.repeats import train_each
+from recurra.training import Listener
 
 EQUAL_CELLS = ("rnn", "gru", "lstm")
 _MOST_UNITS = 1 << 14
@@ -93,24 +97,29 @@ class Comparison:
         }
 
 
+@checks_arguments
 def compare(
-    runs: Sequence[str | Path],
+    runs: Sequence[str | Path | LanguageModel],
     data: str | Path | None = None,
     *,
+    page: str | Path | None = None,
     on_model: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
-    """Evaluate several runs on one text: a file, or the text that the first run held out.
+    """Evaluate several runs or models on one text: a file, or the text that the first one held out.
 
     Each group of models with the same symbols is also interpolated. For a file, the weights are the best ones
     on the text that the first run held out; if no file is given, each half of the held-out text is mixed with
     the best weights of the other half.
 
-    Raises: RunError, DataError as `LanguageModel.load` and `evaluate`.
+    `page` is an HTML file to write the table and the learning curves to.
+
+    Raises: RunError, DataError as `LanguageModel.load` and `evaluate`; ConfigError for a model without a run.
     """
     if not runs:
         raise ConfigError("compare: no runs to compare; name some.")
-    models = [LanguageModel.load(run) for run in runs]
-    names = _short_names([Path(run) for run in runs])
+    models = [run if isinstance(run, LanguageModel) else LanguageModel.load(run) for run in runs]
+    folders = [_folder_of(model) for model in models]
+    names = _short_names(folders)
     groups = [group for group in _same_symbols(models) if len(group) > 1]
     held_out = None
     if data is None:
@@ -137,7 +146,18 @@ def compare(
         )
         for group in groups
     ]
-    return Comparison(str(source.path), tuple(compared), tuple(mixtures))
+    found = Comparison(str(source.path), tuple(compared), tuple(mixtures))
+    if page is not None:
+        from recurra.tasks.language_modeling.comparison_page import write_page  # which needs this module
+
+        write_page(page, found, folders)
+    return found
+
+
+def _folder_of(model: LanguageModel) -> Path:
+    if model.run is None:
+        raise ConfigError("compare: a model has no run folder; train it into one.")
+    return model.run.path
 
 
 def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str, LanguageModelConfig]:
@@ -170,6 +190,31 @@ def equal_configs(config: LanguageModelConfig, vocabulary_size: int) -> dict[str
                 "hidden_size, or remove tie_weights."
             )
     return configs
+
+
+def equal_configs_of(config: LanguageModelConfig) -> dict[str, LanguageModelConfig]:
+    """Return the configurations of `equal_configs` for the vocabulary of the configured training text.
+
+    Raises: as `equal_configs`; DataError if the text cannot be used.
+    """
+    return equal_configs(config, read_corpus(config).symbols.vocabulary_size)
+
+
+def train_equal(
+    configs: Mapping[str, LanguageModelConfig],
+    out: str | Path,
+    listeners: Callable[[], Sequence[Listener]] = tuple,
+) -> list[Path]:
+    """Train one model per configuration into the folder of its name in `out`; return the folders.
+
+    Existing runs are resumed, or kept if done.
+
+    Raises: RunError if a folder holds a run with other options or data.
+    """
+    folder, task = Path(out), registry.get(LanguageModel.task)
+    for _ in train_each(task, configs, folder, listeners=listeners):
+        pass
+    return [folder / cell for cell in configs]
 
 
 def count_parameters(config: LanguageModelConfig, vocabulary_size: int) -> int:

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,23 +14,31 @@ from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.remember import Remembered
 from recurra.text.byte_pieces import bytes_of, split_incomplete
-from recurra.text.words import is_in_word
+from recurra.text.words import composed, is_in_word
 
 if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.language_modeling.text_model import TextModel
 
 _WORD_PART = "'\u2019-_"
 _WORD_BEGUN = re.compile(r" ?\S*\Z")
+_TYPED = re.compile(r"\S*\Z")
 _LONGEST_WORD = 24  # symbols
 
 
+class Ending(NamedTuple):
+    """A continuation of a text, so that text + ending is the continued text, and its probability."""
+
+    ending: str
+    probability: float
+
+
 class Completer:
-    """Computes the completions of one model; see `LanguageModel.complete`.
+    """Computes the completions of one model; see `TextModel.complete`.
 
     It caches the state after the last text, so that each key costs only one step and the search.
     """
 
-    def __init__(self, model: "LanguageModel") -> None:
+    def __init__(self, model: "TextModel") -> None:
         self._model = model
         self._tokenizer = model.tokenizer
         self._read: list[int] = []  # the ids that lead to the state below
@@ -38,24 +46,60 @@ class Completer:
         self._spelt_by = Remembered(self._spells, size=256)
         self._following = Remembered(self._follows, size=256)
 
-    def complete(self, text: str, *, n_best: int, length: int | None) -> list[tuple[str, float]]:
+    def complete(self, text: str, *, n_best: int, length: int | None) -> list[Ending]:
         """Return the `n_best` most probable endings of a text."""
         if n_best < 1 or (length is not None and length < 1):
             raise ConfigError(f"n_best and length: got {n_best} and {length}, expected >= 1.")
         if self._model.reads_backward:
             raise ConfigError("complete: the model reads backward; use a forward model.")
-        typed = self._begun(text)
+        by_words = self._tokenizer.unit == "word"
+        found = (self._word_endings if by_words else self._spelt_endings)(text, n_best, length)
         endings: dict[str, float] = {}
-        for ids, probability in self._endings(
-            self._model.prime_ids(text.removesuffix(typed)),
-            2 * n_best if self._bytes else n_best,
-            length,
-            typed,
-        ):  # spellings of the same ending are added up
-            ending = self._ending_of(ids, typed)
+        for ending, probability in found:  # spellings of the same ending are added up
             endings[ending] = endings.get(ending, 0.0) + probability
         ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
-        return [(ending, probability) for ending, probability in ordered if ending][:n_best]
+        return [Ending(ending, probability) for ending, probability in ordered if ending][:n_best]
+
+    def _spelt_endings(self, text: str, n_best: int, length: int | None) -> Iterator[tuple[str, float]]:
+        """Yield endings of characters or subwords."""
+        typed = self._begun(text)
+        ids = self._model.prime_ids(text.removesuffix(typed))
+        for found, probability in self._endings(ids, 2 * n_best if self._bytes else n_best, length, typed):
+            yield self._ending_of(found, typed), probability
+
+    def _word_endings(self, text: str, n_best: int, length: int | None) -> Iterator[tuple[str, float]]:
+        """Yield endings of whole words. Probabilities are normalised over the words that begin as typed.
+
+        A typed text that is itself a word may also be complete, so that the next words follow it.
+        """
+        rest = _TYPED.sub("", text)
+        typed = composed(text[len(rest) :])
+        before = self._model.prime_ids(rest)
+        if not typed:
+            for ids, probability in self._endings(before, n_best, length):
+                yield self._tokenizer.decode(ids), probability
+            return
+        first = self._begun_by(typed)
+        probs = self._next_log_probs(before).exp()
+        total = float(probs[first].sum())
+        whole = self._model.prime_ids(text)
+        if total > 0 and first[whole[-1]]:  # the typed text is a word
+            share = float(probs[whole[-1]]) / total
+            first[whole[-1]] = False
+            for ids, probability in self._endings(whole, n_best, length) if share else ():
+                yield f" {self._tokenizer.decode(ids)}", share * probability
+        share = float(probs[first].sum()) / total if total > 0 else 0.0
+        for ids, probability in self._endings(before, n_best, length, first=first) if share else ():
+            yield composed(self._tokenizer.decode(ids))[len(typed) :], share * probability
+
+    def _begun_by(self, typed: str) -> Tensor:
+        """Return a mask of the words that begin with a text; no symbol that is never proposed or ends."""
+        ends, never = self._following(b"")
+        return torch.tensor([word.startswith(typed) for word in self._words]) & ~(ends | never)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return [*map(composed, self._tokenizer.vocabulary.symbols)]
 
     def next_words(self, text: str, count: int) -> dict[str, float]:
         """Return the most probable whole words next to a text, with log P."""
@@ -94,7 +138,12 @@ class Completer:
         return text[len(_WORD_BEGUN.sub("", text)) :]
 
     def _endings(
-        self, ids: list[int], n_best: int, length: int | None, typed: str
+        self,
+        ids: list[int],
+        n_best: int,
+        length: int | None,
+        typed: str = "",
+        first: Tensor | None = None,
     ) -> list[tuple[tuple[int, ...], float]]:
         rest, state = self._after(ids)
         usual = 1 if self._tokenizer.unit == "word" else _LONGEST_WORD
@@ -106,6 +155,7 @@ class Completer:
             max_length=(length or usual) + len(typed.strip().encode("utf-8", "surrogatepass")),
             ends=ends,
             forbidden=never,
+            first=first,
             allowed=self._spelling(typed) if typed else None,
             within=self._within(typed) if self._bytes else None,
             select=rows_of_state,

@@ -19,7 +19,7 @@ from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.metrics import ClozeFigures
 from recurra.plain import quoted
-from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.text_model import TextModel
 from recurra.text.words import composed
 
 GAP = "___"
@@ -43,7 +43,7 @@ class GapFiller:
 
     @checks_arguments
     def __init__(
-        self, forward: LanguageModel, backward: LanguageModel | None = None, *, proposals: AtLeastOne = 50
+        self, forward: TextModel, backward: TextModel | None = None, *, proposals: AtLeastOne = 50
     ) -> None:
         if forward.reads_backward or (backward is not None and not backward.reads_backward):
             raise ConfigError(

@@ -11,13 +11,13 @@ from recurra.tasks.driver import known_of
 from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
-    from recurra.tasks.language_modeling.facade import LanguageModel
+    from recurra.tasks.language_modeling.text_model import TextModel
 
 _SAMPLE_LENGTH = 600
 _LONGEST_SEARCHED = 200_000_000  # characters of training text: about ten seconds per sample
 
 
-def page_of(model: "LanguageModel") -> Page:
+def page_of(model: "TextModel") -> Page:
     """Return the figures of the validation and test text, and samples."""
     assert model.run is not None, "a page needs a run"
     unit = unit_noun(model.tokenizer.unit)
@@ -41,7 +41,7 @@ def page_of(model: "LanguageModel") -> Page:
     return Page(unit, figures, samples)
 
 
-def _novelty(model: "LanguageModel", text: str) -> str:
+def _novelty(model: "TextModel", text: str) -> str:
     """Return how much of a sample is memorised, or why it is not known; empty without training text."""
     assert model.run is not None, "a page needs a run"
     if "train" not in known_of(model.run).facts:

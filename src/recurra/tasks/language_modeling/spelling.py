@@ -22,7 +22,7 @@ from recurra.metrics import SpellingFigures, edit_distance
 from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
 from recurra.remember import Remembered
-from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.text_model import TextModel
 from recurra.text import WordTokenizer
 from recurra.text.words import composed
 
@@ -86,7 +86,7 @@ class SpellingCorrector:
     def __init__(
         self,
         counts: Mapping[str, AtLeastOne],
-        model: LanguageModel | None = None,
+        model: TextModel | None = None,
         *,
         edits: Edits | None = None,
         options: SpellingOptions | None = None,
@@ -153,7 +153,7 @@ class SpellingCorrector:
                 changes.append(Change(one[0], word, one.start()))
         return Correction("".join(parts) + line[at:], tuple(changes))
 
-    def _in_context(self, line: str, found: Sequence[re.Match[str]], model: LanguageModel) -> list[str]:
+    def _in_context(self, line: str, found: Sequence[re.Match[str]], model: TextModel) -> list[str]:
         """Return the most probable words, found by beam search over all possible corrections."""
         meant = [self._meant(one[0]) for one in found]
         by_blanks = model.tokenizer.unit == "word"
@@ -173,7 +173,7 @@ class SpellingCorrector:
         return chosen
 
     def _letter_by_letter(
-        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
+        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: TextModel
     ) -> list["_Place"]:
         """Return one place per word with the text before it, for character and subword models."""
         tokenizer = model.tokenizer
@@ -194,7 +194,7 @@ class SpellingCorrector:
         return [*places, _Place([Alternative((*tokenizer.encode_line(composed(line[at:])), *end))])]
 
     def _blank_separated(
-        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: LanguageModel
+        self, line: str, found: Sequence[re.Match[str]], meant: "_Meant", model: TextModel
     ) -> list["_Place"]:
         """Return one place per symbol of a word model; symbols that contain several words are not changed."""
         tokenizer, places, number = model.tokenizer, [], 0

@@ -8,14 +8,14 @@ from typing import Any
 from recurra.arguments import Seed, checks_arguments
 from recurra.data.tunes import is_tune
 from recurra.errors import ConfigError
-from recurra.tasks.language_modeling.facade import LanguageModel
+from recurra.tasks.language_modeling.text_model import TextModel
 
 _MOST_CHARACTERS = 3000
 _TRIES = 20
 
 
 @checks_arguments
-def sample_tune(model: LanguageModel, prime: str = "", *, seed: Seed | None = None, **options: Any) -> str:
+def sample_tune(model: TextModel, prime: str = "", *, seed: Seed | None = None, **options: Any) -> str:
     """Sample a complete tune, from `X:` to the blank line after it.
 
     Samples with further seeds until a tune has everything that ABC readers need: a number, a key, notes, and
