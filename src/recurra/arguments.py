@@ -119,20 +119,36 @@ def checks_arguments(checked: CallableT) -> CallableT:
     return cast(CallableT, call)
 
 
+def is_many(value: Any) -> bool:
+    """Whether a value stands for several values: a list, a tuple, a series, a generator or an array of one
+    dimension; a text, bytes or a mapping does not."""
+    return _is_list(value, Iterable)
+
+
 def each_text(texts: Iterable[Any], what: str) -> list[str]:
     """Return the texts of a list, an array, a series or a generator as a list of plain strings.
 
     Raises: ArgumentTypeError for anything else, naming the function and argument `what` ("predict: text").
     """
-    if not _is_list(texts, Iterable):
-        got = " ".join(quoted(texts, _SHOWN).split())
-        raise ArgumentTypeError(f"{what}: got {got}, expected a text or a list of texts.")
+    if not is_many(texts):
+        raise _unfit(texts, what, "a text or a list of texts")
     found = list(texts)
     for place, text in enumerate(found):
         if not isinstance(text, str):
-            got = " ".join(quoted(text, _SHOWN).split())
-            raise ArgumentTypeError(f"{what}[{place}]: got {got}, expected a text.")
+            raise _unfit(text, f"{what}[{place}]", "a text")
     return list(map(str, found))
+
+
+def checked_path(path: Any, what: str) -> Path:
+    """Return a path that may be a text. Raises: ArgumentTypeError for anything else, as `each_text`."""
+    if isinstance(path, str | Path):
+        return Path(path)
+    raise _unfit(path, what, "an array or the path of a file")
+
+
+def _unfit(value: Any, where: str, expected: str) -> ArgumentTypeError:
+    got = " ".join(quoted(value, _SHOWN).split())  # an array may have several lines
+    return ArgumentTypeError(f"{where}: got {got}, expected {expected}.")
 
 
 def _error(function: str, name: str, misfit: _Misfit) -> ConfigError:

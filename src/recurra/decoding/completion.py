@@ -54,8 +54,9 @@ def complete(
     returned ending is exact, but a more probable ending may have been missed. `select(state, rows)` selects
     rows of a batched state. Endings begin with a symbol of `first`, over which probabilities are normalised.
     `allowed(symbols so far)` returns which symbols may come next until the ending contains the typed text,
-    and None from there on; probabilities are normalised over the ways to spell it that the search kept. `within(symbols so far)` returns the `Following` of an ending, if it
-    differs from `ends` and `forbidden`, or None. `state` is the state before `prime` is read.
+    and None from there on; probabilities are normalised over the ways to spell it that the search kept.
+    `within(symbols so far)` returns the `Following` of an ending, if it differs from `ends` and `forbidden`,
+    or None. `state` is the state before `prime` is read.
 
     Shapes: prime (T,) ids; ends, first and forbidden (never drawn, probability kept) (V,) bool; `step`
     returns logits (B, T, V).

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recurra.data.examples import SKIP_IT, BadRow, BadRows, numbers_of, row_at, spelled
 from recurra.data.readers.arrays import (
+    IMAGES,
     image_files,
     member_names,
     read_image,
@@ -48,7 +49,7 @@ class Pictures:
 
 
 def read_pictures(path: Path, bad: BadRows | None = None) -> Pictures:
-    """Read a `.npy` array, an `.npz` with `features` and optional `names`, or a folder of image files.
+    """Read a `.npy` array, an `.npz` with `features` and optional `names`, an image or a folder of images.
 
     Raises: DataError for anything else, and for numbers that are not finite.
     """
@@ -57,8 +58,10 @@ def read_pictures(path: Path, bad: BadRows | None = None) -> Pictures:
             return _of_folder(path, BadRows() if bad is None else bad)
         if path.suffix == ".npz":
             return _named(path, read_members(path, ("features", "names")))
+        if path.suffix.lower() in IMAGES:
+            return Pictures(path, read_image(path)[None], [path.name])
         if exists(path) and path.suffix != ".npy":
-            raise BadRow(f"{path} is not a .npy file, an .npz file or a folder of image files")
+            raise BadRow(f"{path} is not a .npy file, an .npz file, an image or a folder of images")
         return Pictures(path, _checked(read_one_array(path), path))
     except BadRow as fault:
         raise DataError(f"{fault}.") from fault

@@ -57,6 +57,11 @@ class PairClassifier(Labeller):
 
         return source.lines().each(pair)
 
+    _one = "a tuple of two texts"
+
+    def _is_one(self, text: Any) -> bool:
+        return isinstance(text, tuple)
+
     def _words(self, text: Any) -> list[Word]:
         if not isinstance(text, tuple) or len(text) != 2:
             raise ConfigError("predict: a classifier of pairs needs a tuple of two texts.")

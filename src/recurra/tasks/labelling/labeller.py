@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Self, overload
+from typing import Annotated, Any, ClassVar, Self, overload
 
-from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments
+from recurra.arguments import AtLeastOne, EachField, Range, checks_arguments, is_many
 from recurra.config import ReaderPart, build_config
 from recurra.config.conditions import idle
 from recurra.data.arriving import Arriving, answered, arriving
@@ -14,6 +14,7 @@ from recurra.data.examples import BadRows, Example, conversations, numbers_of, r
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
 from recurra.errors import ConfigError
+from recurra.plain import quoted
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.calibrated import CalibratedModel
 from recurra.tasks.labelling.config import (
@@ -255,28 +256,39 @@ class Labeller(CalibratedModel):
         return row
 
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]
         self, text: str | Words | tuple[Any, Any], *, n_best: SequenceCount = 0, split: Split | None = None
     ) -> LabelledText: ...
 
     @overload
     def predict(
-        self, text: list[Any], *, n_best: SequenceCount = 0, split: Split | None = None
+        self, text: Iterable[Any], *, n_best: SequenceCount = 0, split: Split | None = None
     ) -> list[LabelledText]: ...
 
     @checks_arguments
     def predict(self, text: Any, *, n_best: SequenceCount = 0, split: Split | None = None) -> Any:
-        """Predict labels for one text (for a pair: a tuple of two) with character offsets; a list for a list.
+        """Predict labels for one text (for a pair: a tuple of two) with character offsets.
 
+        Several texts, in a list, an array, a series or a generator, give a list of predictions.
         `recurra.Words` are the words of one text, which are joined by spaces. `split` is how plain text is
         split into words; if not given, as in training.
 
         Raises: ConfigError for anything else than texts, and for an unknown split.
         """
         model = self if split is None else self.reading(split=split)
-        if isinstance(text, list) and not isinstance(text, Words):
-            return list(model._labelled(text, n_best))
-        return next(model._labelled([text], n_best))
+        if self._is_one(text) or not is_many(text):
+            return next(model._labelled([text], n_best))
+        texts = list(text)
+        for place, one in enumerate(texts):
+            if not self._is_one(one):
+                raise ConfigError(f"predict: text[{place}]: got {quoted(one)}, expected {self._one}.")
+        return list(model._labelled(texts, n_best))
+
+    _one: ClassVar[str] = "a text or recurra.Words"
+
+    def _is_one(self, text: Any) -> bool:
+        """Whether this is one text, and not several."""
+        return isinstance(text, str | Words)
 
     @checks_arguments
     def predict_turns(self, texts: Iterable[str], *, n_best: SequenceCount = 0) -> Iterator[LabelledText]:
@@ -342,7 +354,7 @@ class Labeller(CalibratedModel):
             raise ConfigError(
                 f"predict: got {type(text).__name__}, expected a text, recurra.Words or a list of texts."
             )
-        return words_of(text, self.config.split)
+        return words_of(str(text), self.config.split)
 
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
         return Example(tuple(word.text for word in words))
@@ -352,4 +364,4 @@ def _joined(text: Any) -> Any:
     """Join the words of a text that was given as a list."""
     if isinstance(text, tuple):
         return tuple(map(_joined, text))
-    return " ".join(text) if isinstance(text, list) else text
+    return " ".join(text) if isinstance(text, list) else str(text)
