@@ -58,8 +58,7 @@ def complete(
     `within(symbols so far)` returns the `Following` of an ending, if it differs from `ends` and `forbidden`,
     or None. `state` is the state before `prime` is read.
 
-    Shapes: prime (T,) ids; ends, first and forbidden (never drawn, probability kept) (V,) bool; `step`
-    returns logits (B, T, V).
+    Shapes: prime (T,) ids; ends, first, forbidden (never drawn, probability kept) (V,); logits (B, T, V).
     """
     width = width or max(3 * n_best, 16)
     usual = Following(ends, torch.zeros_like(ends) if forbidden is None else forbidden)

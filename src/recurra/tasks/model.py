@@ -1,7 +1,7 @@
 """The base class of trained models: train, resume, load, evaluate, predict, save, report."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast, overload
@@ -12,15 +12,16 @@ from recurra.arguments import checks_arguments
 from recurra.config import Part, without_none
 from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
-from recurra.errors import ArgumentTypeError, ConfigError, RunError
+from recurra.errors import ArgumentTypeError, ConfigError, Interrupted, RunError
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
 from recurra.plain import counted, quoted, shell
 from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
+from recurra.tasks.data_in_memory import DataInMemory
 from recurra.tasks.task import Known
-from recurra.training import Listener, device_named, named_memory_faults
+from recurra.training import Listener, device_named, named_memory_faults, progress_bars
 
 ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
@@ -108,37 +109,56 @@ class Model:
     @checks_arguments
     def train(
         cls,
-        data: str | Path | None = None,
+        data: Any = None,
         *,
         out: str | Path,
         preset: str | None = None,
+        config: str | Path | None = None,
         overwrite: bool = False,
+        progress: bool | None = None,
         listeners: Sequence[Listener] = (),
         **options: Any,
     ) -> Self:
-        """Train on a file, write the run folder `out`, and return the model.
+        """Train on a file or on data in memory, write the run folder `out`, and return the model.
 
-        `preset` and `options` are those of `recurra train`, including the files `valid` and `test`.
+        `preset`, `config` (a TOML file) and `options` are those of `recurra train`, including the files
+        `valid` and `test`; later ones take precedence. All three data sets may also be in memory, in the
+        forms of `recurra.data.rows_in_memory`: lists of rows, generators, data frames. They are then written
+        to files in the folder OUT-rows next to `out`, which the run reads again to resume and to evaluate.
 
-        Raises: ConfigError for an unknown option or value, DataError for a file that cannot be used, RunError
-        if `out` exists already.
+        `progress` shows a progress bar; if None, only in a notebook. An interrupted training (Ctrl-C,
+        "interrupt kernel") is saved, and `resume` continues it.
+
+        Raises: ConfigError for an unknown option or value, or rows of another form; DataError for a file that
+        cannot be used; RunError if `out` exists already; Interrupted.
         """
         task = registry.get(cls.task)
         if data is not None:
             options["data"] = data
-        config = task.config.build(preset, options=options)
-        driver.train(task, config, Path(out), overwrite=overwrite, listeners=listeners)
+        files = DataInMemory(task, Path(out), options)
+        built = task.config.build(preset, None if config is None else Path(config), files.options)
+        files.write()
+        watchers = [*listeners, *progress_bars(progress, task.unit(built), perplexity=task.perplexity)]
+        with _resumable(cls.__name__, out):
+            driver.train(task, built, Path(out), overwrite=overwrite, listeners=watchers)
         return cls.load(out)
 
     @classmethod
     @checks_arguments
-    def resume(cls, run: str | Path, *, listeners: Sequence[Listener] = ()) -> Self:
+    def resume(
+        cls, run: str | Path, *, progress: bool | None = None, listeners: Sequence[Listener] = ()
+    ) -> Self:
         """Resume a training that was stopped; the weights are the same as without the stop.
+
+        `progress` as in `train`.
 
         Raises: RunError if there is no run to resume, or it belongs to another task; as `train`.
         """
         check_kind(Path(run), cls)
-        driver.resume(Path(run), listeners=listeners)
+        task, config = driver.task_and_config(RunFolder.open(Path(run)))
+        watchers = [*listeners, *progress_bars(progress, task.unit(config), perplexity=task.perplexity)]
+        with _resumable(task.model.__name__, run):
+            driver.resume(Path(run), listeners=watchers)
         return cls.load(run)
 
     @classmethod
@@ -311,6 +331,16 @@ class Model:
         if self.run is None:
             raise ConfigError("save: the model has no run folder to copy; train it into one.")
         self.run.copy_to(Path(out))
+
+
+@contextmanager
+def _resumable(model: str, run: str | Path) -> Iterator[None]:
+    """Add to the message of an interruption how a training is resumed in Python."""
+    try:
+        yield
+    except Interrupted as stop:
+        in_python = f", or with {model}.resume({str(run)!r}) in Python" if "--resume" in str(stop) else ""
+        raise Interrupted(f"{stop}{in_python}", stop.signal_number) from stop
 
 
 @overload

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from recurra.config import TaskConfig
+from recurra.data.rows_in_memory import FileContent
 from recurra.errors import ConfigError
 from recurra.models.recurrent import check_backends
 from recurra.plain import counted, shell
@@ -166,6 +167,13 @@ class Task(ABC):
         if "loss" not in every:
             raise ConfigError(f"task: {self.name!r} has no loss to compare trials by; define its criterion.")
         return float(every["loss"])
+
+    def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
+        """Return data in memory as the files of a part, "data", "valid" or "test", by option.
+
+        Raises: ConfigError if they have another form, or the task reads files only.
+        """
+        raise ConfigError(f"{part}: the task {self.name} reads files only; give the path of one.")
 
     def files_beside(self, config: Any, part: str) -> Sequence[str]:
         """Return the files that a part is read from, in addition to the one that option `part` names."""

@@ -7,7 +7,7 @@ from recurra.training.learner import Learner, Moment, Outcome, Update
 from recurra.training.listeners import Listener, StepReport, TensorBoardListener
 from recurra.training.loop import Trainer, TrainingConfig
 from recurra.training.objective import Objective
-from recurra.training.progress_bar import ProgressBar
+from recurra.training.progress_bar import ProgressBar, progress_bars
 from recurra.training.schedules import Schedule
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "device_named",
     "make_fabric",
     "named_memory_faults",
+    "progress_bars",
 ]

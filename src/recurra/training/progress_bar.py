@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from rich.console import Console
@@ -29,7 +30,7 @@ class ProgressBar(Listener):
             TextColumn("{task.fields[figures]}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not (console.is_terminal or _draws_in_notebook(console)),
         )
         self._task: TaskID | None = None
 
@@ -85,3 +86,20 @@ class ProgressBar(Listener):
 
     def on_end(self) -> None:
         self._progress.stop()
+
+
+def progress_bars(progress: bool | None, unit: str, *, perplexity: bool = True) -> list[Listener]:
+    """Return the progress bar of a training started in Python: if `progress`; if None, only in a notebook.
+
+    In a notebook the bar itself needs the package ipywidgets; without it there is one line per validation.
+    """
+    if progress is False:
+        return []
+    console = Console(stderr=True)
+    if progress is None and not console.is_jupyter:
+        return []
+    return [ProgressBar(console, unit, perplexity=perplexity)]
+
+
+def _draws_in_notebook(console: Console) -> bool:
+    return console.is_jupyter and find_spec("ipywidgets") is not None

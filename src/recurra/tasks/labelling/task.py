@@ -11,6 +11,7 @@ from recurra.data.batches import SequenceBatch
 from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import format_of
 from recurra.data.readers import refuse_without_use as refuse_options
+from recurra.data.rows_in_memory import FileContent, file_of_labelled
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
 from recurra.plain import counted, shell
@@ -45,6 +46,11 @@ class Labelling(RowTask):
     """Base class of the labelling tasks."""
 
     settled = ("embedding_size", "split", "scheme")
+
+    def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
+        """Return rows in memory as a file of JSON lines, or of arrays if they have vectors."""
+        kinds = {"has_word_labels": self.name == "tag", "has_pairs": self.name == "pair"}
+        return {part: file_of_labelled(data, part, **kinds)}
 
     def read_rows(self, config: LabellingConfig, part: str, bad: BadRows) -> list[Example] | None:
         """Read the rows of a file that have the labels the task needs."""

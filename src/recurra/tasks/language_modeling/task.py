@@ -7,6 +7,7 @@ from typing import Any
 from lightning_fabric import Fabric
 from torch import nn
 
+from recurra.data.rows_in_memory import FileContent, file_of_lines
 from recurra.errors import DataError
 from recurra.metrics import LikelihoodFigures
 from recurra.models import LanguageModelNetwork, NextSymbolNetwork, NGramNetwork, WindowNetwork
@@ -40,6 +41,10 @@ class LanguageModeling(Task):
     model = LanguageModel
     reads_into_cache = True
     perplexity = True
+
+    def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
+        """Return lines in memory as a text file."""
+        return {part: file_of_lines(data, part)}
 
     def read(self, config: LanguageModelConfig) -> LanguageModelCorpus:
         """Read, split and encode the texts, or read the n-grams of an ARPA file and the evaluation texts."""

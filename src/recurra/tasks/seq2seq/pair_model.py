@@ -14,6 +14,7 @@ from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows, numbers_of
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
+from recurra.data.rows_in_memory import each_row, is_in_memory
 from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
@@ -83,12 +84,17 @@ class PairModel(Model):
 
     @classmethod
     @checks_arguments
-    def train(cls, data: str | Path | None = None, target: str | Path | None = None, **options: Any) -> Self:
+    def train(cls, data: Any = None, target: Any = None, **options: Any) -> Self:
         """Train on the pairs of one file, or of a source and a target file; other options as `Model.train`.
+
+        Data in memory are a list of pairs, or a list of sources and a list of targets of the same length; for
+        a captioner, arrays of pictures and their captions.
 
         Raises: as `Model.train`.
         """
-        if target is not None:
+        if target is not None and is_in_memory(data) and is_in_memory(target):
+            data = each_row(data, target, "target")
+        elif target is not None:
             options[cls.beside] = target
         return super().train(data, **options)
 

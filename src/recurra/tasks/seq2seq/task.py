@@ -7,6 +7,7 @@ from typing import Any
 from recurra.config.conditions import can_apply
 from recurra.data.examples import BadRows, rows_told
 from recurra.data.readers.pairs import Pair, refuse_without_use
+from recurra.data.rows_in_memory import FileContent, file_of_pairs, files_of_captions
 from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
@@ -36,6 +37,10 @@ class SequenceToSequence(RowTask):
     """Base class of the sequence-to-sequence tasks."""
 
     perplexity = True
+
+    def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
+        """Return pairs in memory, or for chat-bots also lists of turns, as JSON lines."""
+        return {part: file_of_pairs(data, part, has_turns=self.name == "chat")}
 
     def read_rows(self, config: Seq2SeqConfig, part: str, bad: BadRows) -> list[Pair] | None:
         """Read the pairs of a file; pairs with an empty side are left out."""
@@ -206,3 +211,8 @@ class Captioning(SequenceToSequence):
     name = "caption"
     config = CaptionConfig
     model = Captioner
+
+    def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
+        """Return pairs of an array and its captions as a file of features and one of captions."""
+        features, captions = files_of_captions(data, part)
+        return {part: features, "captions" if part == "data" else f"{part}_captions": captions}

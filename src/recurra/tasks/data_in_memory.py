@@ -1,0 +1,39 @@
+"""Training on data in memory: rows are written to files next to the run, which then train it.
+
+The files are in the folder OUT-rows, next to the run folder OUT, named by a digest of their content. The run
+reads them again to resume and to evaluate its held-out data, so they are as much a part of it as other
+training files.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recurra.data.rows_in_memory import is_in_memory
+from recurra.files import written_whole
+from recurra.tasks.task import Task
+
+_PARTS = ("data", "valid", "test")
+
+
+class DataInMemory:
+    """The options of a training with paths in place of data in memory, and the content of these files."""
+
+    def __init__(self, task: Task, out: Path, options: Mapping[str, Any]) -> None:
+        self.options = dict(options)
+        self._content: dict[Path, bytes] = {}
+        for part in _PARTS:
+            if not is_in_memory(options.get(part)):
+                continue
+            for name, file in task.files_of_rows(options[part], part).items():
+                digest = hashlib.sha256(file.content).hexdigest()[:16]
+                path = out.parent / f"{out.name}-rows" / f"{name}-{digest}{file.extension}"
+                self.options[name] = path
+                self._content[path] = file.content
+
+    def write(self) -> None:
+        """Write the files. Raises: StorageError."""
+        for path, content in self._content.items():
+            with written_whole(path) as file:
+                file.write(content)
