@@ -23,7 +23,7 @@ FLOORS = (
     ("decoding",),
     ("training", "embeddings", "reports"),
     ("inspection", "installation"),
-    ("tasks", "demos"),
+    ("tasks", "demos", "estimators"),
     ("server", "cli"),
 )
 ORDER = {room: place for place, room in enumerate(room for floor in FLOORS for room in floor)}
