@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recurra.cells import GRUCell, JordanCell, LSTMCell, LSTMState, RNNCell
     from recurra.errors import RecurraError
     from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary, watch
+    from recurra.results import rows
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.comparison import compare
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -51,6 +52,7 @@ __all__ = [
     "compare",
     "load",
     "parameter_summary",
+    "rows",
     "tune",
     "watch",
 ]
@@ -82,5 +84,6 @@ __getattr__, __dir__ = lazy_names(
         "Words": "recurra.text.words",
         "load": "recurra.tasks.model",
         "tune": "recurra.tasks.tuning",
+        "rows": "recurra.results",
     },
 )

@@ -12,7 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "recurra"
 FLOORS = (
-    ("lazy", "remember", "plain", "nests", "processors", "errors", "arguments", "files", "text_files"),
+    ("lazy", "remember", "plain", "nests", "processors", "errors", "arguments"),
+    ("results", "files", "text_files"),
     ("config",),
     ("cells",),
     ("kernels",),
@@ -156,7 +157,14 @@ def test_the_check_finds_every_import(tmp_path, text, rooms):
 def test_a_star_opens_all_that_is_at_the_door(tmp_path):
     file = tmp_path / "wrong.py"
     file.write_text("from recurra import *\n")
-    assert {room for _, room in imported_rooms(file)} == {"layers", "cells", "errors", "tasks", "text"}
+    assert {room for _, room in imported_rooms(file)} == {
+        "layers",
+        "cells",
+        "errors",
+        "results",
+        "tasks",
+        "text",
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

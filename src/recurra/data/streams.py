@@ -118,6 +118,10 @@ class TokenStreams:
             else:
                 self._firsts = (rest, segment_length)
 
+    def __repr__(self) -> str:
+        size = f"{len(self.ids):,} symbols, {len(self.rows)} streams"
+        return f"TokenStreams({size}, segments of {self.segment_length})"
+
     def __len__(self) -> int:
         """Number of segments per epoch."""
         return self._segments

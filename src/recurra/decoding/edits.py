@@ -73,6 +73,9 @@ class Edits:
         self._counted = counted or {}
         self._known: dict[tuple[str, str, str], float] = {}
 
+    def __repr__(self) -> str:
+        return f"Edits({'learnt' if self._counted else 'uniform'})"
+
     def price(self, kind: str, first: str, second: str) -> float:
         """Return the cost of one error."""
         key = (kind, first, second)

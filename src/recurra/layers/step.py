@@ -58,6 +58,9 @@ class StreamingStep:
         self.output_size: int = self._stack.output_size
         self.reset()
 
+    def __repr__(self) -> str:
+        return f"StreamingStep({self._layers} layers)"
+
     def __call__(self, x: Floats) -> Floats:
         """Run one step; return its output in a new array.
 

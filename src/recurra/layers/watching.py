@@ -37,6 +37,9 @@ class Watched:
         self.lengths = torch.full((B,), T) if lengths is None else lengths
         self.resets = torch.zeros(T, B, dtype=torch.bool) if resets is None else resets.cpu()
 
+    def __repr__(self) -> str:
+        return f"Watched({type(self.layer).__name__}, x {tuple(self.x.shape)})"
+
     @cached_property
     def states(self) -> State:
         """The state after each step.

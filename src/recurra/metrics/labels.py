@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from recurra.plain import counted
+from recurra.results import Result
 from recurra.text.spans import spans_of
 
 
@@ -51,8 +53,8 @@ def _hits(correct: Counter[str], predicted: Counter[str], gold: Counter[str]) ->
     return {name: Hits(correct[name], predicted[name], gold[name]) for name in names}
 
 
-@dataclass(frozen=True)
-class EntityFigures:
+@dataclass(frozen=True, repr=False)
+class EntityFigures(Result):
     """Entities predicted with the right boundaries and type, as conlleval counts them; and word accuracy."""
 
     by_type: Mapping[str, Hits]
@@ -78,6 +80,15 @@ class EntityFigures:
             correct_words += sum(a == b for a, b in zip(right, guess, strict=True))
         return cls(_hits(correct, in_predicted, in_gold), words, correct_words)
 
+    def told(self) -> str:
+        """The F1, and the number of entities."""
+        return f"F1 {self.overall.f1:.2%}, {counted(self.overall.support, 'gold label')}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """One row per type."""
+        self._refuse(of)
+        return [{"label": name} | hits.to_dict() for name, hits in self.by_type.items()]
+
     @property
     def overall(self) -> Hits:
         """All types together (the micro average)."""
@@ -93,8 +104,8 @@ class EntityFigures:
         return self.correct_words / self.words if self.words else 0.0
 
 
-@dataclass(frozen=True)
-class ClassFigures:
+@dataclass(frozen=True, repr=False)
+class ClassFigures(Result):
     """Gold and predicted classes: of sentences, or of words."""
 
     confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (gold, predicted)
@@ -103,6 +114,15 @@ class ClassFigures:
     def count(cls, gold: Iterable[str], predicted: Iterable[str]) -> "ClassFigures":
         """From gold and predicted labels."""
         return cls(dict(Counter(zip(gold, predicted, strict=True))))
+
+    def told(self) -> str:
+        """The accuracy, and the number of predictions."""
+        return f"accuracy {self.accuracy:.2%}, {counted(self.total, 'prediction')}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """One row per label."""
+        self._refuse(of)
+        return [{"label": name} | hits.to_dict() for name, hits in self.by_label.items()]
 
     @property
     def total(self) -> int:
@@ -152,8 +172,8 @@ class ClassFigures:
         return [[self.confusion.get((row, column), 0) for column in self.labels] for row in self.labels]
 
 
-@dataclass(frozen=True)
-class Reliability:
+@dataclass(frozen=True, repr=False)
+class Reliability(Result):
     """Calibration of a model: predictions in bins by their probability.
 
         calibration error = Σ_bins (share of predictions in it) · |mean probability - share right|
@@ -177,6 +197,16 @@ class Reliability:
                 for m in members
             ]
         )
+
+    def told(self) -> str:
+        """The calibration error."""
+        return f"calibration error {self.error:.2%}, {len(self.bins)} bins"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """One row per bin."""
+        self._refuse(of)
+        names = ("predictions", "mean_probability", "accuracy")
+        return [dict(zip(names, one, strict=True)) for one in self.bins]
 
     @property
     def error(self) -> float:

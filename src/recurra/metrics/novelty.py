@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, tee
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import ConfigError
+from recurra.results import Result
 
 _Hashes = NDArray[np.uint64]
 
@@ -28,14 +30,19 @@ class Match:
     training_start: int
 
 
-@dataclass(frozen=True)
-class Novelty:
+@dataclass(frozen=True, repr=False)
+class Novelty(Result):
     """How much of a sample is copied; `recall` is None for a sample shorter than `n` words."""
 
     sample_length: int
     match: Match
     recall: float | None
     n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        match = {"length": self.match.length, "text": self.match.text}
+        return {"sample_length": self.sample_length, "match": match, "recall": self.recall, "n": self.n}
 
     def sentence(self) -> str:
         """Describe the result in a sentence."""

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recurra.plain import unit_noun
+from recurra.results import Result
 
 
-@dataclass(frozen=True)
-class LikelihoodFigures:
+@dataclass(frozen=True, repr=False)
+class LikelihoodFigures(Result):
     """Sums over a text of N symbols, C characters, U of its symbols unknown to the model.
 
         loss = total / N nats per symbol;   perplexity = exp(loss);   bits per character = total / (C ln 2)

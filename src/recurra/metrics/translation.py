@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra.plain import counted
+from recurra.results import Result
 from recurra.text.words import composed
 
 
-@dataclass(frozen=True)
-class TextFigures:
+@dataclass(frozen=True, repr=False)
+class TextFigures(Result):
     """Metrics of outputs against references; an output may have several references.
 
     `bleu` and `chrf` are from 0 to 100, with the signatures of sacrebleu; `exact` is the share of outputs

@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from recurra.results import Result
 
-@dataclass(frozen=True)
-class SpellingFigures:
+
+@dataclass(frozen=True, repr=False)
+class SpellingFigures(Result):
     """Results of a spelling corrector on words with known corrections."""
 
     misspelt: int
@@ -35,8 +37,8 @@ class SpellingFigures:
         return text
 
 
-@dataclass(frozen=True)
-class ClozeFigures:
+@dataclass(frozen=True, repr=False)
+class ClozeFigures(Result):
     """How often the removed word is ranked first, and among the first five."""
 
     gaps: int

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +13,12 @@ from recurra.metrics import exp_or_infinite, mixture_losses
 from recurra.models.evaluating import evaluating
 from recurra.models.next_symbol import NextSymbolNetwork
 from recurra.models.ngram import NGramNetwork
+from recurra.results import Result, shortened
 from recurra.text import Tokenizer
 
 
-@dataclass(frozen=True)
-class LineScore:
+@dataclass(frozen=True, repr=False)
+class LineScore(Result):
     """log P of one line, including its end, and of each of its symbols, in nats.
 
     `unknown` is the number of unknown symbols, which are scored as `<unk>`.
@@ -26,6 +28,15 @@ class LineScore:
     symbols: tuple[str, ...]
     log_probs: tuple[float, ...]
     unknown: int
+
+    def told(self) -> str:
+        """The line, its log-probability and its perplexity."""
+        return f"{shortened(self.line)}, log_prob {self.log_prob:.4f}, perplexity {self.perplexity:.4g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        found = {"line": self.line, "log_prob": self.log_prob, "perplexity": self.perplexity}
+        return found | {"unknown": self.unknown}
 
     @property
     def log_prob(self) -> float:

@@ -29,6 +29,9 @@ class Speller:
         ids, starts = self._encode(words)
         self._model = NGramModel.fit(ids, len(known) + 2, _ORDER, "witten-bell", starts=starts, start_id=_END)
 
+    def __repr__(self) -> str:
+        return f"Speller({len(self._ids)} characters)"
+
     def log_probs(self, words: Sequence[str]) -> Floats:
         """Return log P of each word's spelling, in nats.
 

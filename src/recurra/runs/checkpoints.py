@@ -51,6 +51,9 @@ class CheckpointFolder:
         self.latest = path / "LATEST"
         self._logs = tuple(logs)
 
+    def __repr__(self) -> str:
+        return f"CheckpointFolder({str(self.path)!r})"
+
     def exists(self) -> bool:
         """Whether there is a checkpoint to resume from."""
         return bool(self._names())

@@ -48,6 +48,9 @@ class RunFolder:
         self.metrics = MetricsLog(path / "metrics.jsonl")
         self.checkpoints = CheckpointFolder(path / "checkpoint", logs=[self.metrics.path])
 
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
     @staticmethod
     def check_free(path: Path, *, overwrite: bool = False) -> None:
         """Refuse a path that is not empty; with `overwrite`, one that holds anything but a run.

@@ -9,7 +9,7 @@ from pathlib import Path
 from recurra.arguments import checks_arguments
 from recurra.errors import VocabularyError
 from recurra.files import write_text
-from recurra.plain import json_text, parsed_json, quoted
+from recurra.plain import json_text, listed, parsed_json, quoted
 
 UNK = "<unk>"
 EOS = "<eos>"
@@ -24,6 +24,9 @@ class Vocabulary:
 
     Raises: VocabularyError if a symbol stands twice.
     """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({listed(map(repr, self.symbols), 60)})"
 
     @checks_arguments
     def __init__(self, symbols: Sequence[str]) -> None:

@@ -53,6 +53,9 @@ class Trainer:
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
         self._learning_rate = 0.0  # at the last update
 
+    def __repr__(self) -> str:
+        return f"Trainer({self.run_folder!r}, step {self.place.step} of {self.total_steps})"
+
     def sentences(self) -> Iterable[str]:
         """Return sentences about the training that is about to start."""
         return self.learner.sentences(self.total_steps)

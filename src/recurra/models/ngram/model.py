@@ -37,6 +37,10 @@ class NGramModel:
         self.smoothing: Smoothing = smoothing
         self.start_id = start_id
 
+    def __repr__(self) -> str:
+        size = f"{self.vocabulary_size:,} symbols, {self.parameters:,} parameters"
+        return f"NGramModel(order {self.order}, {size})"
+
     @classmethod
     def fit(
         cls,

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recurra.plain import one_line
-from recurra.tasks.labelling.predicting import REJECTED, Prediction, probability_of
+from recurra.plain import listed, one_line
+from recurra.results import Result, shortened
+from recurra.tasks.labelling.predicting import (
+    REJECTED,
+    Prediction,
+    probability_of,
+    row_of_label,
+    rows_of_paths,
+    told_label,
+)
 from recurra.text import spans_of
 from recurra.text.words import Word
 
@@ -32,8 +40,8 @@ class Entity:
     probability: float
 
 
-@dataclass(frozen=True)
-class LabelledText:
+@dataclass(frozen=True, repr=False)
+class LabelledText(Result):
     """The prediction for one text: word labels, entities and a sentence label, if the model has them.
 
     `place` is the file and line if the text is a row of a file.
@@ -56,6 +64,31 @@ class LabelledText:
             return probability_of(self.label, self.probabilities)
         return min((word.probability for word in self.words), default=1.0)
 
+    def told(self) -> str:
+        """Return the text, its entities or the labels of its words, and its label."""
+        parts = [shortened(self.text)]
+        if self.spans:
+            parts.append(f"entities [{listed((f'{one.text!r} {one.type}' for one in self.entities), 90)}]")
+        elif self.labelled:
+            parts.append(f"labels [{listed((word.label for word in self.words), 90)}]")
+        return ", ".join([*parts, *told_label(self)])
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per entity, per word or for the text; see `recurra.rows`.
+
+        Raises: ConfigError for an unknown `of`.
+        """
+        self._refuse(of, "labels", "words", "entities", "n_best")
+        match of or ("entities" if self.spans else "words" if self.labelled else "labels"):
+            case "entities":
+                return [vars(entity).copy() for entity in self.entities]
+            case "words":
+                return [vars(word).copy() for word in self.words]
+            case "n_best":
+                return rows_of_paths(self.paths)
+        texts = self.text if isinstance(self.text, tuple) else (self.text,)
+        return [dict(zip(("text", "text2"), texts, strict=False)) | row_of_label(self)]
+
     def line(self) -> str:
         """Return one output line: the word labels separated by spaces, then a tab and the sentence label.
 
@@ -75,8 +108,8 @@ class LabelledText:
         return found | _of_whole(self)
 
 
-@dataclass(frozen=True)
-class RowAnswer:
+@dataclass(frozen=True, repr=False)
+class RowAnswer(Result):
     """The prediction for one row of vectors or pictures; `place` is its file and line."""
 
     place: str
@@ -91,6 +124,18 @@ class RowAnswer:
     def label(self) -> str | None:
         """The row's label."""
         return self.said.label
+
+    def told(self) -> str:
+        """Return the place of the row, the labels of its steps, and its label."""
+        labels = [] if self.said.labels is None else [f"labels [{listed(self.said.labels, 90)}]"]
+        return ", ".join([self.place, *labels, *told_label(self.said)])
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per step, or one for the whole row; see `recurra.rows`.
+
+        Raises: ConfigError for an unknown `of`.
+        """
+        return [{"place": self.place} | row for row in self.said.to_rows(of)]
 
     def line(self) -> str:
         """Return one output line: the step labels separated by spaces, then a tab and the row's label."""

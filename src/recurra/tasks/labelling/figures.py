@@ -7,6 +7,7 @@ from typing import Any
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
 from recurra.plain import counted
+from recurra.results import Result
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import (
     REJECTED,
@@ -19,8 +20,8 @@ from recurra.tasks.labelling.predicting import (
 from recurra.text.label_symbols import Symbols
 
 
-@dataclass(frozen=True)
-class LabelFigures:
+@dataclass(frozen=True, repr=False)
+class LabelFigures(Result):
     """Metrics of entities or word labels, of sentence labels, and the sentence accuracy.
 
     `reliability` is the calibration of the sentence labels or, without them, of the word labels.
@@ -86,6 +87,14 @@ class LabelFigures:
         if self.classes is not None:
             found["sentence labels" if self.has_words else "labels"] = self.classes.by_label
         return found
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per entity type or label, with its counts; `of` is what the labels are of."""
+        return [
+            {"of": title, "label": name} | hits.to_dict()
+            for title, table in self.tables().items()
+            for name, hits in table.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

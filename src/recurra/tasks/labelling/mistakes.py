@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recurra.data.examples import Example
 from recurra.plain import counted, one_line
+from recurra.results import Result
 from recurra.tasks.labelling.predicting import Prediction
 from recurra.text import Span, spans_of
 from recurra.text.words import Word, placed
@@ -14,8 +16,8 @@ _LONGEST = 24  # words shown per row
 _NONE = "none"  # no entity
 
 
-@dataclass(frozen=True)
-class Mistake:
+@dataclass(frozen=True, repr=False)
+class Mistake(Result):
     """A wrong prediction: its place, the gold and predicted labels, its probability, and words or steps."""
 
     place: str
@@ -23,6 +25,14 @@ class Mistake:
     predicted: str
     confidence: float
     text: str
+
+    def told(self) -> str:
+        """Return the mistake as one readable line."""
+        return self.line()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def line(self) -> str:
         """Return the mistake as one readable line."""

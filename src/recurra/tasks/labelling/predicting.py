@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from recurra.layers import LabelPath, State
 from recurra.models.classifier import ClassifierNetwork, PairNetwork
 from recurra.models.evaluating import evaluating
 from recurra.models.tagger import TaggerNetwork
+from recurra.plain import listed
+from recurra.results import Result
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.text.label_symbols import Symbols
 
@@ -48,8 +50,8 @@ class BatchScores(NamedTuple):
     classes: Tensor | None
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Result):
     """The prediction for one row.
 
     `labels` are the word labels and `label_probabilities` their probabilities; `label` is the row's label and
@@ -66,6 +68,24 @@ class Prediction:
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
     every_label: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+
+    def told(self) -> str:
+        """Return the labels of the steps, and the label of the row."""
+        labels = [] if self.labels is None else [f"labels [{listed(self.labels, 90)}]"]
+        return ", ".join([*labels, *told_label(self)])
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per step, or one for the whole row; see `recurra.rows`.
+
+        Raises: ConfigError for an unknown `of`.
+        """
+        self._refuse(of, "labels", "words", "n_best")
+        if of == "n_best":
+            return rows_of_paths(self.paths)
+        if self.labels is None or of == "labels":
+            return [row_of_label(self)]
+        steps = zip(self.labels, self.label_probabilities, strict=True)
+        return [{"step": t, "label": label, "probability": p} for t, (label, p) in enumerate(steps)]
 
     @property
     def confidence(self) -> float:
@@ -85,6 +105,39 @@ class Carried:
 def probability_of(label: str, probabilities: dict[str, float]) -> float:
     """Return the probability of a row's label; of a rejected row, that of its most probable label."""
     return probabilities[label] if label in probabilities else max(probabilities.values(), default=0.0)
+
+
+class _Labelled(Protocol):
+    """A prediction with a label of the whole row, if the model has one."""
+
+    @property
+    def label(self) -> str | None: ...
+
+    @property
+    def probabilities(self) -> dict[str, float] | None: ...
+
+
+def told_label(said: _Labelled) -> list[str]:
+    """Return the label of a row and its probability as text; empty if it has none."""
+    if said.label is None or said.probabilities is None:
+        return []
+    return [f"label {said.label!r} {probability_of(said.label, said.probabilities):.4f}"]
+
+
+def row_of_label(said: _Labelled) -> dict[str, Any]:
+    """Return the label of a row, its probability, and that of each class, as flat values."""
+    shares = said.probabilities or {}
+    share = probability_of(said.label, shares) if said.label is not None and shares else None
+    found: dict[str, Any] = {"label": said.label, "probability": share}
+    return found | {f"P({label})": share for label, share in shares.items()}
+
+
+def rows_of_paths(paths: tuple[tuple[tuple[str, ...], float], ...]) -> list[dict[str, Any]]:
+    """Return the n most probable label sequences as rows."""
+    return [
+        {"rank": rank, "labels": " ".join(labels), "probability": share}
+        for rank, (labels, share) in enumerate(paths)
+    ]
 
 
 def predict_rows(

@@ -17,6 +17,7 @@ from recurra.errors import ConfigError
 from recurra.metrics import LikelihoodFigures, best_mixture, exp_or_infinite, mixture_losses
 from recurra.models import LanguageModelNetwork, NGramNetwork
 from recurra.models.open_vocabulary import spelling_nats
+from recurra.results import Result
 from recurra.tasks import registry
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import EncodedText, encode, read_corpus
@@ -80,13 +81,23 @@ class Mixture:
     weights_from: str
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """The result of `compare`."""
 
     text: str
     models: tuple[ComparedModel, ...]
     mixtures: tuple[Mixture, ...]
+
+    def told(self) -> str:
+        """Return the bits per character of each model, which can be compared."""
+        bits = (f"{one.name} {one.figures.open_bits_per_character:.3f}" for one in self.models)
+        return f"bits per character: {', '.join(bits)}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per model."""
+        self._refuse(of)
+        return [one.to_dict() for one in self.models]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

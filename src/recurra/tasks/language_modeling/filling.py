@@ -52,6 +52,10 @@ class GapFiller:
             )
         self.forward, self.backward, self.proposals = forward, backward, proposals
 
+    def __repr__(self) -> str:
+        both = "" if self.backward is None else f", {self.backward!r}"
+        return f"GapFiller({self.forward!r}{both})"
+
     @checks_arguments
     def fill(self, line: str, *, n_best: AtLeastOne = 5) -> list[Filling]:
         """Return the `n_best` most probable ways to fill the gaps, `___`, of a line, best first.

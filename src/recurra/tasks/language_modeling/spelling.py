@@ -9,8 +9,8 @@ word is corrected independently, and P(w) is its relative frequency in a text.
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.misspellings import WORD
@@ -21,7 +21,9 @@ from recurra.layers import rows_of_state
 from recurra.metrics import SpellingFigures, edit_distance
 from recurra.models import Speller
 from recurra.models.open_vocabulary import speller_of
+from recurra.plain import counted
 from recurra.remember import Remembered
+from recurra.results import Result, shortened
 from recurra.tasks.language_modeling.text_model import TextModel
 from recurra.text import WordTokenizer
 from recurra.text.words import composed
@@ -66,12 +68,22 @@ class Change:
     start: int
 
 
-@dataclass(frozen=True)
-class Correction:
+@dataclass(frozen=True, repr=False)
+class Correction(Result):
     """A corrected line, and its changes."""
 
     text: str
     changes: tuple[Change, ...]
+
+    def told(self) -> str:
+        """Return the text, and the changed words."""
+        changed = ", ".join(f"{one.typed} -> {one.corrected}" for one in self.changes)
+        return f"{shortened(self.text)}{': ' if changed else ''}{changed}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per change."""
+        self._refuse(of)
+        return [asdict(one) for one in self.changes]
 
 
 class SpellingCorrector:
@@ -93,6 +105,7 @@ class SpellingCorrector:
     ) -> None:
         if model is not None and model.reads_backward:
             raise ConfigError("spelling: the model reads backward; use a forward model.")
+        self._known = len(counts)
         known = {word: n for word, n in counts.items() if len(word) > 1 or word in ("a", "i", "o")}
         if not known:
             raise DataError("spelling: the word list is empty; give a text that contains words.")
@@ -104,6 +117,10 @@ class SpellingCorrector:
         self._speller: Speller | None = None
         if model is not None and model.tokenizer.unit == "word":
             self._speller = speller_of(model.tokenizer.vocabulary)
+
+    def __repr__(self) -> str:
+        context = "no context" if self.model is None else f"context of {self.model!r}"
+        return f"SpellingCorrector({counted(self._known, 'word')}, {context})"
 
     def _candidates(self, typed: str) -> tuple[tuple[str, float, float], ...]:
         """Return the possible corrections of a lower-case word, the most probable first.

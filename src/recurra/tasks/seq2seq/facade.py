@@ -12,6 +12,7 @@ from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
 from recurra.data.readers.pictures import Pictures, pictures_in, read_pictures
 from recurra.errors import ConfigError
+from recurra.plain import counted
 from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.corpus import with_model_channels
 from recurra.tasks.seq2seq.pair_model import AttentionMap, GeneratedText, PairModel, SampleCount
@@ -170,6 +171,9 @@ class Conversation:
         self.bot = bot
         self.turns: list[str] = []
         self._last: tuple[Pair, list[int]] | None = None
+
+    def __repr__(self) -> str:
+        return f"Conversation({counted(len(self.turns), 'turn')} with {self.bot!r})"
 
     @checks_arguments
     def say(self, text: str) -> str:

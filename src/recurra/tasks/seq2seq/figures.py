@@ -8,14 +8,15 @@ from recurra.data.batches import BucketedOrder
 from recurra.metrics.translation import TextFigures, count_texts
 from recurra.models.evaluating import evaluating
 from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.results import Result
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
 
 
-@dataclass(frozen=True)
-class PairFigures:
+@dataclass(frozen=True, repr=False)
+class PairFigures(Result):
     """Metrics on pairs: the loss of the references, and the quality of the outputs.
 
     `loss` is the mean -log P per reference symbol, including the ends, in nats; `texts` compares the outputs

@@ -20,6 +20,7 @@ from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
+from recurra.results import Result, shortened
 from recurra.tasks.model import CountedNote, Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
@@ -39,14 +40,18 @@ SampleCount = Annotated[int, Range(1, 100_000)]
 _MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
 
 
-@dataclass(frozen=True)
-class GeneratedText:
+@dataclass(frozen=True, repr=False)
+class GeneratedText(Result):
     """An output: its log-probability, the score that ranks it, and whether it reached the end symbol."""
 
     text: str
     log_prob: float
     score: float
     ended: bool = True
+
+    def told(self) -> str:
+        """Return the text and its score."""
+        return f"{shortened(self.text)}, score {self.score:.4f}{'' if self.ended else ', cut'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -61,8 +66,8 @@ def _is_said(pair: Pair) -> bool:
     return pair.vectors is not None or any(map(str.split, pair.source))
 
 
-@dataclass(frozen=True)
-class AttentionMap:
+@dataclass(frozen=True, repr=False)
+class AttentionMap(Result):
     """Attention weights over the source for each output symbol; the last row is that of the end symbol.
 
     Shapes: weights (T, S), each row sums to 1.
@@ -71,6 +76,20 @@ class AttentionMap:
     source: tuple[str, ...]
     target: tuple[str, ...]
     weights: NDArray[np.float32]
+
+    def told(self) -> str:
+        """Return the target and the number of symbols on both sides."""
+        target = shortened("".join(self.target))
+        return f"{target}, {len(self.target)} target by {len(self.source)} source symbols"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per target symbol and source symbol, with the weight."""
+        self._refuse(of)
+        return [
+            {"step": t, "target": target, "place": s, "source": source, "weight": float(self.weights[t, s])}
+            for t, target in enumerate(self.target)
+            for s, source in enumerate(self.source)
+        ]
 
 
 class PairModel(Model):
