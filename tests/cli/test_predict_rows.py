@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import recurra as rc
 from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.seq2seq.pair_model import GeneratedText
+from recurra.tasks.seq2seq.outputs import GeneratedText
 from recurra.tasks.seq2seq.predicting import GeneratedTexts
 
 REVIEWS = [("a fine film", "good"), ('a "dull" film', "bad"), ("so fine", "good"), ("how dull", "bad")] * 5

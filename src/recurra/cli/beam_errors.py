@@ -1,5 +1,6 @@
 """`recurra beam-errors RUN`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,6 @@ from recurra.plain import json_line, quoted
 
 if TYPE_CHECKING:
     from recurra.data.readers.pairs import Pair
-    from recurra.metrics.beam_errors import FaultShares
     from recurra.tasks.seq2seq.beam_errors import Diagnosis, Tried
     from recurra.tasks.seq2seq.facade import PairModel
 
@@ -45,7 +45,7 @@ def beam_errors(
     recurra beam-errors runs/en-de --data val.en --target val.de
     """
     from recurra.tasks.model import load
-    from recurra.tasks.seq2seq import beam_errors as errors
+    from recurra.tasks.seq2seq.beam_errors import beam_errors_of
     from recurra.tasks.seq2seq.facade import PairModel
 
     every_width = _numbers("--beam-widths", beam_widths, int, 1)
@@ -53,28 +53,35 @@ def beam_errors(
     model = load(run, PairModel).searching(**options)
     for name, values in (("beam_width", every_width), ("length_penalty", every_alpha)):
         for value in values:
-            model.searching(beam_groups=1, **{name: value})  # refuses invalid values before any work is done
+            model.searching(beam_groups=1, **{name: value})  # refused before the pairs are read
     pairs = _pairs(model, data, target)[:rows]
-    diagnoses = errors.diagnose(model, pairs)
-    shares = errors.shares_of(diagnoses)
-    width, alpha = model.config.beam_width, model.config.length_penalty
-    if not as_json:
-        _show_table(diagnoses, shown)
-        typer.echo(
-            f"\nwidth {width}, alpha {alpha:g}: {shares.none:,} of {len(pairs):,} outputs match exactly; of "
-            f"the other {shares.wrong:,}, {shares.beam:,} are search errors ({shares.share('beam'):.1%}) and "
-            f"{shares.model:,} model errors ({shares.share('model'):.1%})\n"
-        )
-        typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'search errors':>15}")
-    tried: list[Tried] = []
-    for one in errors.sweep(model, pairs, sorted({*every_width, width}), sorted({*every_alpha, alpha})):
-        tried.append(one)
-        if not as_json:
-            typer.echo(
-                f"{one.width:>6}{one.alpha:>7g}{one.bleu:>8.2f}{one.seconds:>9.1f}{one.beam_share:>15.1%}"
-            )
-    told = errors.advice(shares, tried, width, alpha)
-    typer.echo(json_line(_plain(diagnoses, shares, tried, told)) if as_json else f"\n{told}")
+    if as_json:
+        typer.echo(json_line(beam_errors_of(model, pairs, every_width, every_alpha).to_dict()))
+        return
+    found = beam_errors_of(
+        model, pairs, every_width, every_alpha, _show_tried, lambda every: _show(every, shown, model)
+    )
+    typer.echo(f"\n{found.advice}")
+
+
+def _show(diagnoses: "Sequence[Diagnosis]", shown: int, model: "PairModel") -> None:
+    """Print some outputs, the counts of errors, and the head of the table of searches."""
+    from recurra.tasks.seq2seq.beam_errors import shares_of
+
+    _show_table(diagnoses, shown)
+    shares, config = shares_of(diagnoses), model.config
+    typer.echo(
+        f"\nwidth {config.beam_width}, alpha {config.length_penalty:g}: {shares.none:,} of "
+        f"{len(diagnoses):,} outputs match exactly; of the other {shares.wrong:,}, {shares.beam:,} are "
+        f"search errors ({shares.share('beam'):.1%}) and {shares.model:,} model errors "
+        f"({shares.share('model'):.1%})\n"
+    )
+    typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'search errors':>15}")
+
+
+def _show_tried(one: "Tried") -> None:
+    """Print the row of one search."""
+    typer.echo(f"{one.width:>6}{one.alpha:>7g}{one.bleu:>8.2f}{one.seconds:>9.1f}{one.beam_share:>15.1%}")
 
 
 def _pairs(model: "PairModel", data: Path | None, target: Path | None) -> "list[Pair]":
@@ -89,20 +96,7 @@ def _pairs(model: "PairModel", data: Path | None, target: Path | None) -> "list[
     return pairs
 
 
-def _plain(
-    diagnoses: list["Diagnosis"], shares: "FaultShares", tried: list["Tried"], advice: str
-) -> dict[str, Any]:
-    return {
-        "right": shares.none,
-        "beam": shares.beam,
-        "model": shares.model,
-        "tried": [vars(one) for one in tried],
-        "advice": advice,
-        "answers": [one.to_dict() for one in diagnoses],
-    }
-
-
-def _show_table(diagnoses: list["Diagnosis"], shown: int) -> None:
+def _show_table(diagnoses: "Sequence[Diagnosis]", shown: int) -> None:
     for one in diagnoses[:shown]:
         typer.echo(
             f"source     {one.source}\n"

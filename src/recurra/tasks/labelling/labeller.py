@@ -25,6 +25,7 @@ from recurra.tasks.labelling.config import (
 from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
 from recurra.tasks.labelling.evaluating import deciding_with, evaluation_of
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
+from recurra.tasks.labelling.mistakes import Mistake, worst_mistakes
 from recurra.tasks.labelling.predicting import Carried, Prediction
 from recurra.tasks.labelling.report import page_of
 from recurra.tasks.model import Evaluation, InputPrediction, Page, ignored
@@ -69,6 +70,15 @@ class Labeller(CalibratedModel):
         rows = with_model_channels(rows, self.symbols.vector_shape)
         check_steps(rows, self.symbols.vector_shape)
         return rows
+
+    @checks_arguments
+    def mistakes(self, data: str | Path | None = None, count: AtLeastOne = 10) -> list[Mistake]:
+        """Return the mistakes with the highest confidence on a file, or on the validation set.
+
+        Raises: as `evaluate`.
+        """
+        rows = self.rows_of(data)
+        return worst_mistakes(rows, self._predicted(rows), count, spans=self.symbols.spans)
 
     @checks_arguments
     def evaluation(self, data: Path | None, options: LabelEvaluationPart) -> Evaluation:

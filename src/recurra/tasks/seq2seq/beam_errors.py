@@ -1,7 +1,7 @@
 """Beam error analysis: the cause of each wrong output, the results of other beams, and advice."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from recurra.data.readers.pairs import Pair
 from recurra.metrics.beam_errors import Fault, FaultShares, fault_of
 from recurra.metrics.translation import count_texts
+from recurra.results import Result
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.pair_model import PairModel
 from recurra.tasks.seq2seq.searching import beam_options
@@ -44,6 +45,44 @@ class Tried:
     bleu: float
     seconds: float
     beam_share: float
+
+
+@dataclass(frozen=True, repr=False)
+class BeamErrors(Result):
+    """The causes of wrong outputs with the model's own search, the results of other searches, and advice."""
+
+    diagnoses: tuple[Diagnosis, ...]
+    tried: tuple[Tried, ...]
+    advice: str
+
+    @property
+    def shares(self) -> FaultShares:
+        """Counts of the correct outputs, and of the wrong ones by cause."""
+        return shares_of(self.diagnoses)
+
+    def told(self) -> str:
+        """Return the counts."""
+        shares = self.shares
+        return f"{shares.none:,} correct, {shares.beam:,} search errors, {shares.model:,} model errors"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per search that was tried, or `of` "outputs" one per output."""
+        self._refuse(of, "searches", "outputs")
+        if of == "outputs":
+            return [one.to_dict() for one in self.diagnoses]
+        return [vars(one).copy() for one in self.tried]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        shares = self.shares
+        return {
+            "right": shares.none,
+            "beam": shares.beam,
+            "model": shares.model,
+            "tried": [vars(one) for one in self.tried],
+            "advice": self.advice,
+            "answers": [one.to_dict() for one in self.diagnoses],
+        }
 
 
 def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, float]]:
@@ -112,6 +151,34 @@ def sweep(
             seconds = time.perf_counter() - began
             bleu = count_texts([one.found for one in diagnoses], [pair.targets for pair in pairs]).bleu
             yield Tried(width, alpha, bleu, seconds, shares_of(diagnoses).share("beam"))
+
+
+def beam_errors_of(
+    model: PairModel,
+    pairs: Sequence[Pair],
+    widths: Sequence[int],
+    alphas: Sequence[float],
+    on_tried: Callable[[Tried], None] = lambda one: None,
+    on_diagnosed: Callable[[Sequence[Diagnosis]], None] = lambda every: None,
+) -> BeamErrors:
+    """Classify the errors of a model on pairs, and try other widths and length penalties on the same pairs.
+
+    The functions are called with what is known so far.
+
+    Raises: ConfigError for an invalid width or penalty, before any work is done.
+    """
+    for name, values in (("beam_width", widths), ("length_penalty", alphas)):
+        for value in values:
+            model.searching(beam_groups=1, **{name: value})
+    width, alpha = model.config.beam_width, model.config.length_penalty
+    diagnoses = diagnose(model, pairs)
+    on_diagnosed(diagnoses)
+    tried = []
+    for one in sweep(model, pairs, sorted({*widths, width}), sorted({*alphas, alpha})):
+        on_tried(one)
+        tried.append(one)
+    told = advice(shares_of(diagnoses), tried, width, alpha)
+    return BeamErrors(tuple(diagnoses), tuple(tried), told)
 
 
 def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float) -> str:

@@ -15,7 +15,8 @@ from recurra.errors import ConfigError
 from recurra.plain import counted
 from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.corpus import with_model_channels
-from recurra.tasks.seq2seq.pair_model import AttentionMap, GeneratedText, PairModel, SampleCount
+from recurra.tasks.seq2seq.outputs import AttentionMap, GeneratedText
+from recurra.tasks.seq2seq.pair_model import PairModel, SampleCount
 
 __all__ = ["AttentionMap", "Captioner", "ChatBot", "Conversation", "GeneratedText", "PairModel", "Translator"]
 

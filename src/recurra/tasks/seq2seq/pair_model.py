@@ -1,13 +1,11 @@
 """The base class of translators, chat-bots and captioners: train, evaluate, answer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from recurra.arguments import AtLeastOne, EachField, NotNegative, Range, checks_arguments
 from recurra.config import SearchPart, build_config
@@ -20,13 +18,13 @@ from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
-from recurra.results import Result, shortened
 from recurra.tasks.model import CountedNote, Evaluation, Model, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
+from recurra.tasks.seq2seq.outputs import AttentionMap, GeneratedText
 from recurra.tasks.seq2seq.predicting import GeneratedTexts, answers_to
 from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
@@ -35,27 +33,12 @@ from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, wei
 from recurra.text.vocabulary import UNK
 from recurra.text.words import composed
 
+if TYPE_CHECKING:
+    from recurra.tasks.seq2seq.beam_errors import BeamErrors
+
 GivenPair = Annotated[Pair, EachField()]
 SampleCount = Annotated[int, Range(1, 100_000)]
 _MOST_TRIES = 3  # searches with a growing n-best list, until there are enough different texts
-
-
-@dataclass(frozen=True, repr=False)
-class GeneratedText(Result):
-    """An output: its log-probability, the score that ranks it, and whether it reached the end symbol."""
-
-    text: str
-    log_prob: float
-    score: float
-    ended: bool = True
-
-    def told(self) -> str:
-        """Return the text and its score."""
-        return f"{shortened(self.text)}, score {self.score:.4f}{'' if self.ended else ', cut'}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {"text": self.text, "log_prob": self.log_prob, "score": self.score, "ended": self.ended}
 
 
 _NOTHING = GeneratedText("", 0.0, 0.0)  # output for an empty source
@@ -64,32 +47,6 @@ _NOTHING = GeneratedText("", 0.0, 0.0)  # output for an empty source
 def _is_said(pair: Pair) -> bool:
     """Whether a pair's source is a picture, or a text that is not blank."""
     return pair.vectors is not None or any(map(str.split, pair.source))
-
-
-@dataclass(frozen=True, repr=False)
-class AttentionMap(Result):
-    """Attention weights over the source for each output symbol; the last row is that of the end symbol.
-
-    Shapes: weights (T, S), each row sums to 1.
-    """
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    weights: NDArray[np.float32]
-
-    def told(self) -> str:
-        """Return the target and the number of symbols on both sides."""
-        target = shortened("".join(self.target))
-        return f"{target}, {len(self.target)} target by {len(self.source)} source symbols"
-
-    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
-        """Return one row per target symbol and source symbol, with the weight."""
-        self._refuse(of)
-        return [
-            {"step": t, "target": target, "place": s, "source": source, "weight": float(self.weights[t, s])}
-            for t, target in enumerate(self.target)
-            for s, source in enumerate(self.source)
-        ]
 
 
 class PairModel(Model):
@@ -228,6 +185,26 @@ class PairModel(Model):
     def asked(self, source: Input) -> Iterable[Pair]:
         """Read the sources, one per line."""
         return source.lines().each(lambda line: Pair((line,)))
+
+    @checks_arguments
+    def beam_errors(
+        self,
+        data: str | Path | None = None,
+        target: str | Path | None = None,
+        *,
+        rows: AtLeastOne = 500,
+        beam_widths: Sequence[AtLeastOne] = (1, 2, 5, 10),
+        length_penalties: Sequence[float] = (0.0, 0.6, 1.0),
+    ) -> "BeamErrors":
+        """Classify errors as search errors or model errors, and try other beam widths and length penalties.
+
+        `rows` is the number of pairs of a file, or of the validation set, to examine.
+
+        Raises: as `evaluate`; ConfigError for an invalid width or penalty.
+        """
+        from recurra.tasks.seq2seq.beam_errors import beam_errors_of  # which needs this module
+
+        return beam_errors_of(self, self.pairs_of(data, target)[:rows], beam_widths, length_penalties)
 
     def page(self) -> Page:
         """Build the report page: metrics, outputs for some held-out sources, and attention."""

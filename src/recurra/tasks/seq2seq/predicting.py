@@ -15,7 +15,8 @@ from recurra.reports.drawing import heat_map, write_png
 from recurra.tasks.seq2seq.config import AnswersPart
 
 if TYPE_CHECKING:
-    from recurra.tasks.seq2seq.pair_model import GeneratedText, PairModel
+    from recurra.tasks.seq2seq.outputs import GeneratedText
+    from recurra.tasks.seq2seq.pair_model import PairModel
 
 _AT_ONCE = 256  # sources that are decoded before their outputs are printed
 
