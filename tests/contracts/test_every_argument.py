@@ -49,6 +49,8 @@ FITTING: dict[str, Any] = {
     "texts": ["the cat"],
     "line": "the ___ sat",
     "typed": "teh",
+    "misspellings": [("the", "teh")],
+    "turns": "ab 1",
     "what": "a",
     "prime": "a",
     "part": "valid",

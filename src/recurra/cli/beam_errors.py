@@ -13,8 +13,8 @@ from recurra.plain import json_line, quoted
 
 if TYPE_CHECKING:
     from recurra.data.readers.pairs import Pair
-    from recurra.tasks.seq2seq.beam_errors import Diagnosis, Tried
     from recurra.tasks.seq2seq.facade import PairModel
+    from recurra.tasks.seq2seq.outputs import Diagnosis, Tried
 
 
 @formerly(widths="--beam-widths", alphas="--length-penalties")

@@ -2,87 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from recurra.data.readers.pairs import Pair
-from recurra.metrics.beam_errors import Fault, FaultShares, fault_of
+from recurra.metrics.beam_errors import FaultShares, fault_of
 from recurra.metrics.translation import count_texts
-from recurra.results import Result
 from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.outputs import BeamErrors, Diagnosis, Tried
 from recurra.tasks.seq2seq.pair_model import PairModel
 from recurra.tasks.seq2seq.searching import beam_options
 
 _AT_ONCE = 64
 _GAIN = 0.2  # BLEU; smaller gains are ignored
 _MUCH = 0.2  # share of the errors
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One source, its reference with the highest score, the output found, and the cause of an error."""
-
-    source: str
-    right: str
-    found: str
-    right_score: float
-    found_score: float
-    fault: Fault
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-@dataclass(frozen=True)
-class Tried:
-    """The results of one beam width and length penalty."""
-
-    width: int
-    alpha: float
-    bleu: float
-    seconds: float
-    beam_share: float
-
-
-@dataclass(frozen=True, repr=False)
-class BeamErrors(Result):
-    """The causes of wrong outputs with the model's own search, the results of other searches, and advice."""
-
-    diagnoses: tuple[Diagnosis, ...]
-    tried: tuple[Tried, ...]
-    advice: str
-
-    @property
-    def shares(self) -> FaultShares:
-        """Counts of the correct outputs, and of the wrong ones by cause."""
-        return shares_of(self.diagnoses)
-
-    def told(self) -> str:
-        """Return the counts."""
-        shares = self.shares
-        return f"{shares.none:,} correct, {shares.beam:,} search errors, {shares.model:,} model errors"
-
-    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
-        """Return one row per search that was tried, or `of` "outputs" one per output."""
-        self._refuse(of, "searches", "outputs")
-        if of == "outputs":
-            return [one.to_dict() for one in self.diagnoses]
-        return [vars(one).copy() for one in self.tried]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        shares = self.shares
-        return {
-            "right": shares.none,
-            "beam": shares.beam,
-            "model": shares.model,
-            "tried": [vars(one) for one in self.tried],
-            "advice": self.advice,
-            "answers": [one.to_dict() for one in self.diagnoses],
-        }
 
 
 def right_scores(model: PairModel, pairs: Sequence[Pair]) -> list[tuple[str, float]]:

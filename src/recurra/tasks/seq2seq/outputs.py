@@ -1,4 +1,4 @@
-"""What encoder-decoders return: generated texts, and attention weights."""
+"""What encoder-decoders return: generated texts, attention weights, and the causes of errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.metrics.beam_errors import Fault, FaultShares
 from recurra.results import Result, shortened
 
 
@@ -51,3 +52,68 @@ class AttentionMap(Result):
             for t, target in enumerate(self.target)
             for s, source in enumerate(self.source)
         ]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One source, its reference with the highest score, the output found, and the cause of an error."""
+
+    source: str
+    right: str
+    found: str
+    right_score: float
+    found_score: float
+    fault: Fault
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The results of one beam width and length penalty."""
+
+    width: int
+    alpha: float
+    bleu: float
+    seconds: float
+    beam_share: float
+
+
+@dataclass(frozen=True, repr=False)
+class BeamErrors(Result):
+    """The causes of wrong outputs with the model's own search, the results of other searches, and advice."""
+
+    diagnoses: tuple[Diagnosis, ...]
+    tried: tuple[Tried, ...]
+    advice: str
+
+    @property
+    def shares(self) -> FaultShares:
+        """Counts of the correct outputs, and of the wrong ones by cause."""
+        return FaultShares.count(one.fault for one in self.diagnoses)
+
+    def told(self) -> str:
+        """Return the counts."""
+        shares = self.shares
+        return f"{shares.none:,} correct, {shares.beam:,} search errors, {shares.model:,} model errors"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per search that was tried, or `of` "outputs" one per output."""
+        self._refuse(of, "searches", "outputs")
+        if of == "outputs":
+            return [one.to_dict() for one in self.diagnoses]
+        return [vars(one).copy() for one in self.tried]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        shares = self.shares
+        return {
+            "right": shares.none,
+            "beam": shares.beam,
+            "model": shares.model,
+            "tried": [vars(one) for one in self.tried],
+            "advice": self.advice,
+            "answers": [one.to_dict() for one in self.diagnoses],
+        }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 
@@ -24,7 +24,7 @@ from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_
 from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
-from recurra.tasks.seq2seq.outputs import AttentionMap, GeneratedText
+from recurra.tasks.seq2seq.outputs import AttentionMap, BeamErrors, GeneratedText
 from recurra.tasks.seq2seq.predicting import GeneratedTexts, answers_to
 from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
@@ -32,9 +32,6 @@ from recurra.tasks.seq2seq.symbols import PairSymbols
 from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, weights_of
 from recurra.text.vocabulary import UNK
 from recurra.text.words import composed
-
-if TYPE_CHECKING:
-    from recurra.tasks.seq2seq.beam_errors import BeamErrors
 
 GivenPair = Annotated[Pair, EachField()]
 SampleCount = Annotated[int, Range(1, 100_000)]
@@ -195,7 +192,7 @@ class PairModel(Model):
         rows: AtLeastOne = 500,
         beam_widths: Sequence[AtLeastOne] = (1, 2, 5, 10),
         length_penalties: Sequence[float] = (0.0, 0.6, 1.0),
-    ) -> "BeamErrors":
+    ) -> BeamErrors:
         """Classify errors as search errors or model errors, and try other beam widths and length penalties.
 
         `rows` is the number of pairs of a file, or of the validation set, to examine.
