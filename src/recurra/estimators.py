@@ -25,7 +25,7 @@ from recurra.arguments import is_many
 from recurra.config import GoldPart, Part, RowsPart
 from recurra.errors import ArgumentTypeError, ConfigError, MissingExtra
 from recurra.files import make_folder
-from recurra.plain import quoted
+from recurra.plain import counted, quoted
 from recurra.tasks import registry
 from recurra.text.words import Words
 
@@ -87,7 +87,11 @@ class RunEstimator(BaseEstimator):
     _removes: Any = None  # removes the temporary folder
 
     def _fit(self, rows: list[dict[str, Any]]) -> Self:
-        """Train on rows, in `out` or in a temporary folder."""
+        """Train on rows, in `out` or in a temporary folder. Raises: ConfigError for fewer than two rows."""
+        if len(rows) < 2:
+            raise ConfigError(
+                f"X: has {counted(len(rows), 'sample')}; at least 2 are needed, to hold one out."
+            )
         given = {name: getattr(self, name) for name in self.options}
         given = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()

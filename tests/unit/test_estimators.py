@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 import recurra as rc
 from recurra.errors import ConfigError, DataError
@@ -48,6 +49,35 @@ def test_the_checks_of_scikit_learn_that_need_no_table(kind, check):
     check(kind.__name__, kind())
 
 
+class Series(ClassifierEstimator):
+    """A classifier that reads each row of a table of numbers as a series of one feature."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = True, False
+        tags.input_tags.string, tags.classifier_tags.poor_score = False, True
+        return tags
+
+    def fit(self, X, y):
+        X, y = validate_data(self, X, y)
+        return super().fit([row[:, None] for row in X.astype(np.float32)], y)
+
+    def predict_proba(self, X):
+        check_is_fitted(self, "model_")
+        X = validate_data(self, X, reset=False)
+        return super().predict_proba([row[:, None] for row in X.astype(np.float32)])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_all_checks_of_scikit_learn_on_tables_read_as_series():
+    """Some 50 checks with trainings; skipped are only those of other packages."""
+    estimator = Series(epochs=1, hidden_size=4, threads=1)
+    found = estimator_checks.check_estimator(estimator, on_fail=None, on_skip=None)
+    assert len(found) > 40
+    assert {one["check_name"]: one["exception"] for one in found if one["status"] == "failed"} == {}
+
+
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_the_parameters_are_the_options_of_training(kind):
     parameters = kind().get_params()
@@ -59,10 +89,9 @@ def test_the_parameters_are_the_options_of_training(kind):
     assert "ep" not in parameters
     with pytest.raises(TypeError, match="unexpected keyword argument 'hiden_size'"):
         kind(hiden_size=3)
+    rows = [("a", "b")] if kind.task == "pair" else [["a"]]
     with pytest.raises(ConfigError, match="hidden_size: got 0, expected >= 1"):
-        kind(hidden_size=0).fit(
-            [("a", "b")] if kind.task == "pair" else [["a"]], [["x"]] if kind.task == "tag" else ["x"]
-        )
+        kind(hidden_size=0).fit(2 * rows, 2 * ([["x"]] if kind.task == "tag" else ["x"]))
 
 
 def test_a_fitted_classifier(classifier):
@@ -198,6 +227,7 @@ def test_a_tagger_is_scored_by_its_entities():
         (ClassifierEstimator, ["a", None], [0, 1], r"X\[1\]: got None, expected a text, a list of words"),
         (ClassifierEstimator, ["a", []], [0, 1], r"X\[1\]: got \[\], expected a text"),
         (ClassifierEstimator, ["a", np.zeros((2, 2))], [0, 1], "X: has both texts and arrays"),
+        (ClassifierEstimator, ["a"], [0], "X: has 1 sample; at least 2 are needed"),
         (ClassifierEstimator, ["a", "b"], [0], "inconsistent numbers of samples"),
         (ClassifierEstimator, ["a", "b"], [0.5, 1.5], "Unknown label type"),
         (PairClassifierEstimator, ["ab", "cd"], [0, 1], r"X\[0\]: got 'ab', expected a pair of texts"),
