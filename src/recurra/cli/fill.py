@@ -58,8 +58,7 @@ def fill(
         return
     found = model.fill(text, backward=other, n_best=n_best, proposals=proposals)
     if as_json:
-        rows = [{"words": one.words, "text": one.text, "probability": one.probability} for one in found]
-        typer.echo(json_line(rows))
+        typer.echo(json_line([one.to_dict() for one in found]))
         return
     if not found:
         typer.echo("the model has no possible word for the gap", err=True)

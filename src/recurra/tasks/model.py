@@ -340,7 +340,7 @@ def _resumable(model: str, run: str | Path) -> Iterator[None]:
         yield
     except Interrupted as stop:
         in_python = f", or with {model}.resume({str(run)!r}) in Python" if "--resume" in str(stop) else ""
-        raise Interrupted(f"{stop}{in_python}", stop.signal_number) from stop
+        raise Interrupted(f"{stop}{in_python}", stop.signal_number) from None
 
 
 @overload

@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +31,9 @@ class Ending(NamedTuple):
 
     ending: str
     probability: float
+
+    def __repr__(self) -> str:
+        return f"Ending({self.ending!r}, {self.probability:.4g})"
 
 
 class Completer:
@@ -95,11 +99,20 @@ class Completer:
     def _begun_by(self, typed: str) -> Tensor:
         """Return a mask of the words that begin with a text; no symbol that is never proposed or ends."""
         ends, never = self._following(b"")
-        return torch.tensor([word.startswith(typed) for word in self._words]) & ~(ends | never)
+        words, ids = self._in_order
+        first = torch.zeros_like(ends)
+        at = bisect_left(words, typed)
+        while at < len(words) and words[at].startswith(typed):
+            first[ids[at]] = True
+            at += 1
+        return first & ~(ends | never)
 
     @cached_property
-    def _words(self) -> list[str]:
-        return [*map(composed, self._tokenizer.vocabulary.symbols)]
+    def _in_order(self) -> tuple[list[str], list[int]]:
+        """The words of the vocabulary in order, and their ids."""
+        symbols = map(composed, self._tokenizer.vocabulary.symbols)
+        pairs = sorted((word, id_) for id_, word in enumerate(symbols))
+        return [word for word, _ in pairs], [id_ for _, id_ in pairs]
 
     def next_words(self, text: str, count: int) -> dict[str, float]:
         """Return the most probable whole words next to a text, with log P."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.misspellings import WORD
@@ -19,6 +20,7 @@ from recurra.errors import ConfigError
 from recurra.layers import rows_of_state
 from recurra.metrics import ClozeFigures
 from recurra.plain import quoted
+from recurra.results import Result, shortened
 from recurra.tasks.language_modeling.text_model import TextModel
 from recurra.text.words import composed
 
@@ -26,13 +28,26 @@ GAP = "___"
 _FEWEST_WORDS = 4  # of a line from which a word is removed
 
 
-@dataclass(frozen=True)
-class Filling:
+@dataclass(frozen=True, repr=False)
+class Filling(Result):
     """One way to fill the gaps: the words, the whole line, and its probability among the candidates."""
 
     words: tuple[str, ...]
     text: str
     probability: float
+
+    def told(self) -> str:
+        """Return the line and its probability."""
+        return f"{shortened(self.text)}, probability {self.probability:.4g}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row, with the words separated by blanks."""
+        self._refuse(of)
+        return [self.to_dict() | {"words": " ".join(self.words)}]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {"words": self.words, "text": self.text, "probability": self.probability}
 
 
 class GapFiller:
