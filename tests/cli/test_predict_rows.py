@@ -264,14 +264,14 @@ def test_words_may_be_given_as_a_list(folder):
     assert [each.text for each in both] == ["so fine", "how dull"]
     assert both[0].label == one.label
     assert model.predict([]) == []
-    with pytest.raises(ConfigError, match=r"predict: got int, expected a text, recurra\.Words or a list"):
+    with pytest.raises(ConfigError, match=r"predict: text\[0\]: got 1, expected a text or recurra\.Words"):
         model.predict([1, 2])
     apart = model.predict("so fine!", split="punctuation")
     assert apart.probabilities == model.predict("so fine !").probabilities
     with pytest.raises(ConfigError, match="expected a text, recurra"):
         model.predict(3)
-    with pytest.raises(ConfigError, match=r"data: got .*, expected a text, a path or None"):
-        rc.Classifier.train([("a b", "good")], out=folder / "none")
+    with pytest.raises(ConfigError, match=r"data: got 3, expected the path of a file, a list of rows"):
+        rc.Classifier.train(3, out=folder / "none")
 
 
 def test_a_closed_pipe_is_no_fault(folder, tmp_path):
