@@ -58,14 +58,20 @@ def beam_errors(
     if as_json:
         typer.echo(json_line(beam_errors_of(model, pairs, every_width, every_alpha).to_dict()))
         return
+    heads = iter([True])  # the header of the table stands above its first row
     found = beam_errors_of(
-        model, pairs, every_width, every_alpha, _show_tried, lambda every: _show(every, shown, model)
+        model,
+        pairs,
+        every_width,
+        every_alpha,
+        lambda one: _show_tried(one, first=next(heads, False)),
+        lambda every: _show(every, shown, model),
     )
     typer.echo(f"\n{found.advice}")
 
 
 def _show(diagnoses: "Sequence[Diagnosis]", shown: int, model: "PairModel") -> None:
-    """Print some outputs, the counts of errors, and the head of the table of searches."""
+    """Print some outputs and the counts of errors."""
     from recurra.tasks.seq2seq.beam_errors import shares_of
 
     _show_table(diagnoses, shown)
@@ -76,12 +82,22 @@ def _show(diagnoses: "Sequence[Diagnosis]", shown: int, model: "PairModel") -> N
         f"search errors ({shares.share('beam'):.1%}) and {shares.model:,} model errors "
         f"({shares.share('model'):.1%})\n"
     )
-    typer.echo(f"{'width':>6}{'alpha':>7}{'BLEU':>8}{'seconds':>9}{'search errors':>15}")
 
 
-def _show_tried(one: "Tried") -> None:
-    """Print the row of one search."""
-    typer.echo(f"{one.width:>6}{one.alpha:>7g}{one.bleu:>8.2f}{one.seconds:>9.1f}{one.beam_share:>15.1%}")
+def _show_tried(one: "Tried", *, first: bool) -> None:
+    """Print a row of the table of beams, the first one below its header; exact match if texts are short."""
+    notes = one.texts.score.notes()
+    if first:
+        for note in notes:
+            typer.echo(f"{note}.\n")
+        exact = f"{'exact':>9}" if notes else ""
+        typer.echo(
+            f"{'width':>6}{'alpha':>7}{one.texts.score.name:>8}{exact}{'seconds':>9}{'search errors':>15}"
+        )
+    exact = f"{one.texts.exact:>9.2%}" if notes else ""
+    typer.echo(
+        f"{one.width:>6}{one.alpha:>7g}{one.value:>8.2f}{exact}{one.seconds:>9.1f}{one.beam_share:>15.1%}"
+    )
 
 
 def _pairs(model: "PairModel", data: Path | None, target: Path | None) -> "list[Pair]":

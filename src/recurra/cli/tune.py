@@ -100,7 +100,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         from recurra.tasks.tuning import search
         from recurra.tasks.tuning.progress import SearchProgress
 
-        watcher = SearchProgress(Console(stderr=True), registry.get(name), trials)
+        watcher = SearchProgress(Console(stderr=True), trials)
         found = search(name, given, space, out, trials, minutes, pruner, keep_runs, watcher)
         if as_json:
             typer.echo(json_line(found.to_dict()))

@@ -1,5 +1,6 @@
 """Frozen parts of configurations; reading them from TOML, and error messages for invalid options."""
 
+from recurra.config.choosing import KeepBestPart
 from recurra.config.pairs import (
     EncoderDecoderPart,
     PairBatchPart,
@@ -51,6 +52,7 @@ __all__ = [
     "FoldsPart",
     "GoldPart",
     "HeadPart",
+    "KeepBestPart",
     "LongRowsPart",
     "LoopPart",
     "ModelPart",

@@ -10,6 +10,7 @@ from recurra.config.part import Encoding, FilePath, Part, option
 from recurra.config.parts import Unit
 from recurra.config.search import Multiples, Suggestions
 
+BestMetric = Literal["score", "loss", "bleu", "chrf", "exact"]
 PairFormat = Literal["auto", "parallel", "csv", "tsv", "jsonl", "dialogues"]
 
 
@@ -218,7 +219,8 @@ class PairBatchPart(Part):
     validation_rows: int = option(
         500, "Number of validation pairs to decode at each validation; 0 decodes none", ge=0
     )
-    keep_best: Literal["score", "loss"] = option(
+    keep_best: BestMetric = option(
         "score",
-        "Criterion for the best checkpoint: score of the decoded outputs (BLEU plus exact match), or loss",
+        "Metric of the best checkpoint: score (BLEU, or chrF if most targets are short, plus exact match), "
+        "loss, or one metric of the decoded outputs",
     )

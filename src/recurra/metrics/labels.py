@@ -37,6 +37,12 @@ class Hits:
         both = self.predicted + self.support
         return 2 * self.correct / both if both else 0.0
 
+    def __add__(self, other: "Hits") -> "Hits":
+        """The counts of both together."""
+        return Hits(
+            self.correct + other.correct, self.predicted + other.predicted, self.support + other.support
+        )
+
     def to_dict(self) -> dict[str, float]:
         """As plain values, for JSON."""
         return {
@@ -46,6 +52,30 @@ class Hits:
             "predicted": self.predicted,
             "support": self.support,
         }
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean precision, recall and F1 of several labels, each with the same weight (the macro average)."""
+
+    precision: float
+    recall: float
+    f1: float
+    predicted: int
+    support: int
+
+
+def macro_average(by_label: Mapping[str, Hits]) -> Average:
+    """Return the macro average of labels; all 0 if there are none."""
+    every = list(by_label.values())
+    count = max(1, len(every))
+    return Average(
+        sum(hits.precision for hits in every) / count,
+        sum(hits.recall for hits in every) / count,
+        sum(hits.f1 for hits in every) / count,
+        sum(hits.predicted for hits in every),
+        sum(hits.support for hits in every),
+    )
 
 
 def _hits(correct: Counter[str], predicted: Counter[str], gold: Counter[str]) -> dict[str, Hits]:
@@ -102,6 +132,20 @@ class EntityFigures(Result):
     def accuracy(self) -> float:
         """Share of the words with the right label."""
         return self.correct_words / self.words if self.words else 0.0
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of the types' F1."""
+        return macro_average(self.by_type).f1
+
+    def __add__(self, other: "EntityFigures") -> "EntityFigures":
+        """The figures of both sets of predictions together."""
+        every = self.by_type.keys() | other.by_type.keys()
+        none = Hits(0, 0, 0)
+        by_type = {
+            name: self.by_type.get(name, none) + other.by_type.get(name, none) for name in sorted(every)
+        }
+        return EntityFigures(by_type, self.words + other.words, self.correct_words + other.correct_words)
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,8 +208,11 @@ class ClassFigures(Result):
     @property
     def macro_f1(self) -> float:
         """The mean of the labels' F1."""
-        by_label = self.by_label
-        return sum(hits.f1 for hits in by_label.values()) / len(by_label) if by_label else 0.0
+        return macro_average(self.by_label).f1
+
+    def __add__(self, other: "ClassFigures") -> "ClassFigures":
+        """The figures of both sets of predictions together."""
+        return ClassFigures(dict(Counter(self.confusion) + Counter(other.confusion)))
 
     def table(self) -> list[list[int]]:
         """The confusion matrix: rows gold, columns predicted, both in the order of `labels`."""
@@ -214,6 +261,17 @@ class Reliability(Result):
         total = sum(count for count, _, _ in self.bins)
         return sum(count * abs(said - was) for count, said, was in self.bins) / total if total else 0.0
 
+    def __add__(self, other: "Reliability") -> "Reliability":
+        """The calibration over both sets of predictions, with the same number of bins."""
+        return Reliability([_joined_bin(a, b) for a, b in zip(self.bins, other.bins, strict=True)])
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return {"calibration_error": self.error, "bins": [list(b) for b in self.bins]}
+
+
+def _joined_bin(a: tuple[int, float, float], b: tuple[int, float, float]) -> tuple[int, float, float]:
+    count = a[0] + b[0]
+    if not count:
+        return 0, 0.0, 0.0
+    return count, (a[0] * a[1] + b[0] * b[1]) / count, (a[0] * a[2] + b[0] * b[2]) / count

@@ -253,7 +253,10 @@ def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | No
         if result is not None and kind not in logged:
             # Infinite figures are omitted, as everywhere in the log.
             figures = {name: value for name, value in finite(result.to_dict()).items() if value is not None}
-            run.metrics.append({"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures})
+            record = {"kind": kind, "step": outcome.best_step, "epoch": outcome.epochs, **figures}
+            if kind == "final" and outcome.selected is not None:
+                record["selected"] = outcome.selected.to_dict()
+            run.metrics.append(record)
 
 
 def _claimed(fabric: Fabric, out: Path, *, overwrite: bool) -> AbstractContextManager[RunFolder]:

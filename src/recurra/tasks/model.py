@@ -13,6 +13,7 @@ from recurra.config import Part, without_none
 from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
 from recurra.errors import ArgumentTypeError, ConfigError, Interrupted, RunError
+from recurra.metrics.names import metric_name
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
 from recurra.plain import counted, quoted, shell
@@ -21,7 +22,7 @@ from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
 from recurra.tasks.data_in_memory import DataInMemory
 from recurra.tasks.task import Known
-from recurra.training import Listener, device_named, named_memory_faults, progress_bars
+from recurra.training import Listener, Selected, device_named, named_memory_faults, progress_bars
 
 ModelT = TypeVar("ModelT", bound="Model")
 PARTS = {"final": "validation", "test": "test"}
@@ -287,7 +288,7 @@ class Model:
         """Contents of report.html besides curves and configuration: by default the last records' figures."""
         assert self.run is not None, "a page needs a run"
         figures = {
-            f"{PARTS[record['kind']]} {name.replace('_', ' ')}": f"{value:,.4g}"
+            f"{PARTS[record['kind']]} {metric_name(name)}": f"{value:,.4g}"
             for record in self.run.read_metrics()
             if record["kind"] in PARTS
             for name, value in record.items()
@@ -308,7 +309,7 @@ class Model:
         with self.run.locked():
             unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
             page = self.page()
-            page = replace(page, figures=page.figures | unmeasured)
+            page = replace(page, figures=_best_checkpoint(self.run) | page.figures | unmeasured)
             task, config = driver.task_and_config(self.run)
             settled = self.run.read_settings().get("settled", ())
             changed = [name for name in config.chosen() if name not in settled]
@@ -341,6 +342,14 @@ def _resumable(model: str, run: str | Path) -> Iterator[None]:
     except Interrupted as stop:
         in_python = f", or with {model}.resume({str(run)!r}) in Python" if "--resume" in str(stop) else ""
         raise Interrupted(f"{stop}{in_python}", stop.signal_number) from None
+
+
+def _best_checkpoint(run: RunFolder) -> dict[str, str]:
+    """Return the step of the best checkpoint and the metric that selected it, if the run stores it."""
+    for record in run.read_metrics():
+        if record["kind"] == "final" and (selected := Selected.of_record(record)) is not None:
+            return {"best checkpoint": f"step {record['step']:,}, selected by {selected}"}
+    return {}
 
 
 @overload

@@ -10,6 +10,7 @@ from typing import Any
 from recurra.config import TaskConfig
 from recurra.errors import Interrupted, RunError
 from recurra.files import write_text
+from recurra.metrics.names import metric_name, metric_value
 from recurra.metrics.spread import Spread
 from recurra.plain import json_text
 from recurra.runs import RunFolder
@@ -42,9 +43,8 @@ class Repeats:
 
     def sentence(self) -> str:
         """The mean and the standard deviation of each figure, as one sentence."""
-        shown = self.task.shown
         parts = [
-            f"{self.task.named(name)} {shown(name, spread.mean)} ± {shown(name, spread.deviation)}"
+            f"{metric_name(name)} {metric_value(name, spread.mean)} ± {metric_value(name, spread.deviation)}"
             for name, spread in self.figures.items()
         ]
         return f"{self.part}, mean ± standard deviation of {len(self.results)} runs: " + ", ".join(parts)

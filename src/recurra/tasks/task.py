@@ -18,7 +18,16 @@ from recurra.errors import ConfigError
 from recurra.models.recurrent import check_backends
 from recurra.plain import counted, shell
 from recurra.runs import RunFolder
-from recurra.training import GradientLearner, Learner, Objective, Outcome, TrainingConfig
+from recurra.training import (
+    Choice,
+    GradientLearner,
+    Learner,
+    Objective,
+    Outcome,
+    Selection,
+    TrainingConfig,
+    selection_of,
+)
 from recurra.training.objective import Feed
 from recurra.training.session import best_network, check_shares, first_network
 
@@ -27,7 +36,12 @@ if TYPE_CHECKING:
 
 
 class Figures(Protocol):
-    """The figures of a model on a data set."""
+    """The figures of a model on a data set.
+
+    Two further methods are optional: the class method `pooled(parts)` returns the figures over the
+    predictions of several models together, or None if they do not fit; `lines()` returns all figures as lines
+    of text.
+    """
 
     def main(self) -> dict[str, float]:
         """Return the main figures by name."""
@@ -158,15 +172,12 @@ class Task(ABC):
     def unit(self, config: Any) -> str:
         """Return the unit that is counted during training, for example "word" or "row"."""
 
-    def criterion(self, config: Any, figures: Figures) -> float:
-        """Return the value by which the trials of a search are compared; lower is better.
+    def criterion(self, config: Any, figures: Any) -> float:
+        """Return a value to compare models by their figures, by the option `keep_best`; lower is better.
 
-        By default it is the loss. Raises: ConfigError if the figures have no loss.
+        Only tasks with this option and `folds` need it.
         """
-        every = figures.to_dict()
-        if "loss" not in every:
-            raise ConfigError(f"task: {self.name!r} has no loss to compare trials by; define its criterion.")
-        return float(every["loss"])
+        raise NotImplementedError
 
     def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
         """Return data in memory as the files of a part, "data", "valid" or "test", by option.
@@ -187,6 +198,18 @@ class Task(ABC):
         """Return sentences that describe the training data."""
         return ()
 
+    def choice(self, config: Any, corpus: Any) -> Choice:
+        """Return the metrics that can select the best checkpoint, in addition to score and loss."""
+        return Choice({})
+
+    def selection(self, config: Any, corpus: Any) -> Selection | None:
+        """Return how the best checkpoint is selected, by the option `keep_best`; None without the option.
+
+        Raises: ConfigError for a metric that the data cannot give.
+        """
+        by = getattr(config, "keep_best", None)
+        return None if by is None else selection_of(by, self.choice(config, corpus))
+
     def next_commands(self, config: Any, run: Path) -> Sequence[str]:
         """Return the commands that are useful after training."""
         return (f"recurra evaluate {shell(run)}", f"recurra predict {shell(run)} FILE")
@@ -194,22 +217,15 @@ class Task(ABC):
     def ending(self, config: Any, outcome: Outcome) -> str:
         """Return a sentence about the outcome of a training."""
         early = ", stopped early" if outcome.stopped_early else ""
+        selected = "" if outcome.selected is None else f", selected by {outcome.selected}"
         return (
             f"trained {counted(outcome.steps, 'step')}, {self.amount(outcome)} in "
-            f"{outcome.elapsed_s:,.0f} s{early}; best weights at step {outcome.best_step:,}"
+            f"{outcome.elapsed_s:,.0f} s{early}; best weights at step {outcome.best_step:,}{selected}"
         )
 
     def amount(self, outcome: Outcome) -> str:
         """Return the amount of training data seen, as text."""
         return counted(outcome.epochs, "epoch")
-
-    def named(self, name: str) -> str:
-        """Return the name of one of the main figures as text."""
-        return name.replace("_", " ")
-
-    def shown(self, name: str, value: float) -> str:
-        """Format one of the main figures."""
-        return f"{value:.4g}"
 
     def check_resumable(self, config: Any, run: Path) -> None:
         """Refuse a run that cannot be resumed. Raises: RunError."""
@@ -225,10 +241,17 @@ class Task(ABC):
     def learner(self, config: Any, corpus: Any, fabric: Fabric) -> Learner:
         """Return the learner that the loop trains; by default it uses gradients, with `build` and `setup`."""
         check_shares(config.batch_size, fabric)
+        selection = self.selection(config, corpus)
         network = first_network(fabric, config.seed, lambda: self.build(config, corpus.symbols, corpus))
         made = self.setup(config, corpus, network, fabric.global_rank, fabric.world_size)
         learner = GradientLearner(
-            made.objective, made.feed, config, fabric, window=made.window, unit=self.unit(config)
+            made.objective,
+            made.feed,
+            config,
+            fabric,
+            window=made.window,
+            unit=self.unit(config),
+            selection=selection,
         )
         check_backends(network)
         return learner

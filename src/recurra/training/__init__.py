@@ -9,16 +9,21 @@ from recurra.training.loop import Trainer, TrainingConfig
 from recurra.training.objective import Objective
 from recurra.training.progress_bar import ProgressBar, progress_bars
 from recurra.training.schedules import Schedule
+from recurra.training.selection import Choice, Metric, Selected, Selection, selection_of
 
 __all__ = [
+    "Choice",
     "GradientLearner",
     "Learner",
     "Listener",
+    "Metric",
     "Moment",
     "Objective",
     "Outcome",
     "ProgressBar",
     "Schedule",
+    "Selected",
+    "Selection",
     "StepReport",
     "TensorBoardListener",
     "Trainer",
@@ -30,4 +35,5 @@ __all__ = [
     "make_fabric",
     "named_memory_faults",
     "progress_bars",
+    "selection_of",
 ]

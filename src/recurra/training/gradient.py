@@ -34,6 +34,7 @@ from recurra.training.optimizers import (
     restore_optimizer,
     set_learning_rate,
 )
+from recurra.training.selection import SCORE, Selected, Selection
 from recurra.training.snapshot import refuse_other_keys
 from recurra.training.weights import below, restore_weights, weights_of
 
@@ -41,7 +42,8 @@ from recurra.training.weights import below, restore_weights, weights_of
 class GradientLearner(Learner):
     """Trains the network of an objective by gradient descent, one segment per update.
 
-    `window` is k2 / k1; `unit` is the name of a target in messages.
+    `window` is k2 / k1; `unit` is the name of a target in messages; `selection` is how the best checkpoint is
+    selected (if not given, by the objective's criterion).
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class GradientLearner(Learner):
         *,
         window: int = 1,
         unit: str = "target",
+        selection: Selection | None = None,
     ) -> None:
         self.objective, self.feed, self.config, self.fabric = objective, feed, config, fabric
-        self.window, self.unit = window, unit
+        self.window, self.unit, self.selection = window, unit, selection
         self.network = objective.network.to(fabric.device)  # before the optimiser creates its state
         self.optimizer = build_optimizer(self.network, config)
         self.average = WeightAverage()
@@ -71,12 +74,14 @@ class GradientLearner(Learner):
         return len(self.feed)
 
     def sentences(self, steps: int) -> Iterable[str]:
-        """Describe the weights, the number of updates, and the reduction of the loss."""
+        """Describe the weights, the number of updates, the reduction of the loss, and a chosen selection."""
         yield parameter_summary(self.network).table()
         yield (
             f"{counted(steps, 'step')} on {self.fabric.device}; loss: {self.config.loss_reduction} over the "
             f"{self.unit}s of each update; Ctrl-C saves a checkpoint"
         )
+        if self.selection is not None and self.selection.by != SCORE:
+            yield self.selection.sentence()
 
     def remedies(self) -> str:
         """Suggest smaller steps."""
@@ -142,8 +147,14 @@ class GradientLearner(Learner):
         return {"averaged_steps": float(self.average.count)} if self.average.begun else {}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """Return the objective's criterion."""
-        return self.objective.criterion(figures)
+        """Return the criterion of the selection, by default the objective's."""
+        if self.selection is None:
+            return self.objective.criterion(figures)
+        return self.selection.criterion(figures, self.objective.criterion)
+
+    def selected(self, figures: Mapping[str, float]) -> Selected | None:
+        """Return the metric that selected the best checkpoint; None without a selection."""
+        return None if self.selection is None else self.selection.selected(figures)
 
     def training_figures(self, loss: float) -> dict[str, float]:
         """Return the objective's training figures."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from recurra.training.selection import Selected
 from recurra.training.weights import restore_weights, weights_of
 
 
@@ -51,6 +52,7 @@ class Outcome:
     best_step: int
     stopped_early: bool
     elapsed_s: float
+    selected: Selected | None = None  # the metric that selected the best checkpoint, if there is a choice
 
 
 class Learner(ABC):
@@ -97,6 +99,13 @@ class Learner(ABC):
     def criterion(self, figures: Mapping[str, float]) -> float:
         """Return the value that the best checkpoint minimises, by default the validation loss."""
         return figures["loss"]
+
+    def selected(self, figures: Mapping[str, float]) -> Selected | None:
+        """Return the metric that selected the best checkpoint, from the figures of its validation.
+
+        None if there is no choice.
+        """
+        return None
 
     def training_figures(self, loss: float) -> dict[str, float]:
         """Return training figures to log in addition to the mean loss."""

@@ -21,6 +21,7 @@ from recurra.training.learner import Learner, Moment, Outcome
 from recurra.training.listeners import Listener, StepReport
 from recurra.training.place import Place
 from recurra.training.schedules import Schedule
+from recurra.training.selection import Selected
 
 _TOO_LARGE_LOSS = 700.0  # nats: the perplexity, exp(loss), is close to overflow
 
@@ -229,4 +230,14 @@ class Trainer:
             best_step=place.best_step,
             stopped_early=place.step < self.total_steps,
             elapsed_s=place.elapsed_s,
+            selected=self._selected(place.best_step),
         )
+
+    def _selected(self, best_step: int) -> Selected | None:
+        """Return the metric that selected the best checkpoint; None if its validation is not in the log."""
+        if not self.fabric.is_global_zero:
+            return None
+        for record in self.run_folder.metrics.read():
+            if record["kind"] == "validation" and record["step"] == best_step:
+                return self.learner.selected(record)
+        return None

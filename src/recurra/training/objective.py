@@ -76,7 +76,7 @@ class Objective(ABC):
         return
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """Return the value that the best checkpoint minimises, by default the validation loss."""
+        """Return the value of the score, which the best checkpoint minimises: by default the loss."""
         return figures["loss"]
 
     def training_figures(self, loss: float) -> dict[str, float]:

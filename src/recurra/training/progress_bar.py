@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from recurra.metrics.names import metric_name
 from recurra.training.listeners import Listener, StepReport
 
 
@@ -72,7 +73,7 @@ class ProgressBar(Listener):
 
     def on_validation(self, record: Mapping[str, Any], *, best: bool) -> None:
         figures = "  ".join(
-            f"{name.replace('_', ' ')} {value:,.4g}"
+            f"{metric_name(name)} {value:,.4g}"
             for name, value in record.items()
             if isinstance(value, float) and name not in ("elapsed_s", "loss")
         )
@@ -81,6 +82,7 @@ class ProgressBar(Listener):
             f"epoch {record['epoch']}  step {record['step']}  validation loss "
             f"{record.get('loss', math.inf):.4f}  {figures}{mark}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
 

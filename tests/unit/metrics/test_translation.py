@@ -1,12 +1,13 @@
 """Translation scores against sacrebleu's, by length, and the advice on beam errors."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 import sacrebleu
 
 from recurra.metrics.beam_errors import FaultShares
-from recurra.metrics.translation import bleu_by_length, count_texts, distinct
+from recurra.metrics.translation import count_texts, distinct, score_of_texts, scores_by_length
 from recurra.tasks.seq2seq.beam_errors import Tried, advice
 
 FOUND = ["the cat sat on the mat .", "a dog runs in the park", "hello"]
@@ -44,29 +45,66 @@ def test_distinct_is_the_share_of_different_ngrams():
 def test_by_length_counts_every_text_once():
     sources = ["w " * n for n in (1, 5, 6, 10, 30, 31)]
     texts = [f"text number {i} is this one" for i in range(6)]
-    found = bleu_by_length(sources, texts, [[text] for text in texts])
-    assert [(name, count) for name, _, count in found] == [("1 to 5", 2), ("6 to 10", 2), ("26 and more", 2)]
-    assert all(bleu == pytest.approx(100.0) for _, bleu, _ in found)
-    assert bleu_by_length([], [], []) == []
+    found = scores_by_length(sources, texts, [[text] for text in texts])
+    assert [(one.lengths, one.texts) for one in found] == [("1 to 5", 2), ("6 to 10", 2), ("26 and more", 2)]
+    assert all(one.score == pytest.approx(100.0) for one in found)
+    assert scores_by_length([], [], []) == []
+
+
+SHORT = ["5 May 1968", "July 26 1980", "May 68", "one two three four"]
+
+
+def test_chrf_takes_the_place_of_bleu_for_short_references():
+    found = ["5 May 1968", "July 2 1980", "Mai 68", "one two three four"]
+    figures, streams = count_texts(found, [[text] for text in SHORT]), [SHORT]
+    assert figures.score == score_of_texts(SHORT)
+    assert figures.main() == {
+        "chrf": pytest.approx(sacrebleu.corpus_chrf(found, streams).score), "exact": 0.5,
+    }  # fmt: skip
+    assert figures.sentence() == f"chrF {figures.chrf:.2f}, exact 50.00%, 4 texts"
+    (note,) = figures.score.notes()
+    assert note == "75% of the references have fewer than 4 words, so chrF is reported instead of BLEU"
+    assert figures.to_dict()["short_references"] == 0.75
+    (alone,) = scores_by_length(["w"] * 4, found, [[text] for text in SHORT])
+    assert (alone.score, alone.exact, alone.texts) == (figures.chrf, 0.5, 4)
+
+
+def test_words_are_counted_as_bleu_counts_them():
+    """An ISO date has five of them; half of the references do not decide."""
+    assert score_of_texts(["1968-05-05", "2001-12-31"]).figure == "bleu"
+    assert score_of_texts(["yes, I do", "a b c"]).short == 0.5
+    assert score_of_texts(["yes, I do", "a b c"]).figure == "bleu"
+    assert score_of_texts(["a b c", "a b c d", ""]).figure == "chrf"
+    assert score_of_texts([]).figure == "bleu"
+    figures = count_texts(["1968-05-05"], [["1968-05-05"]])
+    assert list(figures.main()) == ["bleu", "exact"]
+    assert "short_references" not in figures.to_dict()
+
+
+def tried(width, bleu, seconds, share, references=("a b c d",)):
+    figures = count_texts(references, [[text] for text in references])
+    return Tried(width, 1.0, replace(figures, bleu=bleu, chrf=bleu), seconds, share)
 
 
 @pytest.mark.parametrize(
-    ("tried", "said"),
+    ("every", "said"),
     [
-        ([Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(10, 1.0, 31.0, 20.0, 0.0)], "Recommended: --beam-width 10"),
+        ([tried(5, 30.0, 9.0, 0.1), tried(10, 31.0, 20.0, 0.0)], "Recommended: --beam-width 10"),
         (
-            [Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(2, 1.0, 30.0, 4.0, 0.1)],
+            [tried(5, 30.0, 9.0, 0.1), tried(2, 30.0, 4.0, 0.1)],
             "--beam-width 2 --length-penalty 1 is",
         ),
         (
-            [Tried(5, 1.0, 30.0, 9.0, 0.1), Tried(10, 1.0, 30.1, 20.0, 0.0)],
+            [tried(5, 30.0, 9.0, 0.1), tried(10, 30.1, 20.0, 0.0)],
             "None of the beams tried is better",
         ),
     ],
 )
-def test_the_advice_follows_the_figures(tried, said):
-    told = advice(FaultShares(10, 30, 60), tried, 5, 1.0)
+def test_the_advice_follows_the_figures(every, said):
+    told = advice(FaultShares(10, 30, 60), every, 5, 1.0)
     assert said in told
     assert "33% of the errors are search errors" in told
-    assert "nothing needs to change" in advice(FaultShares(9, 0, 0), tried, 5, 1.0)
-    assert "90% of the errors are model errors" in advice(FaultShares(0, 1, 9), tried, 5, 1.0)
+    assert "nothing needs to change" in advice(FaultShares(9, 0, 0), every, 5, 1.0)
+    assert "90% of the errors are model errors" in advice(FaultShares(0, 1, 9), every, 5, 1.0)
+    short = [tried(5, 30.0, 9.0, 0.1, ["a b"]), tried(10, 31.0, 20.0, 0.0, ["a b"])]
+    assert "(chrF 31.00 instead of 30.00" in advice(FaultShares(10, 30, 60), short, 5, 1.0)

@@ -11,6 +11,7 @@ from recurra.config import (
     EncoderConfig,
     FoldsPart,
     GoldPart,
+    KeepBestPart,
     LongRowsPart,
     LoopPart,
     OptimizerPart,
@@ -123,6 +124,7 @@ class LabellingConfig(
     BatchPart,
     LongRowsPart,
     FoldsPart,
+    KeepBestPart,
     TaskConfig,
 ):
     """Options common to all labelling tasks.
@@ -187,6 +189,11 @@ class TagConfig(LabellingConfig):
         **dict.fromkeys(_OF_TREES, OnlyIn("classifiers of single texts")),
     }
     renamed: ClassVar[Mapping[str, str]] = {"class_share": "sentence_loss_weight"}
+    best_metrics: ClassVar[tuple[str, ...]] = (
+        *("score", "loss", "f1", "word-accuracy", "macro-f1"),
+        *("sentence-label-accuracy", "sentence-label-macro-f1"),
+    )
+    of_one: ClassVar[str] = "TYPE"
 
     format: Literal["auto", "conll", "atis", "parallel", "csv", "tsv", "jsonl", "arrays"] = default(
         RowsPart, "format", "auto"
@@ -208,6 +215,11 @@ class TagConfig(LabellingConfig):
         "learnt",
         ge=0,
     )
+    keep_best: str = option(
+        "score",
+        "Metric of the best checkpoint: score (F1 or word accuracy, plus sentence label accuracy), loss, f1, "
+        "word-accuracy, macro-f1, f1:TYPE, sentence-label-accuracy or sentence-label-macro-f1",
+    )
 
 
 class PooledConfig(LabellingConfig):
@@ -219,6 +231,8 @@ class PooledConfig(LabellingConfig):
         "pooling": When("model", "recurrent"),
         **dict.fromkeys(("window", "scheme", "tags_column", "entities_column"), OnlyIn("taggers")),
     }
+    main_options: ClassVar[tuple[str, ...]] = (*LabellingConfig.main_options, "keep_best")
+    best_metrics: ClassVar[tuple[str, ...]] = ("score", "loss", "accuracy", "macro-f1")
 
     model: Literal["recurrent", "average"] = option(
         "recurrent", "Recurrent network, or the average of the word vectors regardless of order"
@@ -226,6 +240,10 @@ class PooledConfig(LabellingConfig):
     pooling: Literal["last", "mean", "max", "centre", "attention"] = option(
         "max",
         "Pooling of the states over time; centre is the state at the middle step",
+    )
+    keep_best: str = option(
+        "score",
+        "Metric of the best checkpoint: score (accuracy), loss, accuracy, macro-f1 or f1:LABEL",
     )
 
 

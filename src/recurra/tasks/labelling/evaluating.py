@@ -11,7 +11,6 @@ from recurra.tasks.labelling.curves import count_curves
 from recurra.tasks.labelling.deciding import Thresholds, parsed_thresholds
 from recurra.tasks.labelling.figures import count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
-from recurra.tasks.labelling.report import table_lines
 from recurra.tasks.model import Evaluation
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluation
     figures = count_figures(rows, said, model.symbols)
     worst = worst_mistakes(rows, said, options.mistakes, spans=model.symbols.spans)
     found: dict[str, Any] = figures.to_dict()
-    lines = [figures.sentence(), *table_lines(figures)]
+    lines = list(figures.lines())
     if options.thresholds:
         curves = count_curves(rows, every, model.symbols)
         if options.label is not None:

@@ -1,11 +1,14 @@
 """Metrics of taggers and classifiers, as a sentence, as tables and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import reduce
+from operator import add
 from typing import Any
 
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
+from recurra.metrics.names import OF_LABEL, metric_name
 from recurra.plain import counted
 from recurra.results import Result
 from recurra.tasks.labelling.feeds import EncodedRows
@@ -17,6 +20,7 @@ from recurra.tasks.labelling.predicting import (
     Prediction,
     predict_rows,
 )
+from recurra.tasks.labelling.tables import table_lines
 from recurra.text.label_symbols import Symbols
 
 
@@ -51,6 +55,32 @@ class LabelFigures(Result):
             figures[self._of_rows("accuracy")] = self.classes.accuracy
         return figures
 
+    def of_validation(self, keep_best: str) -> dict[str, float]:
+        """Return the metrics that a validation logs: the main ones, the macro F1, and that of `keep_best`."""
+        figures = self.main()
+        if self.entities is not None:
+            figures["entity_macro_f1"] = self.entities.macro_f1
+            if keep_best == "word-accuracy":
+                figures["word_accuracy"] = self.entities.accuracy
+        elif self.tags is not None:
+            figures["word_macro_f1"] = self.tags.macro_f1
+        if self.classes is not None:
+            figures[self._of_rows("macro_f1")] = self.classes.macro_f1
+        if keep_best.startswith(OF_LABEL):
+            hits = next(iter(self.tables().values())).get(keep_best.removeprefix(OF_LABEL))
+            figures[keep_best] = 0.0 if hits is None else hits.f1
+        return figures
+
+    def selecting(self, keep_best: str) -> float:
+        """Return the metric that the option `keep_best` names, other than score and loss."""
+        found = self.of_validation(keep_best)
+        if keep_best.startswith(OF_LABEL):
+            return found[keep_best]
+        name = keep_best.replace("-", "_")
+        if name == "macro_f1" and self.has_words:
+            name = "word_macro_f1" if self.entities is None else "entity_macro_f1"
+        return found[name]
+
     def _of_rows(self, name: str) -> str:
         """Return the name of a metric of the rows' labels."""
         return f"sentence_label_{name}" if self.has_words else name
@@ -60,22 +90,39 @@ class LabelFigures(Result):
         parts = []
         if self.entities is not None:
             hits = self.entities.overall
-            parts.append(f"F1 {hits.f1:.2%} (precision {hits.precision:.2%}, recall {hits.recall:.2%})")
+            parts.append(
+                f"F1 {hits.f1:.2%} (precision {hits.precision:.2%}, recall {hits.recall:.2%}, macro F1 "
+                f"{self.entities.macro_f1:.2%})"
+            )
         elif self.tags is not None:
-            parts.append(
-                f"word accuracy {self.tags.accuracy:.2%} (majority baseline {self.tags.majority:.2%})"
-            )
+            parts.append(_with_baseline("word_accuracy", self.tags))
         if self.classes is not None:
-            name = self._of_rows("accuracy").replace("_", " ")
-            parts.append(
-                f"{name} {self.classes.accuracy:.2%} (majority baseline {self.classes.majority:.2%})"
-            )
+            parts.append(_with_baseline(self._of_rows("accuracy"), self.classes))
         if self.words:
             parts.append(f"sentence accuracy {self.exact / max(1, self.rows):.2%}")
             parts.append(f"{counted(self.rows, 'row')}, {counted(self.words, 'word')}")
         else:
             parts.append(counted(self.rows, "row"))
         return ", ".join(parts)
+
+    def lines(self) -> list[str]:
+        """Return the metrics as a sentence and as tables."""
+        return [self.sentence(), *table_lines(self)]
+
+    @classmethod
+    def pooled(cls, parts: Sequence["LabelFigures"]) -> "LabelFigures | None":
+        """Return the metrics over the predictions of several models together.
+
+        None if their labels are of different kinds, because some training data have none of one kind.
+        """
+
+        def total(name: str) -> Any:
+            found = [getattr(one, name) for one in parts]
+            return None if None in found else reduce(add, found)
+
+        names = [one.name for one in fields(cls)]
+        kinds = {tuple(getattr(one, name) is None for name in names) for one in parts}
+        return cls(**{name: total(name) for name in names}) if len(kinds) == 1 else None
 
     def tables(self) -> dict[str, dict[str, Hits]]:
         """Return the counts per entity type or word label, and per label of a row."""
@@ -107,7 +154,10 @@ class LabelFigures(Result):
                 "precision": hits.precision,
                 "recall": hits.recall,
                 "word_accuracy": self.entities.accuracy,
+                "entity_macro_f1": self.entities.macro_f1,
             }
+        elif self.tags is not None:
+            found["word_macro_f1"] = self.tags.macro_f1
         if self.classes is not None:
             found[self._of_rows("macro_f1")] = self.classes.macro_f1
             found[self._of_rows("majority")] = self.classes.majority
@@ -160,6 +210,13 @@ def measure_rows(network: LabellingNetwork, encoded: EncodedRows) -> LabelFigure
     """Compute the metrics of a network on rows."""
     device = next(network.parameters()).device
     return count_figures(encoded.rows, predict_rows(network, encoded, device=device), encoded.symbols)
+
+
+def _with_baseline(name: str, figures: ClassFigures) -> str:
+    return (
+        f"{metric_name(name)} {figures.accuracy:.2%} (majority baseline {figures.majority:.2%}, macro F1 "
+        f"{figures.macro_f1:.2%})"
+    )
 
 
 def _flat(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -39,11 +39,7 @@ def build_network(
 def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]) -> LabellingNetwork:
     lists = 0 if symbols.gazetteer is None else len(symbols.gazetteer.lists)
     sizes = None if symbols.words is None else InputSizes.of(symbols.words, lists)
-    balanced = config.class_weights == "balanced"
-    rows = list(train) if balanced else []
-    of_classes = None
-    if balanced and symbols.classes is not None:
-        of_classes = balanced_weights((row.label for row in rows if row.label is not None), symbols.classes)
+    of_labels, of_classes = class_weights(config, symbols, train)
     num_classes = 0 if symbols.classes is None else len(symbols.classes)
     if isinstance(config, TagConfig):
         assert symbols.labels is not None, "a tagger has labels"
@@ -52,9 +48,6 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
                 f"decoder: sigmoid needs exactly two word labels, got {len(symbols.labels)} "
                 f"({', '.join(symbols.labels.symbols[:4])} …); use softmax or crf."
             )
-        of_labels = None
-        if balanced:
-            of_labels = balanced_weights((tag for row in rows for tag in row.labels or ()), symbols.labels)
         return TaggerNetwork(
             config,
             len(symbols.labels),
@@ -88,6 +81,24 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
         sizes=sizes,
         vector_shape=symbols.vector_shape,
         class_weights=of_classes,
+    )
+
+
+def class_weights(
+    config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the balanced weights of the word labels and of the rows' labels; None where there are none.
+
+    Shapes: results (K,).
+    """
+    if config.class_weights != "balanced":
+        return None, None
+    rows, labels, classes = list(train), symbols.labels, symbols.classes
+    of_words = (tag for row in rows for tag in row.labels or ())
+    of_rows = (row.label for row in rows if row.label is not None)
+    return (
+        None if labels is None else balanced_weights(of_words, labels),
+        None if classes is None else balanced_weights(of_rows, classes),
     )
 
 

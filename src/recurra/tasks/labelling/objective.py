@@ -10,6 +10,7 @@ from recurra.data.batches import SequenceBatch, Turns
 from recurra.layers import State
 from recurra.models.evaluating import evaluating
 from recurra.models.sequence_encoder import RecurrentEncoder
+from recurra.tasks.labelling.choosing import score_of
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import measure_rows
@@ -60,7 +61,7 @@ class LabellingObjective(Objective):
             words.words.weight.requires_grad_(moment.epoch >= self._config.tune_after)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return the mean loss per target and the main metrics on the validation rows."""
+        """Return the mean loss per target and the metrics on the validation rows."""
         device = next(self._network.parameters()).device
         total = count = 0.0
         state: State | None = None
@@ -71,11 +72,12 @@ class LabellingObjective(Objective):
                 of_segment, state = self._total(self._network, turns, state)
                 total += float(of_segment)
                 count += segment.count
-        return {"loss": total / max(1.0, count), **measure_rows(self._network, self._valid).main()}
+        figures = measure_rows(self._network, self._valid).of_validation(self._config.keep_best)
+        return {"loss": total / max(1.0, count), **figures}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """Return the sum of 1 - metric over the main metrics; the loss breaks ties."""
-        lacking = sum(1 - value for name, value in figures.items() if name != "loss")
+        """Return the sum of 1 - metric over the metrics of the score; the loss breaks ties."""
+        lacking = sum(1 - figures[name] for name in score_of(self._valid.symbols))
         return lacking + 1e-6 * min(figures["loss"], 1e3)
 
     def initial_state(self, batch_size: int) -> State | None:

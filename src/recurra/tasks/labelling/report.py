@@ -1,35 +1,27 @@
-"""The metrics of a tagger or classifier as tables, in the report of its run and on a terminal."""
+"""The report page of a tagger or classifier."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recurra.errors import ConfigError, DataError
-from recurra.plain import aligned
+from recurra.metrics.names import metric_name, metric_value
 from recurra.reports import Table, reliability_diagram
 from recurra.reports.drawing import as_svg, precision_recall
 from recurra.tasks.labelling.calibration import COLUMNS, OPTIMISTIC, Calibration
 from recurra.tasks.labelling.curves import count_curves
-from recurra.tasks.labelling.figures import LabelFigures
 from recurra.tasks.labelling.mistakes import worst_mistakes
+from recurra.tasks.labelling.tables import CONFUSION, WIDEST_CONFUSION
 from recurra.tasks.model import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.labelling.labeller import Labeller
 
-CONFUSION = "gold \\ predicted"
-_WIDEST_CONFUSION = 12  # labels; a larger table does not fit the page
 _WORST = 15  # mistakes on the page
 _ROWS = 2_000  # validation rows searched for the worst mistakes
-_SHARES = {
-    "f1": "F1",
-    "word_accuracy": "word accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "sentence_label_accuracy": "sentence label accuracy",
-    "sentence_label_macro_f1": "sentence label macro F1",
-    "sentence_accuracy": "sentence accuracy",
-    "calibration_error": "calibration error",
-}
+_SHOWN = (
+    *("f1", "entity_macro_f1", "word_accuracy", "word_macro_f1", "accuracy", "macro_f1"),
+    *("sentence_label_accuracy", "sentence_label_macro_f1", "sentence_accuracy", "calibration_error"),
+)
 # Current names by the names in runs of older versions, in which words have labels.
 _RENAMED = {
     "tag_accuracy": "word_accuracy",
@@ -54,7 +46,7 @@ def page_of(model: "Labeller") -> Page:
         if part is not None:
             known = {(_RENAMED.get(key, key) if tags else key): value for key, value in record.items()}
             figures |= {
-                f"{part} {name}": f"{known[key]:.2%}" for key, name in _SHARES.items() if key in known
+                f"{part} {metric_name(key)}": metric_value(key, known[key]) for key in _SHOWN if key in known
             }
             tables += _tables(part, record, of_rows)
             pictures[f"Calibration{of_labels}, {part} data"] = reliability_diagram(record["bins"])
@@ -106,7 +98,7 @@ def _tables(part: str, record: Mapping[str, Any], of_rows: str) -> list[Table]:
         # Runs of older versions call the sentence labels "labels".
         name = "sentence labels" if title == "labels" and of_rows else title
         found.append(Table(f"{name}, {part} data", columns, rows))
-    if "confusion" in record and len(record["confusion"]["labels"]) <= _WIDEST_CONFUSION:
+    if "confusion" in record and len(record["confusion"]["labels"]) <= WIDEST_CONFUSION:
         names, counts = record["confusion"]["labels"], record["confusion"]["counts"]
         rows = [[name, *map(str, row)] for name, row in zip(names, counts, strict=True)]
         found.append(Table(f"Confusion matrix{of_rows}, {part} data", [CONFUSION.capitalize(), *names], rows))
@@ -135,31 +127,3 @@ def _of_rows(model: "Labeller") -> tuple[list[Table], dict[str, str], list[str]]
     shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
     columns.append("Text" if model.symbols.words else "Steps")
     return [Table(title, columns, shown)] if shown else [], curves, []
-
-
-def table_lines(figures: LabelFigures) -> list[str]:
-    """Return the metrics per label, the confusion matrix of a few labels, and the calibration error."""
-    lines = []
-    for title, table in figures.tables().items():
-        rows = [["precision", "recall", "F1", "support", "predicted"]]
-        rows += [
-            [
-                f"{hits.precision:.2%}",
-                f"{hits.recall:.2%}",
-                f"{hits.f1:.2%}",
-                f"{hits.support:,}",
-                f"{hits.predicted:,}",
-            ]
-            for hits in table.values()
-        ]
-        lines += ["", *aligned([title, *table], rows)]
-    of_rows = figures.classes or figures.tags
-    if of_rows is not None and 1 < len(of_rows.labels) <= _WIDEST_CONFUSION:
-        counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
-        lines += ["", *aligned([CONFUSION, *of_rows.labels], counts)]
-    error = figures.reliability.error
-    lines += [
-        "",
-        f"calibration error {error:.2%}: mean difference between predicted probability and accuracy",
-    ]
-    return lines

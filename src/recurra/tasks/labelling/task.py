@@ -14,7 +14,8 @@ from recurra.data.readers import refuse_without_use as refuse_options
 from recurra.data.rows_in_memory import FileContent, file_of_labelled
 from recurra.data.vector_files import WordVectors
 from recurra.errors import ConfigError, RunError
-from recurra.plain import counted, shell
+from recurra.plain import counted, listed, shell
+from recurra.tasks.labelling.choosing import choice_of
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.labelling.corpus import (
     LabelledCorpus,
@@ -32,14 +33,16 @@ from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import LabelFigures, measure_rows
 from recurra.tasks.labelling.lists import matches_told, read_gazetteer
-from recurra.tasks.labelling.networks import build_network, vectors_of
+from recurra.tasks.labelling.networks import build_network, class_weights, vectors_of
 from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.pretrained import pretrained
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
-from recurra.tasks.task import Figures, Known, Setup
+from recurra.tasks.task import Known, Setup
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
+from recurra.training import Choice
 from recurra.training.rows import RowFeed
+from recurra.training.selection import SCORE
 
 
 class Labelling(RowTask):
@@ -197,13 +200,19 @@ class Labelling(RowTask):
         """Evaluate a network on rows."""
         return measure_rows(network, EncodedRows(part, symbols, config.max_words))
 
-    def criterion(self, config: LabellingConfig, figures: Figures) -> float:
-        """Return the sum of 1 - metric over the main metrics."""
-        return sum(1 - value for value in figures.main().values())
+    def criterion(self, config: LabellingConfig, figures: LabelFigures) -> float:
+        """Return 1 - the metric of `keep_best`, or the sum of 1 - metric over the main metrics."""
+        if config.keep_best == SCORE:
+            return sum(1 - value for value in figures.main().values())
+        return 1 - figures.selecting(config.keep_best)
 
     def unit(self, config: LabellingConfig) -> str:
         """Return the unit that has a label."""
         return "row"
+
+    def choice(self, config: LabellingConfig, corpus: LabelledCorpus) -> Choice:
+        """Return the metrics of labels that the validation rows can give."""
+        return choice_of(corpus.symbols, corpus.valid)
 
     def introduce(self, corpus: LabelledCorpus) -> Iterable[str]:
         """Describe the data: sizes of parts and vocabularies, skipped rows, rows with unseen labels."""
@@ -221,6 +230,7 @@ class Labelling(RowTask):
             noun = "label" if symbols.labels is None else "sentence label"
             counts.append(counted(len(symbols.classes), noun))
         yield ", ".join(counts)
+        yield from _weights_told(corpus)
         yield from corpus.notes
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from rows_told(
@@ -231,14 +241,6 @@ class Labelling(RowTask):
         """Commands to evaluate with the worst mistakes, and to predict."""
         return (f"recurra evaluate {shell(run)} --mistakes 10", f"recurra predict {shell(run)} FILE")
 
-    def named(self, name: str) -> str:
-        """Return the name of a metric as in the sentence of all metrics."""
-        return {"f1": "F1", "tag_accuracy": "word accuracy"}.get(name) or super().named(name)
-
-    def shown(self, name: str, value: float) -> str:
-        """Format a metric as a percentage."""
-        return f"{value:.2%}"
-
 
 class Tagging(Labelling):
     """The task tag: a label for each word."""
@@ -246,10 +248,6 @@ class Tagging(Labelling):
     name = "tag"
     config = TagConfig
     model = Tagger
-
-    def named(self, name: str) -> str:
-        """Return the name of a metric; accuracy is that of the sentence labels."""
-        return "sentence label accuracy" if name == "accuracy" else super().named(name)
 
     def unit(self, config: LabellingConfig) -> str:
         """Return the unit that has a label."""
@@ -270,6 +268,18 @@ class PairClassification(Labelling):
     name = "pair"
     config = PairConfig
     model = PairClassifier
+
+
+def _weights_told(corpus: LabelledCorpus) -> Iterable[str]:
+    """Yield a sentence on the weights of each kind of label, if they are balanced."""
+    symbols = corpus.symbols
+    weights = class_weights(corpus.parts.config, symbols, corpus.train)
+    noun = "labels" if symbols.labels is None else "sentence labels"
+    kinds = zip(("word labels", noun), (symbols.labels, symbols.classes), weights, strict=True)
+    for title, names, values in kinds:
+        if names is not None and values is not None:
+            each = zip(names.symbols, values.tolist(), strict=True)
+            yield f"weights of the {title}: {listed(f'{name} {value:.3g}' for name, value in each)}"
 
 
 def _is_tokenised(config: LabellingConfig, corpus: LabelledCorpus) -> bool:

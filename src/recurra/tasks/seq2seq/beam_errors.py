@@ -14,7 +14,7 @@ from recurra.tasks.seq2seq.pair_model import PairModel
 from recurra.tasks.seq2seq.searching import beam_options
 
 _AT_ONCE = 64
-_GAIN = 0.2  # BLEU; smaller gains are ignored
+_GAIN = 0.2  # BLEU or chrF; smaller gains are ignored
 _MUCH = 0.2  # share of the errors
 
 
@@ -75,15 +75,15 @@ def shares_of(diagnoses: Sequence[Diagnosis]) -> FaultShares:
 def sweep(
     model: PairModel, pairs: Sequence[Pair], widths: Sequence[int], alphas: Sequence[float]
 ) -> Iterator[Tried]:
-    """Yield the results of each width with each length penalty: BLEU, time, and the share of beam errors."""
+    """Yield the results of each width with each length penalty: metrics, time, share of beam errors."""
     for alpha in alphas:
         for width in widths:
             other = model.searching(beam_width=width, length_penalty=alpha, beam_groups=1)
             began = time.perf_counter()
             diagnoses = diagnose(other, pairs)
             seconds = time.perf_counter() - began
-            bleu = count_texts([one.found for one in diagnoses], [pair.targets for pair in pairs]).bleu
-            yield Tried(width, alpha, bleu, seconds, shares_of(diagnoses).share("beam"))
+            texts = count_texts([one.found for one in diagnoses], [pair.targets for pair in pairs])
+            yield Tried(width, alpha, texts, seconds, shares_of(diagnoses).share("beam"))
 
 
 def beam_errors_of(
@@ -120,20 +120,22 @@ def advice(shares: FaultShares, tried: Sequence[Tried], width: int, alpha: float
         return "All outputs are correct; nothing needs to change."
     parts = []
     now = next((one for one in tried if (one.width, one.alpha) == (width, alpha)), None)
-    best = max(tried, key=lambda one: one.bleu, default=None)
+    best = max(tried, key=lambda one: one.value, default=None)
     if now is not None and best is not None:
         # The fastest setting that is as good as the best, or nearly.
-        best = min((one for one in tried if one.bleu >= best.bleu - _GAIN / 2), key=lambda one: one.seconds)
-        if best.bleu > now.bleu + _GAIN:
+        good = best.value - _GAIN / 2
+        best = min((one for one in tried if one.value >= good), key=lambda one: one.seconds)
+        name = best.texts.score.name
+        if best.value > now.value + _GAIN:
             parts.append(
-                f"Recommended: --beam-width {best.width} --length-penalty {best.alpha:g} (BLEU "
-                f"{best.bleu:.2f} instead of {now.bleu:.2f}, {best.seconds:.1f} s instead of "
+                f"Recommended: --beam-width {best.width} --length-penalty {best.alpha:g} ({name} "
+                f"{best.value:.2f} instead of {now.value:.2f}, {best.seconds:.1f} s instead of "
                 f"{now.seconds:.1f} s)."
             )
-        elif best.seconds < 0.8 * now.seconds and best.bleu >= now.bleu - _GAIN / 2:
+        elif best.seconds < 0.8 * now.seconds and best.value >= now.value - _GAIN / 2:
             parts.append(
-                f"--beam-width {best.width} --length-penalty {best.alpha:g} is as good (BLEU "
-                f"{best.bleu:.2f}) in {best.seconds:.1f} s instead of {now.seconds:.1f} s."
+                f"--beam-width {best.width} --length-penalty {best.alpha:g} is as good ({name} "
+                f"{best.value:.2f}) in {best.seconds:.1f} s instead of {now.seconds:.1f} s."
             )
         else:
             parts.append("None of the beams tried is better: keep the search options.")

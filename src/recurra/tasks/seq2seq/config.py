@@ -28,6 +28,7 @@ from recurra.config import (
     option,
 )
 from recurra.config.conditions import Above, AnyOf, Conditions, OnlyIn, Unless, When
+from recurra.config.pairs import BestMetric
 
 _OF_SEARCHES = ("beam_width", "beam_groups", "diversity", "coverage_penalty")
 _OF_DRAWING = ("temperature", "top_k", "top_p", "seed")
@@ -141,7 +142,8 @@ class Seq2SeqConfig(
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),
         *("unit", "max_vocabulary_size", "cell", "hidden_size", "num_layers", "attention", "dropout"),
-        *("batch_size", "epochs", "learning_rate", "patience", "beam_width", "seed", "seeds", "threads"),
+        *("batch_size", "epochs", "learning_rate", "patience", "keep_best", "beam_width", "seed", "seeds"),
+        "threads",
     )
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
@@ -196,7 +198,7 @@ class ChatConfig(Seq2SeqConfig):
     example: ClassVar[str] = "recurra train chat --data dialogues.jsonl -o runs/chat"
 
     memory_turns: int = option(3, "Number of previous turns that the model reads", unit="turns", ge=1, le=100)
-    keep_best: Literal["score", "loss"] = default(PairBatchPart, "keep_best", "loss")
+    keep_best: BestMetric = default(PairBatchPart, "keep_best", "loss")
     max_source_length: int = default(PairFilesPart, "max_source_length", 100)
     max_target_length: int = default(PairFilesPart, "max_target_length", 50)
     max_length: int = option(

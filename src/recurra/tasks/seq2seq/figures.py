@@ -1,11 +1,13 @@
 """Metrics of an encoder-decoder: the loss of the references, and the quality of its outputs."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from recurra.data.batches import BucketedOrder
-from recurra.metrics.translation import TextFigures, count_texts
+from recurra.data.readers.pairs import Pair
+from recurra.metrics.translation import TextFigures, TextScore, count_texts, score_of_texts
 from recurra.models.evaluating import evaluating
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.results import Result
@@ -20,13 +22,14 @@ class PairFigures(Result):
     """Metrics on pairs: the loss of the references, and the quality of the outputs.
 
     `loss` is the mean -log P per reference symbol, including the ends, in nats; `texts` compares the outputs
-    `answers` with the references.
+    `answers` with `references`.
     """
 
     loss: float
     symbols: int
     texts: TextFigures
     answers: tuple[str, ...] = ()
+    references: tuple[tuple[str, ...], ...] = ()
 
     @property
     def perplexity(self) -> float:
@@ -38,8 +41,21 @@ class PairFigures(Result):
         return f"{self.texts.sentence()}; perplexity {self.perplexity:,.3f} per symbol"
 
     def main(self) -> dict[str, float]:
-        """Return the main metrics."""
-        return {"bleu": self.texts.bleu, "exact": self.texts.exact}
+        """Return the main metrics: BLEU, or chrF if most references are short, and exact match."""
+        return self.texts.main()
+
+    @classmethod
+    def pooled(cls, parts: Sequence["PairFigures"]) -> "PairFigures":
+        """Return the metrics over the outputs of several models together."""
+        symbols = sum(one.symbols for one in parts)
+        loss = sum(one.loss * one.symbols for one in parts) / max(1, symbols)
+        answers = tuple(text for one in parts for text in one.answers)
+        references = tuple(texts for one in parts for texts in one.references)
+        return cls(loss, symbols, count_texts(answers, references), answers, references)
+
+    def lines(self) -> list[str]:
+        """Return the metrics as readable lines."""
+        return [self.sentence(), *(f"{note}." for note in self.texts.score.notes())]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -58,5 +74,10 @@ def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig)
             count += batch.count
         answers = search(network, pairs, config)
         texts = tuple(texts_of(network, pairs, (found[0].symbols for found in answers), config))
-    figures = count_texts(texts, [pair.targets for pair in pairs.pairs])
-    return PairFigures(total / max(1, count), count, figures, texts)
+    references = tuple(tuple(pair.targets) for pair in pairs.pairs)
+    return PairFigures(total / max(1, count), count, count_texts(texts, references), texts, references)
+
+
+def score_of_pairs(pairs: Iterable[Pair]) -> TextScore:
+    """Return the metric to report for pairs, by their references."""
+    return score_of_texts(target for pair in pairs for target in pair.targets)

@@ -12,10 +12,12 @@ from recurra.metrics.translation import count_texts
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
+from recurra.tasks.seq2seq.figures import score_of_pairs
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
+from recurra.training.selection import LOSS, SCORE
 
 
 class Seq2SeqObjective(Objective):
@@ -28,6 +30,7 @@ class Seq2SeqObjective(Objective):
         self._feed = RowFeed(valid, config.batch_size, config.seed)
         rows = config.validation_rows
         self._decoded = EncodedPairs(valid.pairs[:rows], valid.symbols) if rows else None
+        self._score = score_of_pairs(valid.pairs).figure
 
     def loss(
         self, network: nn.Module, segment: PairBatch, state: State | None, context: int
@@ -42,8 +45,8 @@ class Seq2SeqObjective(Objective):
         self._sampled = config.scheduled_sampling * moment.epoch / max(1, config.epochs - 1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return the mean loss per symbol on the validation pairs, and BLEU and exact match of greedy outputs
-        for the first of them."""
+        """Return the mean loss per symbol on the validation pairs, and metrics of the greedy outputs for the
+        first of them."""
         device = self._network.device
         total = count = 0.0
         for number in range(len(self._feed)):
@@ -58,11 +61,15 @@ class Seq2SeqObjective(Objective):
             best = (answers[0].symbols for answers in found)
             texts = texts_of(self._network, self._decoded, best, greedy)
             scores = count_texts(texts, [pair.targets for pair in self._decoded.pairs])
-            figures |= {"bleu": scores.bleu, "exact": scores.exact}
+            names = dict.fromkeys((self._score, "exact", self._config.keep_best))
+            figures |= {name: getattr(scores, name) for name in names if name not in (SCORE, LOSS)}
         return figures
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """Return the loss, or (1 - BLEU / 100) + (1 - exact match), where the loss breaks ties."""
-        if self._config.keep_best == "loss" or "bleu" not in figures:
+        """Return (1 - BLEU / 100) + (1 - exact match), where the loss breaks ties.
+
+        If most references are short, chrF takes the place of BLEU. Without outputs, return the loss.
+        """
+        if self._score not in figures:
             return figures["loss"]
-        return 2.0 - figures["bleu"] / 100 - figures["exact"] + 1e-6 * min(figures["loss"], 1e3)
+        return 2.0 - figures[self._score] / 100 - figures["exact"] + 1e-6 * min(figures["loss"], 1e3)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.metrics.beam_errors import Fault, FaultShares
+from recurra.metrics.translation import TextFigures
 from recurra.results import Result, shortened
 
 
@@ -72,13 +73,25 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Tried:
-    """The results of one beam width and length penalty."""
+    """The results of one beam width and length penalty: metrics, time, share of beam errors."""
 
     width: int
     alpha: float
-    bleu: float
+    texts: TextFigures
     seconds: float
     beam_share: float
+
+    @property
+    def value(self) -> float:
+        """BLEU, or chrF if most references are short."""
+        return self.texts.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        names = ("bleu", "chrf", "exact")
+        texts = {name: getattr(self.texts, name) for name in names}
+        tried = {"width": self.width, "alpha": self.alpha}
+        return tried | texts | {"seconds": self.seconds, "beam_share": self.beam_share}
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +117,7 @@ class BeamErrors(Result):
         self._refuse(of, "searches", "outputs")
         if of == "outputs":
             return [one.to_dict() for one in self.diagnoses]
-        return [vars(one).copy() for one in self.tried]
+        return [one.to_dict() for one in self.tried]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -113,7 +126,7 @@ class BeamErrors(Result):
             "right": shares.none,
             "beam": shares.beam,
             "model": shares.model,
-            "tried": [vars(one) for one in self.tried],
+            "tried": [one.to_dict() for one in self.tried],
             "advice": self.advice,
             "answers": [one.to_dict() for one in self.diagnoses],
         }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from recurra.data.readers.pairs import Pair
 from recurra.errors import DataError
+from recurra.metrics.translation import TextScore
 from recurra.reports import Table
 from recurra.reports.drawing import as_svg, heat_map
 from recurra.tasks.model import PARTS, Page
@@ -21,18 +22,23 @@ def page_of(model: "PairModel") -> Page:
     """Build the report page: metrics, outputs for some held-out sources, and their attention."""
     assert model.run is not None, "a report needs a run"
     figures: dict[str, str] = {}
+    on_scores: list[str] = []
     for record in model.run.read_metrics():
         part = PARTS.get(record["kind"])
         if part is not None and "bleu" in record:
+            score = TextScore(record.get("short_references", 0.0))
+            on_scores += [f"{part} data: {note}." for note in score.notes()]
+            of_bleu = {f"{part} BLEU": f"{record['bleu']:.2f}"}
+            signature = {f"{part} BLEU signature": record["bleu_signature"]}
+            figures |= {} if score.notes() else of_bleu
             figures |= {
-                f"{part} BLEU": f"{record['bleu']:.2f}",
                 f"{part} chrF": f"{record['chrf']:.2f}",
                 f"{part} exact match": f"{record['exact']:.2%}",
                 f"{part} perplexity": f"{record['perplexity']:,.3f}",
                 f"{part} distinct words": f"{record['distinct_1']:.2%}",
                 f"{part} distinct word pairs": f"{record['distinct_2']:.2%}",
-                f"{part} BLEU signature": record["bleu_signature"],
             }
+            figures |= {} if score.notes() else signature
     pairs, notes = _held_out(model)
     answers = [found[0].text for found in model.answers(pairs)]
     rows = [
@@ -46,7 +52,7 @@ def page_of(model: "PairModel") -> Page:
             found = model.attention(replace(pair, targets=(answer,)))
             title = f"Attention {number}: {_brief(' / '.join(pair.source))} → {_brief(answer)}"
             pictures[title] = as_svg(heat_map, found.weights, columns=found.source, rows=found.target)
-    return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures, notes=notes)
+    return Page(model.symbols.target.unit, figures, tables=tables, pictures=pictures, notes=on_scores + notes)
 
 
 def _brief(text: str) -> str:

@@ -26,11 +26,13 @@ from recurra.tasks.seq2seq.corpus import (
 )
 from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
-from recurra.tasks.seq2seq.figures import PairFigures, measure
+from recurra.tasks.seq2seq.figures import PairFigures, measure, score_of_pairs
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
-from recurra.tasks.task import Figures, Setup
+from recurra.tasks.task import Setup
+from recurra.training import Choice, Metric
 from recurra.training.rows import RowFeed
+from recurra.training.selection import SCORE
 
 
 class SequenceToSequence(RowTask):
@@ -132,16 +134,24 @@ class SequenceToSequence(RowTask):
         """Evaluate a network on pairs."""
         return measure(network, EncodedPairs(part, symbols), config)
 
-    def criterion(self, config: Seq2SeqConfig, figures: Figures) -> float:
-        """Return the loss, or (1 - BLEU / 100) + (1 - exact match), as `keep_best` says."""
-        if config.keep_best == "loss":
-            return super().criterion(config, figures)
-        main = figures.main()
-        return 2 - main["bleu"] / 100 - main["exact"]
+    def criterion(self, config: Seq2SeqConfig, figures: PairFigures) -> float:
+        """Return 1 - the metric of `keep_best`, or (1 - BLEU or chrF / 100) + (1 - exact match) of score."""
+        texts = figures.texts
+        if config.keep_best == SCORE:
+            return 2 - texts.value / 100 - texts.exact
+        shares = {"bleu": texts.bleu / 100, "chrf": texts.chrf / 100, "exact": texts.exact}
+        return 1 - shares[config.keep_best]
 
     def unit(self, config: Seq2SeqConfig) -> str:
         """Return the unit of a symbol."""
         return unit_noun(config.unit)
+
+    def choice(self, config: Seq2SeqConfig, corpus: PairCorpus) -> Choice:
+        """Return the metrics of outputs; BLEU only if a validation target is long enough for it."""
+        score = score_of_pairs(corpus.valid)
+        metrics = {"bleu": Metric("bleu", 100.0)} if score.short < 1 else {}
+        metrics |= {"chrf": Metric("chrf", 100.0), "exact": Metric("exact")}
+        return Choice(metrics, (score.figure, "exact"))
 
     def introduce(self, corpus: PairCorpus) -> Iterable[str]:
         """Describe the data: sizes of parts and vocabularies, the first pair, and pairs left out."""
@@ -161,6 +171,7 @@ class SequenceToSequence(RowTask):
         first = corpus.train[0]
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
         yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
+        yield from (f"validation: {note}" for note in score_of_pairs(corpus.valid).notes())
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from empty_told(corpus.empty)
         if corpus.too_long:
@@ -171,14 +182,6 @@ class SequenceToSequence(RowTask):
     def next_commands(self, config: Seq2SeqConfig, run: Path) -> Sequence[str]:
         """Commands to evaluate, and to run the model on a file."""
         return (f"recurra evaluate {shell(run)}", f"recurra {self.name} {shell(run)} FILE")
-
-    def named(self, name: str) -> str:
-        """Return the name of a metric as in the sentence of all metrics."""
-        return "BLEU" if name == "bleu" else super().named(name)
-
-    def shown(self, name: str, value: float) -> str:
-        """Format BLEU, or the exact match as a percentage."""
-        return f"{value:.2%}" if name == "exact" else f"{value:.2f}"
 
 
 class Translation(SequenceToSequence):

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from recurra.tasks.task import Task
+from recurra.metrics.names import metrics_told
 from recurra.tasks.tuning.search import Watcher
 from recurra.training import Listener, StepReport
 
@@ -40,8 +40,8 @@ class _Bar(Listener):
 class SearchProgress(Watcher):
     """Shows the trial, the best one so far and the remaining time; without a terminal only ended trials."""
 
-    def __init__(self, console: Console, task: Task, trials: int) -> None:
-        self._console, self._task, self._trials = console, task, trials
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console, self._trials = console, trials
         self._trial, self._best, self._left, self._values = "", "", "", ""
 
     def on_trial(self, number: int, values: Mapping[str, Any]) -> None:
@@ -55,7 +55,7 @@ class SearchProgress(Watcher):
     def on_trial_end(self, row: Mapping[str, Any], best: int | None, left: str) -> None:
         names = list(row)
         figures = names[names.index("criterion") + 1 : names.index("seconds")]
-        text = ", ".join(f"{self._task.named(name)} {self._task.shown(name, row[name])}" for name in figures)
+        text = metrics_told({name: row[name] for name in figures})
         is_best, self._left = best == row["trial"], left
         if is_best:
             self._best = f"best: trial {best}, {text}"

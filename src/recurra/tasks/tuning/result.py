@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.files import write_text
+from recurra.metrics.names import metric_name, metric_value
 from recurra.plain import counted
 from recurra.reports import draw_search, write_comparison
 from recurra.reports.drawing import as_svg, write_png
@@ -73,7 +74,7 @@ class TuningResult:
     def shown(self, row: Mapping[str, Any]) -> str:
         """Return the validation figures of a trial as text; empty if it has none."""
         return ", ".join(
-            f"{self.task.named(name)} {self.task.shown(name, row[name])}"
+            f"{metric_name(name)} {metric_value(name, row[name])}"
             for name in self.figures
             if row.get(name) is not None
         )
@@ -109,7 +110,7 @@ class TuningResult:
         """Return the names of the columns of the table of trials."""
         several = len(self.figures) > 1
         return [
-            *("trial", *map(self.task.named, self.figures), *(["criterion"] if several else [])),
+            *("trial", *map(metric_name, self.figures), *(["criterion"] if several else [])),
             *("options", "seconds", "state"),
         ]
 
@@ -119,7 +120,7 @@ class TuningResult:
         return [
             [
                 str(row["trial"]),
-                *("" if row.get(n) is None else self.task.shown(n, row[n]) for n in self.figures),
+                *("" if row.get(n) is None else metric_value(n, row[n]) for n in self.figures),
                 *(["" if row["criterion"] is None else f"{row['criterion']:.4f}"] if several else []),
                 self.changed(row),
                 f"{row['seconds']:.1f}",
@@ -151,7 +152,7 @@ class TuningResult:
         drawn = [row for row in self.trials if row["criterion"] is not None]
         single = len(self.figures) == 1
         figure = self.figures[0] if single else "criterion"
-        label = self.task.named(figure) if single else "criterion (lower is better)"
+        label = metric_name(figure) if single else "criterion (lower is better)"
         named = {
             "figure": figure,
             "label": label,

@@ -34,6 +34,7 @@ from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Plan
 from recurra.tasks.tuning.study import Pruner, Study, seconds_of, state_of
 from recurra.training import Listener, Trainer
+from recurra.training.selection import LOSS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -160,6 +161,14 @@ class Search:
         same = (one for one in self.study.trials[:number] if one.user_attrs.get("content") == content)
         return next(same, None)
 
+    def _value(self, config: TaskConfig, result: Result) -> float:
+        """Return the value by which trials are compared; lower is better.
+
+        It is the one that selected the best checkpoint or, with folds, the same measure on the fold's rows.
+        """
+        measured = self.plan.has_folds and getattr(config, "keep_best", LOSS) != LOSS
+        return self.task.criterion(config, result.figures) if measured else result.outcome.best
+
     def _trained(self, trial: "Trial", config: TaskConfig, watcher: Watcher) -> None:
         """Train the models of a trial and end it."""
         began, parts, values = time.monotonic(), config.parts(), []
@@ -172,7 +181,7 @@ class Search:
         try:
             for step, (name, part) in enumerate(parts.items(), start=1):
                 result = self._model(trial, name, part, watcher, alone=len(parts) == 1)
-                values.append(self.task.criterion(part, result.figures))
+                values.append(self._value(part, result))
                 for figure, value in result.figures.main().items():
                     figures.setdefault(figure, []).append(value)
                 mean = sum(values) / len(values)
