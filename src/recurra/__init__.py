@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recurra.tasks.language_modeling.comparison import compare
     from recurra.tasks.language_modeling.facade import LanguageModel
     from recurra.tasks.model import load
+    from recurra.tasks.repeats import Repeats
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
     from recurra.tasks.tuning import tune
     from recurra.text.words import Words
@@ -44,6 +45,7 @@ __all__ = [
     "PairClassifier",
     "RNNCell",
     "RecurraError",
+    "Repeats",
     "StreamingStep",
     "Tagger",
     "Translator",
@@ -82,6 +84,7 @@ __getattr__, __dir__ = lazy_names(
         "ChatBot": "recurra.tasks.seq2seq.facade",
         "Translator": "recurra.tasks.seq2seq.facade",
         "Words": "recurra.text.words",
+        "Repeats": "recurra.tasks.repeats",
         "load": "recurra.tasks.model",
         "tune": "recurra.tasks.tuning",
         "rows": "recurra.results",

@@ -453,8 +453,10 @@ def test_folds_and_seeds_give_mean_and_deviation(tmp_path):
     assert before == {name: (out / name / "model.safetensors").read_bytes() for name in summary["runs"]}
     with pytest.raises(RunError, match="holds a run with other options"):
         CliRunner().invoke(app, [*map(str, command), "--hidden-size", "9"], catch_exceptions=False)
-    with pytest.raises(ConfigError, match="train several models"):
-        rc.Tagger.train(path, out=tmp_path / "api", folds=3)
+    options = {"data": path, "epochs": 2, "threads": 1, "folds": 3, "seeds": 2}
+    assert rc.Tagger.train(out=out, **options).lines() == told.splitlines()[6:-1]
+    with pytest.raises(ConfigError, match=r"train several models; use `recurra train`, Model\.train or"):
+        driver.train(registry.get("tag"), TagConfig.build(options=options), tmp_path / "one")
 
 
 def conversations(path, count: int = 80):

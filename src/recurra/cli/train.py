@@ -103,7 +103,8 @@ def _train(
         on_ready=introduce,
     )
     if found.results[0].is_main_process:
-        typer.echo(found.sentence())
+        for line in found.lines():
+            typer.echo(line)
         typer.echo(f"summary: {out / repeats.SUMMARY}")
 
 

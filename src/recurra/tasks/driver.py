@@ -66,7 +66,9 @@ def train(
     be used; ConfigError, OutOfMemoryError, StorageError, TrainingDiverged, Interrupted.
     """
     if config.is_repeated:
-        raise ConfigError("folds, seeds: train several models; use `recurra train`, or train_repeatedly.")
+        raise ConfigError(
+            "folds, seeds: train several models; use `recurra train`, Model.train or train_repeatedly."
+        )
     config = config.resolved()
     RunFolder.check_free(out, overwrite=overwrite)
     with named_memory_faults():

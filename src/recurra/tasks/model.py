@@ -21,6 +21,7 @@ from recurra.reports import Sample, Table, write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
 from recurra.tasks.data_in_memory import DataInMemory
+from recurra.tasks.repeats import Repeats, train_repeatedly
 from recurra.tasks.task import Known
 from recurra.training import Listener, Selected, device_named, named_memory_faults, progress_bars
 
@@ -106,6 +107,54 @@ class Model:
     def __repr__(self) -> str:
         return described(self)
 
+    @overload
+    @classmethod
+    def train(
+        cls,
+        data: Any = None,
+        *,
+        out: str | Path,
+        preset: str | None = None,
+        config: str | Path | None = None,
+        overwrite: bool = False,
+        progress: bool | None = None,
+        listeners: Sequence[Listener] = (),
+        folds: int,
+        fold: None = None,
+        **options: Any,
+    ) -> Repeats[Self]: ...
+
+    @overload
+    @classmethod
+    def train(
+        cls,
+        data: Any = None,
+        *,
+        out: str | Path,
+        preset: str | None = None,
+        config: str | Path | None = None,
+        overwrite: bool = False,
+        progress: bool | None = None,
+        listeners: Sequence[Listener] = (),
+        seeds: int,
+        **options: Any,
+    ) -> Repeats[Self]: ...
+
+    @overload
+    @classmethod
+    def train(
+        cls,
+        data: Any = None,
+        *,
+        out: str | Path,
+        preset: str | None = None,
+        config: str | Path | None = None,
+        overwrite: bool = False,
+        progress: bool | None = None,
+        listeners: Sequence[Listener] = (),
+        **options: Any,
+    ) -> Self: ...
+
     @classmethod
     @checks_arguments
     def train(
@@ -119,13 +168,16 @@ class Model:
         progress: bool | None = None,
         listeners: Sequence[Listener] = (),
         **options: Any,
-    ) -> Self:
+    ) -> Self | Repeats[Self]:
         """Train on a file or on data in memory, write the run folder `out`, and return the model.
 
         `preset`, `config` (a TOML file) and `options` are those of `recurra train`, including the files
         `valid` and `test`; later ones take precedence. All three data sets may also be in memory, in the
         forms of `recurra.data.rows_in_memory`: lists of rows, generators, data frames. They are then written
         to files in the folder OUT-rows next to `out`, which the run reads again to resume and to evaluate.
+
+        With `folds` or several `seeds`, train one model for each and return all of them as `Repeats`; after
+        an interruption the same call continues.
 
         `progress` shows a progress bar; if None, only in a notebook. An interrupted training (Ctrl-C,
         "interrupt kernel") is saved, and `resume` continues it.
@@ -139,9 +191,14 @@ class Model:
         files = DataInMemory(task, Path(out), options)
         built = task.config.build(preset, None if config is None else Path(config), files.options)
         files.write()
-        watchers = [*listeners, *progress_bars(progress, task.unit(built), perplexity=task.perplexity)]
+
+        def watchers() -> Sequence[Listener]:
+            return [*listeners, *progress_bars(progress, task.unit(built), perplexity=task.perplexity)]
+
         with _resumable(cls.__name__, out):
-            driver.train(task, built, Path(out), overwrite=overwrite, listeners=watchers)
+            if built.is_repeated:
+                return train_repeatedly(task, built, Path(out), overwrite=overwrite, listeners=watchers)
+            driver.train(task, built, Path(out), overwrite=overwrite, listeners=watchers())
         return cls.load(out)
 
     @classmethod

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import torch
 
@@ -12,13 +12,12 @@ from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows, numbers_of
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair
-from recurra.data.rows_in_memory import each_row, is_in_memory
 from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
-from recurra.tasks.model import CountedNote, Evaluation, Model, Page, ignored
+from recurra.tasks.model import CountedNote, Evaluation, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
@@ -30,6 +29,7 @@ from recurra.tasks.seq2seq.report import page_of
 from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, stream
 from recurra.tasks.seq2seq.symbols import PairSymbols
 from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, weights_of
+from recurra.tasks.seq2seq.trainable import TrainedOnPairs
 from recurra.text.vocabulary import UNK
 from recurra.text.words import composed
 
@@ -46,30 +46,12 @@ def _is_said(pair: Pair) -> bool:
     return pair.vectors is not None or any(map(str.split, pair.source))
 
 
-class PairModel(Model):
+class PairModel(TrainedOnPairs):
     """Base class of `Translator`, `ChatBot` and `Captioner`."""
 
     network: Seq2SeqNetwork
     symbols: PairSymbols
     config: Seq2SeqConfig
-    beside: ClassVar[str] = "target"
-    """The option that names the file with the targets, or captions, of --data."""
-
-    @classmethod
-    @checks_arguments
-    def train(cls, data: Any = None, target: Any = None, **options: Any) -> Self:
-        """Train on the pairs of one file, or of a source and a target file; other options as `Model.train`.
-
-        Data in memory are a list of pairs, or a list of sources and a list of targets of the same length; for
-        a captioner, arrays of pictures and their captions.
-
-        Raises: as `Model.train`.
-        """
-        if target is not None and is_in_memory(data) and is_in_memory(target):
-            data = each_row(data, target, "target")
-        elif target is not None:
-            options[cls.beside] = target
-        return super().train(data, **options)
 
     def searching(self, **options: Any) -> Self:
         """Return the same model with other search options.
