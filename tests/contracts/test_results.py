@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 # Classes with subclasses of their own, and those that only the framework makes.
 WITHOUT = {
     *("Task", "Corpus", "Figures", "InputPrediction", "RowTask", "Learner", "Cell", "Equation", "Listener"),
-    *("ConditionalRandomField",),
+    *("ConditionalRandomField", "Watcher"),
 }
 
 

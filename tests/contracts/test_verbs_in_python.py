@@ -6,6 +6,7 @@ import pytest
 
 import recurra as rc
 from recurra.cli.verbs import VERBS, command_of
+from recurra.config import ReaderPart
 from recurra.data import synthetic, tunes
 from recurra.demos import dogs
 from recurra.installation import installation
@@ -14,13 +15,22 @@ from recurra.tasks.labelling.labeller import Labeller
 from recurra.tasks.language_modeling.comparison import train_equal
 from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.pair_model import PairModel
+from recurra.tasks.workers import predicted_lines
 
 # What each command is in Python; several functions if it does several things.
 IN_PYTHON = {
     "demo": [dogs.run],
     "train": [Model.train, Model.resume, PairModel.train],
+    "tune": [rc.tune],
     "evaluate": [rc.LanguageModel.evaluate, Labeller.evaluate, PairModel.evaluate, Labeller.mistakes],
-    "predict": [Labeller.predict, Labeller.predict_file, PairModel.answers, rc.LanguageModel.complete],
+    "predict": [
+        Labeller.predict,
+        Labeller.predict_file,
+        PairModel.answers,
+        rc.LanguageModel.complete,
+        predicted_lines,
+    ],
+    "calibrate": [Labeller.calibrate, Labeller.remove_calibration, Labeller.reading],
     "sample": [
         *(rc.LanguageModel.sample, rc.LanguageModel.sample_stream, rc.LanguageModel.novelty),
         *(rc.LanguageModel.sample_tune, tunes.write_midi),
@@ -34,8 +44,12 @@ IN_PYTHON = {
         rc.Translator.translations,
         PairModel.searching,
         PairModel.sampled,
+        predicted_lines,
     ],
-    "caption": [rc.Captioner.caption, rc.Captioner.captions, PairModel.searching, PairModel.sampled],
+    "caption": [
+        *(rc.Captioner.caption, rc.Captioner.captions, PairModel.searching, PairModel.sampled),
+        predicted_lines,
+    ],
     "chat": [rc.ChatBot.reply, rc.ChatBot.conversation, PairModel.searching],
     "beam-errors": [PairModel.beam_errors, PairModel.searching],
     "compare": [rc.compare, train_equal],
@@ -56,6 +70,7 @@ OF_THE_TERMINAL = {
     "shown",
     "kind",
     "words",
+    "remove",
 }
 NAMED = {
     "sample": {"unknown": "keep_unknown", "novelty": "text", "tune": "prime", "midi": "path"},
@@ -76,7 +91,7 @@ def test_every_command_is_also_in_python():
 
 
 @pytest.mark.parametrize(
-    "verb", [verb for verb in VERBS if verb not in ("demo", "train", "data", "evaluate", "predict")]
+    "verb", [verb for verb in VERBS if verb not in ("demo", "train", "tune", "data", "evaluate", "predict")]
 )
 def test_every_option_of_a_command_is_also_in_python(verb):
     known = {"text", "prime"}
@@ -84,6 +99,8 @@ def test_every_option_of_a_command_is_also_in_python(verb):
         known |= set(inspect.signature(function).parameters)
         if function is PairModel.searching:
             known |= set(registry.config_of("translate").prediction.model_fields) - {"sample", "phrase"}
+        if function is Labeller.reading:
+            known |= set(ReaderPart.model_fields)
     options = [one.name for one in command_of(verb).params if one.name != "help"]
     named = NAMED.get(verb, {})
     missing = [name for name in options if name not in OF_THE_TERMINAL and named.get(name, name) not in known]

@@ -192,7 +192,7 @@ def test_the_saved_threshold_decides_as_it_was_counted(folder, tmp_path):
     assert (chosen.label, chosen.objective, chosen.reached) == ("no", "f1", True)  # the less frequent one
     figures = model.deciding().evaluate()
     assert figures.classes.by_label["no"] == chosen.hits
-    best = max(row["f1"] for row in model.thresholds().rows() if row["label"] == "no")
+    best = max(row["f1"] for row in rc.rows(model.thresholds()) if row["label"] == "no")
     assert chosen.hits.f1 == pytest.approx(best)
     assert best > model.evaluate().classes.by_label["no"].f1 - 1e-9
     told = say("evaluate", tmp_path / "run", "--saved-thresholds")
@@ -244,7 +244,7 @@ def test_the_sweep_is_printed_and_drawn(folder, tmp_path):
     assert content["best_f1"]["f1"] == pytest.approx(curve.best().hits.f1)
     words = json.loads(say("evaluate", folder / "sigmoid", "--thresholds", "--json"))["thresholds"]
     assert words["word labels"]["1"]["curve"]["recall"][-1] == 1.0
-    rows = rc.load(folder / "softmax").thresholds().rows()
+    rows = rc.rows(rc.load(folder / "softmax").thresholds())
     assert {row["labels"] for row in rows} == {"entities", "sentence labels"}
 
 

@@ -60,7 +60,7 @@ def test_repeats_in_python(repeats):
         found["fold-9"]
     with pytest.raises(IndexError):
         found[6]
-    rows = found.rows()
+    rows = rc.rows(found)
     assert [(row["run"], row["fold"], row["seed"]) for row in rows][2] == ("fold-2-seed-1", 2, 1)
     assert all(row.keys() == rows[0].keys() for row in rows)
     assert [row["accuracy"] for row in rows] == list(found.figures["accuracy"].values)

@@ -15,9 +15,10 @@ from recurra.files import write_text
 from recurra.metrics.names import metric_name, metric_value
 from recurra.metrics.spread import Spread
 from recurra.plain import counted, json_text, listed, quoted
+from recurra.results import Result
 from recurra.runs import RunFolder
 from recurra.tasks import driver
-from recurra.tasks.driver import OnReady, Result
+from recurra.tasks.driver import OnReady
 from recurra.tasks.task import Figures, Task
 from recurra.training import Listener, Trainer
 from recurra.training.selection import LOSS, SCORE
@@ -28,7 +29,7 @@ OF_REPEATS = re.compile(r"(fold-\d+)?-?(seed-\d+)?")  # folder names made by Tas
 
 
 @dataclass(frozen=True, repr=False)
-class Repeats(Generic[ModelT]):
+class Repeats(Result, Generic[ModelT]):
     """Several finished runs: the spread of their figures, the figures of all their predictions, the models.
 
     The figures are those on the test set, or on the validation set if there is none. `repeats[0]` or, by
@@ -38,7 +39,7 @@ class Repeats(Generic[ModelT]):
     task: Task
     config: TaskConfig
     out: Path
-    results: tuple[Result, ...]
+    results: tuple[driver.Result, ...]
 
     @property
     def part(self) -> str:
@@ -101,8 +102,9 @@ class Repeats(Generic[ModelT]):
         found: Any = self.task.model.load(self.runs[run])
         return cast(ModelT, found)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.out)!r}, {len(self)} runs, {self.part}: {self._spread()})"
+    def told(self) -> str:
+        """The folder, the number of runs, and the spread of the main figures."""
+        return f"{str(self.out)!r}, {len(self)} runs, {self.part}: {self._spread()}"
 
     def sentence(self) -> str:
         """The mean and the standard deviation of each main figure, as one sentence."""
@@ -125,8 +127,9 @@ class Repeats(Generic[ModelT]):
         lines = pooled.lines() if hasattr(pooled, "lines") else [pooled.sentence()]
         return [self.sentence(), "", f"pooled {self.pooled_from()}", *lines]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One flat dictionary of plain values per run: its name, fold, seed, steps and figures."""
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """One row per run: its name, fold, seed, steps and figures."""
+        self._refuse(of)
         found = []
         for config, result in zip(self.config.parts().values(), self.results, strict=True):
             fold, outcome = getattr(config, "fold", None), result.outcome
@@ -166,7 +169,7 @@ def train_repeatedly(
     *,
     overwrite: bool = False,
     listeners: Callable[[], Sequence[Listener]] = tuple,
-    on_part: Callable[[str, Result], None] | None = None,
+    on_part: Callable[[str, driver.Result], None] | None = None,
     on_ready: OnReady | None = None,
 ) -> Repeats[Any]:
     """Train the models one by one into folders in `out`; existing runs are resumed, or kept if done.
@@ -232,7 +235,7 @@ def train_each(
     overwrite: bool = False,
     listeners: Callable[[], Sequence[Listener]] = tuple,
     on_ready: OnReady | None = None,
-) -> Iterator[tuple[str, Result]]:
+) -> Iterator[tuple[str, driver.Result]]:
     """Train one model per configuration into the folder of its name in `out`.
 
     Without `overwrite`, existing runs are resumed, or kept if done. `on_ready` is called once.

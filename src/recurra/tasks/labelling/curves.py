@@ -9,7 +9,8 @@ import numpy as np
 
 from recurra.data.examples import Example
 from recurra.metrics import Decision, ThresholdCurve
-from recurra.plain import aligned
+from recurra.plain import aligned, listed
+from recurra.results import Result
 from recurra.tasks.labelling.deciding import find_label, labels_at, title_of
 from recurra.tasks.labelling.predicting import ROWS, WORDS, Prediction
 from recurra.text import spans_of
@@ -21,8 +22,8 @@ _DRAWN = 8  # curves in one picture
 _POINTS = 1_000  # points of a curve in JSON, and in a picture
 
 
-@dataclass(frozen=True)
-class LabelCurves:
+@dataclass(frozen=True, repr=False)
+class LabelCurves(Result):
     """The precision and recall of each label at every threshold.
 
     `tables` has the curves by label: of "entities" or "word labels", and of "labels" ("sentence labels"). The
@@ -32,9 +33,13 @@ class LabelCurves:
 
     tables: Mapping[str, Mapping[str, ThresholdCurve]]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one flat dictionary per threshold: labels, label, threshold, precision, recall, f1 and
-        predicted."""
+    def told(self) -> str:
+        """Return the labels."""
+        return ", ".join(f"{title}: {listed(curves, 120)}" for title, curves in self.tables.items())
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per threshold: labels, label, threshold, precision, recall, f1 and predicted."""
+        self._refuse(of)
         return [
             {
                 "labels": title,

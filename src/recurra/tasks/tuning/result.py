@@ -13,7 +13,8 @@ from recurra.metrics.names import metric_name, metric_value
 from recurra.plain import counted
 from recurra.reports import draw_search, write_comparison
 from recurra.reports.drawing import as_svg, write_png
-from recurra.tasks.driver import Result
+from recurra.results import Result
+from recurra.tasks import driver
 from recurra.tasks.model import Model, load
 from recurra.tasks.task import Task
 from recurra.tasks.tuning.folder import SearchFolder
@@ -23,8 +24,8 @@ _OPTIMISTIC = (
 )
 
 
-@dataclass(frozen=True)
-class TuningResult:
+@dataclass(frozen=True, repr=False)
+class TuningResult(Result):
     """The result of a search.
 
     `trials` has one flat row per trial, best first: the number, the state, the criterion (lower is better),
@@ -36,7 +37,7 @@ class TuningResult:
     task: Task
     folder: SearchFolder
     trials: list[dict[str, Any]]
-    result: Result
+    result: driver.Result
     searched: tuple[str, ...]
     defaults: Mapping[str, Any]
     has_defaults: bool
@@ -64,12 +65,18 @@ class TuningResult:
         own = {"trial", "state", "criterion", "seconds", "reason", *self.searched}
         return [name for name in self.trials[0] if name not in own]
 
-    def __repr__(self) -> str:
+    def told(self) -> str:
+        """The folder, the best trial and its options."""
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return (
-            f"TuningResult({str(self.folder.path)!r}: best of {counted(len(self.trials), 'trial')} is trial "
-            f"{self.trials[0]['trial']}, {self.shown(self.trials[0])}; {options})"
+            f"{str(self.folder.path)!r}: best of {counted(len(self.trials), 'trial')} is trial "
+            f"{self.trials[0]['trial']}, {self.shown(self.trials[0])}; {options}"
         )
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """One row per trial, best first."""
+        self._refuse(of)
+        return self.trials
 
     def shown(self, row: Mapping[str, Any]) -> str:
         """Return the validation figures of a trial as text; empty if it has none."""
