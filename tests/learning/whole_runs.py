@@ -270,9 +270,10 @@ class Runs:
         return Said(0, repr(model), ""), plain(dict(model.network.state_dict()))
 
 
-def make_runs(folder: Path, kind: Kind) -> Runs:
-    """Write the data and train a run on them."""
-    runs = Runs(kind, folder, kind.write(folder, 40, "rows"), kind.write(folder, 20, "other"))
+def make_runs(folder: Path, kind: Kind, data: dict[str, Path] | None = None) -> Runs:
+    """Write the data, if not given, and train a run on them."""
+    folder.mkdir(exist_ok=True)
+    runs = Runs(kind, folder, data or kind.write(folder, 40, "rows"), kind.write(folder, 20, "other"))
     facade, asked = registry.get(kind.task).model, kind.options | runs.data
     if kind.stops == 0:
         with patched(Trainer, "fit", stop_at_once), pytest.raises(Interrupted):

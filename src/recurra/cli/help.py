@@ -15,7 +15,7 @@ from recurra.errors import ConfigError, RecurraError
 _WIDTH = 80
 _INDENT = 26  # column at which descriptions begin
 _OF_EVERY_COMMAND = ("preset", "config", "overwrite", "as_json", "help_all", "help")
-_UsageError: Any = typer.BadParameter.__mro__[1]  # the base of errors of the command line
+UsageError: Any = typer.BadParameter.__mro__[1]  # the base of errors of the command line
 _DEFAULT = re.compile(r" \(((?:default|if not given)[:,] [^()]*)\)\.?$")  # at the end of a help text
 _UNBROKEN = "\xa0"
 _KINDS = {"int": "INT", "float": "FLOAT", "str": "TEXT", "Path": "PATH", "list": "TEXT"}
@@ -91,7 +91,7 @@ class Command(TyperCommand):
         """
         try:
             return super().parse_args(ctx, args)
-        except _UsageError as error:
+        except UsageError as error:
             error.message = error.message.replace("Value error, ", "")  # of the types' validation
             if hasattr(error, "possibilities"):  # an unknown option
                 flag = error.option_name

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recurra.cli.help import HelpAll, remedies_with
+from recurra.cli.help import HelpAll, UsageError, remedies_with
 from recurra.cli.options import Out, Overwrite, TaskGroup, Toml, config_options, preset_option
 from recurra.config import TaskConfig
+from recurra.errors import ConfigError
 from recurra.tasks import registry
 
 if TYPE_CHECKING:
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 class _Tasks(TaskGroup):
     """The commands that train."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options; one of a task, which a resumed run keeps, is refused as such."""
+        resumes = any(arg.split("=")[0] == "--resume" for arg in args)
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            name = getattr(error, "option_name", "").lstrip("-").removeprefix("no-").replace("-", "_")
+            if resumes and any(name in config.model_fields for config in registry.configs().values()):
+                from recurra.tasks.going_on import refusal_of
+
+                raise ConfigError(f"{error.option_name}: {refusal_of(name)}") from None
+            raise
 
     def made(self, name: str, config: type[TaskConfig]) -> Any:
         return _command(name, config)
@@ -35,19 +49,39 @@ app = typer.Typer(
 @app.callback()
 def train(
     context: typer.Context,
-    resume: Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="With --resume: new total number of epochs.", min=1)
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="With --resume: new maximum number of updates.", min=1)
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="With --resume: new number of validations without improvement.", min=1)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="With --resume: new peak learning rate.")
+    ] = None,
 ) -> None:
-    """Train a model on your data, or continue an interrupted run."""
+    """Train a model on your data, or continue a run."""
+    changes = {
+        name: value for name, value in context.params.items() if name != "resume" and value is not None
+    }
+    flag = next(("--" + name.replace("_", "-") for name in changes), "")
     if context.invoked_subcommand is not None:
         if resume is not None:
             raise typer.BadParameter(
                 "continues a run with its own options; remove the task", param_hint="--resume"
             )
+        if changes:
+            raise typer.BadParameter("belongs after the task; move it there", param_hint=flag)
         return
     if resume is None:
+        if changes:
+            raise typer.BadParameter("needs --resume RUN or a task; add one of them", param_hint=flag)
         typer.echo(context.get_help())
         raise typer.Exit(2)
-    _go_on(resume)
+    _go_on(resume, changes)
 
 
 def _command(name: str, config: type[TaskConfig]) -> Any:
@@ -108,15 +142,24 @@ def _train(
         typer.echo(f"summary: {out / repeats.SUMMARY}")
 
 
-def _go_on(run: Path) -> None:
-    """Resume a run that was stopped."""
+def _go_on(run: Path, changes: dict[str, Any]) -> None:
+    """Resume a run that was stopped, or go on with a finished one with changed options."""
     from recurra.runs import RunFolder
     from recurra.tasks import driver
 
     task, config = driver.task_and_config(RunFolder.open(run))
     typer.echo(f"{run}: resuming", err=True)
     with remedies_with(lambda name: name == "overwrite"):  # of a new training; a run keeps its own options
-        _report_end(task, driver.resume(run, listeners=[progress_bar(task, config)]))
+        result = driver.resume(
+            run, changes=changes, listeners=[progress_bar(task, config)], on_ready=_tell_notes
+        )
+        _report_end(task, result)
+
+
+def _tell_notes(trainer: "Trainer", corpus: Any) -> None:
+    """Print what a change of options does."""
+    for sentence in trainer.notes:
+        typer.echo(sentence, err=True)
 
 
 def progress_bar(task: "Task", config: TaskConfig) -> Any:

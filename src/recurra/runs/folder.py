@@ -27,7 +27,7 @@ from recurra.runs import artefacts
 from recurra.runs.checkpoints import CheckpointFolder
 from recurra.runs.marker import MARKER, HeldMarker, Marker, held, held_marker
 from recurra.runs.metrics_log import MetricsLog
-from recurra.runs.settings import is_settings, listed_artefacts, read_settings, settings_text
+from recurra.runs.settings import FORMAT_VERSION, is_settings, listed_artefacts, read_settings, settings_text
 from recurra.runs.tensor_files import read_tensors, write_tensors
 
 _LOST_SETTINGS = (
@@ -141,12 +141,14 @@ class RunFolder:
         save: Callable[[Path], None],
         versions: Mapping[str, str] | None = None,
         settled: Sequence[str] = (),
+        continued: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Start the run in a folder that is `claimed`: remove an earlier run, write artefacts and run.toml.
 
         `save` writes the files that never change, such as the vocabulary, into the folder passed to it.
         run.toml stores `config`, `data` (facts about the data), `settled` (the names of the options that were
-        set from the files) and `versions`; if not given, the versions of this process.
+        set from the files), `continued` (see `change_config`) and `versions`; if not given, the versions of
+        this process.
 
         Raises: RunError if a file that no run wrote has the name of an artefact, or a folder has the name of
         a file; StorageError if the disk is full or fails. If `save` fails, an earlier run stays intact.
@@ -165,8 +167,29 @@ class RunFolder:
                 artefacts.move_into(self.path, aside, sums)
             content: dict[str, Any] = {"task": task} | ({"settled": list(settled)} if settled else {})
             content |= {"versions": versions or _versions(), "config": config, "data": data}
-            write_text(self.settings, settings_text(content | {"artefacts": sums}))
+            content |= {"artefacts": sums} | ({"continued": list(continued)} if continued else {})
+            write_text(self.settings, settings_text(content))
             marker.settle(sums)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
+    def change_config(self, config: Mapping[str, Any], continuation: Mapping[str, Any]) -> None:
+        """Replace the options of a run that is `locked`, and add a record of the change to `continued`.
+
+        Raises: RunError for a run of format 1; StorageError if run.toml cannot be written.
+        """
+        settings = self.read_settings()
+        if settings["format_version"] != FORMAT_VERSION:
+            raise RunError(
+                f"{self.path}: is a run of format {settings['format_version']}, which keeps its options; "
+                "resume it without other options, or train it again with --overwrite."
+            )
+        entry = {"versions": _versions(), **continuation}
+        try:
+            text = settings_text(
+                settings | {"config": config, "continued": [*settings.get("continued", ()), entry]}
+            )
+            write_text(self.settings, text)
         except OSError as error:
             raise storage_error(error, self.path) from error
 
@@ -224,6 +247,7 @@ class RunFolder:
                 save,
                 versions=settings.get("versions"),
                 settled=settings.get("settled", ()),
+                continued=settings.get("continued", ()),
             )
             copy.write_weights(weights)
             for record in records:

@@ -102,6 +102,9 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     settled = content.get("settled", [])
     if not isinstance(settled, list) or not all(isinstance(name, str) for name in settled):
         raise ValueError("its entry settled is not a list of options")
+    continued = content.get("continued", [])
+    if not isinstance(continued, list) or not all(isinstance(each, dict) for each in continued):
+        raise ValueError("its entry continued is not a list of tables")
     artefacts = content.get("artefacts", {})
     if not isinstance(artefacts, dict) or not all(
         is_inside(name) and isinstance(digest, str) and _SHA256.fullmatch(digest)

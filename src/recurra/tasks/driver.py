@@ -5,7 +5,7 @@
 A process that writes into a run folder holds its lock, from before the first byte to after the last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from recurra.files import is_of_hub
 from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
-from recurra.tasks import registry
+from recurra.tasks import going_on, registry
 from recurra.tasks.task import Corpus, Figures, Known, Task
 from recurra.text_files import exists
 from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
@@ -89,22 +89,30 @@ def train(
 
 
 def resume(
-    out: Path, *, listeners: Sequence[Listener] = (), on_ready: OnReady | None = None, test: bool = True
+    out: Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    listeners: Sequence[Listener] = (),
+    on_ready: OnReady | None = None,
+    test: bool = True,
 ) -> Result:
     """Resume the run in `out` from its latest checkpoint.
 
     The weights are the same, bit for bit, as those of a run that was never stopped. A finished run is only
-    evaluated, without `test` not on the test set.
+    evaluated, without `test` not on the test set, unless `changes` has more epochs or other options that may
+    change (`going_on.CHANGEABLE`).
 
-    Raises: RunError if there is no run or no checkpoint; DataError if its data have changed; as `train`.
+    Raises: RunError if there is no run or no checkpoint; DataError if its data have changed; ConfigError for
+    changes with which it would not go on; as `train`.
     """
     run = RunFolder.open(out)
-    task, config = task_and_config(run)
-    task.check_resumable(config, out)
+    task, before = task_and_config(run)
+    task.check_resumable(before, out)
+    config = going_on.changed_config(before, run, changes or {})
     with named_memory_faults():
         fabric = make_fabric(config)
         with run.locked() if fabric.is_global_zero else nullcontext():
-            if task_and_config(run) != (task, config):
+            if task_and_config(run) != (task, before):
                 raise RunError(f"{out}: another process has just overwritten this run; try again.")
             from_start = run.begun_only
             if not from_start and not run.checkpoints.exists():
@@ -115,6 +123,12 @@ def resume(
             read = partial(_read_anew if from_start else _read_again, task, config, run)
             corpus = _first_process_first(fabric, task, read)
             trainer = _trainer(task, config, corpus, run, fabric, listeners)
+            if changes:
+                place = going_on.place_of(run)
+                going_on.check_further(run, trainer, place, changes)
+                trainer.notes = going_on.notes_on(trainer, before, place)
+                if fabric.is_global_zero and config != before:
+                    going_on.change(run, before, config, place)
             return _fit(task, config, corpus, trainer, on_ready, resume=not from_start, test=test)
 
 

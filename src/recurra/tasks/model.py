@@ -204,19 +204,37 @@ class Model:
     @classmethod
     @checks_arguments
     def resume(
-        cls, run: str | Path, *, progress: bool | None = None, listeners: Sequence[Listener] = ()
+        cls,
+        run: str | Path,
+        *,
+        epochs: int | None = None,
+        max_steps: int | None = None,
+        patience: int | None = None,
+        learning_rate: float | None = None,
+        progress: bool | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> Self:
         """Resume a training that was stopped; the weights are the same as without the stop.
 
-        `progress` as in `train`.
+        With other `epochs`, `max_steps` or `patience`, all in total, a finished run goes on. The schedules
+        cosine and linear are then computed for the new total; `learning_rate` is a new peak. `progress` as in
+        `train`.
 
-        Raises: RunError if there is no run to resume, or it belongs to another task; as `train`.
+        Raises: RunError if there is no run to resume, or it belongs to another task; ConfigError if the run
+        would end where it is; as `train`.
         """
         check_kind(Path(run), cls)
+        given = {
+            "epochs": epochs,
+            "max_steps": max_steps,
+            "patience": patience,
+            "learning_rate": learning_rate,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
         task, config = driver.task_and_config(RunFolder.open(Path(run)))
         watchers = [*listeners, *progress_bars(progress, task.unit(config), perplexity=task.perplexity)]
         with _resumable(task.model.__name__, run):
-            driver.resume(Path(run), listeners=watchers)
+            driver.resume(Path(run), changes=changes, listeners=watchers)
         return cls.load(run)
 
     @classmethod

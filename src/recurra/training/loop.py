@@ -49,6 +49,7 @@ class Trainer:
         self.run_folder, self.fabric = run, fabric
         self.listeners = tuple(listeners) if fabric.is_global_zero else ()
         self.place = Place()
+        self.notes: Sequence[str] = ()  # sentences of the driver
         steps = config.epochs * len(learner)
         self.total_steps = min(steps, config.max_steps or steps)
         self.schedule = Schedule(config, config.learning_rate, self.total_steps)
@@ -59,7 +60,7 @@ class Trainer:
 
     def sentences(self) -> Iterable[str]:
         """Return sentences about the training that is about to start."""
-        return self.learner.sentences(self.total_steps)
+        return (*self.notes, *self.learner.sentences(self.total_steps))
 
     def fit(self, *, resume: bool = False) -> Outcome:
         """Train to the end, from the start or from the latest checkpoint; then load the best weights.
@@ -98,7 +99,7 @@ class Trainer:
             if validated:
                 self._validate()
                 place.elapsed_s = elapsed_before + time.monotonic() - started
-                place.finished = done or self._out_of_patience()
+                place.finished = self._has_ended(place)
             late = now - saved >= self.config.checkpoint_every_s
             due, stop = largest_of_processes(self.fabric, late, interrupts.received)  # so that all act alike
             if validated or due or stop:
@@ -158,8 +159,13 @@ class Trainer:
         every = self.config.validate_every
         return self.place.segment == 0 if every is None else self.place.step % every == 0
 
-    def _out_of_patience(self) -> bool:
-        return self.config.patience is not None and self.place.bad_validations >= self.config.patience
+    def _has_ended(self, place: Place) -> bool:
+        """Whether the training ends at this place."""
+        return place.step >= self.total_steps or self.is_out_of_patience(place)
+
+    def is_out_of_patience(self, place: Place) -> bool:
+        """Whether the last validations, as many as the patience, brought no improvement."""
+        return self.config.patience is not None and place.bad_validations >= self.config.patience
 
     def _validate(self) -> None:
         """Validate; save the weights if they are the best so far."""
@@ -198,6 +204,9 @@ class Trainer:
     def _save(self) -> None:
         """Write a checkpoint."""
         self.place.metrics_size = self.run_folder.metrics.size
+        self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
         state, tensors = snapshot.take(self.learner, self.place)
         if self.fabric.is_global_zero:
             self.run_folder.checkpoints.save(self.place.step, state, tensors)
@@ -205,11 +214,14 @@ class Trainer:
             self.fabric.barrier()
 
     def _go_back(self) -> None:
-        """Return to the latest checkpoint."""
+        """Return to the latest checkpoint, which may be the end of a training that now ends later."""
         state, tensors = self.run_folder.checkpoints.load()
-        self.place = snapshot.restore(self.learner, state, tensors)
-        if self.place.finished:
+        self.place = place = snapshot.restore(self.learner, state, tensors)
+        if place.finished:
             self.run_folder.read_weights()  # they cannot be recomputed: fail before anything is written
+        if place.finished and not self._has_ended(place):
+            place.finished = False
+            self._write_checkpoint()  # before the records of the earlier end are removed
         if self.fabric.is_global_zero:
             self.run_folder.metrics.cut_back(self.place.metrics_size)
             self.run_folder.checkpoints.remove_older()
