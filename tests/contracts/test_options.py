@@ -360,7 +360,10 @@ def test_an_old_flag_is_answered_with_the_present_one(arguments, told, monkeypat
             "No such option: --n_best (Possible options: --n-best)\n",
         ),
         (("train", "caption", "--max-source", "3"), "--max-source (Possible options: --max-steps)\n"),
-        (("train", "tag", "--max_word", "3"), "No such option: --max_word\n"),  # tag refuses --max-words
+        (
+            ("train", "tag", "--max_word", "3"),
+            "No such option: --max_word (Possible options: --new-words)\n",
+        ),  # tag refuses --max-words
         (("data", "make", "foo", "-o", "x"), "Invalid value for 'name': 'foo' is not one of"),
     ],
 )

@@ -13,6 +13,7 @@ from recurra.cli.help import Group, command_from, flag_of, limits_text, remedies
 from recurra.config import Part, TaskConfig
 from recurra.config.conditions import can_apply
 from recurra.config.part import choices, plain_type, unit_of
+from recurra.config.part import flag_of as second_flag_of
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 
@@ -127,8 +128,10 @@ def _parameter(name: str, configs: Sequence[type[Part]]) -> inspect.Parameter:
     flag = "--" + name.replace("_", "-")
     meanings = {one.model_fields[name].description: _panel(one, name) for one in configs}
     shared = len(meanings) > 1
+    second = second_flag_of(field)
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+        *(() if second is None else (second,)),
         help="; ".join(f"{panel}: {_in_a_row(text)}" for text, panel in meanings.items())
         if shared
         else _meaning(configs[0], name),

@@ -199,21 +199,41 @@ class Part(BaseModel):
         copied._given = dict.fromkeys(options, "")
         return copied
 
+    def taking(self, options: Mapping[str, Any]) -> Self:
+        """Return a copy with other values of options, checked together; those that were given stay given.
+
+        Raises: ConfigError if they contradict each other, or a given option then has no use.
+        """
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        built = build_config(type(self), known=without_none(own | dict(options)))
+        built._given = self._given if self._given is not None else dict.fromkeys(self.model_fields_set, "")
+        refuse_idle(built)
+        return built
+
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if value != self.default_of(name)}
 
 
-def option(default: Any, text: str, *, unit: str | None = None, **limits: Any) -> Any:
-    """Define an option: its default, description, unit, and limits such as `ge=1`."""
-    return Field(default=default, description=text, json_schema_extra={"unit": unit or ""}, **limits)
+def option(
+    default: Any, text: str, *, unit: str | None = None, flag: str | None = None, **limits: Any
+) -> Any:
+    """Define an option: its default, description, unit, a second flag, and limits such as `ge=1`."""
+    extra: dict[str, Any] = {"unit": unit or ""} | ({} if flag is None else {"flag": flag})
+    return Field(default=default, description=text, json_schema_extra=extra, **limits)
 
 
 def unit_of(field: FieldInfo) -> str:
     """Return the unit of an option; empty if it has none."""
     extra = field.json_schema_extra
     return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def flag_of(field: FieldInfo) -> str | None:
+    """Return the second flag of an option on the command line; None if it has none."""
+    extra = field.json_schema_extra
+    return extra.get("flag") if isinstance(extra, dict) else None  # type: ignore[return-value]
 
 
 def default(part: type[Part], name: str, value: Any) -> Any:
@@ -271,11 +291,24 @@ def build_config(
     else:
         built._given = {name: place for name, place in given.items() if name not in dropped}
         built._dropped = {name: given[name] + why for name, why in dropped.items() if name in given}
-        idle_ones = {name: idle(built, name) for name in built._given}
-        lines = [given[name] + why for name, why in idle_ones.items() if why is not None]
-        if not lines:
-            return built
-    raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines))
+        refuse_idle(built)
+        return built
+    raise ConfigError(_as_sentences(lines))
+
+
+def refuse_idle(config: Part) -> None:
+    """Refuse given options that do not apply together with the others.
+
+    Raises: ConfigError naming every such option.
+    """
+    idle_ones = {name: idle(config, name) for name in config.given()}
+    lines = [config.place_of(name) + why for name, why in idle_ones.items() if why is not None]
+    if lines:
+        raise ConfigError(_as_sentences(lines))
+
+
+def _as_sentences(lines: Sequence[str]) -> str:
+    return "\n".join(line + "." * (line[-1] not in ".?") for line in lines)
 
 
 def _without_idle(

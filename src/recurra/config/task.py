@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
-from recurra.config.part import Part, build_config, option
+from recurra.config.conditions import Conditions, Unless, When
+from recurra.config.part import FilePath, Part, build_config, option
 from recurra.config.parts import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import ConfigError
 
@@ -23,7 +24,26 @@ class RepeatPart(Part):
     )
 
 
-class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart):
+class StartPart(Part):
+    """Starting a training with the weights of another run."""
+
+    title: ClassVar[str] = "Start"
+    conditions: ClassVar[Conditions] = {
+        "new_words": When("from_run"),
+        **dict.fromkeys(("min_count", "max_vocabulary_size"), Unless("new_words", "unknown")),
+    }
+
+    from_run: FilePath | None = option(
+        None, "Start with the weights and symbols of this run (fine-tuning)", flag="--from"
+    )
+    new_words: Literal["append", "unknown"] = option(
+        "append",
+        "Words that the run to start from lacks: append them to its vocabulary, or read them as <unk>"
+        " (unknown)",
+    )
+
+
+class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart, StartPart):
     """The last part of every task's configuration, after the task's own parts, which include `RunPart`.
 
     The class also describes the task to the command line and the documentation before it is loaded:

@@ -21,6 +21,7 @@ from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
 from recurra.tasks import going_on, registry
+from recurra.tasks.starting import Start, open_again, open_start
 from recurra.tasks.task import Corpus, Figures, Known, Task
 from recurra.text_files import exists
 from recurra.training import Listener, Outcome, Trainer, make_fabric, named_memory_faults
@@ -69,21 +70,27 @@ def train(
         raise ConfigError(
             "folds, seeds: train several models; use `recurra train`, Model.train or train_repeatedly."
         )
-    config = config.resolved()
     RunFolder.check_free(out, overwrite=overwrite)
+    asked = config.resolved()
     with named_memory_faults():
+        start = open_start(task, config, out)
+        config = (config if start is None else start.configured(config)).resolved()
         fabric = make_fabric(config)
         with _claimed(fabric, out, overwrite=overwrite) as run:
-            corpus = _first_process_first(fabric, task, partial(task.read, config))
-            asked, config = config, task.settle(config, corpus)
-            trainer = _trainer(task, config, corpus, run, fabric, listeners)
+            corpus = _first_process_first(fabric, task, partial(_read, task, config, start))
+            config = task.settle(config, corpus)
+            trainer = _trainer(task, config, corpus, run, fabric, listeners, start)
             if fabric.is_global_zero:
                 run.begin(
                     task.name,
                     config.with_absolute_paths().model_dump(),
-                    _facts_of(corpus),
+                    _facts_of(corpus, start),
                     partial(_save_artefacts, task, corpus),
-                    settled=[name for name in task.settled if getattr(config, name) != getattr(asked, name)],
+                    settled=[
+                        name
+                        for name in dict.fromkeys((*task.settled, *(() if start is None else start.options)))
+                        if getattr(config, name) != getattr(asked, name)
+                    ],
                 )
             return _fit(task, config, corpus, trainer, on_ready, resume=False, test=test)
 
@@ -120,13 +127,14 @@ def resume(
                     f"{run.checkpoints.path}: has no checkpoint to resume from (the run was copied without "
                     "it, or it was lost); restore it from a copy, or train again with --overwrite."
                 )
-            read = partial(_read_anew if from_start else _read_again, task, config, run)
-            corpus = _first_process_first(fabric, task, read)
-            trainer = _trainer(task, config, corpus, run, fabric, listeners)
+            start = open_again(task, config, run) if from_start else None
+            again = partial(_read_anew, start) if from_start else _read_again
+            corpus = _first_process_first(fabric, task, partial(again, task, config, run))
+            trainer = _trainer(task, config, corpus, run, fabric, listeners, start)
             if changes:
                 place = going_on.place_of(run)
                 going_on.check_further(run, trainer, place, changes)
-                trainer.notes = going_on.notes_on(trainer, before, place)
+                trainer.notes = (*trainer.notes, *going_on.notes_on(trainer, before, place))
                 if fabric.is_global_zero and config != before:
                     going_on.change(run, before, config, place)
             return _fit(task, config, corpus, trainer, on_ready, resume=not from_start, test=test)
@@ -178,9 +186,9 @@ def _save_artefacts(task: Task, corpus: Corpus, folder: Path) -> None:
     write_split(folder / SPLIT, corpus.split())
 
 
-def _facts_of(corpus: Corpus) -> dict[str, Any]:
-    """Return the facts of a corpus as run.toml stores them and as they are read back."""
-    return without_none(finite(corpus.facts()))
+def _facts_of(corpus: Corpus, start: Start | None) -> dict[str, Any]:
+    """Return the facts of a corpus and of a start, as run.toml stores them and as they are read back."""
+    return without_none(finite(corpus.facts() | ({} if start is None else start.facts)))
 
 
 def check_there(run: RunFolder, known: Known, part: str, remedy: str = "") -> None:
@@ -213,12 +221,16 @@ def _read_again(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     return task.read_again(config, symbols_of(task, run), known)
 
 
-def _read_anew(task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
+def _read(task: Task, config: TaskConfig, start: Start | None) -> Corpus:
+    return task.read(config) if start is None else task.read(config, start.join)
+
+
+def _read_anew(start: Start | None, task: Task, config: TaskConfig, run: RunFolder) -> Corpus:
     """Read the corpus of a run that was stopped before its first checkpoint, so it starts over."""
     run.check_artefacts()
-    corpus = task.read(config)
+    corpus = _read(task, config, start)
     same = run.has_artefacts_of(partial(_save_artefacts, task, corpus))
-    if not same or _facts_of(corpus) != run.read_settings()["data"]:
+    if not same or _facts_of(corpus, start) != run.read_settings()["data"]:
         raise RunError(
             f"{run.path}: its data, or the symbols learnt from them, have changed since it began; restore "
             "them, or train again with --overwrite."
@@ -233,10 +245,14 @@ def _trainer(
     run: RunFolder,
     fabric: Fabric,
     listeners: Sequence[Listener],
+    start: Start | None,
 ) -> Trainer:
     watchers = all_listeners(listeners, run, fabric)
     learner = task.learner(config, corpus, fabric)
-    return Trainer(learner, task.loop_config(config), run, fabric, watchers, loss_unit=task.loss_unit)
+    trainer = Trainer(learner, task.loop_config(config), run, fabric, watchers, loss_unit=task.loss_unit)
+    if start is not None:
+        trainer.notes = start.take(learner.network, corpus.symbols)
+    return trainer
 
 
 def _fit(

@@ -270,8 +270,10 @@ def _left_over(out: Path, parts: Container[str]) -> list[Path]:
 
 def _check_same(folder: Path, asked: TaskConfig) -> None:
     """Check that a run to resume has the same options and data. Raises: RunError."""
-    task, found = driver.task_and_config(RunFolder.open(folder))
-    expected = asked.resolved().with_absolute_paths()
-    same = {name: getattr(found, name) for name in task.settled}
+    run = RunFolder.open(folder)
+    task, found = driver.task_and_config(run)
+    expected, given = asked.resolved().with_absolute_paths(), asked.given()
+    settled = [name for name in run.read_settings().get("settled", ()) if name not in given]
+    same = {name: getattr(found, name) for name in (*task.settled, *settled)}
     if found.with_absolute_paths() != expected.model_copy(update=same):
         raise RunError(f"{folder}: holds a run with other options or data; choose another output folder.")

@@ -12,7 +12,7 @@ from recurra.data.splits import stratified_folds, stratified_split
 from recurra.errors import ConfigError, DataError
 from recurra.files import is_of_hub
 from recurra.plain import counted
-from recurra.tasks.task import Known, Task
+from recurra.tasks.task import Join, Known, Task, unchanged
 
 RowT = TypeVar("RowT")
 Split = Mapping[str, Sequence[int]]
@@ -136,11 +136,11 @@ class RowTask(Task):
         """Combine rows and symbols; a subclass may check that they fit."""
         return RowCorpus(symbols, parts, self.fingerprint, bad.sentences)
 
-    def read(self, config: Any) -> RowCorpus[Any]:
+    def read(self, config: Any, join: Join = unchanged) -> RowCorpus[Any]:
         """Read and split the rows, and learn the symbols from the training rows."""
         bad = bad_rows(config)
         parts = self.parts(config, bad)
-        return self.corpus(config, parts, self.learn_symbols(parts.config, parts.train), bad)
+        return self.corpus(config, parts, join(self.learn_symbols(parts.config, parts.train)), bad)
 
     def read_again(self, config: Any, symbols: Any, known: Known) -> RowCorpus[Any]:
         """Read the rows of an earlier run, with its symbols and its split."""

@@ -5,12 +5,12 @@ trained models.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from recurra.config import TaskConfig
 from recurra.data.rows_in_memory import FileContent
@@ -18,6 +18,7 @@ from recurra.errors import ConfigError
 from recurra.models.recurrent import check_backends
 from recurra.plain import counted, shell
 from recurra.runs import RunFolder
+from recurra.tasks.starting import Offer, Source, Start
 from recurra.training import (
     Choice,
     GradientLearner,
@@ -96,6 +97,15 @@ class Known(NamedTuple):
     split: Mapping[str, Sequence[int]] | None
 
 
+Join = Callable[[Any], Any]
+"""Returns the symbols of a run from those learnt from its data; see `Start.join`."""
+
+
+def unchanged(symbols: Any) -> Any:
+    """Return the symbols as they are."""
+    return symbols
+
+
 class Setup(NamedTuple):
     """Training setup of a network: the objective, the batches, and how many of them the gradient spans."""
 
@@ -121,8 +131,10 @@ class Task(ABC):
     loss_unit: ClassVar[str] = "nats"
 
     @abstractmethod
-    def read(self, config: Any) -> Corpus:
+    def read(self, config: Any, join: Join = unchanged) -> Corpus:
         """Read, check and split the files of a configuration, and learn the symbols from the training data.
+
+        `join` returns the symbols to use: those of the run that this one starts from, with the new ones.
 
         Raises: DataError, VocabularyError for files that cannot be used; ConfigError for options that do not
         fit.
@@ -185,6 +197,22 @@ class Task(ABC):
         Raises: ConfigError if they have another form, or the task reads files only.
         """
         raise ConfigError(f"{part}: the task {self.name} reads files only; give the path of one.")
+
+    def start_from(self, config: Any, source: Source) -> Start:
+        """Return how a run starts with the weights and symbols of another one.
+
+        A task that defines it takes `join` in `read`. Raises: ConfigError if the run does not fit.
+        """
+        raise ConfigError(
+            f"from_run: a run of {self.name!r} cannot start with the weights of another one; remove it."
+        )
+
+    def offer(self, config: Any, symbols: Any, weights: Mapping[str, Tensor]) -> Offer | None:
+        """Return what a run offers to runs of other tasks that start from it; None for nothing.
+
+        Shapes: see `Offer`.
+        """
+        return None
 
     def files_beside(self, config: Any, part: str) -> Sequence[str]:
         """Return the files that a part is read from, in addition to the one that option `part` names."""

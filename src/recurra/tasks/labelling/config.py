@@ -137,6 +137,7 @@ class LabellingConfig(
         **dict.fromkeys(_OF_RECURRENCE, When("model", "recurrent")),
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
         "turns_together": When("model", "recurrent"),
+        "vectors": Unless("from_run"),
         # Other models do not carry a state; a conversation is then only held out as a whole.
         "conversation_column": AnyOf(When("model", "recurrent"), Unless("valid"), When("folds")),
     }

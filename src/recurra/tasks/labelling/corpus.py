@@ -36,7 +36,7 @@ _NAMED = {
     "classify": "--label-column",
     "pair": "--second-column and --label-column",
 }
-_OF_WORDS = (*RepresentationPart.model_fields, "max_words", "split")
+_OF_WORDS = (*RepresentationPart.model_fields, "max_words", "split", "new_words")
 _SHOWN = 5  # labels
 NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
 

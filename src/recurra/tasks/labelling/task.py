@@ -37,8 +37,10 @@ from recurra.tasks.labelling.networks import build_network, class_weights, vecto
 from recurra.tasks.labelling.objective import LabellingObjective
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.pretrained import pretrained
+from recurra.tasks.labelling.starting import start_from
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
-from recurra.tasks.task import Known, Setup
+from recurra.tasks.starting import Source, Start
+from recurra.tasks.task import Join, Known, Setup, unchanged
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
@@ -109,7 +111,7 @@ class Labelling(RowTask):
         notes = [*bad.notes, *notes_on(parts.train, held, config), *matches_told(symbols.gazetteer, parts)]
         return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen, notes)
 
-    def read(self, config: LabellingConfig) -> LabelledCorpus:
+    def read(self, config: LabellingConfig, join: Join = unchanged) -> LabelledCorpus:
         """Read and split the rows, build the symbols of the training rows, and read the vector file."""
         bad = BadRows(config.skip_bad)
         parts = self.parts(config, bad)
@@ -117,7 +119,8 @@ class Labelling(RowTask):
         found = pretrained(config, every, bad)
         vectors = None if found is None else found.vectors
         gazetteer = read_gazetteer(config, parts.train, bad)
-        symbols = replace(self.learn_symbols(parts.config, parts.train, vectors), gazetteer=gazetteer)
+        learnt = self.learn_symbols(parts.config, parts.train, vectors)
+        symbols = join(replace(learnt, gazetteer=gazetteer))
         corpus = self.corpus(config, parts, symbols, bad)
         corpus.vectors, corpus.vectors_file = vectors, config.vectors
         corpus.lists = file_by_name(config.gazetteer)
@@ -132,6 +135,13 @@ class Labelling(RowTask):
                 "--overwrite."
             )
         return super().read_again(config, symbols, known)
+
+    def start_from(self, config: LabellingConfig, source: Source) -> Start:
+        """Start from a run of a labelling task, or from the word vectors and layers of another run."""
+        start = start_from(source, config)
+        if start is None:
+            raise source.refusal(self, ("tag", "classify", "pair", "lm"))
+        return start
 
     def save_symbols(self, symbols: Symbols, folder: Path) -> None:
         """Write words.json and labels.json."""

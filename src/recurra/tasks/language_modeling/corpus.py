@@ -10,6 +10,7 @@ from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, op
 from recurra.errors import DataError
 from recurra.models import NGramModel
 from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.task import Join, unchanged
 from recurra.text import Tokenizer
 
 
@@ -66,11 +67,11 @@ class LanguageModelCorpus:
         return {}
 
 
-def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
+def read_corpus(config: LanguageModelConfig, join: Join = unchanged) -> LanguageModelCorpus:
     """Read, split and encode the texts that a configuration names.
 
     The vocabulary is built from the training text only, so that symbols seen only in held-out text are
-    unknown.
+    unknown; `join` then joins it to that of the run to start from.
 
     Raises: DataError if a file cannot be used.
     """
@@ -90,6 +91,7 @@ def read_corpus(config: LanguageModelConfig) -> LanguageModelCorpus:
     tokenizer = open_tokenizer(
         train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )
+    tokenizer = join(tokenizer)
     return LanguageModelCorpus(
         tokenizer,
         encode(train, tokenizer, config),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from recurra.data.rows_in_memory import FileContent, file_of_lines
 from recurra.errors import DataError
@@ -27,7 +27,9 @@ from recurra.tasks.language_modeling.counting import ArpaLearner, CountingLearne
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.objective import LanguageModelObjective
-from recurra.tasks.task import Known, Setup, Task
+from recurra.tasks.language_modeling.starting import TextStart, offer_of
+from recurra.tasks.starting import Offer, Source, Start
+from recurra.tasks.task import Join, Known, Setup, Task, unchanged
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Learner, Outcome, TrainingConfig
 from recurra.training.session import rows_of_process
@@ -46,9 +48,21 @@ class LanguageModeling(Task):
         """Return lines in memory as a text file."""
         return {part: file_of_lines(data, part)}
 
-    def read(self, config: LanguageModelConfig) -> LanguageModelCorpus:
+    def read(self, config: LanguageModelConfig, join: Join = unchanged) -> LanguageModelCorpus:
         """Read, split and encode the texts, or read the n-grams of an ARPA file and the evaluation texts."""
-        return read_corpus(config) if config.arpa is None else read_counts(config, Path(config.arpa))
+        return read_corpus(config, join) if config.arpa is None else read_counts(config, Path(config.arpa))
+
+    def start_from(self, config: LanguageModelConfig, source: Source) -> Start:
+        """Start from another language model."""
+        if source.task.name != self.name:
+            raise source.refusal(self, (self.name,))
+        return TextStart(source, config)
+
+    def offer(
+        self, config: LanguageModelConfig, symbols: Tokenizer, weights: Mapping[str, Tensor]
+    ) -> Offer | None:
+        """Return the vectors, recurrent layers and output layer of a network."""
+        return offer_of(config, symbols, weights)
 
     def read_again(
         self, config: LanguageModelConfig, symbols: Tokenizer, known: Known

@@ -28,7 +28,9 @@ from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure, score_of_pairs
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
+from recurra.tasks.seq2seq.starting import start_from
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
+from recurra.tasks.starting import Source, Start
 from recurra.tasks.task import Setup
 from recurra.training import Choice, Metric
 from recurra.training.rows import RowFeed
@@ -85,6 +87,14 @@ class SequenceToSequence(RowTask):
         """Check the pairs against the symbols and return the corpus."""
         check_shapes([pair for _, pairs in parts.each() for pair in pairs], symbols.vector_shape)
         return PairCorpus(symbols, parts, self.fingerprint, bad.sentences, bad.empty)
+
+    def start_from(self, config: Seq2SeqConfig, source: Source) -> Start:
+        """Start from another encoder-decoder, or the decoder from a run of another kind."""
+        start = start_from(source, config)
+        if start is None:
+            others = ("caption",) if isinstance(config, CaptionConfig) else ("translate", "chat")
+            raise source.refusal(self, (*others, "lm"))
+        return start
 
     def save_symbols(self, symbols: PairSymbols, folder: Path) -> None:
         """Write the files of both tokenizers."""
