@@ -23,10 +23,14 @@ def joined_tokenizer(first: Tokenizer, own: Tokenizer) -> Tokenizer:
 
 
 def joined_words(first: WordEncoder, own: WordEncoder) -> WordEncoder:
-    """Return an encoder with the words, characters and trigrams of `first`, then the new ones of `own`."""
+    """Return an encoder with the words, characters, trigrams and shapes of `first`, then the new ones of `own`."""
+    shapes = first.shapes
+    if shapes is not None and own.shapes is not None:
+        shapes = joined(shapes.symbols, own.shapes.symbols)
     return WordEncoder(
         joined(first.words.symbols, own.words.symbols),
         joined(first.characters.symbols, own.characters.symbols),
         joined(first.trigrams.symbols, own.trigrams.symbols),
         first.forms,
+        shapes,
     )

@@ -20,6 +20,7 @@ _OF_INPUT = (
     *(
         RepresentationPart.model_fields.keys()
         - {*_NOT_OF_NETWORK, "vectors_limit", "word_dropout", "word_vectors"}
+        - {"gazetteer", "gazetteer_ignore_case", "gazetteer_dropout"}
     ),
 )
 _OF_ENCODER = (
@@ -36,6 +37,8 @@ _NAMES = {
     "reader.words.characters.recurrent": "character layer",
     "reader.words.trigrams": "trigram vectors",
     "reader.words.casing": "casing vectors",
+    "reader.words.shapes": "shape vectors",
+    "reader.words.lists": "word list vectors",
     "reader.frames": "picture network",
     "reader.encoder.hidden": "window layer",
     _RECURRENT: "recurrent layer",
@@ -76,6 +79,9 @@ class LabelStart(Start):
             raise ConfigError(
                 f"from_run: {self.source.path} reads {wanted}, but the data have {got}; name another run."
             )
+        if own.gazetteer is not None:
+            kept = "has word lists of its own, which are kept" if symbols.gazetteer else "has no word lists"
+            raise ConfigError(f"gazetteer: {self.source.path} {kept}; remove the option.")
         words = own.words
         if words is not None and symbols.words is not None:
             words = joined_words(symbols.words, words) if self._appends else symbols.words
@@ -94,7 +100,7 @@ class LabelStart(Start):
                     f"scheme: the word labels of {self.source.path} {marks}, those of the data are of the "
                     "other kind; read them otherwise with scheme, or name another run."
                 )
-        return replace(own, words=words, labels=labels, classes=classes)
+        return replace(own, words=words, labels=labels, classes=classes, gazetteer=symbols.gazetteer)
 
     def told(self, symbols: Symbols) -> str:
         """Return the numbers of words and labels, with the names of new labels."""
@@ -133,9 +139,12 @@ class LabelStart(Start):
                     "character",
                 ),
                 "trigrams.weight": (before.words.trigrams, symbols.words.trigrams, "trigram"),
+                "shapes.weight": (before.words.shapes, symbols.words.shapes, "shape"),
             }
             if (table := tables.get(name.removeprefix(_WORDS))) is not None:
                 known, wanted, noun = table
+                assert known is not None, "it has a table"
+                assert wanted is not None, "it is the same kind of network"
                 return Piece(tensor, [id_map(wanted.symbols, known.symbols)], noun)
             return Piece(tensor)
         part = name.split(".")[0]
@@ -186,7 +195,7 @@ class WordStart(Start):
         known = [UNK, *(each for each in self.offer.symbols if each not in left_out)]
         words = joined(known, own.words.words.symbols if self._appends else ())
         mine = own.words
-        return replace(own, words=WordEncoder(words, mine.characters, mine.trigrams, mine.forms))
+        return replace(own, words=WordEncoder(words, mine.characters, mine.trigrams, mine.forms, mine.shapes))
 
     def told(self, symbols: Symbols) -> str:
         """Return the number of words and of new ones."""
