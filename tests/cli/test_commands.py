@@ -145,7 +145,7 @@ def test_help_shows_what_matters_and_cuts_nothing(task):
     every = say("train", task, "--help-all")
     assert max(map(len, every.splitlines())) <= 80
     words = set(re.findall(r"--(?:\[no-\])?([a-z-]+)", every))
-    shown = set(re.findall(r"^  --(?:\[no-\])?([a-z-]+)", told, re.MULTILINE))
+    shown = set(re.findall(r"^  (?:--[a-z-]+, )?--(?:\[no-\])?([a-z-]+)", told, re.MULTILINE))
     for name, field in config.model_fields.items():
         flag = name.replace("_", "-")
         assert (flag in words) == can_apply(config, name), name

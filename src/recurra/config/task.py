@@ -34,7 +34,7 @@ class StartPart(Part):
     }
 
     from_run: FilePath | None = option(
-        None, "Start with the weights and symbols of this run (fine-tuning)", flag="--from"
+        None, "Start with the weights and symbols of another run", flag="--from"
     )
     new_words: Literal["append", "unknown"] = option(
         "append",

@@ -23,7 +23,7 @@ def joined_tokenizer(first: Tokenizer, own: Tokenizer) -> Tokenizer:
 
 
 def joined_words(first: WordEncoder, own: WordEncoder) -> WordEncoder:
-    """Return an encoder with the words, characters, trigrams and shapes of `first`, then the new ones of `own`."""
+    """Return an encoder with the words, characters and so on of `first`, then the new ones of `own`."""
     shapes = first.shapes
     if shapes is not None and own.shapes is not None:
         shapes = joined(shapes.symbols, own.shapes.symbols)

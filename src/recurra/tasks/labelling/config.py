@@ -144,7 +144,7 @@ class LabellingConfig(
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "test", "format", "model", "decoder", "pooling", "class_weights", "folds"),
         *("word_vectors", "vectors", "characters", "cell", "hidden_size", "dropout", "batch_size"),
-        *("epochs", "learning_rate", "patience", "seed", "seeds", "threads"),
+        *("epochs", "learning_rate", "patience", "seed", "seeds", "threads", "from_run"),
     )
     evaluation: ClassVar[type[Part]] = LabelEvaluationPart
     prediction: ClassVar[type[Part]] = LabelPredictionPart

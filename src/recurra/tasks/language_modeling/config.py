@@ -112,6 +112,7 @@ class LanguageModelConfig(
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "test", "unit", "model", "order", "cell", "hidden_size", "num_layers", "dropout"),
         *("batch_size", "segment_length", "epochs", "learning_rate", "patience", "seed", "seeds", "threads"),
+        "from_run",
     )
     presets: ClassVar[Path | None] = Path(__file__).parent / "presets"
     evaluation: ClassVar[type[Part]] = ReadingPart

@@ -143,7 +143,7 @@ class Seq2SeqConfig(
         *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),
         *("unit", "max_vocabulary_size", "cell", "hidden_size", "num_layers", "attention", "dropout"),
         *("batch_size", "epochs", "learning_rate", "patience", "keep_best", "beam_width", "seed", "seeds"),
-        "threads",
+        *("threads", "from_run"),
     )
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
