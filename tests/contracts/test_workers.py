@@ -16,7 +16,7 @@ import recurra as rc
 from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError, WorkerError
 from recurra.tasks import workers
-from recurra.tasks.model import CountedNote
+from recurra.tasks.shown import CountedNote
 from recurra.tasks.workers import predicted_lines
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs signals to processes")

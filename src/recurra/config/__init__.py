@@ -1,5 +1,6 @@
 """Frozen parts of configurations; reading them from TOML, and error messages for invalid options."""
 
+from recurra.config.building import build_config, to_toml, without_none
 from recurra.config.choosing import KeepBestPart
 from recurra.config.pairs import (
     EncoderDecoderPart,
@@ -9,7 +10,7 @@ from recurra.config.pairs import (
     SearchPart,
     SymbolsPart,
 )
-from recurra.config.part import FilePath, Part, build_config, default, option, to_toml, without_none
+from recurra.config.part import FilePath, Part, default, option
 from recurra.config.parts import (
     CellPart,
     ContextPart,

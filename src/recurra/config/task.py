@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from recurra.config.building import build_config
 from recurra.config.conditions import Conditions, Unless, When
-from recurra.config.part import FilePath, Part, build_config, option
+from recurra.config.part import FilePath, Part, option
 from recurra.config.parts import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import ConfigError
 

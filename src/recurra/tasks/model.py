@@ -1,10 +1,10 @@
 """The base class of trained models: train, resume, load, evaluate, predict, save, report."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, overload
 
 import torch
 
@@ -12,81 +12,30 @@ from recurra.arguments import checks_arguments
 from recurra.config import Part, without_none
 from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
-from recurra.errors import ArgumentTypeError, ConfigError, Interrupted, RunError
+from recurra.errors import ArgumentTypeError, ConfigError, RunError
 from recurra.metrics.names import metric_name
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
-from recurra.plain import counted, quoted, shell
-from recurra.reports import Sample, Table, write_report
+from recurra.plain import quoted, shell
+from recurra.reports import write_report
 from recurra.runs import RunFolder
 from recurra.tasks import driver, registry
 from recurra.tasks.data_in_memory import DataInMemory
 from recurra.tasks.repeats import Repeats, train_repeatedly
+from recurra.tasks.shown import (
+    PARTS,
+    Evaluation,
+    InputPrediction,
+    Page,
+    best_checkpoint,
+    ignored,
+    resumable,
+)
 from recurra.tasks.task import Known
-from recurra.training import Listener, Selected, device_named, named_memory_faults, progress_bars
+from recurra.training import Listener, device_named, named_memory_faults, progress_bars
 
 ModelT = TypeVar("ModelT", bound="Model")
-PARTS = {"final": "validation", "test": "test"}
-"""The kinds of the last records in metrics.jsonl, and the name of the part that each describes."""
 _NOT_MEASURED = "not measured: training has not ended, or the last lines of metrics.jsonl are missing"
-
-
-def ignored(sentence: str) -> None:
-    """Discard the sentence."""
-
-
-class CountedNote(str):
-    """A note that begins with a number, such as "3 outputs cut"; those of several workers are added up."""
-
-    number: int
-    noun: str
-    rest: str
-
-    def __new__(cls, number: int, noun: str, rest: str) -> Self:
-        note = super().__new__(cls, f"{counted(number, noun)} {rest}")
-        note.number, note.noun, note.rest = number, noun, rest
-        return note
-
-    def __getnewargs__(self) -> tuple[int, str, str]:  # type: ignore[override]
-        return self.number, self.noun, self.rest
-
-
-class InputPrediction(Protocol):
-    """What a model predicts for one input."""
-
-    def line(self) -> str:
-        """As text: one line, or several lines if several answers were requested."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        ...
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The result of `recurra evaluate`: figures as plain values, the same figures as lines of text, one
-    sentence for each row that was skipped, and notes on the data."""
-
-    figures: dict[str, Any]
-    lines: Sequence[str]
-    left_out: Sequence[str] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Page:
-    """Contents of report.html besides curves and configuration.
-
-    `pictures` maps titles to our own SVG; `notes` are sentences on what the page does not show.
-    """
-
-    unit: str
-    figures: dict[str, str]
-    samples: Sequence[Sample] = ()
-    tables: Sequence[Table] = ()
-    pictures: dict[str, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
 
 
 class Model:
@@ -195,7 +144,7 @@ class Model:
         def watchers() -> Sequence[Listener]:
             return [*listeners, *progress_bars(progress, task.unit(built), perplexity=task.perplexity)]
 
-        with _resumable(cls.__name__, out):
+        with resumable(cls.__name__, out):
             if built.is_repeated:
                 return train_repeatedly(task, built, Path(out), overwrite=overwrite, listeners=watchers)
             driver.train(task, built, Path(out), overwrite=overwrite, listeners=watchers())
@@ -233,7 +182,7 @@ class Model:
         changes = {name: value for name, value in given.items() if value is not None}
         task, config = driver.task_and_config(RunFolder.open(Path(run)))
         watchers = [*listeners, *progress_bars(progress, task.unit(config), perplexity=task.perplexity)]
-        with _resumable(task.model.__name__, run):
+        with resumable(task.model.__name__, run):
             driver.resume(Path(run), changes=changes, listeners=watchers)
         return cls.load(run)
 
@@ -384,7 +333,7 @@ class Model:
         with self.run.locked():
             unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
             page = self.page()
-            page = replace(page, figures=_best_checkpoint(self.run) | page.figures | unmeasured)
+            page = replace(page, figures=best_checkpoint(self.run) | page.figures | unmeasured)
             task, config = driver.task_and_config(self.run)
             settled = self.run.read_settings().get("settled", ())
             changed = [name for name in config.chosen() if name not in settled]
@@ -407,24 +356,6 @@ class Model:
         if self.run is None:
             raise ConfigError("save: the model has no run folder to copy; train it into one.")
         self.run.copy_to(Path(out))
-
-
-@contextmanager
-def _resumable(model: str, run: str | Path) -> Iterator[None]:
-    """Add to the message of an interruption how a training is resumed in Python."""
-    try:
-        yield
-    except Interrupted as stop:
-        in_python = f", or with {model}.resume({str(run)!r}) in Python" if "--resume" in str(stop) else ""
-        raise Interrupted(f"{stop}{in_python}", stop.signal_number) from None
-
-
-def _best_checkpoint(run: RunFolder) -> dict[str, str]:
-    """Return the step of the best checkpoint and the metric that selected it, if the run stores it."""
-    for record in run.read_metrics():
-        if record["kind"] == "final" and (selected := Selected.of_record(record)) is not None:
-            return {"best checkpoint": f"step {record['step']:,}, selected by {selected}"}
-    return {}
 
 
 @overload

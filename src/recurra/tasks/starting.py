@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.config import TaskConfig
+from recurra.config.building import taking
 from recurra.errors import ConfigError, RunError
 from recurra.files import sha256_of
 from recurra.plain import counted, listed
@@ -164,7 +165,7 @@ class Start(ABC):
         ]
         if faults:
             raise ConfigError("\n".join(faults))
-        return config.taking({name: value for name, value in self.options.items() if name not in given})
+        return taking(config, {name: value for name, value in self.options.items() if name not in given})
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from recurra.errors import ConfigError, WorkerError
 from recurra.plain import json_line
 from recurra.processors import THREAD_VARIABLES
 from recurra.tasks import registry
-from recurra.tasks.model import CountedNote, Model, ignored, load
+from recurra.tasks.model import Model, load
+from recurra.tasks.shown import CountedNote, ignored
 
 WorkerCount = Annotated[int, Range(1, 1024)]
 _CHUNK = 256  # inputs; a multiple of the batches of all tasks, so that these are those of a single process

@@ -11,7 +11,7 @@ from recurra.tasks.labelling.curves import count_curves
 from recurra.tasks.labelling.deciding import Thresholds, parsed_thresholds
 from recurra.tasks.labelling.figures import count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
-from recurra.tasks.model import Evaluation
+from recurra.tasks.shown import Evaluation
 
 if TYPE_CHECKING:
     from recurra.tasks.labelling.labeller import Labeller

@@ -28,7 +28,7 @@ from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import Mistake, worst_mistakes
 from recurra.tasks.labelling.predicting import Carried, Prediction
 from recurra.tasks.labelling.report import page_of
-from recurra.tasks.model import Evaluation, InputPrediction, Page, ignored
+from recurra.tasks.shown import Evaluation, InputPrediction, Page, ignored
 from recurra.text.words import Split, Word, Words, placed, words_of
 from recurra.text_files import is_folder
 

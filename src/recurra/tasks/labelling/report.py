@@ -11,7 +11,7 @@ from recurra.tasks.labelling.calibration import COLUMNS, OPTIMISTIC, Calibration
 from recurra.tasks.labelling.curves import count_curves
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.labelling.tables import CONFUSION, WIDEST_CONFUSION
-from recurra.tasks.model import PARTS, Page
+from recurra.tasks.shown import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.labelling.labeller import Labeller

@@ -8,7 +8,7 @@ from recurra.metrics import perplexity_text
 from recurra.plain import unit_noun
 from recurra.reports import Sample
 from recurra.tasks.driver import known_of
-from recurra.tasks.model import PARTS, Page
+from recurra.tasks.shown import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.language_modeling.text_model import TextModel

@@ -37,7 +37,8 @@ from recurra.tasks.language_modeling.config import CompletionPart, LanguageModel
 from recurra.tasks.language_modeling.corpus import EncodedText, encode, known_source
 from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.report import page_of
-from recurra.tasks.model import Evaluation, Model, Page, ignored
+from recurra.tasks.model import Model
+from recurra.tasks.shown import Evaluation, Page, ignored
 from recurra.text import Tokenizer
 from recurra.text.words import composed, composed_chunks
 

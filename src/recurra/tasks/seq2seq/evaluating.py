@@ -10,10 +10,11 @@ from recurra.data.readers.pairs import Pair
 from recurra.errors import ConfigError
 from recurra.metrics.translation import LengthFigures, TextScore, scores_by_length
 from recurra.reports.drawing import score_by_length, write_png
-from recurra.tasks.model import Evaluation, load
+from recurra.tasks.model import load
 from recurra.tasks.seq2seq.config import PairEvaluationPart
 from recurra.tasks.seq2seq.corpus import empty_told
 from recurra.tasks.seq2seq.figures import PairFigures
+from recurra.tasks.shown import Evaluation
 
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import PairModel

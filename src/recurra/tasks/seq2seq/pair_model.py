@@ -17,7 +17,6 @@ from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
-from recurra.tasks.model import CountedNote, Evaluation, Page, ignored
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
@@ -30,6 +29,7 @@ from recurra.tasks.seq2seq.searching import SearchRequest, sample, search, strea
 from recurra.tasks.seq2seq.symbols import PairSymbols
 from recurra.tasks.seq2seq.texts import check_unknown, text_of, text_pieces, weights_of
 from recurra.tasks.seq2seq.trainable import TrainedOnPairs
+from recurra.tasks.shown import CountedNote, Evaluation, Page, ignored
 from recurra.text.vocabulary import UNK
 from recurra.text.words import composed
 

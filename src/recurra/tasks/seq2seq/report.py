@@ -8,7 +8,7 @@ from recurra.errors import DataError
 from recurra.metrics.translation import TextScore
 from recurra.reports import Table
 from recurra.reports.drawing import as_svg, heat_map
-from recurra.tasks.model import PARTS, Page
+from recurra.tasks.shown import PARTS, Page
 
 if TYPE_CHECKING:
     from recurra.tasks.seq2seq.pair_model import PairModel

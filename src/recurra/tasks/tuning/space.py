@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.config import Part
+from recurra.config.building import checked_value, nearest_options, to_toml, value_faults
 from recurra.config.conditions import can_apply, conditions_of, why_never
-from recurra.config.part import checked_value, nearest_options, plain_type, to_toml, unit_of, value_faults
+from recurra.config.part import plain_type, unit_of
 from recurra.errors import ConfigError
 from recurra.plain import quoted, reason_of
 
