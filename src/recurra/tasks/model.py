@@ -43,7 +43,7 @@ class Model:
 
     `network` is the torch module, `symbols` the vocabularies and labels that it needs to read inputs and
     write answers, `config` the training configuration, and `run` the run folder. The recurrent layers keep
-    packed weights (`RecurrentLayer.keep_packed`), because prediction makes many short calls.
+    packed weights (`RecurrentLayer.keep_packed`) for the many short calls of predictions.
     """
 
     task: ClassVar[str]
@@ -135,8 +135,7 @@ class Model:
         cannot be used; RunError if `out` exists already; Interrupted.
         """
         task = registry.get(cls.task)
-        if data is not None:
-            options["data"] = data
+        options |= {} if data is None else {"data": data}
         files = DataInMemory(task, Path(out), options)
         built = task.config.build(preset, None if config is None else Path(config), files.options)
         files.write()
