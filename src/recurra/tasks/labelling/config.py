@@ -142,7 +142,7 @@ class LabellingConfig(
         "conversation_column": AnyOf(When("model", "recurrent"), Unless("valid"), When("folds")),
     }
     main_options: ClassVar[tuple[str, ...]] = (
-        *("data", "valid", "test", "format", "model", "decoder", "pooling", "class_weights", "folds"),
+        *("data", "valid", "test", "format", "model", "decoder", "class_weights", "folds"),
         *("word_vectors", "vectors", "characters", "cell", "hidden_size", "dropout", "batch_size"),
         *("epochs", "learning_rate", "patience", "seed", "seeds", "threads", "from_run"),
     )
