@@ -39,7 +39,7 @@ def without_history(result):
     return result | {"metrics": records, "state": result["state"] | {"place": place}, "settings": None}
 
 
-@pytest.mark.parametrize("name", ["lm", "tag"])
+@pytest.mark.parametrize("name", ["lm", pytest.param("tag", marks=pytest.mark.slow)])
 def test_with_a_constant_rate_it_is_as_if_trained_at_once(name, tmp_path):
     kind = KINDS[name]
     for folder, options in (("short", SHORT), ("long", {})):

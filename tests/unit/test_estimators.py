@@ -246,9 +246,10 @@ def test_a_row_without_words_has_no_class(classifier):
 
 
 def test_scikit_learn_is_loaded_for_estimators_only():
-    code = "import recurra, sys; recurra.Tagger; print('sklearn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-    code = "import sys; sys.modules['sklearn'] = None; import recurra.estimators"
+    code = (
+        "import recurra, sys; recurra.Tagger; print('sklearn' in sys.modules); "
+        "sys.modules['sklearn'] = None; import recurra.estimators"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n"
     assert "needs the package scikit-learn; install it with `pip install 'recurra[sklearn]'`." in done.stderr
