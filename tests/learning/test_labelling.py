@@ -241,7 +241,7 @@ def test_a_command_trains_and_says_how_to_go_on(tmp_path):
     say("report", run)
     page = (run / "report.html").read_text()
     assert "<h2>Worst mistakes" not in page
-    assert "The worst mistakes are not shown: the held-out data are missing or have changed" in page
+    assert "The worst mistakes are not shown: the validation data are missing or have changed" in page
 
 
 def test_verbs_of_other_tasks_are_refused(tagger):

@@ -171,7 +171,7 @@ class TestOutputs:
         page = page_of(model)
         assert "Attention" not in page
         assert (
-            "Outputs for held-out sources are not shown: the held-out data are missing or have changed since "
+            "Outputs for held-out sources are not shown: the validation data are missing or have changed since "
             f"training ({source}, {target}); restore them and run `recurra report {tmp_path / 'run'}`."
         ) in page
 

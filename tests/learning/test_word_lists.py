@@ -100,7 +100,7 @@ def test_the_command_line_gives_the_same_bits_and_so_does_a_stopped_training(tag
 def stopped(run, files, flags, lists):
     """A run that was stopped in the middle and resumed."""
     from recurra.errors import Interrupted
-    from recurra.tasks import driver, registry
+    from recurra.tasks import driver, opening, registry
     from recurra.training import Listener
 
     class Stop(Listener):
@@ -110,7 +110,7 @@ def stopped(run, files, flags, lists):
 
     said = recurra("train", "tag", "--data", files["train.conll"], "-o", run, *flags, *lists, "--max-steps=1")
     assert said.code == 0
-    config = driver.task_and_config(RunFolder.open(run))[1].model_copy(update={"max_steps": None})
+    config = opening.task_and_config(RunFolder.open(run))[1].model_copy(update={"max_steps": None})
     with pytest.raises(Interrupted):
         driver.train(registry.get("tag"), config, run, overwrite=True, listeners=[Stop()])
     assert recurra("train", "--resume", run).code == 0

@@ -145,9 +145,9 @@ def _train(
 def _go_on(run: Path, changes: dict[str, Any]) -> None:
     """Resume a run that was stopped, or go on with a finished one with changed options."""
     from recurra.runs import RunFolder
-    from recurra.tasks import driver
+    from recurra.tasks import driver, opening
 
-    task, config = driver.task_and_config(RunFolder.open(run))
+    task, config = opening.task_and_config(RunFolder.open(run))
     typer.echo(f"{run}: resuming", err=True)
     with remedies_with(lambda name: name == "overwrite"):  # of a new training; a run keeps its own options
         result = driver.resume(

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from lightning_fabric import Fabric
 
-from recurra.config import TaskConfig, build_config, without_none
+from recurra.config import TaskConfig, without_none
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.files import is_of_hub
 from recurra.plain import finite, shell
 from recurra.runs import RunFolder
 from recurra.runs.split_file import SPLIT, read_split, write_split
-from recurra.tasks import going_on, registry
+from recurra.tasks import going_on
+from recurra.tasks.opening import PART_NAMES, symbols_of, task_and_config
 from recurra.tasks.starting import Start, open_again, open_start
 from recurra.tasks.task import Corpus, Figures, Known, Task
 from recurra.text_files import exists
@@ -30,7 +31,6 @@ from recurra.training.session import all_listeners
 T = TypeVar("T")
 # Called once everything is built, before the first update.
 OnReady = Callable[[Trainer, Any], None]
-PART_NAMES = {"train": "training", "valid": "held-out", "test": "test"}
 LAST = {"final": "valid", "test": "test"}
 """The kinds of the last records in metrics.jsonl, and the part of the data that each describes."""
 
@@ -138,25 +138,6 @@ def resume(
                 if fabric.is_global_zero and config != before:
                     going_on.change(run, before, config, place)
             return _fit(task, config, corpus, trainer, on_ready, resume=not from_start, test=test)
-
-
-def task_and_config(run: RunFolder) -> tuple[Task, TaskConfig]:
-    """Return the task and the configuration of a run.
-
-    Raises: RunError if the task is not known or the configuration is damaged.
-    """
-    settings = run.read_settings()
-    task = registry.task_of(run)
-    try:
-        return task, build_config(task.config, known=settings["config"])
-    except ConfigError as error:
-        raise RunError(f"{run.settings}: is damaged: {error}") from error
-
-
-def symbols_of(task: Task, run: RunFolder) -> Any:
-    """Load the symbols of a run. Raises: RunError, VocabularyError if a file is missing or damaged."""
-    run.check_artefacts()
-    return task.load_symbols(run.path, run.read_settings()["data"])
 
 
 def known_of(run: RunFolder) -> Known:

@@ -19,7 +19,7 @@ from recurra.models.recurrent import ready_for_use
 from recurra.plain import quoted, shell
 from recurra.reports import write_report
 from recurra.runs import RunFolder
-from recurra.tasks import driver, registry
+from recurra.tasks import driver, opening, registry
 from recurra.tasks.data_in_memory import DataInMemory
 from recurra.tasks.repeats import Repeats, train_repeatedly
 from recurra.tasks.shown import (
@@ -179,7 +179,7 @@ class Model:
             "learning_rate": learning_rate,
         }
         changes = {name: value for name, value in given.items() if value is not None}
-        task, config = driver.task_and_config(RunFolder.open(Path(run)))
+        task, config = opening.task_and_config(RunFolder.open(Path(run)))
         watchers = [*listeners, *progress_bars(progress, task.unit(config), perplexity=task.perplexity)]
         with resumable(task.model.__name__, run):
             driver.resume(Path(run), changes=changes, listeners=watchers)
@@ -196,11 +196,11 @@ class Model:
         place = device_named(device)
         check_kind(Path(run), cls)
         folder = RunFolder.open(Path(run))
-        task, config = driver.task_and_config(folder)
+        task, config = opening.task_and_config(folder)
         if not hasattr(cls, "task"):  # the base class of several tasks
             return cast(Self, task.model.load(run, device=place))
         with named_memory_faults("use a machine with more memory"):
-            symbols = driver.symbols_of(task, folder)
+            symbols = opening.symbols_of(task, folder)
             network = task.load_network(config, symbols, folder).to(place)
         return cls(network, symbols, config, folder)
 
@@ -231,7 +231,7 @@ class Model:
             raise ConfigError(f"part: got {part!r}, expected 'valid' or 'test'.")
         known = self.known(part)
         assert self.run is not None, "checked"
-        task, config = driver.task_and_config(self.run)
+        task, config = opening.task_and_config(self.run)
         return task.read_part(config, self.symbols, known, part)
 
     @checks_arguments
@@ -257,7 +257,7 @@ class Model:
         """Return the note on a report page that lacks `what`, because a part of the data cannot be read."""
         assert self.run is not None, "only runs have reports"
         files = ", ".join(map(str, driver.files_of(self.run, driver.known_of(self.run), part)))
-        name = driver.PART_NAMES[part]
+        name = opening.PART_NAMES[part]
         return (
             f"{what} not shown: the {name} data are missing or have changed since training ({files}); "
             f"restore them and run `recurra report {shell(self.run.path)}`."
@@ -333,7 +333,7 @@ class Model:
             unmeasured = {PARTS[kind]: _NOT_MEASURED for kind in driver.not_measured(self.run)}
             page = self.page()
             page = replace(page, figures=best_checkpoint(self.run) | page.figures | unmeasured)
-            task, config = driver.task_and_config(self.run)
+            task, config = opening.task_and_config(self.run)
             settled = self.run.read_settings().get("settled", ())
             changed = [name for name in config.chosen() if name not in settled]
             options = without_none(config.model_dump())

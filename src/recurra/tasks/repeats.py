@@ -17,7 +17,7 @@ from recurra.metrics.spread import Spread
 from recurra.plain import counted, json_text, listed, quoted
 from recurra.results import Result
 from recurra.runs import RunFolder
-from recurra.tasks import driver
+from recurra.tasks import driver, opening
 from recurra.tasks.driver import OnReady
 from recurra.tasks.task import Figures, Task
 from recurra.training import Listener, Trainer
@@ -271,7 +271,7 @@ def _left_over(out: Path, parts: Container[str]) -> list[Path]:
 def _check_same(folder: Path, asked: TaskConfig) -> None:
     """Check that a run to resume has the same options and data. Raises: RunError."""
     run = RunFolder.open(folder)
-    task, found = driver.task_and_config(run)
+    task, found = opening.task_and_config(run)
     expected, given = asked.resolved().with_absolute_paths(), asked.given()
     settled = [name for name in run.read_settings().get("settled", ()) if name not in given]
     same = {name: getattr(found, name) for name in (*task.settled, *settled)}

@@ -23,6 +23,7 @@ from recurra.errors import ConfigError, RunError
 from recurra.files import sha256_of
 from recurra.plain import counted, listed
 from recurra.runs import RunFolder
+from recurra.tasks.opening import symbols_of, task_and_config
 from recurra.text import Tokenizer
 
 if TYPE_CHECKING:
@@ -210,8 +211,6 @@ def open_start(task: "Task", config: TaskConfig, out: Path) -> Start | None:
 
     Raises: RunError if there is no such run or it is damaged; ConfigError if the task cannot start with it.
     """
-    from recurra.tasks import driver
-
     if config.from_run is None:
         return None
     path = Path(config.from_run)
@@ -221,12 +220,12 @@ def open_start(task: "Task", config: TaskConfig, out: Path) -> Start | None:
             "more epochs."
         )
     run = RunFolder.open(path)
-    source_task, source_config = driver.task_and_config(run)
+    source_task, source_config = task_and_config(run)
     source = Source(
         run,
         source_task,
         source_config,
-        driver.symbols_of(source_task, run),
+        symbols_of(source_task, run),
         run.read_weights(),
         sha256_of(run.weights),
     )

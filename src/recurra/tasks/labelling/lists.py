@@ -18,12 +18,11 @@ from recurra.errors import DataError
 from recurra.plain import counted, quoted
 from recurra.tasks.labelling.config import EntityReadingPart, LabellingConfig, TagConfig
 from recurra.tasks.labelling.corpus import read_rows, texts_of
+from recurra.tasks.opening import PART_NAMES
 from recurra.tasks.rows import Parts
 from recurra.text import mark_spans, spans_of
 from recurra.text.gazetteer import Gazetteer
 from recurra.text.spans import OUTSIDE
-
-_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 
 
 def read_gazetteer(config: LabellingConfig, train: Sequence[Example], bad: BadRows) -> Gazetteer | None:
@@ -69,7 +68,9 @@ def matches_told(gazetteer: Gazetteer | None, parts: Parts[Example]) -> Iterator
         told = [counted(len(phrases), "phrase")]
         for part, rows, matched in parts_matched:
             words, share = sum(map(len, texts_of(rows))), int(matched[number])
-            told.append(f"{share:,} of {words:,} {_NAMES[part]} words match ({share / max(1, words):.2%})")
+            told.append(
+                f"{share:,} of {words:,} {PART_NAMES[part]} words match ({share / max(1, words):.2%})"
+            )
         yield f"gazetteer {kind}: {', '.join(told)}"
 
 

@@ -27,7 +27,7 @@ from recurra.errors import (
 )
 from recurra.plain import json_line
 from recurra.runs import RunFolder
-from recurra.tasks import driver
+from recurra.tasks import driver, opening
 from recurra.tasks.driver import Result
 from recurra.tasks.task import Task
 from recurra.tasks.tuning.folder import SearchFolder
@@ -240,7 +240,7 @@ class Search:
         if self.plan.has_folds:
             expected = config.resolved().with_absolute_paths()
             if os.path.exists(target / "run.toml"):
-                task, found = driver.task_and_config(RunFolder.open(target))
+                task, found = opening.task_and_config(RunFolder.open(target))
                 same = {name: getattr(found, name) for name in task.settled}
                 if found.with_absolute_paths() != expected.model_copy(update=same):
                     _remove_run(target)
