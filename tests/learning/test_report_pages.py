@@ -171,8 +171,8 @@ class TestOutputs:
         page = page_of(model)
         assert "Attention" not in page
         assert (
-            "Outputs for held-out sources are not shown: the validation data are missing or have changed since "
-            f"training ({source}, {target}); restore them and run `recurra report {tmp_path / 'run'}`."
+            "Outputs for held-out sources are not shown: the validation data are missing or have changed "
+            f"since training ({source}, {target}); restore them and run `recurra report {tmp_path / 'run'}`."
         ) in page
 
     def test_samples_say_that_the_training_text_is_missing(self, tmp_path):

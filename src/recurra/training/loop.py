@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from recurra.config import LoopPart, OptimizerPart, SchedulePart
 from recurra.errors import Interrupted, TrainingDiverged
-from recurra.plain import shell
+from recurra.plain import counted, shell
 from recurra.runs import RunFolder
 from recurra.training import snapshot
 from recurra.training.devices import largest_of_processes
@@ -60,7 +60,15 @@ class Trainer:
 
     def sentences(self) -> Iterable[str]:
         """Return sentences about the training that is about to start."""
-        return (*self.notes, *self.learner.sentences(self.total_steps))
+        yield from self.notes
+        yield from self.learner.sentences(self.total_steps)
+        warmup = self.config.warmup_steps
+        if self.learner.has_learning_rate and warmup > self.total_steps:
+            yield (
+                f"the learning rate rises over {counted(warmup, 'update')}, but the training has only "
+                f"{self.total_steps:,}, so it ends at {self.total_steps / warmup:.0%} of its peak; lower "
+                "warmup_steps"
+            )
 
     def fit(self, *, resume: bool = False) -> Outcome:
         """Train to the end, from the start or from the latest checkpoint; then load the best weights.

@@ -82,6 +82,52 @@ def read_pairs(
     return found
 
 
+def is_table(path: Path) -> bool:
+    """Whether the name of a file says that it is a table or has JSON lines, and not one text per line."""
+    return format_of_name(path) in ("csv", "tsv", "jsonl")
+
+
+def read_sources(path: Path, config: PairFilesPart, bad: BadRows, *, memory_turns: int = 0) -> list[Pair]:
+    """Read the sources of a table or of JSON lines, with or without targets, for prediction.
+
+    Raises: DataError for a file that cannot be read; ConfigError for a column that is not there.
+    """
+    if format_of_name(path) == "jsonl":
+        return list(_source_objects(path, config, bad, memory_turns))
+    tabs = format_of_name(path) == "tsv"
+    name = config.source_column or _DEFAULTS["source_column"]
+    delimiter = "\t" if tabs else delimiter_of(path, config.delimiter, config.encoding, wanted=[name])
+    rows = table_lines(path, bad, delimiter=delimiter, has_quotes=not tabs, encoding=config.encoding)
+    begins, head = next(rows, (0, []))
+    if name in head:
+        place = head.index(name)
+    elif config.source_column and not name.isdecimal():
+        raise ConfigError(
+            f"{path}: has no column {name!r}, the source column of the training data; its columns are "
+            f"{listed(head)}. Rename one of them."
+        )
+    else:  # without a header, as in training
+        place = int(name) - 1 if name.isdecimal() else 0
+        if head and place >= len(head):
+            raise ConfigError(f"{path}: has {counted(len(head), 'column')}; column {name} does not exist.")
+        rows = chain([(begins, head)] if head else [], rows)
+    return [
+        Pair((fields[place].strip().replace("\r\n", "\n"),), file=str(path), line=number)
+        for number, fields in rows
+    ]
+
+
+def _source_objects(path: Path, config: PairFilesPart, bad: BadRows, memory_turns: int) -> Iterator[Pair]:
+    """Read the source texts of JSON lines; for a chat-bot, also the turns of conversations."""
+    name = config.source_column or _DEFAULTS["source_column"]
+    for number, row in json_objects(path, bad, config.encoding):
+        with row_at(bad, path, number):
+            key = "turns" if memory_turns and name not in row else name
+            if key not in row:
+                raise BadRow(f"has no {name!r}, only {listed(row)}")
+            yield Pair(texts(row[key])[-memory_turns:], file=str(path), line=number)
+
+
 def format_of(path: Path, target: Path | None, config: PairFilesPart, *, memory_turns: int = 0) -> str:
     """Return the format of a file, as given or else guessed. Raises: DataError where it cannot be told."""
     if config.format != "auto":

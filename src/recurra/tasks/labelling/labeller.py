@@ -155,6 +155,11 @@ class Labeller(CalibratedModel):
             bad.skip = model.config.skip_bad
             return model, bad, model._rows_to_predict(source.path, bad)
         if needless := given.keys() - {"split"}:
+            if source.is_stream:
+                raise ConfigError(
+                    f"--{min(needless).replace('_', '-')}: applies to rows of a file, but standard input is "
+                    "read as lines of text; name a file or remove the option."
+                )
             raise ConfigError(
                 f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
                 "read as lines of text; give --format as well or remove the option."

@@ -10,7 +10,7 @@ import numpy as np
 
 from recurra.data.examples import BadRows
 from recurra.data.readers.arrays import with_channels
-from recurra.data.readers.pairs import Pair, format_of, read_pairs
+from recurra.data.readers.pairs import Pair, format_of, read_pairs, read_sources
 from recurra.data.readers.pictures import read_captions, read_pictures
 from recurra.errors import DataError
 from recurra.plain import counted
@@ -91,6 +91,11 @@ def _read(config: Seq2SeqConfig, data: Path, beside: Path | None, bad: BadRows) 
             raise DataError.advising(f"{data}: has no captions", *ways)
         return read_captions(read_pictures(data, bad), beside, bad)
     return read_pairs(data, beside, config, bad, memory_turns=_turns_of(config))
+
+
+def read_asked(config: Seq2SeqConfig, path: Path, bad: BadRows) -> list[Pair]:
+    """Read the sources of a table or of JSON lines to predict for. Raises: as `read_sources`."""
+    return read_sources(path, config, bad, memory_turns=_turns_of(config))
 
 
 def formats_of(config: Seq2SeqConfig) -> list[str]:

@@ -1,6 +1,6 @@
 """The Python classes of translators, chat-bots and captioners."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,6 +17,7 @@ from recurra.tasks.seq2seq.config import ChatConfig
 from recurra.tasks.seq2seq.corpus import with_model_channels
 from recurra.tasks.seq2seq.outputs import AttentionMap, GeneratedText
 from recurra.tasks.seq2seq.pair_model import PairModel, SampleCount
+from recurra.tasks.shown import ignored
 
 __all__ = ["AttentionMap", "Captioner", "ChatBot", "Conversation", "GeneratedText", "PairModel", "Translator"]
 
@@ -221,7 +222,7 @@ class Captioner(PairModel):
     beside = "captions"
 
     @checks_arguments
-    def asked(self, source: Input) -> list[Pair]:
+    def asked(self, source: Input, *, tell: Callable[[str], None] = ignored) -> list[Pair]:
         """Read the pictures of a file or folder."""
         return self.pairs_of_pictures(read_pictures(source.file()))
 

@@ -9,16 +9,16 @@ import torch
 
 from recurra.arguments import AtLeastOne, EachField, NotNegative, Range, checks_arguments
 from recurra.config import SearchPart, build_config
-from recurra.data.examples import BadRows, numbers_of
+from recurra.data.examples import BadRows, numbers_of, rows_told
 from recurra.data.inputs import Input
-from recurra.data.readers.pairs import Pair
+from recurra.data.readers.pairs import Pair, is_table
 from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
-from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_files, with_model_channels
+from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_asked, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import PairFigures, measure
@@ -138,9 +138,9 @@ class PairModel(TrainedOnPairs):
         as_json: bool = False,
         tell: Callable[[str], None] = ignored,
     ) -> Iterator[GeneratedTexts]:
-        """Predict an output for each line of text, or for each picture of a file."""
+        """Predict an output for each line of text, row of a table, or picture of a file."""
         unknown = cut = 0
-        pairs = self.asked(source) if source.inputs is None else source.inputs
+        pairs = self.asked(source, tell=tell) if source.inputs is None else source.inputs
         for found in answers_to(self, pairs, options, source.first):
             unknown += self.symbols.unknown is not None and any(UNK in one.text for one in found.answers)
             cut += any(not one.ended for one in found.answers)
@@ -158,11 +158,17 @@ class PairModel(TrainedOnPairs):
         self, source: Input, options: AnswersPart, *, tell: Callable[[str], None] = ignored
     ) -> Iterator[Sequence[Any]]:
         """Yield the sources that `predictions` reads."""
-        return ([pair] for pair in self.asked(source))
+        return ([pair] for pair in self.asked(source, tell=tell))
 
     @checks_arguments
-    def asked(self, source: Input) -> Iterable[Pair]:
-        """Read the sources, one per line."""
+    def asked(self, source: Input, *, tell: Callable[[str], None] = ignored) -> Iterable[Pair]:
+        """Read the sources: one per line, or of the rows of a table or of JSON lines."""
+        if not source.is_stream and source.inputs is None and is_table(source.path):
+            bad = BadRows(self.config.skip_bad)
+            pairs = read_asked(self.config, source.path, bad)
+            for sentence in rows_told(bad.sentences, "skipped"):
+                tell(sentence)
+            return pairs
         return source.lines().each(lambda line: Pair((line,)))
 
     @checks_arguments

@@ -66,7 +66,7 @@ def answers_to(
         first += len(some)
         for pair, texts in zip(some, found, strict=True):
             number = next(numbers)
-            yield GeneratedTexts(pair.source[0], texts, number, several, named)
+            yield GeneratedTexts(pair.source[-1], texts, number, several, named)
             if options.attention_pictures is not None:
                 _draw_attention(
                     model, pair, texts[0].text, Path(options.attention_pictures) / f"{number}.png"
