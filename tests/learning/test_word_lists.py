@@ -134,7 +134,18 @@ def test_lists_of_words_have_no_use_for_numbers(files, tmp_path):
     path.write_text("".join(json.dumps({"text": "a b", "label": "x"}) + "\n" for _ in range(9)))
     with pytest.raises(DataError, match=r"people\.txt: has 12 phrases, none of which occurs"):
         rc.Classifier.train(path, out=tmp_path / "run", gazetteer={"person": files["people.txt"]})
-    with pytest.raises(
-        ConfigError, match="gazetteer_dropout: applies only with gazetteer; set gazetteer, or"
-    ):
+    with pytest.raises(ConfigError, match="gazetteer_dropout: applies only with gazetteer or from_run; set"):
         rc.Classifier.train(path, out=tmp_path / "run", gazetteer_dropout=0.5)
+
+
+def test_a_run_that_starts_from_another_keeps_its_lists(tagger, files, tmp_path):
+    training = {name: OPTIONS[name] for name in ("learning_rate", "batch_size", "threads", "device")}
+    options = training | {"from_run": tagger.run.path, "epochs": 1, "valid": files["valid.conll"]}
+    found = rc.Tagger.train(files["train.conll"], out=tmp_path / "run", gazetteer_dropout=0.1, **options)
+    assert found.symbols.gazetteer.lists == tagger.symbols.gazetteer.lists
+    assert found.network.reader.words.lists.dropout == 0.1
+    assert found.evaluate().entities.overall.f1 > 0.9
+    with pytest.raises(ConfigError, match=r"gazetteer: .* has word lists of its own, which are kept; remove"):
+        rc.Tagger.train(
+            files["train.conll"], out=tmp_path / "other", gazetteer={"city": files["cities.txt"]}, **options
+        )

@@ -104,7 +104,8 @@ class RepresentationPart(Part):
         "trigram_embedding_size": When("trigrams"),
         "character_embedding_size": When("characters", "rnn", "cnn"),
         "character_hidden_size": When("characters", "rnn", "cnn"),
-        **dict.fromkeys(("gazetteer_ignore_case", "gazetteer_dropout"), When("gazetteer")),
+        "gazetteer_ignore_case": When("gazetteer"),
+        "gazetteer_dropout": AnyOf(When("gazetteer"), When("from_run")),
     }
     renamed: ClassVar[Mapping[str, str]] = {
         "word_size": "embedding_size",

@@ -6,11 +6,13 @@ training files.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from recurra.data.rows_in_memory import is_in_memory
+from recurra.errors import RecurraError
 from recurra.files import written_whole
 from recurra.tasks.task import Task
 
@@ -21,7 +23,7 @@ class DataInMemory:
     """The options of a training with paths in place of data in memory, and the content of these files."""
 
     def __init__(self, task: Task, out: Path, options: Mapping[str, Any]) -> None:
-        self.options = dict(options)
+        self.options, self._out = dict(options), out
         self._content: dict[Path, bytes] = {}
         for part in _PARTS:
             if not is_in_memory(options.get(part)):
@@ -32,8 +34,22 @@ class DataInMemory:
                 self.options[name] = path
                 self._content[path] = file.content
 
-    def write(self) -> None:
-        """Write the files. Raises: StorageError."""
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Write the files; if what follows is refused before the run begins, remove the new ones again.
+
+        Raises: StorageError.
+        """
+        new = [path for path in self._content if not path.exists()]
         for path, content in self._content.items():
             with written_whole(path) as file:
                 file.write(content)
+        try:
+            yield
+        except RecurraError:
+            if not self._out.exists():
+                for path in new:
+                    path.unlink(missing_ok=True)
+                with suppress(OSError):  # it has other files
+                    self._out.with_name(f"{self._out.name}-rows").rmdir()
+            raise

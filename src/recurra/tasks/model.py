@@ -138,12 +138,11 @@ class Model:
         options |= {} if data is None else {"data": data}
         files = DataInMemory(task, Path(out), options)
         built = task.config.build(preset, None if config is None else Path(config), files.options)
-        files.write()
 
         def watchers() -> Sequence[Listener]:
             return [*listeners, *progress_bars(progress, task.unit(built), perplexity=task.perplexity)]
 
-        with resumable(cls.__name__, out):
+        with files.written(), resumable(cls.__name__, out):
             if built.is_repeated:
                 return train_repeatedly(task, built, Path(out), overwrite=overwrite, listeners=watchers)
             driver.train(task, built, Path(out), overwrite=overwrite, listeners=watchers())

@@ -238,6 +238,11 @@ def _cut(
             )
         part = "test" if folds is None else RESERVED
         hold_out(part, stratified_split([strata[g] for g in left], share, config.split_seed)[1])
+        if len(left) < 2:
+            raise ConfigError(
+                f"test_fraction: got {share:g}, which leaves {counted(len(left), 'row')} of {config.data} to "
+                "train and validate on; lower it."
+            )
     if folds is not None:
         if config.fold is None:
             raise ConfigError("fold: is missing; use train_repeatedly to train several folds.")

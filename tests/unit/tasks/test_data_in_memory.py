@@ -184,3 +184,9 @@ def test_a_configuration_file_gives_options(tmp_path):
     (tmp_path / "own.toml").write_text("hidden_size = 5\nepochs = 1\nthreads = 1\n")
     model = rc.Classifier.train(LABELLED, out=tmp_path / "run", config=tmp_path / "own.toml")
     assert model.config.hidden_size == 5
+
+
+def test_a_refused_training_leaves_no_rows(tmp_path):
+    with pytest.raises(ConfigError, match="keep_best: got 'f1:maybe'"):
+        rc.Classifier.train(LABELLED, out=tmp_path / "run", keep_best="f1:maybe", **OPTIONS)
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from recurra.data import TextSource
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks import registry
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import read_corpus
@@ -59,3 +59,9 @@ def test_too_few_rows_are_refused(tmp_path):
     config = task.config.build(options=rows(tmp_path, 2) | {"test_fraction": 0.5})
     with pytest.raises(DataError, match="has 2 rows, too few to hold out some for testing; name a test file"):
         task.read(config)
+
+
+def test_a_fraction_that_leaves_nothing_is_named(tmp_path):
+    config = registry.config_of("classify").build(options=rows(tmp_path, 40) | {"test_fraction": 0.999})
+    with pytest.raises(ConfigError, match=r"test_fraction: got 0\.999, which leaves . rows? of .* lower it"):
+        registry.get("classify").read(config)

@@ -70,6 +70,7 @@ class LabelStart(Start):
         self.options |= {"word_vectors": "learnt" if is_file else own.word_vectors}
         self.required = tuple(self.options) if self._is_same else ()
         self._appends = config.new_words == "append"
+        self._hides_lists = bool(config.gazetteer_dropout)
 
     def join(self, own: Symbols) -> Symbols:
         """Return the source's words and labels, each with the new ones of the data."""
@@ -82,6 +83,8 @@ class LabelStart(Start):
         if own.gazetteer is not None:
             kept = "has word lists of its own, which are kept" if symbols.gazetteer else "has no word lists"
             raise ConfigError(f"gazetteer: {self.source.path} {kept}; remove the option.")
+        if symbols.gazetteer is None and self._hides_lists:
+            raise ConfigError(f"gazetteer_dropout: {self.source.path} has no word lists; remove the option.")
         words = own.words
         if words is not None and symbols.words is not None:
             words = joined_words(symbols.words, words) if self._appends else symbols.words
