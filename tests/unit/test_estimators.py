@@ -219,6 +219,54 @@ def test_a_tagger_is_scored_by_its_entities():
         found.score(WORDS[:1], [["O"]])
 
 
+def test_labels_of_the_source_run_are_no_classes(tmp_path):
+    three = np.array(["bad", "good", "odd"])
+    y, texts = three[np.arange(39) % 3], [f"{three[i % 3]} film {i % 7}" for i in range(39)]
+    ClassifierEstimator(**SMALL, out=tmp_path / "source").fit(texts, y)
+    of_two = y != "odd"
+    small = {name: value for name, value in SMALL.items() if name not in ("hidden_size", "embedding_size")}
+    found = ClassifierEstimator(**small | {"epochs": 1, "learning_rate": 1e-6}, from_run=tmp_path / "source")
+    found.fit([text for text, kept in zip(texts, of_two, strict=True) if kept], y[of_two])
+    assert found.classes_.tolist() == ["bad", "good"]
+    shares = found.predict_proba(texts)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    whole = [found.model_.predict(text).probabilities for text in texts]
+    assert min(one["bad"] + one["good"] for one in whole) < 0.7  # the label "odd" is probable
+    assert shares[:, 1] == pytest.approx([one["good"] / (one["bad"] + one["good"]) for one in whole])
+    assert (found.predict(texts) == found.classes_[shares.argmax(axis=1)]).all()
+
+
+@pytest.mark.parametrize("decoder", ["softmax", "crf"])
+def test_the_probabilities_of_a_tagger(decoder):
+    options = SMALL | {"batch_size": 4, "epochs": 1, "decoder": decoder, "scheme": "classes"}
+    labels = [["V", "P", "N", "A"], ["V", "P", "N", "V"]] * 20
+    found = TaggerEstimator(**options).fit(WORDS, labels)
+    rows = [["go"], ["to", "rome", "now"], "now go to oslo", rc.Words(["paris"])]
+    shares = found.predict_proba(rows)
+    assert [one.shape for one in shares] == [(1, 4), (3, 4), (4, 4), (1, 4)]
+    assert np.concatenate(shares).sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    said = found.predict(rows)
+    for one, row in zip(shares, found.model_.predict([rc.Words(rows[0]), rc.Words(rows[1])]), strict=False):
+        columns = found.classes_.searchsorted([word.label for word in row.words])
+        assert one[range(len(one)), columns] == pytest.approx([w.probability for w in row.words], abs=1e-5)
+    if decoder == "softmax":
+        assert [found.classes_[one.argmax(axis=1)].tolist() for one in shares] == said
+    assert found.predict_proba([]) == []
+    with pytest.raises(ConfigError, match="X: has arrays, but the model was fitted on texts; give texts"):
+        found.predict_proba([np.zeros((3, 2), dtype=np.float32)])
+
+
+def test_a_grid_of_taggers():
+    options = SMALL | {"batch_size": 4, "dropout": 0.0, "epochs": 3}
+    halves = [(np.arange(20), np.arange(20, 40))]
+    search = GridSearchCV(TaggerEstimator(**options), {"learning_rate": [1e-6, 0.05]}, cv=halves)
+    search.fit(WORDS, LABELS)
+    assert search.best_params_ == {"learning_rate": 0.05}
+    assert search.best_score_ == 1.0
+    assert search.predict(WORDS[:1]) == [["O", "O", "B-to", "O"]]
+    assert [one.shape for one in search.predict_proba(WORDS[:2])] == 2 * [(4, len(search.classes_))]
+
+
 @pytest.mark.parametrize(
     ("kind", "X", "y", "told"),
     [
