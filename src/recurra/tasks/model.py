@@ -59,35 +59,12 @@ class Model:
     @overload
     @classmethod
     def train(
-        cls,
-        data: Any = None,
-        *,
-        out: str | Path,
-        preset: str | None = None,
-        config: str | Path | None = None,
-        overwrite: bool = False,
-        progress: bool | None = None,
-        listeners: Sequence[Listener] = (),
-        folds: int,
-        fold: None = None,
-        **options: Any,
+        cls, data: Any = None, *, out: str | Path, folds: int, fold: None = None, **options: Any
     ) -> Repeats[Self]: ...
 
     @overload
     @classmethod
-    def train(
-        cls,
-        data: Any = None,
-        *,
-        out: str | Path,
-        preset: str | None = None,
-        config: str | Path | None = None,
-        overwrite: bool = False,
-        progress: bool | None = None,
-        listeners: Sequence[Listener] = (),
-        seeds: int,
-        **options: Any,
-    ) -> Repeats[Self]: ...
+    def train(cls, data: Any = None, *, out: str | Path, seeds: int, **options: Any) -> Repeats[Self]: ...
 
     @overload
     @classmethod
