@@ -63,6 +63,7 @@ def results(tmp_path_factory):
         "texts": (tagger.predict(texts), None),
         "labelling": (tagger.evaluate(), None),
         "pairs": (translator.evaluate(), 1),
+        "lengths": (translator.scores_by_length(), 1),
         "generated": (translator.translations(["ab 1", "ab 2"], 2), 4),
         "attention": (translator.attention(translator.pairs_of()[0]), None),
     }
@@ -70,7 +71,7 @@ def results(tmp_path_factory):
 
 KINDS = (
     *("score", "complete", "likelihood", "novelty", "fill", "spell", "spelling", "cloze", "comparison"),
-    *("words", "labels", "text", "texts", "labelling", "pairs", "generated", "attention"),
+    *("words", "labels", "text", "texts", "labelling", "pairs", "lengths", "generated", "attention"),
 )
 
 

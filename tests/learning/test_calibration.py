@@ -235,6 +235,8 @@ def test_the_sweep_is_printed_and_drawn(folder, tmp_path):
     assert "yes: average precision " in told
     assert told.count("precision >= 90%") == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
+    rc.load(run).thresholds().draw(tmp_path / "method.png")
+    assert (tmp_path / "method.png").read_bytes() == picture.read_bytes()
     one = say("evaluate", run, "--thresholds", "--label", "no")
     assert "yes: average" not in one
     content = json.loads(say("evaluate", run, "--thresholds", "--json"))["thresholds"]["labels"]["no"]

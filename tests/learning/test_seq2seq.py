@@ -169,6 +169,22 @@ class TestReverse:
             say("evaluate", folder / "run", "--data", folder / "reverse.tsv")
         )
 
+    def test_scores_by_length_in_python_are_those_of_the_command(self, folder):
+        shutil.copytree(folder / "run", folder / "other", dirs_exist_ok=True)
+        model = rc.Translator.load(folder / "run").searching(beam_width=2)
+        found = model.scores_by_length(compare_with=folder / "other")
+        options = ("--compare-with", folder / "other", "--picture", folder / "command.png", "--beam-width", 2)
+        told = say("evaluate", folder / "run", "--by-length", *options)
+        assert told[-len(found.lines()) :] == found.lines()
+        found.draw(folder / "method.png")
+        assert (folder / "method.png").read_bytes() == (folder / "command.png").read_bytes()
+        rows = rc.rows(found)
+        assert {row["model"] for row in rows} == {str(folder / "run"), str(folder / "other")}
+        assert sum(row["texts"] for row in rows) == 2 * found.figures[str(folder / "run")].texts.texts
+        assert list(rows[0]) == ["model", "lengths", found.score.figure, "exact", "texts"]
+        with pytest.raises(ConfigError, match=r"compare_with: .* is the run itself; name another run"):
+            model.scores_by_length(compare_with=folder / "run")
+
     def test_beam_errors_finds_no_error_where_there_is_none(self, folder):
         asked = ("--beam-widths", "1,3", "--length-penalties", "0", "--rows", 40)
         found = json.loads(say("beam-errors", folder / "run", "--json", *asked)[0])

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recurra.arguments import checks_arguments
 from recurra.data.examples import Example
 from recurra.metrics import Decision, ThresholdCurve
 from recurra.plain import aligned, listed
+from recurra.reports.drawing import precision_recall, write_png
 from recurra.results import Result
 from recurra.tasks.labelling.deciding import find_label, labels_at, title_of
 from recurra.tasks.labelling.predicting import ROWS, WORDS, Prediction
@@ -104,6 +107,14 @@ class LabelCurves(Result):
                     name = f"{label} ({curve.average_precision:.0%})"
                     found[name] = (points.recall.tolist(), points.precision.tolist())
         return found
+
+    @checks_arguments
+    def draw(self, path: str | Path) -> None:
+        """Write a plot of the precision over the recall of each label in `series` to a PNG file.
+
+        Raises: StorageError if it cannot be written.
+        """
+        write_png(Path(path), precision_recall, self.series())
 
 
 def telling(curve: ThresholdCurve) -> dict[str, Decision | None]:

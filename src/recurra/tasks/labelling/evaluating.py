@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.config import Part
-from recurra.reports.drawing import precision_recall, write_png
 from recurra.tasks.labelling.calibrating import reading_with
 from recurra.tasks.labelling.config import DecisionPart, LabelEvaluationPart
 from recurra.tasks.labelling.curves import count_curves
@@ -35,11 +34,11 @@ def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluation
     if options.thresholds:
         curves = count_curves(rows, every, model.symbols)
         if options.label is not None:
-            curves = curves.of(options.label, model.symbols, "--label")
+            curves = curves.of(options.label, model.symbols)
         found["thresholds"] = curves.to_dict()
         lines += curves.lines()
         if options.picture is not None:
-            write_png(Path(options.picture), precision_recall, curves.series())
+            curves.draw(options.picture)
     lines += [mistake.line() for mistake in worst]
     return Evaluation(found, lines, bad.sentences, bad.notes)
 
@@ -50,7 +49,7 @@ def deciding_with(model: "Labeller", options: Part) -> "Labeller":
     if given.get("saved_thresholds"):
         model = model.deciding()
     if given.get("threshold"):
-        thresholds = parsed_thresholds(given["threshold"], "--threshold")
-        Thresholds.named(thresholds, model.symbols, "--threshold")  # errors name the option
+        thresholds = parsed_thresholds(given["threshold"], "threshold")
+        Thresholds.named(thresholds, model.symbols, "threshold")  # errors name the option
         model = model.deciding(thresholds)
     return model

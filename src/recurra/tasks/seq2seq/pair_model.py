@@ -17,6 +17,7 @@ from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
+from recurra.tasks.seq2seq.by_length import ScoresByLength, by_length_of
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_asked, read_files, with_model_channels
 from recurra.tasks.seq2seq.evaluating import evaluation_of
@@ -83,6 +84,25 @@ class PairModel(TrainedOnPairs):
         return self.measure(
             self.pairs_of(data, target, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         )
+
+    @checks_arguments
+    def scores_by_length(
+        self,
+        data: str | Path | None = None,
+        target: str | Path | None = None,
+        compare_with: str | Path | None = None,
+        *,
+        skip_bad: bool | None = None,
+    ) -> ScoresByLength:
+        """Evaluate the model by the length of the source, like `recurra evaluate --by-length`.
+
+        `compare_with` is the folder of another run, which is evaluated on the same pairs with the same beam
+        width and length penalty. `draw` of the result writes a plot.
+
+        Raises: as `evaluate`; RunError if there is no other run; ConfigError if it is the model's own run.
+        """
+        bad = BadRows(self.config.skip_bad if skip_bad is None else skip_bad)
+        return by_length_of(self, self.pairs_of(data, target, bad), compare_with)
 
     @checks_arguments
     def measure(self, pairs: Sequence[GivenPair]) -> PairFigures:
