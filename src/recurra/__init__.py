@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recurra.tasks.repeats import Repeats
     from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
     from recurra.tasks.tuning import tune
+    from recurra.tasks.workers import predicted_lines
     from recurra.text.words import Words
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "compare",
     "load",
     "parameter_summary",
+    "predicted_lines",
     "rows",
     "tune",
     "watch",
@@ -86,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
         "Words": "recurra.text.words",
         "Repeats": "recurra.tasks.repeats",
         "load": "recurra.tasks.model",
+        "predicted_lines": "recurra.tasks.workers",
         "tune": "recurra.tasks.tuning",
         "rows": "recurra.results",
     },

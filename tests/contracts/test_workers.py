@@ -1,5 +1,6 @@
 """`predict --workers`, and answers to lines as they arrive on standard input, in real processes."""
 
+import json
 import os
 import pickle
 import signal
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 import recurra as rc
 from recurra.cli.main import app
-from recurra.errors import ConfigError, DataError, WorkerError
+from recurra.errors import ArgumentTypeError, ConfigError, DataError, WorkerError
 from recurra.tasks import workers
 from recurra.tasks.shown import CountedNote
 from recurra.tasks.workers import predicted_lines
@@ -114,7 +115,7 @@ def test_a_model_that_reads_its_input_as_a_whole_is_refused(runs, tmp_path, monk
         yield source.path.read_text()
 
     monkeypatch.setattr(letters, "predictions", whole)
-    with pytest.raises(ConfigError, match="--workers: the model reads its input as a whole"):
+    with pytest.raises(ConfigError, match="workers: the model reads its input as a whole"):
         list(predicted_lines(runs("letters"), written(tmp_path, ["a"]), workers=2))
     assert not processes
 
@@ -122,7 +123,13 @@ def test_a_model_that_reads_its_input_as_a_whole_is_refused(runs, tmp_path, monk
 def test_options_are_refused_before_workers_start(runs, tmp_path, processes):
     file = written(tmp_path, ["a"])
     options = type(rc.load(runs("tag")).config).prediction(n_best=2)
-    with pytest.raises(ConfigError, match="--n-best: needs --json"):
+    with pytest.raises(ConfigError, match="n_bset: unknown option"):
+        predicted_lines(runs("tag"), file, {"n_bset": 2}, workers=2)
+    with pytest.raises(ArgumentTypeError, match="options: got 3, expected options of `predict` by name"):
+        predicted_lines(runs("tag"), file, 3)
+    named = predicted_lines(runs("tag"), file, {"reject_below": 1.0}, as_json=True)
+    assert json.loads(next(named))["rejected"]
+    with pytest.raises(ConfigError, match="n_best: applies to output as JSON only; use --json"):
         list(predicted_lines(runs("tag"), file, options, workers=2))
     assert not processes
 

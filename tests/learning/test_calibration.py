@@ -283,15 +283,15 @@ def test_the_command_calibrates_reports_and_removes(folder, tmp_path):
         (["--data", "classifier.train.tsv"], "is the file that the model was trained on, and its probabil"),
         (["--data", "copy.tsv"], "copy.tsv: has the rows that the model was trained on"),
         (["--data", "plain.txt", "--format", "label-text"], "plain.txt"),
-        (["--format", "csv"], "--format: needs --data"),
+        (["--format", "csv"], "format: needs data"),
         (["--threshold-for", "maybe=f1"], "threshold_for: the model has no label 'maybe'; the labels are "),
         (
             ["--threshold-for", "no=best"],
             "threshold_for: got 'best' for no, expected f1, f0.5, f2, precision",
         ),
         (["--threshold-for", "no=precision:2"], "threshold_for: got 'precision:2' for no, expected f1"),
-        (["--threshold-for", "no", "--maximise", "none"], "--threshold-for: 'no' has no objective; add one"),
-        (["--threshold-for", "no=f1", "--maximise", "f2"], "--maximise: each label of --threshold-for has"),
+        (["--threshold-for", "no", "--maximise", "none"], "threshold_for: 'no' has no objective; add one"),
+        (["--threshold-for", "no=f1", "--maximise", "f2"], "maximise: each label of threshold_for has"),
         (["--remove", "--maximise", "f1"], "--remove: cannot be combined with other options"),
     ],
 )

@@ -207,7 +207,7 @@ class TestReverse:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["--sample", "2", "--n-best", "2"], "--sample: cannot be combined with --n-best"),
+            (["--sample", "2", "--n-best", "2"], "sample: cannot be combined with n_best"),
             (["--temperature", "0.5"], "temperature: applies only with sample"),
             (["--beam-width", "0"], "beam_width: got 0"),
             (["--beam-width", "4", "--beam-groups", "3"], "beam_groups: got 3, expected a divisor"),

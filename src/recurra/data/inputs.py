@@ -68,7 +68,7 @@ class Share(Input):
     @property
     def path(self) -> Path:
         """Raises: ConfigError."""
-        raise ConfigError("--workers: the model reads its input as a whole; remove the option.")
+        raise ConfigError("workers: the model reads its input as a whole; remove workers.")
 
     def lines(self) -> Arriving[Any]:
         """Return the inputs."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,10 +21,10 @@ from typing import IO, Annotated, Any, NamedTuple, cast
 import torch
 
 from recurra.arguments import Range, checks_arguments
-from recurra.config import Part
+from recurra.config import Part, build_config
 from recurra.data.inputs import Input, Share
-from recurra.errors import ConfigError, WorkerError
-from recurra.plain import json_line
+from recurra.errors import ArgumentTypeError, ConfigError, WorkerError
+from recurra.plain import json_line, quoted
 from recurra.processors import THREAD_VARIABLES
 from recurra.tasks import registry
 from recurra.tasks.model import Model, load
@@ -74,23 +74,25 @@ def predicted_lines(
 ) -> Iterator[str]:
     """Yield the lines that `recurra predict` prints for a file, computed by several processes.
 
-        for line in predicted_lines("runs/atis", "sentences.txt", workers=4): ...
+        for line in recurra.predicted_lines("runs/atis", "sentences.txt", workers=4): ...
 
-    `options` has the type `config.prediction` of the run. `tell` is called with each note, and `progress`
+    `options` are those of `recurra predict` by name, such as {"reject_below": 0.5}, or have the type
+    `config.prediction` of the run. `tell` is called with each note, and `progress`
     with the number of inputs that have been predicted. The order is that of the file, whatever the number
     of workers; labels and texts are the same, and scores agree to rounding, 1e-5. Sampled texts depend only
     on the seed and the index of the input. Each worker loads the run and has its share of torch's threads;
     the number of inputs in memory is bounded unless the format is read as a whole.
 
-    Raises: as `Model.predictions`; ConfigError for several workers and standard input, or for a model that
-    reads its input as a whole; WorkerError if a worker ends unexpectedly.
+    Raises: as `Model.predictions`; ConfigError for unknown options, for several workers and standard input,
+    or for a model that reads its input as a whole; WorkerError if a worker ends unexpectedly.
     """
     given = source if isinstance(source, Input) else Input(str(source))
     model = load(run)
-    part = type(model.config).prediction() if options is None else options
-    if not isinstance(part, Part):
-        raise ConfigError("options: expected options of `predict`.")
-    return _lines(model, given, part, workers, as_json, tell, progress)
+    if options is None or isinstance(options, Mapping):
+        options = build_config(type(model.config).prediction, overrides=options or {})
+    if not isinstance(options, Part):
+        raise ArgumentTypeError(f"options: got {quoted(options)}, expected options of `predict` by name.")
+    return _lines(model, given, options, workers, as_json, tell, progress)
 
 
 def _lines(
@@ -107,7 +109,7 @@ def _lines(
             yield line_of(answer, as_json=as_json)
         return
     if source.is_stream:
-        raise ConfigError("--workers: needs a file to share, not standard input; name one, or remove it.")
+        raise ConfigError("workers: needs a file to share, not standard input; name one, or remove workers.")
     # Options that do not fit are refused before the workers start.
     list(model.predictions(Share(source.name, [], 0), options, as_json=as_json))
     notes = _Notes(tell)
@@ -154,8 +156,8 @@ def _order(model: Model, source: Input, options: Part, workers: int, as_json: bo
     place = (task.__module__, task.__qualname__) if registry.was_added(model.task) else None
     if place is not None and place[0] == "__main__":
         raise ConfigError(
-            f"--workers: the task {model.task!r} is defined in a script, which workers cannot import; move "
-            "it to a module, or remove the option."
+            f"workers: the task {model.task!r} is defined in a script, which workers cannot import; move "
+            "it to a module, or remove workers."
         )
     threads = max(1, torch.get_num_threads() // workers)
     return Order(place, model.run.path.absolute(), source.name, options.given(), as_json, threads)
@@ -295,7 +297,7 @@ class _Worker:
         how = f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
         reason = ": ".join((how, *last))
         return WorkerError(
-            f"worker {self._number}: ended unexpectedly ({reason}); use fewer --workers, or a machine with "
+            f"worker {self._number}: ended unexpectedly ({reason}); use fewer workers, or a machine with "
             "more memory."
         )
 

@@ -63,9 +63,7 @@ def calibrate_with(
     model, bad = reading_with(model, data, given)
     objectives = parsed_objectives(listed, maximise, model.symbols) if listed else None
     if objectives and "maximise" in options.given() and maximise not in objectives.values():
-        raise ConfigError(
-            "--maximise: each label of --threshold-for has its own objective; remove --maximise."
-        )
+        raise ConfigError("maximise: each label of threshold_for has its own objective; remove maximise.")
     model.calibration = calibrate(model, data, bad, maximise=maximise, threshold_for=objectives)
     return model, bad
 
@@ -74,9 +72,7 @@ def reading_with(model: "Labeller", data: Path | None, given: dict[str, Any]) ->
     """Return the model with the given options of reading a file. Raises: ConfigError without a file."""
     skip_bad = given.pop("skip_bad", model.config.skip_bad)
     if given and data is None:
-        raise ConfigError(
-            f"--{min(given).replace('_', '-')}: needs --data; give --data as well or remove the option."
-        )
+        raise ConfigError(f"{min(given)}: needs data; give data as well or remove the option.")
     return model.reading(**given), BadRows(skip_bad)
 
 
@@ -92,7 +88,7 @@ def parsed_objectives(given: tuple[str, ...], maximise: str, symbols: Symbols) -
             name, objective = text, maximise
         if objective == "none":
             raise ConfigError(
-                f"--threshold-for: {quoted(text)} has no objective; add one, such as {name}=precision:0.9."
+                f"threshold_for: {quoted(text)} has no objective; add one, such as {name}=precision:0.9."
             )
         found[name] = objective
     return found

@@ -102,7 +102,10 @@ class Labeller(CalibratedModel):
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
         if n_best and not as_json:
-            raise ConfigError("--n-best: needs --json; give --json as well or remove the option.")
+            raise ConfigError(
+                "n_best: applies to output as JSON only; use --json (in Python: as_json=True) or remove "
+                "n_best."
+            )
         model, bad, read = deciding_with(self, options)._read(source, options)
         said: Iterator[LabelledText | RowAnswer]
         if isinstance(read, list):
@@ -149,7 +152,7 @@ class Labeller(CalibratedModel):
         if reads_vectors or (not source.is_stream and ("format" in given or of_rows)):
             if options.turns:
                 raise ConfigError(
-                    "--turns: applies to lines of text only, as rows of a file name their conversation; "
+                    "turns: applies to lines of text only, as rows of a file name their conversation; "
                     "remove it."
                 )
             bad.skip = model.config.skip_bad
@@ -161,8 +164,8 @@ class Labeller(CalibratedModel):
                     "read as lines of text; name a file or remove the option."
                 )
             raise ConfigError(
-                f"--{min(needless).replace('_', '-')}: applies to rows of a file, but {source.name} is "
-                "read as lines of text; give --format as well or remove the option."
+                f"{min(needless)}: applies to rows of a file, but {source.name} is "
+                "read as lines of text; give format as well or remove the option."
             )
         return model, bad, self._texts(source)
 

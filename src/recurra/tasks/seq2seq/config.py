@@ -108,7 +108,7 @@ class AnswersPart(RunSearchPart):
     @model_validator(mode="after")
     def _check_answers(self) -> Self:
         if self.sample and (self.n_best > 1 or self.prefix or self.phrase):
-            raise ValueError("--sample: cannot be combined with --n-best, --prefix or --phrase; remove them")
+            raise ValueError("sample: cannot be combined with n_best, prefix or phrase; remove them")
         return self
 
 

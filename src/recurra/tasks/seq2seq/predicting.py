@@ -56,7 +56,7 @@ def answers_to(
     given = options.given()
     model = model.searching(**{name: given[name] for name in SearchPart.model_fields if name in given})
     if options.attention_pictures is not None and model.network.attentive is None:
-        raise ConfigError("--attention-pictures: the model has no attention; remove the option.")
+        raise ConfigError("attention_pictures: the model has no attention; remove the option.")
     named, numbers = model.symbols.source is None, count(first + 1)
     several = max(options.n_best, options.sample) > 1
 
