@@ -3,7 +3,8 @@
     P_T(k) = exp(z_k / T) / Σ_j exp(z_j / T)
 
 With β = 1 / T, the negative log-likelihood Σ [log Σ_j exp(β z_j) - β z_gold] is convex in β, so its
-derivative has at most one zero.
+derivative never decreases. Where all predictions are correct, the derivative is negative everywhere and tends
+to 0, so that a derivative of 0 in floating point is not yet a minimum: the minimum is before a positive one.
 
 Source: C. Guo et al., On calibration of modern neural networks (2017).
 """
@@ -27,22 +28,22 @@ def fit_temperature(slope: Callable[[float], float]) -> float | None:
     Returns LIMIT if the minimum is at a higher temperature. Returns None if it is below 1 / LIMIT, as for
     data with correct predictions only, where every lower temperature increases the likelihood.
     """
-    known = {0.0: slope(1.0)}  # by log β
-    if not known[0.0]:
-        return 1.0
-    direction = -1.0 if known[0.0] > 0 else 1.0
-    limit, near, far = math.log(LIMIT), 0.0, 0.0
-    while known[far] * known[0.0] > 0:
-        if abs(far) >= limit:
+    limit = math.log(LIMIT)
+    near = far = (0.0, slope(1.0))  # log β, derivative
+    direction = -1.0 if far[1] > 0 else 1.0
+    while direction * far[1] <= 0:
+        if abs(far[0]) >= limit:
             return LIMIT if direction < 0 else None
-        near, far = far, direction * min(limit, 2 * abs(far) + 0.25)
-        known[far] = slope(math.exp(far))
-    return math.exp(-_zero(slope, (near, known[near]), (far, known[far])))
+        place = direction * min(limit, 2 * abs(far[0]) + 0.25)
+        near, far = far, (place, slope(math.exp(place)))
+    return math.exp(-_zero(slope, near, far))
 
 
 def _zero(slope: Callable[[float], float], one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return log β at the zero of the derivative between two places, by the Illinois method."""
     (a, fa), (b, fb) = one, other
+    if fa == 0.0:
+        return a
     for _ in range(_TRIES):
         if abs(b - a) < _CLOSE or fb == 0.0:
             return b
@@ -79,11 +80,15 @@ class SoftmaxScores:
         return found
 
     def slope(self, beta: float) -> float:
-        """Return the derivative of the summed loss by β: Σ (mean score under P - gold score)."""
+        """Return the derivative of the summed loss by β: Σ Σ_j P(j) (z_j - z_gold).
+
+        The difference of the mean score and the gold score would cancel to 0 where P(gold) is close to 1.
+        """
         scaled = beta * self.logits
         weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        expected = (weights * self.logits).sum(axis=1) / weights.sum(axis=1)
-        return float(np.where(self.targets < 0, 0.0, expected - self._of_gold(self.logits)).sum())
+        above = self.logits - self._of_gold(self.logits)[:, None]
+        expected = (weights * above).sum(axis=1) / weights.sum(axis=1)
+        return float(np.where(self.targets < 0, 0.0, expected).sum())
 
     def _of_gold(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = np.take_along_axis(scores, np.maximum(self.targets, 0)[:, None], axis=1)

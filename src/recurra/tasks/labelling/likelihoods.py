@@ -25,6 +25,8 @@ from recurra.tasks.labelling.predicting import (
 )
 from recurra.text.label_symbols import Symbols
 
+_ROUNDINGS = 8 * float(np.finfo(np.float64).eps)
+
 
 class Likelihood(Protocol):
     """The likelihood of the gold labels of rows."""
@@ -90,10 +92,15 @@ class LabelSequences:
         return np.where(self.counts > 0, self._of_rows(temperature), 0.0)
 
     def slope_on(self, rows: Sequence[int]) -> Callable[[float], float]:
-        """Return the derivative of the summed loss of some rows by β = 1 / T."""
+        """Return the derivative of the summed loss of some rows by β = 1 / T.
+
+        It is Σ (mean score of label sequences under P - score of the gold sequence). If it is within the
+        rounding error of this difference, as where P(gold) is close to 1, it is 0.
+        """
         chosen = set(rows) & set(np.flatnonzero(self.counts).tolist())
         every = [(s, [b for b, row in enumerate(s.batch.rows) if row in chosen]) for s in self._batches]
         parts = [(scores, places) for scores, places in every if places]
+        sizes = np.array([size for part in parts for size in self._sizes(*part)])
 
         def slope(beta: float) -> float:
             variable = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
@@ -102,9 +109,20 @@ class LabelSequences:
                 with torch.enable_grad():
                     loss = self._losses(scores, 1 / variable, places).sum()
                 total += float(torch.autograd.grad(loss, variable)[0])
-            return total
+            # A probability is exp(differences of scores · β), and it weights terms as large as the scores.
+            rounding = _ROUNDINGS * float(((1 + beta * sizes) * sizes).sum())
+            return 0.0 if abs(total) <= rounding else total
 
         return slope
+
+    def _sizes(self, scores: BatchScores, places: list[int]) -> list[float]:
+        """Return a bound on the absolute score of the label sequences of each row."""
+        assert scores.emissions is not None, "a tagger scores words"
+        assert self._network.crf is not None, "only for a conditional random field"
+        largest = max(float(part.detach().abs().max()) for part in self._network.crf.parameters())
+        of_steps = scores.emissions[places].double().abs().amax(2) + largest
+        lengths = scores.batch.lengths[places].tolist()
+        return [float(row[:T].sum()) + largest for row, T in zip(of_steps, lengths, strict=True)]
 
     def _of_rows(self, temperature: float) -> NDArray[np.float64]:
         found = np.zeros(self._rows)
