@@ -89,7 +89,9 @@ def test_a_table_may_have_other_columns_and_no_labels(folder, tmp_path):
     labelled.write_text("text\tlabel\nso fine\tgood\n")
     options = ["--text-column", "text", "--label-column", "label"]
     assert "1 row" in say("evaluate", folder / "texts", "--data", labelled, *options)[0]
-    assert "text_column: needs data" in refusal("evaluate", folder / "texts", "--text-column", "x")
+    assert "text_column: applies to a file that is given as data" in refusal(
+        "evaluate", folder / "texts", "--text-column", "x"
+    )
     told = refusal("predict", folder / "texts", "--text-column", "body", typed="so fine\n")
     assert "text_column: applies to rows of a file, but standard input is read as lines of text" in told
 

@@ -200,7 +200,7 @@ def test_the_saved_threshold_decides_as_it_was_counted(folder, tmp_path):
     for copied in (pickle.loads(pickle.dumps(model.deciding())), copy.deepcopy(model.deciding())):
         assert copied.evaluate() == figures
     # Each option of `reading` keeps the thresholds, and the other way round.
-    assert model.deciding().reading(split="punctuation")._thresholds == model.deciding()._thresholds
+    assert model.deciding().reading(split="punctuation").decided_by == model.deciding().decided_by
 
 
 def test_a_precision_is_reached_on_the_data_that_it_was_chosen_on(folder, tmp_path):
@@ -247,7 +247,7 @@ def test_the_sweep_is_printed_and_drawn(folder, tmp_path):
     words = json.loads(say("evaluate", folder / "sigmoid", "--thresholds", "--json"))["thresholds"]
     assert words["word labels"]["1"]["curve"]["recall"][-1] == 1.0
     rows = rc.rows(rc.load(folder / "softmax").thresholds())
-    assert {row["labels"] for row in rows} == {"entities", "sentence labels"}
+    assert {row["of"] for row in rows} == {"entities", "sentence labels"}
 
 
 def test_rejected_rows_are_told(folder):
@@ -283,15 +283,16 @@ def test_the_command_calibrates_reports_and_removes(folder, tmp_path):
         (["--data", "classifier.train.tsv"], "is the file that the model was trained on, and its probabil"),
         (["--data", "copy.tsv"], "copy.tsv: has the rows that the model was trained on"),
         (["--data", "plain.txt", "--format", "label-text"], "plain.txt"),
-        (["--format", "csv"], "format: needs data"),
+        (["--format", "csv"], "format: applies to a file that is given as data; give one or remove it."),
         (["--threshold-for", "maybe=f1"], "threshold_for: the model has no label 'maybe'; the labels are "),
         (
             ["--threshold-for", "no=best"],
             "threshold_for: got 'best' for no, expected f1, f0.5, f2, precision",
         ),
         (["--threshold-for", "no=precision:2"], "threshold_for: got 'precision:2' for no, expected f1"),
-        (["--threshold-for", "no", "--maximise", "none"], "threshold_for: 'no' has no objective; add one"),
-        (["--threshold-for", "no=f1", "--maximise", "f2"], "maximise: each label of threshold_for has"),
+        (["--threshold-for", "no=none"], "threshold_for: got 'none' for no, expected f1"),
+        (["--threshold-for", "no", "--maximise", "f1"], "maximise: cannot be combined with threshold_for"),
+        (["--threshold-for", "no=f2", "--maximise", "f2"], "maximise: cannot be combined with threshold_for"),
         (["--remove", "--maximise", "f1"], "--remove: cannot be combined with other options"),
     ],
 )
@@ -302,6 +303,27 @@ def test_what_cannot_be_calibrated_is_refused(folder, monkeypatch, arguments, to
     (folder / "plain.txt").write_text("word\n")
     assert told in refusal("calibrate", "classifier", *arguments)
     assert not (folder / "classifier" / "calibration.json").exists()
+
+
+def test_labels_with_objectives_of_their_own_leave_nothing_to_maximise(folder, tmp_path):
+    model = run_of(folder, "classifier", tmp_path)
+    for maximise in ("f1", "f2", "none"):
+        with pytest.raises(
+            ConfigError, match=r"^maximise: cannot be combined with threshold_for, where each "
+        ):
+            model.calibrate(maximise=maximise, threshold_for={"no": "f2"})
+    with pytest.raises(DataError, match=r"; omit data to use the validation data, or name another file\.$"):
+        model.calibrate(folder / "classifier.train.tsv")
+    say("calibrate", tmp_path / "run", "--threshold-for", "no")
+    (chosen,) = model.calibrate(threshold_for={"no": "f1"}).chosen
+    assert rc.load(tmp_path / "run").calibration.chosen == (chosen,)
+
+
+def test_predictions_can_be_asked_for_before_thresholds_decide(folder):
+    model = rc.load(folder / "classifier")
+    rows, careful = model.rows_of(), model.deciding({"yes": 1.0, "no": 1.0})
+    assert {one.label for one in careful.predict_rows(rows)} == {"?"}
+    assert careful.predict_rows(rows, decide=False) == model.predict_rows(rows)
 
 
 def test_a_model_of_another_task_has_no_calibration(tmp_path):
@@ -340,7 +362,5 @@ def test_correct_predictions_alone_determine_no_temperature(folder, tmp_path):
 def test_validation_rows_that_were_trained_on_are_refused(folder, tmp_path):
     file = folder / "classifier.train.tsv"
     model = rc.Classifier.train(file, valid=file, out=tmp_path / "run", max_steps=1, **SMALL)
-    with pytest.raises(
-        DataError, match=r"^validation data: has the rows .*; name another file with --data\.$"
-    ):
+    with pytest.raises(DataError, match=r"^validation data: has the rows .*; name another file as data\.$"):
         model.calibrate()

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from recurra.data.rows_in_memory import is_in_memory
@@ -53,3 +54,23 @@ class DataInMemory:
                 with suppress(OSError):  # it has other files
                     self._out.with_name(f"{self._out.name}-rows").rmdir()
             raise
+
+
+@contextmanager
+def files_in_memory(task: Task, data: Any) -> Iterator[dict[str, Path]]:
+    """Write data in memory to temporary files, by option; messages about them name rows, not files.
+
+    Raises: as `Task.files_of_rows`; RecurraError of what reads the files.
+    """
+    with TemporaryDirectory() as folder:
+        paths = {}
+        for name, file in task.files_of_rows(data, "data").items():
+            paths[name] = Path(folder) / f"{name}{file.extension}"
+            paths[name].write_bytes(file.content)
+        try:
+            yield paths
+        except RecurraError as error:
+            told = str(error)
+            for name, path in paths.items():
+                told = told.replace(f"{path}:", f"{name}, row ").replace(str(path), name)
+            raise type(error)(told) from error

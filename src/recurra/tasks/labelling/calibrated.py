@@ -25,7 +25,7 @@ from recurra.text.label_symbols import Symbols
 
 
 class CalibratedModel(Model):
-    """A model whose probabilities `calibration` scales, and whose labels thresholds may decide.
+    """A model with probabilities that `calibration` scales, and with labels that thresholds may decide.
 
     `weights_sum` is the sha256 of the weights, None for a model without a run folder.
     """
@@ -48,6 +48,11 @@ class CalibratedModel(Model):
         self._thresholds = Thresholds()
 
     @property
+    def decided_by(self) -> Thresholds:
+        """Thresholds that decide labels; empty if the most probable label is predicted."""
+        return self._thresholds
+
+    @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return next(self.network.parameters()).device
@@ -64,14 +69,14 @@ class CalibratedModel(Model):
         Raises: as `evaluate`.
         """
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
-        return count_curves(rows, self._said(rows, every_label=True), self.symbols)
+        return count_curves(rows, self._undecided(rows, every_label=True), self.symbols)
 
     @checks_arguments
     def calibrate(
         self,
         data: str | Path | None = None,
         *,
-        maximise: Literal["f1", "f0.5", "f2", "none"] = "f1",
+        maximise: Literal["f1", "f0.5", "f2", "none"] | None = None,
         threshold_for: Mapping[str, str] | None = None,
         skip_bad: bool | None = None,
     ) -> Calibration:
@@ -80,13 +85,12 @@ class CalibratedModel(Model):
         The temperature minimises the negative log-likelihood of the gold labels. It changes the probabilities
         of all later predictions, but no label. `threshold_for` maps the labels (or entity types) that get a
         threshold to an objective: "f1", "f0.5", "f2", "precision:P" or "recall:P". If not given, entity types
-        and the less frequent one of two labels get the threshold with the highest `maximise`; with more than
-        two labels, none get one. The thresholds decide labels with `deciding`.
+        and the less frequent one of two labels get the threshold with the highest `maximise`, by default F1;
+        with more than two labels, none get one. The thresholds decide labels with `deciding`.
 
-        Raises: as `evaluate`; ConfigError for an unknown label or objective; DataError for training data.
+        Raises: as `evaluate`; ConfigError for an unknown label or objective, or for both `maximise` and
+        `threshold_for`; DataError for training data.
         """
-        if threshold_for is not None and maximise != "f1":
-            raise ConfigError("maximise: each label of threshold_for has its own objective; remove maximise.")
         bad = BadRows(self.config.skip_bad if skip_bad is None else skip_bad)
         self.calibration = calibrate(self, data, bad, maximise=maximise, threshold_for=threshold_for)
         return self.calibration
@@ -121,7 +125,7 @@ class CalibratedModel(Model):
         changed._thresholds = self._thresholds.with_others(others)
         return changed
 
-    def _said(
+    def _undecided(
         self,
         rows: Sequence[Example],
         n_best: int = 0,
@@ -139,8 +143,3 @@ class CalibratedModel(Model):
             temperatures=UNSCALED if self.calibration is None else self.calibration.temperatures,
             every_label=every_label or bool(self._thresholds.words),
         )
-
-    def _decided(self, said: list[Prediction]) -> list[Prediction]:
-        """Let the thresholds decide the labels of predictions."""
-        thresholds = self._thresholds
-        return [thresholds.decide(one, self.symbols) for one in said] if thresholds else said

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.data.examples import BadRows, Example
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.plain import quoted
 from recurra.runs import RunFolder
 from recurra.tasks import driver
 from recurra.tasks.labelling.calibration import Calibration
@@ -16,7 +15,7 @@ from recurra.tasks.labelling.config import LabelCalibrationPart
 from recurra.tasks.labelling.corpus import fingerprint_of
 from recurra.tasks.labelling.deciding import find_label
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.fitting import fit_calibration
+from recurra.tasks.labelling.fitting import DEFAULT_OBJECTIVE, fit_calibration
 from recurra.tasks.labelling.likelihoods import Scored
 from recurra.text.label_symbols import Symbols
 
@@ -30,13 +29,19 @@ def calibrate(
     data: str | Path | None,
     bad: BadRows,
     *,
-    maximise: str = "f1",
+    maximise: str | None = None,
     threshold_for: Mapping[str, str] | None = None,
 ) -> Calibration:
     """Fit a calibration to the rows of a file or to the validation data, and save it in the run folder.
 
-    Raises: ConfigError if the model has no run folder; DataError for training data; as `fit_calibration`.
+    Raises: ConfigError if the model has no run folder, or for both `maximise` and `threshold_for`; DataError
+    for training data; as `fit_calibration`.
     """
+    if maximise is not None and threshold_for is not None:
+        raise ConfigError(
+            "maximise: cannot be combined with threshold_for, where each label has its own objective, "
+            "such as precision:0.9 or f2; remove it."
+        )
     run = model.run
     if run is None:
         raise ConfigError("calibrate: the model has no run folder to save it in; train it into one.")
@@ -46,7 +51,7 @@ def calibrate(
     rows = model.rows_of(data, bad)
     _refuse_training_rows(run, rows, name)
     scored = Scored.of(model.network, EncodedRows(rows, model.symbols, model.config.max_words), model.device)
-    found = fit_calibration(scored, name, maximise=maximise, objectives=threshold_for)
+    found = fit_calibration(scored, name, maximise=maximise or DEFAULT_OBJECTIVE, objectives=threshold_for)
     if model.weights_sum is None:
         raise RunError(f"{run.weights}: is missing; restore it from a copy or train again.")
     found.save(run, model.weights_sum)
@@ -58,12 +63,9 @@ def calibrate_with(
 ) -> tuple["Labeller", BadRows]:
     """Calibrate as `recurra calibrate` does; return the calibrated model and the rows that were skipped."""
     given = options.given()
-    maximise = given.pop("maximise", options.maximise)
-    listed = given.pop("threshold_for", ())
+    maximise, listed = given.pop("maximise", None), given.pop("threshold_for", ())
     model, bad = reading_with(model, data, given)
-    objectives = parsed_objectives(listed, maximise, model.symbols) if listed else None
-    if objectives and "maximise" in options.given() and maximise not in objectives.values():
-        raise ConfigError("maximise: each label of threshold_for has its own objective; remove maximise.")
+    objectives = parsed_objectives(listed, model.symbols) if listed else None
     model.calibration = calibrate(model, data, bad, maximise=maximise, threshold_for=objectives)
     return model, bad
 
@@ -72,24 +74,17 @@ def reading_with(model: "Labeller", data: Path | None, given: dict[str, Any]) ->
     """Return the model with the given options of reading a file. Raises: ConfigError without a file."""
     skip_bad = given.pop("skip_bad", model.config.skip_bad)
     if given and data is None:
-        raise ConfigError(f"{min(given)}: needs data; give data as well or remove the option.")
+        raise ConfigError(f"{min(given)}: applies to a file that is given as data; give one or remove it.")
     return model.reading(**given), BadRows(skip_bad)
 
 
-def parsed_objectives(given: tuple[str, ...], maximise: str, symbols: Symbols) -> dict[str, str]:
-    """Return objectives by label from texts LABEL=OBJECTIVE, or LABEL for the default objective.
-
-    Raises: ConfigError.
-    """
+def parsed_objectives(given: tuple[str, ...], symbols: Symbols) -> dict[str, str]:
+    """Return objectives by label from texts LABEL=OBJECTIVE, or LABEL for the highest F1."""
     found = {}
     for text in given:
         name, equals, objective = text.rpartition("=")
         if not equals or _is_label(text, symbols):
-            name, objective = text, maximise
-        if objective == "none":
-            raise ConfigError(
-                f"threshold_for: {quoted(text)} has no objective; add one, such as {name}=precision:0.9."
-            )
+            name, objective = text, DEFAULT_OBJECTIVE
         found[name] = objective
     return found
 
@@ -110,7 +105,7 @@ def _refuse_training_file(run: RunFolder, data: Path) -> None:
     if same:
         raise DataError.advising(
             f"{data}: is the file that the model was trained on, and its probabilities are too high there",
-            "omit --data to use the validation data",
+            "omit data to use the validation data",
             "name another file",
         )
 
@@ -120,5 +115,5 @@ def _refuse_training_rows(run: RunFolder, rows: list[Example], name: str) -> Non
     if fingerprint_of(rows) == driver.known_of(run).facts["train"]["fingerprint"]:
         raise DataError.advising(
             f"{name}: has the rows that the model was trained on, and its probabilities are too high there",
-            "name another file with --data",
+            "name another file as data",
         )

@@ -188,7 +188,7 @@ class Calibration:
         for scaling in self.scalings:
             lines += ["", *scaling.lines()]
         if not self.chosen:
-            lines += ["", "no thresholds were chosen; --threshold-for LABEL=f1 chooses one"]
+            lines += ["", "no thresholds were chosen; the option threshold_for chooses one, such as LABEL=f1"]
         else:
             rows = [one.cells() for one in self.chosen]
             lines += ["", *aligned(["thresholds", *(one.label for one in self.chosen)], [COLUMNS, *rows])]

@@ -66,8 +66,8 @@ class LabelCalibrationPart(RowsPart, GoldPart):
     )
     threshold_for: tuple[str, ...] = option(
         (),
-        "Choose thresholds for these labels only: LABEL, LABEL=precision:0.9, LABEL=recall:0.9 or LABEL=f2; "
-        "may be given several times",
+        "Choose thresholds for these labels only: LABEL (for F1), LABEL=precision:0.9, LABEL=recall:0.9 or "
+        "LABEL=f2; may be given several times",
     )
 
 

@@ -41,11 +41,11 @@ class LabelCurves(Result):
         return ", ".join(f"{title}: {listed(curves, 120)}" for title, curves in self.tables.items())
 
     def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
-        """Return one row per threshold: labels, label, threshold, precision, recall, f1 and predicted."""
+        """Return one row per threshold: of, label, threshold, precision, recall, f1 and predicted."""
         self._refuse(of)
         return [
             {
-                "labels": title,
+                "of": title,
                 "label": label,
                 "threshold": float(curve.thresholds[i]),
                 "precision": float(precision[i]),
@@ -66,14 +66,14 @@ class LabelCurves(Result):
         return LabelCurves({title: {name: self.tables[title][name]}})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: each curve with its average precision, its telling thresholds, and at
-        most 1,000 of its points."""
+        """Return plain values for JSON: each curve with its average precision, the thresholds of
+        `chosen_decisions`, and at most 1,000 of its points."""
         return {
             title: {
                 label: {
                     "average_precision": curve.average_precision,
                     "support": curve.support,
-                    **{name: _plain(found) for name, found in telling(curve).items()},
+                    **{name: _plain(found) for name, found in chosen_decisions(curve).items()},
                     "curve": _points(curve.thinned(_POINTS)),
                 }
                 for label, curve in curves.items()
@@ -82,7 +82,7 @@ class LabelCurves(Result):
         }
 
     def lines(self) -> list[str]:
-        """Return the telling thresholds of each label that occurs as tables; of many, only the best F1."""
+        """Return some thresholds of each label that occurs as tables; of many, only the best F1."""
         lines: list[str] = []
         for title, every in self.tables.items():
             curves = {label: curve for label, curve in every.items() if curve.support or len(every) == 1}
@@ -117,7 +117,7 @@ class LabelCurves(Result):
         write_png(Path(path), precision_recall, self.series())
 
 
-def telling(curve: ThresholdCurve) -> dict[str, Decision | None]:
+def chosen_decisions(curve: ThresholdCurve) -> dict[str, Decision | None]:
     """Return the decision of the best F1, and those of the highest recall with each of some precisions."""
     found = {"best_f1": curve.best()}
     return found | {f"precision_{least:g}": curve.with_precision(least) for least in PRECISIONS}
@@ -178,10 +178,10 @@ def _of_entities(
 
 
 def _table(label: str, curve: ThresholdCurve) -> list[str]:
-    """Return the telling thresholds of one label as lines."""
+    """Return some thresholds of one label as lines."""
     names = ["best F1", *(f"precision >= {least:.0%}" for least in PRECISIONS)]
     rows = [["threshold", "precision", "recall", "F1", "predicted"]]
-    rows += [_cells(found) for found in telling(curve).values()]
+    rows += [_cells(found) for found in chosen_decisions(curve).values()]
     head = f"{label}: average precision {curve.average_precision:.2%}, support {curve.support:,}"
     return [head, *aligned(["", *names], rows)]
 
@@ -192,7 +192,7 @@ def _best_of_each(title: str, curves: Mapping[str, ThresholdCurve]) -> list[str]
         [f"{curve.average_precision:.2%}", f"{curve.support:,}", *_cells(curve.best())]
         for curve in curves.values()
     ]
-    return [*aligned([title, *curves], rows), "--label LABEL shows more thresholds of one label"]
+    return [*aligned([title, *curves], rows), "the option label shows more thresholds of one label"]
 
 
 def _cells(found: Decision | None) -> list[str]:

@@ -15,10 +15,10 @@ from recurra.text.spans import OUTSIDE, split_tag
 class Thresholds:
     """Thresholds above 0 and up to 1: of entity types or word labels, and of the labels of rows.
 
-    A row has the label with the largest probability / threshold among the labels whose probability reaches
-    their threshold. If none does, it keeps the most probable label, or has the most probable one of the
-    labels without a threshold; if all labels have one, it has the label "?". The same holds for words whose
-    labels do not mark entities. An entity below the threshold of its type is dropped.
+    A row has the label with the largest probability / threshold among the labels that reach their
+    threshold. If none does, it keeps the most probable label, or has the most probable one of the
+    labels without a threshold; if all labels have one, it has the label "?". The same holds for word labels
+    that do not mark entities. An entity below the threshold of its type is dropped.
     """
 
     words: Mapping[str, float] = field(default_factory=dict)
@@ -44,6 +44,10 @@ class Thresholds:
                 raise ConfigError(f"{option}: got {threshold} for {name}, expected 0 < threshold <= 1.")
             found[where][label] = float(threshold)
         return cls(**found)
+
+    def decide_all(self, said: list[Prediction], symbols: Symbols) -> list[Prediction]:
+        """Return predictions with the labels that the thresholds decide; see `decide`."""
+        return [self.decide(one, symbols) for one in said] if self else said
 
     def decide(self, said: Prediction, symbols: Symbols) -> Prediction:
         """Return a prediction with the labels that the thresholds decide.

@@ -25,8 +25,8 @@ def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluation
     given = {name: value for name, value in options.given().items() if name not in hidden}
     model, bad = reading_with(model, data, given)
     rows = model.rows_of(data, bad)
-    every = model._said(rows, every_label=options.thresholds)
-    said = model._decided(every)
+    every = model.predict_rows(rows, every_label=options.thresholds, decide=False)
+    said = model.decided_by.decide_all(every, model.symbols)
     figures = count_figures(rows, said, model.symbols)
     worst = worst_mistakes(rows, said, options.mistakes, spans=model.symbols.spans)
     found: dict[str, Any] = figures.to_dict()

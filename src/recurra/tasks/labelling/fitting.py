@@ -17,6 +17,7 @@ from recurra.tasks.labelling.likelihoods import Scored
 from recurra.tasks.labelling.predicting import ROWS, UNSCALED, WORDS, Prediction, Temperatures
 
 _SEED = 1  # of the two halves
+DEFAULT_OBJECTIVE = "f1"
 _BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}
 _EXPECTED = "expected f1, f0.5, f2, precision:P or recall:P with 0 < P <= 1"
 _SEPARATED = "not determined, as every prediction on these rows is correct"
@@ -39,7 +40,11 @@ class _Stage(NamedTuple):
 
 
 def fit_calibration(
-    scored: Scored, data: str, *, maximise: str = "f1", objectives: Mapping[str, str] | None = None
+    scored: Scored,
+    data: str,
+    *,
+    maximise: str = DEFAULT_OBJECTIVE,
+    objectives: Mapping[str, str] | None = None,
 ) -> Calibration:
     """Fit temperatures to rows, and choose the thresholds of labels; see `Labeller.calibrate`.
 

@@ -115,7 +115,7 @@ class Labeller(CalibratedModel):
         else:
             said = model.predict_stream(read, n_best=n_best)
         for one in said:
-            yield Judged(one, below) if below or model._thresholds else one
+            yield Judged(one, below) if below or model.decided_by else one
         for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
             tell(sentence)
 
@@ -246,19 +246,27 @@ class Labeller(CalibratedModel):
 
     @checks_arguments
     def predict_rows(
-        self, rows: Sequence[GivenRow], *, n_best: SequenceCount = 0, every_label: bool = False
+        self,
+        rows: Sequence[GivenRow],
+        *,
+        n_best: SequenceCount = 0,
+        every_label: bool = False,
+        decide: bool = True,
     ) -> list[Prediction]:
         """Predict labels for rows, in order; `every_label` adds the probability of each word label.
 
+        If `decide` is False, the thresholds of `deciding` decide no label.
+
         Raises: DataError for rows of another kind than the training data.
         """
-        return self._decided(self._said(self._usable(rows), n_best, every_label=every_label))
+        said = self._undecided(self._usable(rows), n_best, every_label=every_label)
+        return self.decided_by.decide_all(said, self.symbols) if decide else said
 
     def _predicted(
         self, rows: Sequence[Example], n_best: int = 0, carried: Carried | None = None
     ) -> list[Prediction]:
         """Predict labels for rows that fit the network, and let the thresholds decide."""
-        return self._decided(self._said(rows, n_best, carried=carried))
+        return self.decided_by.decide_all(self._undecided(rows, n_best, carried=carried), self.symbols)
 
     def _usable(self, rows: Sequence[Example]) -> list[Example]:
         """Return rows as the network reads them. Raises: DataError for other kinds, or no numbers."""
