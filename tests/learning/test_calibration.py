@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -303,6 +304,23 @@ def test_what_cannot_be_calibrated_is_refused(folder, monkeypatch, arguments, to
     (folder / "plain.txt").write_text("word\n")
     assert told in refusal("calibrate", "classifier", *arguments)
     assert not (folder / "classifier" / "calibration.json").exists()
+
+
+@pytest.mark.parametrize(("rate", "stays"), [(0.02, False), (1e-12, True)])
+def test_a_run_that_goes_on_tells_what_becomes_of_its_calibration(folder, tmp_path, rate, stays):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "softmax", run)
+    found = rc.load(run).calibrate()
+    more = ["train", "--resume", run, "--epochs", 6, "--learning-rate", rate]
+    told = CliRunner().invoke(app, [str(a) for a in more], catch_exceptions=False).stderr
+    note = (
+        "calibration.json: was fitted to the best weights so far, so it is removed if a later validation is "
+    )
+    assert told.count(note) == 1
+    assert f"recurra calibrate {run}`" in told
+    assert rc.load(run).calibration == (found if stays else None)
+    ended = CliRunner().invoke(app, ["train", "--resume", str(run)], catch_exceptions=False).stderr
+    assert "calibration.json" not in ended
 
 
 def test_labels_with_objectives_of_their_own_leave_nothing_to_maximise(folder, tmp_path):

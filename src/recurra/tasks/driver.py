@@ -137,6 +137,7 @@ def resume(
                 trainer.notes = (*trainer.notes, *going_on.notes_on(trainer, before, place))
                 if fabric.is_global_zero and config != before:
                     going_on.change(run, before, config, place)
+            trainer.notes = (*trainer.notes, *going_on.notes_on_calibration(run, changed=bool(changes)))
             return _fit(task, config, corpus, trainer, on_ready, resume=not from_start, test=test)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from recurra.config import TaskConfig, build_config, without_none
 from recurra.config.conditions import idle
 from recurra.errors import ConfigError, RunError
-from recurra.plain import counted, listed
+from recurra.plain import counted, listed, shell
 from recurra.runs import RunFolder
 from recurra.training import Trainer
 from recurra.training.place import Place
@@ -95,6 +95,16 @@ def notes_on(trainer: Trainer, before: TaskConfig, place: Place) -> Sequence[str
         f"going on at update {place.step:,} (epoch {place.epoch + 1:,}), until update "
         f"{trainer.total_steps:,} (epoch {epochs:,})",
         *_on_rates(trainer, before, place),
+    )
+
+
+def notes_on_calibration(run: RunFolder, *, changed: bool) -> Sequence[str]:
+    """Return a sentence on the calibration of a run that goes on; none if it has none, or has ended."""
+    if not run.calibration.exists() or (run.has_ended and not changed):
+        return ()
+    return (
+        f"{run.calibration.name}: was fitted to the best weights so far, so it is removed if a later "
+        f"validation is better; then calibrate the run again with `recurra calibrate {shell(run.path)}`",
     )
 
 
