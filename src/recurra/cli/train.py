@@ -12,7 +12,7 @@ from recurra.errors import ConfigError
 from recurra.tasks import registry
 
 if TYPE_CHECKING:
-    from recurra.tasks.driver import Result
+    from recurra.tasks.driver import TrainingResult
     from recurra.tasks.task import Task
     from recurra.training import Trainer
 
@@ -171,13 +171,13 @@ def progress_bar(task: "Task", config: TaskConfig) -> Any:
     return ProgressBar(Console(stderr=True), task.unit(config), perplexity=task.perplexity)
 
 
-def _report_part(name: str, result: "Result") -> None:
+def _report_part(name: str, result: "TrainingResult") -> None:
     """Print the result of one of several trainings."""
     if result.is_main_process:
         typer.echo(f"{name}: {result.figures.sentence()}")
 
 
-def _report_end(task: "Task", result: "Result") -> None:
+def _report_end(task: "Task", result: "TrainingResult") -> None:
     """Print the outcome, the metrics and the next commands."""
     if not result.is_main_process:
         return

@@ -36,7 +36,7 @@ LAST = {"final": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
-class Result:
+class TrainingResult:
     """A finished training: its outcome, and the figures of the best weights on validation and test data."""
 
     run: Path
@@ -60,7 +60,7 @@ def train(
     listeners: Sequence[Listener] = (),
     on_ready: OnReady | None = None,
     test: bool = True,
-) -> Result:
+) -> TrainingResult:
     """Train one model into the folder `out`; without `test`, the test set is left for a later `resume`.
 
     Raises: RunError if `out` exists already or another process is writing to it; DataError if a file cannot
@@ -102,7 +102,7 @@ def resume(
     listeners: Sequence[Listener] = (),
     on_ready: OnReady | None = None,
     test: bool = True,
-) -> Result:
+) -> TrainingResult:
     """Resume the run in `out` from its latest checkpoint.
 
     The weights are the same, bit for bit, as those of a run that was never stopped. A finished run is only
@@ -246,7 +246,7 @@ def _fit(
     *,
     resume: bool,
     test: bool,
-) -> Result:
+) -> TrainingResult:
     """Train to the end, then evaluate the best weights on the validation and, with `test`, the test data."""
     is_main_process, run = trainer.fabric.is_global_zero, trainer.run_folder
     if on_ready is not None and is_main_process:
@@ -257,7 +257,7 @@ def _fit(
     tested = measure(corpus.test) if test and corpus.test is not None else None
     if is_main_process:
         _log_final(run, outcome, {"final": validation, "test": tested})
-    return Result(run.path, outcome, validation, tested, is_main_process)
+    return TrainingResult(run.path, outcome, validation, tested, is_main_process)
 
 
 def _log_final(run: RunFolder, outcome: Outcome, results: dict[str, Figures | None]) -> None:

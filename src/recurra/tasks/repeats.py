@@ -39,7 +39,7 @@ class Repeats(Result, Generic[ModelT]):
     task: Task
     config: TaskConfig
     out: Path
-    results: tuple[driver.Result, ...]
+    results: tuple[driver.TrainingResult, ...]
 
     @property
     def part(self) -> str:
@@ -169,7 +169,7 @@ def train_repeatedly(
     *,
     overwrite: bool = False,
     listeners: Callable[[], Sequence[Listener]] = tuple,
-    on_part: Callable[[str, driver.Result], None] | None = None,
+    on_part: Callable[[str, driver.TrainingResult], None] | None = None,
     on_ready: OnReady | None = None,
 ) -> Repeats[Any]:
     """Train the models one by one into folders in `out`; existing runs are resumed, or kept if done.
@@ -235,7 +235,7 @@ def train_each(
     overwrite: bool = False,
     listeners: Callable[[], Sequence[Listener]] = tuple,
     on_ready: OnReady | None = None,
-) -> Iterator[tuple[str, driver.Result]]:
+) -> Iterator[tuple[str, driver.TrainingResult]]:
     """Train one model per configuration into the folder of its name in `out`.
 
     Without `overwrite`, existing runs are resumed, or kept if done. `on_ready` is called once.

@@ -37,7 +37,7 @@ class TuningResult(Result):
     task: Task
     folder: SearchFolder
     trials: list[dict[str, Any]]
-    result: driver.Result
+    result: driver.TrainingResult
     searched: tuple[str, ...]
     defaults: Mapping[str, Any]
     has_defaults: bool

@@ -28,7 +28,7 @@ from recurra.errors import (
 from recurra.plain import json_line
 from recurra.runs import RunFolder
 from recurra.tasks import driver, opening
-from recurra.tasks.driver import Result
+from recurra.tasks.driver import TrainingResult
 from recurra.tasks.task import Task
 from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Plan
@@ -83,7 +83,7 @@ class Search:
         self.task, self.plan, self.folder, self._keep = task, plan, folder, keep
         self.study = Study(folder.path, plan.space, getattr(plan.base, "seed", 1), pruner)
 
-    def run(self, trials: int, minutes: float | None, watcher: Watcher) -> Result:
+    def run(self, trials: int, minutes: float | None, watcher: Watcher) -> TrainingResult:
         """Run trials until there are `trials`, or they took `minutes`; return the result of the best model.
 
         Raises: Interrupted if it was stopped; RunError if no trial is complete; as `driver.train`.
@@ -161,7 +161,7 @@ class Search:
         same = (one for one in self.study.trials[:number] if one.user_attrs.get("content") == content)
         return next(same, None)
 
-    def _value(self, config: TaskConfig, result: Result) -> float:
+    def _value(self, config: TaskConfig, result: TrainingResult) -> float:
         """Return the value by which trials are compared; lower is better.
 
         It is the one that selected the best checkpoint or, with folds, the same measure on the fold's rows.
@@ -209,7 +209,7 @@ class Search:
 
     def _model(
         self, trial: "Trial", name: str, config: TaskConfig, watcher: Watcher, *, alone: bool
-    ) -> Result:
+    ) -> TrainingResult:
         """Train one model of a trial, or go on with it; a single model of a trial may be pruned."""
         pruning = _Pruning(lambda value, step: alone and self.study.report(trial, value, step))
 
@@ -224,7 +224,7 @@ class Search:
             return driver.resume(run, listeners=listeners, on_ready=ready, test=test)
         return driver.train(self.task, config, run, listeners=listeners, on_ready=ready, test=test)
 
-    def _best(self, best: "FrozenTrial", watcher: Watcher) -> Result:
+    def _best(self, best: "FrozenTrial", watcher: Watcher) -> TrainingResult:
         """Make the run of the best trial OUT/best, and evaluate it on the test data."""
         run, target = self._best_run(best), self.folder.best
         config = self.plan.best(best.user_attrs["values"])
@@ -236,7 +236,9 @@ class Search:
             else:
                 os.rename(run, target)
                 _remove_runs(self.folder.trial(best.number))
-            return Result(target, result.outcome, result.validation, result.test, result.is_main_process)
+            return TrainingResult(
+                target, result.outcome, result.validation, result.test, result.is_main_process
+            )
         if self.plan.has_folds:
             expected = config.resolved().with_absolute_paths()
             if os.path.exists(target / "run.toml"):
