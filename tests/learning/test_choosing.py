@@ -6,8 +6,8 @@ from imbalanced import OPTIONS, Stop, flights, reviews, short_targets
 from whole_runs import quick_pictures, recurra, refusal, result_of
 
 import recurra as rc
+from recurra.config.choosing import OF_LABEL
 from recurra.errors import Interrupted
-from recurra.metrics.names import OF_LABEL
 from recurra.runs import RunFolder
 from recurra.tasks import registry
 

@@ -8,6 +8,7 @@ from recurra.config.part import Part, option
 from recurra.plain import quoted
 
 OF_LABEL = "f1:"
+"""Beginning of the name of one label's F1, as an option and as a figure: `f1:LABEL`."""
 
 
 class KeepBestPart(Part):

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
+from recurra.config.choosing import OF_LABEL
 from recurra.plain import one_line
-
-OF_LABEL = "f1:"
-"""Beginning of the name of one label's F1: `f1:LABEL`."""
 
 _WORDS = {
     "f1": "F1",

@@ -184,10 +184,10 @@ class Task(ABC):
     def unit(self, config: Any) -> str:
         """Return the unit that is counted during training, for example "word" or "row"."""
 
-    def criterion(self, config: Any, figures: Any) -> float:
+    def criterion(self, config: Any, figures: Any) -> float | None:
         """Return a value to compare models by their figures, by the option `keep_best`; lower is better.
 
-        Only tasks with this option and `folds` need it.
+        None if the figures do not have it. Only tasks with this option and `folds` need it.
         """
         raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 score      the task's own measure (`Objective.criterion`), by default the loss
 loss       the loss
-METRIC     (1 - METRIC / its largest value) + 1e-6 · loss, where the loss breaks ties
+METRIC     (1 - METRIC / its largest value) + 1e-6 · loss, where the loss breaks ties (`with_ties`)
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,11 @@ SCORE, LOSS = "score", "loss"
 Criterion = Callable[[Mapping[str, float]], float]
 
 
+def with_ties(criterion: float, figures: Mapping[str, float]) -> float:
+    """Return a criterion in which the loss, if it is among the figures, breaks ties."""
+    return criterion + 1e-6 * min(figures[LOSS], 1e3) if LOSS in figures else criterion
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric that can select the best checkpoint; the best value is the largest one.
@@ -26,6 +31,10 @@ class Metric:
 
     figure: str
     largest: float = 1.0
+
+    def criterion(self, figures: Mapping[str, float]) -> float:
+        """Return 1 - the share of the largest value; a loss among the figures breaks ties."""
+        return with_ties(1.0 - figures[self.figure] / self.largest, figures)
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,7 @@ class Selection:
             return figures[LOSS] if self.by == LOSS else score(figures)
         if self.metric.figure not in figures:  # the loss is not finite
             return figures[LOSS]
-        lacking = 1.0 - figures[self.metric.figure] / self.metric.largest
-        return lacking + 1e-6 * min(figures[LOSS], 1e3)
+        return self.metric.criterion(figures)
 
     def selected(self, figures: Mapping[str, float]) -> Selected:
         """Return what selected the best checkpoint, from the figures of its validation."""

@@ -6,11 +6,13 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from recurra.config.choosing import OF_LABEL
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
-from recurra.metrics.names import OF_LABEL, metric_name
+from recurra.metrics.names import metric_name
 from recurra.plain import counted
 from recurra.results import Result
+from recurra.tasks.labelling.choosing import criterion_of_score, metric_of
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import (
     REJECTED,
@@ -22,6 +24,7 @@ from recurra.tasks.labelling.predicting import (
 )
 from recurra.tasks.labelling.tables import table_lines
 from recurra.text.label_symbols import Symbols
+from recurra.training.selection import LOSS, SCORE, Metric
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,26 +63,32 @@ class LabelFigures(Result):
         figures = self.main()
         if self.entities is not None:
             figures["entity_macro_f1"] = self.entities.macro_f1
-            if keep_best == "word-accuracy":
-                figures["word_accuracy"] = self.entities.accuracy
         elif self.tags is not None:
             figures["word_macro_f1"] = self.tags.macro_f1
         if self.classes is not None:
             figures[self._of_rows("macro_f1")] = self.classes.macro_f1
-        if keep_best.startswith(OF_LABEL):
-            hits = next(iter(self.tables().values())).get(keep_best.removeprefix(OF_LABEL))
-            figures[keep_best] = 0.0 if hits is None else hits.f1
+        if keep_best not in (SCORE, LOSS) and (name := self._metric(keep_best).figure) not in figures:
+            figures[name] = self._not_main(name)
         return figures
 
-    def selecting(self, keep_best: str) -> float:
-        """Return the metric that the option `keep_best` names, other than score and loss."""
-        found = self.of_validation(keep_best)
-        if keep_best.startswith(OF_LABEL):
-            return found[keep_best]
-        name = keep_best.replace("-", "_")
-        if name == "macro_f1" and self.has_words:
-            name = "word_macro_f1" if self.entities is None else "entity_macro_f1"
-        return found[name]
+    def criterion(self, keep_best: str) -> float | None:
+        """Return the criterion of the option `keep_best`, lower is better; None for the loss."""
+        if keep_best == LOSS:
+            return None
+        if keep_best == SCORE:
+            return criterion_of_score(self.main(), self.main())
+        return self._metric(keep_best).criterion(self.of_validation(keep_best))
+
+    def _metric(self, keep_best: str) -> Metric:
+        return metric_of(keep_best, words=self.has_words, spans=self.entities is not None)
+
+    def _not_main(self, name: str) -> float:
+        """Return a metric that is logged only if it selects the best checkpoint."""
+        if not name.startswith(OF_LABEL):
+            assert self.entities is not None, "all other metrics are logged"
+            return self.entities.accuracy
+        hits = next(iter(self.tables().values())).get(name.removeprefix(OF_LABEL))
+        return 0.0 if hits is None else hits.f1
 
     def _of_rows(self, name: str) -> str:
         """Return the name of a metric of the rows' labels."""

@@ -10,7 +10,7 @@ from recurra.data.batches import SequenceBatch, Turns
 from recurra.layers import State
 from recurra.models.evaluating import evaluating
 from recurra.models.sequence_encoder import RecurrentEncoder
-from recurra.tasks.labelling.choosing import score_of
+from recurra.tasks.labelling.choosing import criterion_of_score, score_of
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import measure_rows
@@ -77,8 +77,7 @@ class LabellingObjective(Objective):
 
     def criterion(self, figures: Mapping[str, float]) -> float:
         """Return the sum of 1 - metric over the metrics of the score; the loss breaks ties."""
-        lacking = sum(1 - figures[name] for name in score_of(self._valid.symbols))
-        return lacking + 1e-6 * min(figures["loss"], 1e3)
+        return criterion_of_score(figures, score_of(self._valid.symbols))
 
     def initial_state(self, batch_size: int) -> State | None:
         """Return the state at the start of a conversation; None if rows are independent."""

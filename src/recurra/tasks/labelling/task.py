@@ -44,7 +44,6 @@ from recurra.tasks.task import Join, Known, Setup, unchanged
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
-from recurra.training.selection import SCORE
 
 
 class Labelling(RowTask):
@@ -210,11 +209,9 @@ class Labelling(RowTask):
         """Evaluate a network on rows."""
         return measure_rows(network, EncodedRows(part, symbols, config.max_words))
 
-    def criterion(self, config: LabellingConfig, figures: LabelFigures) -> float:
+    def criterion(self, config: LabellingConfig, figures: LabelFigures) -> float | None:
         """Return 1 - the metric of `keep_best`, or the sum of 1 - metric over the main metrics."""
-        if config.keep_best == SCORE:
-            return sum(1 - value for value in figures.main().values())
-        return 1 - figures.selecting(config.keep_best)
+        return figures.criterion(config.keep_best)
 
     def unit(self, config: LabellingConfig) -> str:
         """Return the unit that has a label."""

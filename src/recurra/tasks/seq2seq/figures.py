@@ -1,7 +1,7 @@
 """Metrics of an encoder-decoder: the loss of the references, and the quality of its outputs."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
+from recurra.training.selection import LOSS, SCORE, Metric, with_ties
+
+METRICS = {"bleu": Metric("bleu", 100.0), "chrf": Metric("chrf", 100.0), "exact": Metric("exact")}
+"""The metrics of outputs that can select the best checkpoint, by their names as options."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,6 +47,16 @@ class PairFigures(Result):
     def main(self) -> dict[str, float]:
         """Return the main metrics: BLEU, or chrF if most references are short, and exact match."""
         return self.texts.main()
+
+    def criterion(self, keep_best: str) -> float:
+        """Return the criterion of the option `keep_best`, score, loss or a metric; lower is better."""
+        if keep_best == LOSS:
+            return self.loss
+        texts = self.texts
+        figures = {LOSS: self.loss, "bleu": texts.bleu, "chrf": texts.chrf, "exact": texts.exact}
+        if keep_best == SCORE:
+            return criterion_of_score(figures, texts.score.figure)
+        return METRICS[keep_best].criterion(figures)
 
     @classmethod
     def pooled(cls, parts: Sequence["PairFigures"]) -> "PairFigures":
@@ -81,3 +95,13 @@ def measure(network: Seq2SeqNetwork, pairs: EncodedPairs, config: Seq2SeqConfig)
 def score_of_pairs(pairs: Iterable[Pair]) -> TextScore:
     """Return the metric to report for pairs, by their references."""
     return score_of_texts(target for pair in pairs for target in pair.targets)
+
+
+def criterion_of_score(figures: Mapping[str, float], metric: str) -> float:
+    """Return (1 - BLEU / 100) + (1 - exact match), where the loss breaks ties.
+
+    `metric` is "bleu", or "chrf" in its place. Without figures of outputs, return the loss.
+    """
+    if metric not in figures:
+        return figures[LOSS]
+    return with_ties(2.0 - figures[metric] / 100 - figures["exact"], figures)

@@ -12,7 +12,7 @@ from recurra.metrics.translation import count_texts
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
-from recurra.tasks.seq2seq.figures import score_of_pairs
+from recurra.tasks.seq2seq.figures import criterion_of_score, score_of_pairs
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
 from recurra.training import Moment, Objective
@@ -66,10 +66,5 @@ class Seq2SeqObjective(Objective):
         return figures
 
     def criterion(self, figures: Mapping[str, float]) -> float:
-        """Return (1 - BLEU / 100) + (1 - exact match), where the loss breaks ties.
-
-        If most references are short, chrF takes the place of BLEU. Without outputs, return the loss.
-        """
-        if self._score not in figures:
-            return figures["loss"]
-        return 2.0 - figures[self._score] / 100 - figures["exact"] + 1e-6 * min(figures["loss"], 1e3)
+        """Return (1 - BLEU or chrF / 100) + (1 - exact match), where the loss breaks ties."""
+        return criterion_of_score(figures, self._score)

@@ -26,15 +26,15 @@ from recurra.tasks.seq2seq.corpus import (
 )
 from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
-from recurra.tasks.seq2seq.figures import PairFigures, measure, score_of_pairs
+from recurra.tasks.seq2seq.figures import METRICS, PairFigures, measure, score_of_pairs
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
 from recurra.tasks.seq2seq.starting import start_from
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
 from recurra.tasks.starting import Source, Start
 from recurra.tasks.task import Setup
-from recurra.training import Choice, Metric
+from recurra.training import Choice
 from recurra.training.rows import RowFeed
-from recurra.training.selection import SCORE
+from recurra.training.selection import LOSS, SCORE
 
 
 class SequenceToSequence(RowTask):
@@ -145,12 +145,12 @@ class SequenceToSequence(RowTask):
         return measure(network, EncodedPairs(part, symbols), config)
 
     def criterion(self, config: Seq2SeqConfig, figures: PairFigures) -> float:
-        """Return 1 - the metric of `keep_best`, or (1 - BLEU or chrF / 100) + (1 - exact match) of score."""
-        texts = figures.texts
-        if config.keep_best == SCORE:
-            return 2 - texts.value / 100 - texts.exact
-        shares = {"bleu": texts.bleu / 100, "chrf": texts.chrf / 100, "exact": texts.exact}
-        return 1 - shares[config.keep_best]
+        """Return 1 - the metric of `keep_best`, or (1 - BLEU or chrF / 100) + (1 - exact match) of score.
+
+        The loss breaks ties; it also takes the place of the score if validations have no outputs.
+        """
+        by_loss = config.keep_best == SCORE and not config.validation_rows
+        return figures.criterion(LOSS if by_loss else config.keep_best)
 
     def unit(self, config: Seq2SeqConfig) -> str:
         """Return the unit of a symbol."""
@@ -159,8 +159,7 @@ class SequenceToSequence(RowTask):
     def choice(self, config: Seq2SeqConfig, corpus: PairCorpus) -> Choice:
         """Return the metrics of outputs; BLEU only if a validation target is long enough for it."""
         score = score_of_pairs(corpus.valid)
-        metrics = {"bleu": Metric("bleu", 100.0)} if score.short < 1 else {}
-        metrics |= {"chrf": Metric("chrf", 100.0), "exact": Metric("exact")}
+        metrics = {name: each for name, each in METRICS.items() if name != "bleu" or score.short < 1}
         return Choice(metrics, (score.figure, "exact"))
 
     def introduce(self, corpus: PairCorpus) -> Iterable[str]:

@@ -34,7 +34,6 @@ from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Plan
 from recurra.tasks.tuning.study import Pruner, Study, seconds_of, state_of
 from recurra.training import Listener, Trainer
-from recurra.training.selection import LOSS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -164,10 +163,11 @@ class Search:
     def _value(self, config: TaskConfig, result: TrainingResult) -> float:
         """Return the value by which trials are compared; lower is better.
 
-        It is the one that selected the best checkpoint or, with folds, the same measure on the fold's rows.
+        It is the one that selected the best checkpoint or, with folds, the same measure on the fold's rows if
+        these have it.
         """
-        measured = self.plan.has_folds and getattr(config, "keep_best", LOSS) != LOSS
-        return self.task.criterion(config, result.figures) if measured else result.outcome.best
+        of_fold = self.task.criterion(config, result.figures) if self.plan.has_folds else None
+        return result.outcome.best if of_fold is None else of_fold
 
     def _trained(self, trial: "Trial", config: TaskConfig, watcher: Watcher) -> None:
         """Train the models of a trial and end it."""
