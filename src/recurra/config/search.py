@@ -1,11 +1,16 @@
-"""Suggestions for the values of an option in a search: the default space of a task is made of them."""
+"""Suggestions for the values of an option in a search, which form the default space, and its defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     from recurra.config.part import Part
+
+Pruner = Literal["median", "halving", "none"]
+"""How a search stops trials that are worse than others."""
+TRIALS = 20
+"""The number of trials of a search if it is not given."""
 
 
 class Suggestion(Protocol):

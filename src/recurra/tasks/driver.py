@@ -86,11 +86,7 @@ def train(
                     config.with_absolute_paths().model_dump(),
                     _facts_of(corpus, start),
                     partial(_save_artefacts, task, corpus),
-                    settled=[
-                        name
-                        for name in dict.fromkeys((*task.settled, *(() if start is None else start.options)))
-                        if getattr(config, name) != getattr(asked, name)
-                    ],
+                    settled=_settled(task, config, asked, start),
                 )
             return _fit(task, config, corpus, trainer, on_ready, resume=False, test=test)
 
@@ -161,6 +157,19 @@ def not_measured(run: RunFolder) -> list[str]:
             f"`recurra train --resume {shell(run.path)}`."
         )
     return missing
+
+
+def _settled(task: Task, config: TaskConfig, asked: TaskConfig, start: Start | None) -> list[str]:
+    """Return the options that the files or the run to start from have set, not the caller."""
+    taken = () if start is None else tuple(start.options)
+    found = []
+    for name in dict.fromkeys((*task.settled, *taken)):
+        value = getattr(config, name)
+        # A search builds its configurations with the options of the run to start from.
+        is_taken = name in taken and name not in asked.given() and value != config.default_of(name)
+        if is_taken or value != getattr(asked, name):
+            found.append(name)
+    return found
 
 
 def _save_artefacts(task: Task, corpus: Corpus, folder: Path) -> None:

@@ -31,3 +31,17 @@ def symbols_of(task: "Task", run: RunFolder) -> Any:
     """Load the symbols of a run. Raises: RunError, VocabularyError if a file is missing or damaged."""
     run.check_artefacts()
     return task.load_symbols(run.path, run.read_settings()["data"])
+
+
+def holds_same(run: RunFolder, asked: TaskConfig) -> bool:
+    """Whether a run is what training with a configuration writes, so that it can be resumed instead.
+
+    Options that the files or a run to start from have set do not count.
+
+    Raises: RunError if the run is damaged.
+    """
+    task, found = task_and_config(run)
+    expected, given = asked.resolved().with_absolute_paths(), asked.given()
+    settled = [name for name in run.read_settings().get("settled", ()) if name not in given]
+    same = {name: getattr(found, name) for name in (*task.settled, *settled)}
+    return found.with_absolute_paths() == expected.model_copy(update=same)

@@ -191,7 +191,7 @@ def train_repeatedly(
             on_ready(trainer, corpus)
 
     parts, results = config.parts(), []
-    _check_selection(task, parts)
+    check_selection(task, parts)
     try:
         for name, result in train_each(task, parts, out, overwrite, listeners, begun):
             results.append(result)
@@ -212,7 +212,7 @@ def train_repeatedly(
     return repeats
 
 
-def _check_selection(task: Task, parts: Mapping[str, TaskConfig]) -> None:
+def check_selection(task: Task, parts: Mapping[str, TaskConfig]) -> None:
     """Refuse a metric of `keep_best` that the data of some fold cannot give, before any fold is trained.
 
     Raises: ConfigError naming the first such fold.
@@ -245,7 +245,10 @@ def train_each(
     """
     there = {name for name in configs if os.path.exists(out / name / "run.toml") and not overwrite}
     for name in there:
-        _check_same(out / name, configs[name])
+        if not opening.holds_same(RunFolder.open(out / name), configs[name]):
+            raise RunError(
+                f"{out / name}: holds a run with other options or data; choose another output folder."
+            )
     for name, config in configs.items():
         if name in there:
             yield name, driver.resume(out / name, listeners=listeners())
@@ -266,14 +269,3 @@ def _left_over(out: Path, parts: Container[str]) -> list[Path]:
         for file in out.glob("*/run.toml")
         if OF_REPEATS.fullmatch(file.parent.name) and file.parent.name not in parts
     ]
-
-
-def _check_same(folder: Path, asked: TaskConfig) -> None:
-    """Check that a run to resume has the same options and data. Raises: RunError."""
-    run = RunFolder.open(folder)
-    task, found = opening.task_and_config(run)
-    expected, given = asked.resolved().with_absolute_paths(), asked.given()
-    settled = [name for name in run.read_settings().get("settled", ()) if name not in given]
-    same = {name: getattr(found, name) for name in (*task.settled, *settled)}
-    if found.with_absolute_paths() != expected.model_copy(update=same):
-        raise RunError(f"{folder}: holds a run with other options or data; choose another output folder.")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.config import TaskConfig
+from recurra.config.search import Pruner
 from recurra.errors import (
     ConfigError,
     Interrupted,
@@ -29,10 +30,11 @@ from recurra.plain import json_line
 from recurra.runs import RunFolder
 from recurra.tasks import driver, opening
 from recurra.tasks.driver import TrainingResult
+from recurra.tasks.repeats import check_selection
 from recurra.tasks.task import Task
 from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Plan
-from recurra.tasks.tuning.study import Pruner, Study, seconds_of, state_of
+from recurra.tasks.tuning.study import Study, seconds_of, state_of
 from recurra.training import Listener, Trainer
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Watcher:
         return ()
 
     def on_trial_end(self, row: Mapping[str, Any], best: int | None, left: str) -> None:
-        """A trial ended; `best` is the number of the best one, `left` what is left of the search."""
+        """A trial ended; `best` is the number of the best one, `left` the remaining time."""
 
     def on_best(self, number: int) -> None:
         """The best model is evaluated, and with folds trained before."""
@@ -179,6 +181,8 @@ class Search:
             return before + time.monotonic() - began
 
         try:
+            if trial.number == 0:
+                check_selection(self.task, parts)
             for step, (name, part) in enumerate(parts.items(), start=1):
                 result = self._model(trial, name, part, watcher, alone=len(parts) == 1)
                 values.append(self._value(part, result))
@@ -240,12 +244,9 @@ class Search:
                 target, result.outcome, result.validation, result.test, result.is_main_process
             )
         if self.plan.has_folds:
-            expected = config.resolved().with_absolute_paths()
-            if os.path.exists(target / "run.toml"):
-                task, found = opening.task_and_config(RunFolder.open(target))
-                same = {name: getattr(found, name) for name in task.settled}
-                if found.with_absolute_paths() != expected.model_copy(update=same):
-                    _remove_run(target)
+            there = os.path.exists(target / "run.toml")
+            if there and not opening.holds_same(RunFolder.open(target), config):
+                _remove_run(target)
             if not os.path.exists(target / "run.toml"):
                 return driver.train(self.task, config, target, listeners=watcher.listeners())
         return driver.resume(target, listeners=watcher.listeners())
@@ -284,7 +285,7 @@ def _remove_run(run: Path) -> None:
 
 
 def _left(done: int, trials: int, seconds: float, minutes: float | None) -> str:
-    """Return what is left of a search, for a progress bar."""
+    """Return the remaining time of a search, for a progress bar."""
     left = seconds / max(1, done) * (trials - done)
     if minutes is not None:
         left = min(left, max(0.0, 60 * minutes - seconds))

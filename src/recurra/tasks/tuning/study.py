@@ -1,7 +1,7 @@
 """The trials of a search in Optuna's study: OUT/study.db, an SQLite file that survives a kill.
 
-Values are drawn anew for each trial and option from a seed of its own, so that a search that was stopped
-draws the same values as one that was not.
+Each value is drawn with its own seed, computed from the search's seed, the trial and the option, so a search
+that was stopped draws the same values as one that was not.
 """
 
 import hashlib
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from recurra.config.search import Pruner
 from recurra.errors import MissingExtra, RunError, StorageError
 from recurra.plain import finite, reason_of
 from recurra.tasks.tuning.folder import STUDY
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial, Trial
 
-Pruner = Literal["median", "halving", "none"]
 _NAME = "search"
 
 
