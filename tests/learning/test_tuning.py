@@ -19,7 +19,8 @@ from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError, Interrupted, MissingExtra, RunError, TrainingDiverged
 from recurra.runs import RunFolder
 from recurra.runs.split_file import read_split
-from recurra.tasks.tuning import Watcher
+from recurra.tasks import driver, registry
+from recurra.tasks.tuning import Given, Plan, Watcher
 from recurra.tasks.tuning.search import Search
 from recurra.tasks.tuning.study import Study
 from recurra.training import Listener, Trainer
@@ -355,3 +356,145 @@ def test_the_command_prints_the_table_the_figures_and_the_next_commands(tmp_path
     assert found["test"]["accuracy"] >= 0
     printed = CliRunner().invoke(app, ["tune", "classify", "--print-space"], catch_exceptions=False)
     assert "hidden_size = [50, 100, 200]" in printed.stdout
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Runs to start from: a classifier, a translator and a language model."""
+    folder = tmp_path_factory.mktemp("sources")
+    small = {"hidden_size": 8, "max_steps": 1, "batch_size": 8, "threads": 1, "device": "cpu"}
+    rc.Classifier.train(rows(folder), out=folder / "classifier", cell="gru", embedding_size=6, **small)
+    (folder / "a.x").write_text("".join(f"ab {i % 7}\n" for i in range(40)))
+    (folder / "a.y").write_text("".join(f"{i % 7} good film\n" for i in range(40)))
+    sides = {"data": folder / "a.x", "target": folder / "a.y", "unit": "word", "embedding_size": 6}
+    rc.Translator.train(out=folder / "translator", validation_rows=0, **sides, **small)
+    text = folder / "text.txt"
+    text.write_text("the good film is so bad\nno film is okay\n" * 20)
+    rc.LanguageModel.train(text, out=folder / "lm", unit="word", embedding_size=6, **small)
+    return folder
+
+
+def planned(sources, task, run, space=None, **options):
+    given = Given(registry.config_of(task), {"data": "rows.tsv", "from_run": str(sources / run), **options})
+    return Plan.of(registry.get(task), given, space, Path("search/best"))
+
+
+@pytest.mark.parametrize(("task", "run"), [("classify", "classifier"), ("translate", "translator")])
+def test_what_trials_take_from_another_run_is_not_searched(sources, task, run):
+    plan = planned(sources, task, run)
+    assert {"learning_rate", "dropout"} <= plan.space.keys()
+    assert not {"hidden_size", "num_layers", "pooling", "attention"} & plan.space.keys()
+    assert plan.trial({}).hidden_size == plan.best({}).hidden_size == 8
+    assert "hidden_size" not in plan.trial({}).given()
+    space = {"hidden_size": [8, 16], "dropout": [2.0], "learning_rate": [0.01]}
+    with pytest.raises(ConfigError) as refused:
+        planned(sources, task, run, space)
+    path = sources / run
+    assert str(refused.value).splitlines() == [
+        f"space: hidden_size: must be as in {path}, the run to start from; remove it from the space.",
+        "space: dropout: got 2.0, expected < 1.0.",
+    ]
+    with pytest.raises(ConfigError, match=f"hidden_size: got 9, but {sources / run} has 8; remove it."):
+        planned(sources, task, run, hidden_size=9)
+    with pytest.raises(RunError, match="none"):
+        planned(sources, task, "none")
+
+
+def test_a_space_is_checked_with_the_options_of_the_run_to_start_from(sources):
+    with pytest.raises(ConfigError, match="space: forget_bias: applies only with cell lstm"):
+        planned(sources, "classify", "classifier", {"forget_bias": [0.5, 1.0]})
+    with pytest.raises(ConfigError, match=r"^forget_bias: applies only with cell lstm"):
+        planned(sources, "classify", "classifier", {"dropout": [0.1]}, forget_bias=0.5)
+
+
+def test_what_trials_take_from_a_run_of_another_task_can_be_searched_on_request(sources):
+    assert not {"hidden_size", "embedding_size"} & planned(sources, "classify", "lm").space.keys()
+    space = {"hidden_size": [8, 16]}
+    plan = planned(sources, "classify", "lm", space)
+    assert plan.defaults() == {"hidden_size": 8}
+    assert plan.trial({"hidden_size": 16}).hidden_size == 16
+
+
+def test_a_search_starts_its_trials_from_a_run_and_prints_the_space(sources, tmp_path):
+    start = ["--data", str(rows(tmp_path)), "--from", str(sources / "classifier")]
+    command = ["tune", "classify", *start, "-o", str(tmp_path / "out"), "--trials", "2", "--epochs", "1"]
+    said = CliRunner().invoke(app, [*command, "--threads", "1", "--json"], catch_exceptions=False)
+    assert said.exit_code == 0
+    found = json.loads(said.stdout)
+    assert {row["state"] for row in found["trials"]} == {"complete"}
+    config = rc.load(found["best"]["run"]).config
+    assert (config.hidden_size, config.cell, config.threads) == (8, "gru", 1)
+    printed = CliRunner().invoke(app, ["tune", "classify", *start, "--print-space"], catch_exceptions=False)
+    assert "learning_rate = " in printed.stdout
+    assert "hidden_size" not in printed.stdout
+
+
+def test_a_best_model_of_folds_that_is_finished_is_not_trained_again(sources, tmp_path):
+    asked = {"from_run": sources / "classifier", "embedding_size": None, "folds": 2, "epochs": 1}
+    asked |= {"trials": 1, "space": {"dropout": [0.1]}}
+    first = tuned(tmp_path, **asked)
+    written = {name: (first.result.run / name).stat().st_ino for name in ("run.toml", "model.safetensors")}
+    again = tuned(tmp_path, **asked)
+    assert {name: (again.result.run / name).stat().st_ino for name in written} == written
+    # What the run to start from has set need not be given; what is given must be the same.
+    given = SMALL | {"epochs": 1, "dropout": 0.1, "test_fraction": 0.1, "from_run": sources / "classifier"}
+    given |= {"data": tmp_path / "rows.tsv", "embedding_size": 6}
+    build = registry.config_of("classify").build
+    assert driver.holds_same(RunFolder(first.result.run), build(options=given))
+    assert driver.holds_same(RunFolder(first.result.run), build(options=given | {"hidden_size": 8}))
+    for other in ({"hidden_size": 9}, {"dropout": 0.2}):
+        assert not driver.holds_same(RunFolder(first.result.run), build(options=given | other))
+
+
+def test_folds_are_counted_whatever_gives_them(tmp_path):
+    (tmp_path / "training.toml").write_text('folds = 3\ntest = "test.tsv"\n')
+    given = Given(registry.config_of("classify"), {"data": "rows.tsv"}, toml=tmp_path / "training.toml")
+    plan = Plan.of(registry.get("classify"), given, None, tmp_path / "best")
+    assert plan.has_folds
+    assert (plan.trial({}).test, plan.best({}).test, plan.best({}).folds) == (None, "test.tsv", None)
+
+
+def test_folds_are_compared_by_the_metric_of_the_best_checkpoint(tmp_path):
+    found = tuned(tmp_path, trials=1, epochs=1, folds=2, keep_best="f1:yes", keep_runs=True)
+    values = []
+    for fold in (1, 2):
+        model = rc.load(tmp_path / "search" / "trial-0" / f"fold-{fold}")
+        rows_of_fold = model.held_out("test")
+        figures = registry.get("classify").measure(model.network, model.symbols, model.config, rows_of_fold)
+        values.append(figures.tables()["labels"]["yes"].f1)
+    assert found.trials[0]["criterion"] == pytest.approx(1 - sum(values) / 2)
+
+
+def test_a_metric_that_a_fold_cannot_give_is_refused_before_any_fold_is_trained(tmp_path):
+    data = rows(tmp_path)
+    data.write_text(data.read_text() + "odd film\tmaybe\n")
+    with pytest.raises(ConfigError, match=r"fold-[123]: keep_best: got 'f1:maybe'"):
+        tuned(tmp_path, trials=1, folds=3, keep_best="f1:maybe")
+    assert not (tmp_path / "search").exists()
+
+
+def test_data_in_memory_are_searched_like_the_same_rows_of_a_file(whole, tmp_path):
+    table = list(csv.reader(rows(tmp_path).read_text().splitlines()[1:], delimiter="\t"))
+    pairs = [(text, label) for text, label in table]
+    found = tuned(tmp_path, data=pairs, trials=1)
+    first = next(row for row in whole.trials if row["trial"] == 0)
+    assert found.trials[0]["accuracy"] == first["accuracy"]
+    (written,) = (tmp_path / "search-rows").iterdir()
+    again = tuned(tmp_path, data=iter(pairs), trials=2)
+    assert len(again.trials) == 2
+    with pytest.raises(RunError, match=r"other options \(data\)"):
+        tuned(tmp_path, data=pairs[:-1], trials=2)
+    assert list((tmp_path / "search-rows").iterdir()) == [written]
+    with pytest.raises(ConfigError, match=r"data: has no rows; give at least two\."):
+        tuned(tmp_path, "none", data=[])
+
+
+def test_every_trial_has_the_word_lists_and_threads_that_are_given(tmp_path):
+    (tmp_path / "praise.txt").write_text("good\nfine\n")
+    found = tuned(tmp_path, trials=2, epochs=1, gazetteer={"praise": tmp_path / "praise.txt"}, keep_runs=True)
+    for trial in (0, 1):
+        model = rc.load(tmp_path / "search" / f"trial-{trial}")
+        assert model.symbols.gazetteer.types == ["praise"]
+        assert model.config.threads == 1
+    (tmp_path / "praise.txt").unlink()
+    assert found.best.predict("good film").label in ("yes", "no")

@@ -1,13 +1,14 @@
 """`recurra tune TASK`: search over options."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recurra.cli.help import HelpAll
 from recurra.cli.options import TaskGroup, Toml, config_options, preset_option
 from recurra.config import TaskConfig
+from recurra.config.search import TRIALS, Pruner
 from recurra.errors import ConfigError
 from recurra.plain import json_line
 from recurra.tasks import registry
@@ -51,7 +52,7 @@ _Minutes = Annotated[
     typer.Option(help="Start no trial once the trials took this long together.", rich_help_panel=_PANEL),
 ]
 _Pruner = Annotated[
-    Literal["median", "halving", "none"],
+    Pruner,
     typer.Option(
         help="Stop trials early that are worse than the median of others (median), or by successive "
         "halving; or none.",
@@ -75,7 +76,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
     def command(
         out: _Out = None,
         space: _Space = None,
-        trials: _Trials = 20,
+        trials: _Trials = TRIALS,
         minutes: _Minutes = None,
         pruner: _Pruner = "median",
         keep_runs: _KeepRuns = False,
@@ -91,7 +92,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
 
         given = Given(registry.config_of(name), options, preset, config)
         if print_space:
-            _print_space(given)
+            _print_space(name, given)
             return
         if out is None:
             raise ConfigError("out: is missing; name a folder to write the search to with -o.")
@@ -110,7 +111,7 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
     title = config.title.lower()
     command.__doc__ = (
         f"Search over the options of a {title}: learning rate, sizes, dropout and others.\n\n"
-        f"{config.example.replace('recurra train', 'recurra tune')} --trials 20"
+        f"{config.example.replace('recurra train', 'recurra tune')} --trials {TRIALS}"
     )
     command.__annotations__["preset"] = preset_option(config)
     made: Any = config_options(config, without="" if config.preset_names() else "preset")(command)
@@ -118,14 +119,16 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
     return made
 
 
-def _print_space(given: "Given") -> None:
-    """Print the default space around the given options; no files are needed."""
+def _print_space(name: str, given: "Given") -> None:
+    """Print the default space around the given options; no data files are needed."""
     from dataclasses import replace
 
-    from recurra.tasks.tuning.space import default_space, space_text
+    from recurra.tasks.tuning.plan import Plan
+    from recurra.tasks.tuning.space import space_text
 
-    base = replace(given, options={"data": "data", **given.options}).built()
-    typer.echo(space_text(given.config, default_space(base)), nl=False)
+    given = replace(given, options={"data": "data", **given.options})
+    space = Plan.of(registry.get(name), given, None, Path()).space
+    typer.echo(space_text(given.config, {name: each.plain() for name, each in space.items()}), nl=False)
 
 
 def _print(found: "TuningResult") -> None:

@@ -79,10 +79,12 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart, StartPart):
         toml: Path | None = None,
         options: Mapping[str, Any] | None = None,
         *,
+        known: Mapping[str, Any] | None = None,
         drop_idle: bool = False,
     ) -> Self:
-        """Build a configuration from a preset, a TOML file and options; later ones take precedence.
+        """Build a configuration from `known`, a preset, a TOML file and options; later ones take precedence.
 
+        `known` are options that take the place of defaults and do not count as given.
         Options of the preset that do not apply together with the others are dropped, and with `drop_idle`
         all such options.
 
@@ -91,13 +93,13 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart, StartPart):
         file = None
         if preset is not None:
             if preset not in cls.preset_names():
-                known = ", ".join(cls.preset_names())
-                expected = f"expected one of {known}" if known else "but the task has no presets; remove it"
+                names = ", ".join(cls.preset_names())
+                expected = f"expected one of {names}" if names else "but the task has no presets; remove it"
                 raise ConfigError(f"preset: got {preset!r}, {expected}.")
             assert cls.presets is not None, "it has presets"
             file = cls.presets / f"{preset}.toml"
         files = [] if toml is None else [toml]
-        return build_config(cls, files, options, preset=file, drop_idle=drop_idle)
+        return build_config(cls, files, options, known=known, preset=file, drop_idle=drop_idle)
 
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""

@@ -1,5 +1,7 @@
 """The space of a search and the plan of its trials, without any training."""
 
+from pathlib import Path
+
 import pytest
 
 from recurra.errors import ConfigError
@@ -11,7 +13,8 @@ DATA = {"data": "rows.tsv"}
 
 
 def plan(task: str, space=None, **options) -> Plan:
-    return Plan.of(Given(registry.config_of(task), {**DATA, **options}), space)
+    given = Given(registry.config_of(task), {**DATA, **options})
+    return Plan.of(registry.get(task), given, space, Path("search/best"))
 
 
 def faults(task: str, space, **options) -> list[str]:

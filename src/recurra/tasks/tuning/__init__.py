@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from recurra.arguments import AtLeastOne, Range, checks_arguments
+from recurra.config.search import TRIALS, Pruner
 from recurra.errors import ConfigError
 from recurra.tasks import registry
+from recurra.tasks.data_in_memory import DataInMemory
 from recurra.tasks.model import Model
 from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Given, Plan
@@ -17,14 +19,11 @@ from recurra.tasks.tuning.study import optuna_module
 
 __all__ = ["Given", "Plan", "TuningResult", "Watcher", "search", "tune"]
 
-Pruner = Literal["median", "halving", "none"]
-TRIALS = 20
-
 
 @checks_arguments
 def tune(
     task: str | type[Model],
-    data: str | Path | None = None,
+    data: Any = None,
     *,
     out: str | Path,
     space: Mapping[str, Any] | str | Path | None = None,
@@ -42,7 +41,8 @@ def tune(
     tables with low and high, or is a TOML file of these; if not given, it is the task's default space. The
     search runs until there are `trials`, or they took `minutes`; the same call continues a search that was
     stopped. `pruner` stops trials that are worse than others. All other `options` are those of training, and
-    the same in all trials; `folds` and `seeds` train several models per trial.
+    the same in all trials; `folds` and `seeds` train several models per trial. `data`, `valid` and `test` may
+    be in memory, as in `Model.train`; they are written to files in the folder OUT-rows next to `out`.
 
     Trials are compared on the validation data. The figures on the test data, `test` or the share
     `test_fraction` of the data (0.1 if neither it nor `valid` is given), are those of the best model only.
@@ -56,9 +56,10 @@ def tune(
         raise ConfigError(f"task: got {task!r}, expected a name of a task or the model class of one task.")
     if data is not None:
         options["data"] = data
-    given = Given(registry.config_of(name), options, preset)
+    files = DataInMemory(registry.get(name), Path(out), options)
+    given = Given(registry.config_of(name), files.options, preset)
     found = Path(space) if isinstance(space, str) else space
-    return search(name, given, found, Path(out), trials, minutes, pruner, keep_runs, watcher)
+    return search(name, given, found, Path(out), trials, minutes, pruner, keep_runs, watcher, files)
 
 
 def search(
@@ -71,16 +72,20 @@ def search(
     pruner: Pruner,
     keep_runs: bool,
     watcher: Watcher | None = None,
+    files: DataInMemory | None = None,
 ) -> TuningResult:
-    """Run a search with options that are given as in a training; see `tune`."""
+    """Run a search with options that are given as in a training; `files` are to be written. See `tune`."""
     if minutes is not None and not minutes > 0:
         raise ConfigError(f"minutes: got {minutes}, expected a number above 0.")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("tune: trains in one process; start it without torchrun.")
     optuna_module()
-    plan, task, folder = Plan.of(given, space), registry.get(name), SearchFolder(out)
+    task, folder = registry.get(name), SearchFolder(out)
+    plan = Plan.of(task, given, space, folder.best)
     settings = {"task": name, "pruner": pruner, **plan.settings()}
     with folder.opened(settings):
+        if files is not None:
+            files.write()
         run = Search(task, plan, folder, pruner, keep=keep_runs)
         try:
             result = run.run(trials, minutes, watcher or Watcher())

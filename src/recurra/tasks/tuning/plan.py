@@ -1,7 +1,7 @@
 """The plan of a search: the fixed options and the space, and the configuration of each trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,6 +9,8 @@ from recurra.config import TaskConfig, without_none
 from recurra.config.conditions import conditions_of
 from recurra.errors import ConfigError
 from recurra.plain import finite
+from recurra.tasks.starting import open_start
+from recurra.tasks.task import Task
 from recurra.tasks.tuning.space import Space, checked_space, default_space, read_space
 
 TEST_FRACTION = 0.1
@@ -16,12 +18,16 @@ TEST_FRACTION = 0.1
 
 @dataclass(frozen=True)
 class Given:
-    """The fixed options of a search, as in a training: a preset, a TOML file, options."""
+    """The fixed options of a search, as in a training: a preset, a TOML file, options.
+
+    `known` are the options of the run that the trainings start from, which take the place of defaults.
+    """
 
     config: type[TaskConfig]
     options: Mapping[str, Any]
     preset: str | None = None
     toml: Path | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     def built(self, more: Mapping[str, Any] | None = None, without: tuple[str, ...] = ()) -> TaskConfig:
         """Return the configuration with more options, without those that do not apply; `without` are reset.
@@ -29,7 +35,7 @@ class Given:
         Raises: ConfigError.
         """
         options = {**self.options, **(more or {}), **dict.fromkeys(without)}
-        return self.config.build(self.preset, self.toml, options, drop_idle=True)
+        return self.config.build(self.preset, self.toml, options, known=self.known, drop_idle=True)
 
 
 @dataclass(frozen=True)
@@ -49,22 +55,36 @@ class Plan:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Given, space: Path | Mapping[str, Any] | None) -> Self:
-        """Check the options and the space, before anything is read or trained.
+    def of(cls, task: Task, given: Given, space: Path | Mapping[str, Any] | None, best_run: Path) -> Self:
+        """Check the options and the space, before any data are read; `best_run` is for the best run.
 
-        Raises: ConfigError naming every fault of the options, or else every fault of the space.
+        With `from_run`, the options that the trainings take from that run are not in the default space, and
+        those that must be as in that run are in no space.
+
+        Raises: ConfigError naming every fault of the options, or else every fault of the space; RunError if
+        the run to start from does not exist or is damaged.
         """
         config = given.config
-        folds = _asked(given, "folds")
         # A test file is for the best model only, and each fold tests on its own rows.
         of_test = [
             name
             for name in config.model_fields
             if name == "test" or (name.startswith("test_") and name in config.file_options())
         ]
-        in_trials = tuple(of_test) if folds is not None else ()
-        in_best = ("folds",) if folds is not None else ()
+        has_folds = getattr(given.built(without=tuple(of_test)), "folds", None) is not None
+        in_trials = tuple(of_test) if has_folds else ()
+        in_best = ("folds",) if has_folds else ()
         base = given.built(without=in_trials)
+        taken: Mapping[str, Any] = {}
+        fixed: Mapping[str, str] = {}
+        if (start := open_start(task, base, best_run)) is not None:
+            taken = start.options
+            why = f"must be as in {start.source.path}, the run to start from; remove it from the space"
+            fixed = {name: why for name in start.required if name in taken}
+            given = replace(given, known=without_none(taken))
+            base = given.built(without=in_trials)
+        dropped = base.dropped()
+        base = base if start is None else start.configured(base)
         best = given.built(without=in_best)
         if base.given().get("fold") is not None:
             raise ConfigError("fold: applies to a single training only; remove it.")
@@ -74,9 +94,9 @@ class Plan:
         elif space is not None:
             plain, place = dict(space), "space: "
         else:
-            plain, place = default_space(base), ""
-        checked = checked_space(base, plain, place)
-        _refuse_idle(config, {**base.dropped()}, {**best.dropped()}, checked)
+            plain, place = default_space(base, taken), ""
+        checked = checked_space(base, plain, place, fixed)
+        _refuse_idle(config, dropped, best.dropped(), checked)
         source = "default" if space is None else str(space) if isinstance(space, Path) else "given"
         return cls(given, base, checked, source, in_trials, in_best, more)
 
@@ -123,18 +143,6 @@ class Plan:
             "best": without_none(finite(self.best({}).with_absolute_paths().model_dump())),
             "space": finite(plain),
         }
-
-
-def _asked(given: Given, name: str) -> Any:
-    """Return the value of an option from any source; None if it is not set or cannot be read."""
-    if given.options.get(name) is not None:
-        return given.options[name]
-    if given.toml is None:
-        return None
-    try:
-        return read_space(given.toml).get(name)
-    except ConfigError:
-        return None  # reported when the configuration is built
 
 
 def _more(best: TaskConfig) -> dict[str, Any]:

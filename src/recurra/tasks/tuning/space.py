@@ -94,15 +94,15 @@ def read_space(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}).") from error
 
 
-def default_space(base: Part) -> dict[str, Any]:
+def default_space(base: Part, taken: Collection[str] = ()) -> dict[str, Any]:
     """Return the default space around a configuration, as it would be read from TOML.
 
-    It has the options with a suggestion that apply and are not given.
+    It has the options with a suggestion that apply, are not given and are not `taken` from another run.
     """
     config, given = type(base), base.given()
     found = {}
     for name, suggestion in config.suggestions().items():
-        usable = can_apply(config, name) and config.can_be_searched(name) and name not in given
+        usable = can_apply(config, name) and config.can_be_searched(name) and name not in {*given, *taken}
         if usable and getattr(base, name) is not None:
             found[name] = suggestion.values(config, name, getattr(base, name))
     return {name: each for name, each in found.items() if not _unmet(base, name, found)}
@@ -124,14 +124,18 @@ def space_text(config: type[Part], plain: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def checked_space(base: Part, plain: Mapping[str, Any], place: str = "") -> dict[str, Choices | Interval]:
+def checked_space(
+    base: Part, plain: Mapping[str, Any], place: str = "", fixed: Mapping[str, str] | None = None
+) -> dict[str, Choices | Interval]:
     """Check a space around a configuration; `place` is where it is from, such as "space.toml: ".
+
+    `fixed` are options that no trial may vary, and why.
 
     Raises: ConfigError naming every fault, one per line.
     """
     config, found, faults = type(base), dict[str, Choices | Interval](), []
     for name, each in plain.items():
-        own = list(_faults_of_name(base, str(name), plain, place))
+        own = list(_faults_of_name(base, str(name), plain, place, fixed or {}))
         if not own:
             values = _domain(config, name, each)
             if isinstance(values, str):
@@ -150,7 +154,9 @@ def checked_space(base: Part, plain: Mapping[str, Any], place: str = "") -> dict
     return found
 
 
-def _faults_of_name(base: Part, name: str, plain: Collection[str], place: str) -> Iterator[str]:
+def _faults_of_name(
+    base: Part, name: str, plain: Collection[str], place: str, fixed: Mapping[str, str]
+) -> Iterator[str]:
     """Yield why an option cannot be searched with the given options."""
     config = type(base)
     if name not in config.model_fields:
@@ -159,6 +165,8 @@ def _faults_of_name(base: Part, name: str, plain: Collection[str], place: str) -
         yield f"{place}{why}"
     elif not config.can_be_searched(name):
         yield f"{place}{name}: must be the same in all trials; remove it from the space"
+    elif name in fixed:
+        yield f"{place}{name}: {fixed[name]}"
     elif name in base.given():
         yield f"{place}{name}: is also given as a fixed option; remove it from one of the two"
     elif why := _unmet(base, name, plain):
