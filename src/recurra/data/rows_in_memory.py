@@ -51,6 +51,13 @@ def rows_of(data: Any, what: str = "data") -> list[Any]:
     return rows
 
 
+def has_columns(data: Any) -> bool:
+    """Whether data in memory name their columns: a data frame, or dictionaries."""
+    if isinstance(data, Mapping) or hasattr(data, "columns"):
+        return True
+    return isinstance(data, Sequence) and len(data) > 0 and isinstance(data[0], Mapping)
+
+
 def file_of_lines(data: Any, what: str) -> FileContent:
     """Return a list of lines, or of documents of several lines, as a text file. Raises: as `rows_of`."""
     lines = rows_of(data, what)

@@ -20,12 +20,13 @@ def draw_search(
     figure: str,
     label: str,
     higher: bool,
+    best: int,
     importance: Mapping[str, float] | None = None,
 ) -> "Figure":
     """Plot the history of the best value, and one panel per option.
 
     `rows` are the trials that have the key `figure`; `label` names it on the axes, `higher` says whether
-    higher is better. `importance` is shown in the titles of the panels.
+    higher is better; `best` is the number of the best trial. `importance` is shown in the titles.
     """
     from matplotlib.figure import Figure
 
@@ -36,7 +37,7 @@ def draw_search(
     _draw_history(drawn.add_subplot(grid[0, :]), shown, figure, label, higher=higher)
     for place, name in enumerate(options):
         axes = drawn.add_subplot(grid[1 + place // _WIDE, place % _WIDE])
-        _draw_option(axes, [row for row in shown if row.get(name) is not None], name, figure, higher=higher)
+        _draw_option(axes, [row for row in shown if row.get(name) is not None], name, figure, best)
         share = (importance or {}).get(name)
         axes.set_title(name if share is None else f"{name} (importance {share:.0%})", fontsize=9)
         if place % _WIDE == 0:
@@ -64,9 +65,7 @@ def _draw_history(
     axes.grid(alpha=0.25)
 
 
-def _draw_option(
-    axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str, figure: str, *, higher: bool
-) -> None:
+def _draw_option(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str, figure: str, best: int) -> None:
     values = [row[name] for row in rows]
     axes.grid(alpha=0.25)
     if not rows:
@@ -83,5 +82,6 @@ def _draw_option(
         axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-0.5, len(names) - 0.5)
     axes.plot(places, [row[figure] for row in rows], "o", ms=4, color=_POINT)
-    chosen = (max if higher else min)(range(len(rows)), key=lambda at: rows[at][figure])
-    axes.plot(places[chosen], rows[chosen][figure], "o", ms=6, color=_BEST)
+    for place, row in zip(places, rows, strict=True):
+        if row["trial"] == best:
+            axes.plot(place, row[figure], "o", ms=6, color=_BEST)

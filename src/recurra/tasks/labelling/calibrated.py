@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 
@@ -58,12 +57,12 @@ class CalibratedModel(Model):
         return next(self.network.parameters()).device
 
     @checks_arguments
-    def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
+    def rows_of(self, data: Any = None, bad: BadRows | None = None) -> list[Example]:
         """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`."""
         raise NotImplementedError
 
     @checks_arguments
-    def thresholds(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelCurves:
+    def thresholds(self, data: Any = None, *, skip_bad: bool | None = None) -> LabelCurves:
         """Compute the precision and recall of each label at every threshold on its probability.
 
         Raises: as `evaluate`.
@@ -74,7 +73,7 @@ class CalibratedModel(Model):
     @checks_arguments
     def calibrate(
         self,
-        data: str | Path | None = None,
+        data: Any = None,
         *,
         maximise: Literal["f1", "f0.5", "f2", "none"] | None = None,
         threshold_for: Mapping[str, str] | None = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.data.examples import BadRows, Example
+from recurra.data.rows_in_memory import is_in_memory
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.runs import RunFolder
 from recurra.tasks import driver
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def calibrate(
     model: "CalibratedModel",
-    data: str | Path | None,
+    data: Any,
     bad: BadRows,
     *,
     maximise: str | None = None,
@@ -45,9 +46,10 @@ def calibrate(
     run = model.run
     if run is None:
         raise ConfigError("calibrate: the model has no run folder to save it in; train it into one.")
-    if data is not None:
+    in_memory = is_in_memory(data)
+    if data is not None and not in_memory:
         _refuse_training_file(run, Path(data))
-    name = "validation data" if data is None else str(data)
+    name = "validation data" if data is None else "rows in memory" if in_memory else str(data)
     rows = model.rows_of(data, bad)
     _refuse_training_rows(run, rows, name)
     scored = Scored.of(model.network, EncodedRows(rows, model.symbols, model.config.max_words), model.device)

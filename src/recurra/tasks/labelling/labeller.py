@@ -13,8 +13,11 @@ from recurra.data.arriving import Arriving, answered, arriving
 from recurra.data.examples import BadRows, Example, conversations, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
-from recurra.errors import ConfigError
+from recurra.data.rows_in_memory import has_columns, is_in_memory
+from recurra.errors import ArgumentTypeError, ConfigError
 from recurra.plain import quoted
+from recurra.tasks import registry
+from recurra.tasks.data_in_memory import files_in_memory
 from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
 from recurra.tasks.labelling.calibrated import CalibratedModel
 from recurra.tasks.labelling.config import (
@@ -34,6 +37,10 @@ from recurra.text_files import is_folder
 
 SequenceCount = Annotated[int, Range(0, 10_000)]
 GivenRow = Annotated[Example, EachField()]
+COLUMNS = (
+    *("text_column", "second_column", "label_column", "tags_column", "entities_column", "vectors_column"),
+    "conversation_column",
+)
 _AT_ONCE = 64  # texts that are predicted together
 _Read = tuple[Any, list[Word], Example]  # a text, its words, and the row that the network reads
 
@@ -42,8 +49,8 @@ class Labeller(CalibratedModel):
     """Base class of `Tagger`, `Classifier` and `PairClassifier`."""
 
     @checks_arguments
-    def evaluate(self, data: str | Path | None = None, *, skip_bad: bool | None = None) -> LabelFigures:
-        """Evaluate the model on the rows of a file or, if none is given, on its validation set.
+    def evaluate(self, data: Any = None, *, skip_bad: bool | None = None) -> LabelFigures:
+        """Evaluate the model on the rows of a file or in memory or, if none are given, on its validation set.
 
         Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
@@ -56,8 +63,11 @@ class Labeller(CalibratedModel):
         return self.rows_of(data)
 
     @checks_arguments
-    def rows_of(self, data: str | Path | None = None, bad: BadRows | None = None) -> list[Example]:
-        """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`.
+    def rows_of(self, data: Any = None, bad: BadRows | None = None) -> list[Example]:
+        """Return the rows of a file, or data in memory, or the validation set; bad rows are added to `bad`.
+
+        Tuples in memory have the form of `train`; dictionaries and data frames have the columns of the
+        training data.
 
         Raises: as `evaluate`, and DataError if the validation rows have changed since training.
         """
@@ -65,6 +75,15 @@ class Labeller(CalibratedModel):
             rows: list[Example] = self.held_out()
             return rows
         bad = BadRows(self.config.skip_bad) if bad is None else bad
+        if is_in_memory(data):
+            columns = () if has_columns(data) else COLUMNS
+            plain = {name: self.config.default_of(name) for name in (*columns, "format", "delimiter")}
+            with files_in_memory(registry.get(self.task), data) as files:
+                changed = copy(self)
+                changed.config = self.config.model_copy(update=plain)
+                return changed.rows_of(files["data"], bad)
+        if not isinstance(data, str | Path):
+            raise ArgumentTypeError(f"data: got {quoted(data)}, expected the path of a file, or rows.")
         refuse_without_use([format_of(data, self.config)], self.config)
         rows = read_rows(self.task, self.config, str(data), bad)
         rows = with_model_channels(rows, self.symbols.vector_shape)
@@ -72,7 +91,7 @@ class Labeller(CalibratedModel):
         return rows
 
     @checks_arguments
-    def mistakes(self, data: str | Path | None = None, count: AtLeastOne = 10) -> list[Mistake]:
+    def mistakes(self, data: Any = None, count: AtLeastOne = 10) -> list[Mistake]:
         """Return the mistakes with the highest confidence on a file, or on the validation set.
 
         Raises: as `evaluate`.

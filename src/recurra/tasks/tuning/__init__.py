@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,9 +84,7 @@ def search(
     task, folder = registry.get(name), SearchFolder(out)
     plan = Plan.of(task, given, space, folder.best)
     settings = {"task": name, "pruner": pruner, **plan.settings()}
-    with folder.opened(settings):
-        if files is not None:
-            files.write()
+    with folder.opened(settings), nullcontext() if files is None else files.written():
         run = Search(task, plan, folder, pruner, keep=keep_runs)
         try:
             result = run.run(trials, minutes, watcher or Watcher())

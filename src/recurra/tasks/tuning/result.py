@@ -115,7 +115,7 @@ class TuningResult(Result):
 
     def columns(self) -> list[str]:
         """Return the names of the columns of the table of trials."""
-        several = len(self.figures) > 1
+        several = self._needs_criterion
         return [
             *("trial", *map(metric_name, self.figures), *(["criterion"] if several else [])),
             *("options", "seconds", "state"),
@@ -123,7 +123,7 @@ class TuningResult(Result):
 
     def cells(self) -> list[list[str]]:
         """Return the table of trials as text, best first."""
-        several = len(self.figures) > 1
+        several = self._needs_criterion
         return [
             [
                 str(row["trial"]),
@@ -135,6 +135,14 @@ class TuningResult(Result):
             ]
             for row in self.trials
         ]
+
+    @property
+    def _needs_criterion(self) -> bool:
+        """Whether the order of the trials is not that of their only figure."""
+        if len(self.figures) > 1:
+            return True
+        values = [row[self.figures[0]] for row in self.trials if row["criterion"] is not None]
+        return values not in (sorted(values), sorted(values, reverse=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -157,7 +165,7 @@ class TuningResult(Result):
         writer.writerows(sorted(self.trials, key=lambda row: row["trial"]))
         write_text(self.folder.table, table.getvalue())
         drawn = [row for row in self.trials if row["criterion"] is not None]
-        single = len(self.figures) == 1
+        single = not self._needs_criterion
         figure = self.figures[0] if single else "criterion"
         label = metric_name(figure) if single else "criterion (lower is better)"
         named = {
@@ -165,6 +173,7 @@ class TuningResult(Result):
             "label": label,
             # A figure may be a loss: then it grows with the criterion.
             "higher": single and drawn[0][figure] > drawn[-1][figure],
+            "best": self.trials[0]["trial"],
             "importance": self.importance,
         }
         write_png(self.folder.picture, draw_search, drawn, self.searched, **named)

@@ -36,6 +36,7 @@ from recurra.tasks.tuning.folder import SearchFolder
 from recurra.tasks.tuning.plan import Plan
 from recurra.tasks.tuning.study import Study, seconds_of, state_of
 from recurra.training import Listener, Trainer
+from recurra.training.selection import LOSS, SCORE
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -171,6 +172,13 @@ class Search:
         of_fold = self.task.criterion(config, result.figures) if self.plan.has_folds else None
         return result.outcome.best if of_fold is None else of_fold
 
+    def _figures(self, result: TrainingResult) -> dict[str, float]:
+        """Return the main figures of a model, and the metric that selected its best checkpoint."""
+        selected = result.outcome.selected
+        if selected is None or selected.by in (SCORE, LOSS) or self.plan.has_folds:
+            return result.figures.main()
+        return result.figures.main() | dict(selected.figures)
+
     def _trained(self, trial: "Trial", config: TaskConfig, watcher: Watcher) -> None:
         """Train the models of a trial and end it."""
         began, parts, values = time.monotonic(), config.parts(), []
@@ -186,7 +194,7 @@ class Search:
             for step, (name, part) in enumerate(parts.items(), start=1):
                 result = self._model(trial, name, part, watcher, alone=len(parts) == 1)
                 values.append(self._value(part, result))
-                for figure, value in result.figures.main().items():
+                for figure, value in self._figures(result).items():
                     figures.setdefault(figure, []).append(value)
                 mean = sum(values) / len(values)
                 if 1 < len(parts) != step and self.study.report(trial, mean, step):
@@ -233,6 +241,7 @@ class Search:
         run, target = self._best_run(best), self.folder.best
         config = self.plan.best(best.user_attrs["values"])
         if run is not None:  # evaluated before it is moved, so that OUT/best is always whole
+            _refuse_changed(target)
             result = driver.resume(run)
             _remove_run(target)
             if self._keep:
@@ -249,6 +258,7 @@ class Search:
                 _remove_run(target)
             if not os.path.exists(target / "run.toml"):
                 return driver.train(self.task, config, target, listeners=watcher.listeners())
+        _refuse_changed(target)
         return driver.resume(target, listeners=watcher.listeners())
 
     def _best_run(self, best: "FrozenTrial") -> Path | None:
@@ -301,3 +311,15 @@ def _stoppable(where: str) -> Iterator[None]:
         raise Interrupted(f"{where}, saved; continue with the same command", stop.signal_number) from stop
     except KeyboardInterrupt as stop:
         raise Interrupted(f"{where}; continue with the same command", signal.SIGINT) from stop
+
+
+def _refuse_changed(best: Path) -> None:
+    """Refuse a best run that was trained further after the search: it is no longer that of the trial.
+
+    Raises: RunError.
+    """
+    if os.path.exists(best / "run.toml") and RunFolder.open(best).read_settings().get("continued"):
+        raise RunError(
+            f"{best}: was trained further after the search, so its figures are not those of the trial; "
+            "search into another folder."
+        )
