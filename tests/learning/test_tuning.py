@@ -498,3 +498,15 @@ def test_every_trial_has_the_word_lists_and_threads_that_are_given(tmp_path):
         assert model.config.threads == 1
     (tmp_path / "praise.txt").unlink()
     assert found.best.predict("good film").label in ("yes", "no")
+
+
+def test_the_metric_that_trials_are_compared_by_is_shown_and_a_changed_best_run_is_refused(tmp_path):
+    options = {"keep_best": "f1:no", "trials": 3}
+    found = tuned(tmp_path, **options)
+    assert found.figures == ["accuracy", "f1:no"]
+    assert found.columns()[1:4] == ["accuracy", "F1 of no", "criterion"]
+    best = [row["f1:no"] for row in found.trials]
+    assert best == sorted(best, reverse=True)
+    rc.Classifier.resume(found.folder.best, epochs=4)
+    with pytest.raises(RunError, match="best: was trained further after the search, so its figures are not"):
+        tuned(tmp_path, **options)

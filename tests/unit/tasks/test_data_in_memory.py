@@ -190,3 +190,33 @@ def test_a_refused_training_leaves_no_rows(tmp_path):
     with pytest.raises(ConfigError, match="keep_best: got 'f1:maybe'"):
         rc.Classifier.train(LABELLED, out=tmp_path / "run", keep_best="f1:maybe", **OPTIONS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_in_memory_are_evaluated_as_those_of_a_file(tmp_path):
+    table = [{"film": text, "mood": label} for text, label in LABELLED]
+    (tmp_path / "rows.csv").write_text("film,mood\n" + "".join(f"{a},{b}\n" for a, b in LABELLED))
+    columns = {"text_column": "film", "label_column": "mood"}
+    model = rc.Classifier.train(tmp_path / "rows.csv", out=tmp_path / "run", **columns, **OPTIONS)
+    expected = model.evaluate(tmp_path / "rows.csv")
+    for data in (
+        LABELLED,
+        table,
+        Frame({"film": [a for a, _ in LABELLED], "mood": [b for _, b in LABELLED]}),
+    ):
+        assert model.evaluate(data) == expected
+    assert rc.rows(model.thresholds(LABELLED)) == rc.rows(model.thresholds(tmp_path / "rows.csv"))
+    with pytest.raises(DataError, match=r"data, row 2: .*label"):
+        model.evaluate([*table[:1], {"film": "no label"}])
+    with pytest.raises(ArgumentTypeError, match="data: got 3, expected the path of a file, a list"):
+        model.evaluate(3)
+
+
+def test_pairs_in_memory_are_evaluated_as_those_of_a_file(tmp_path):
+    pairs = [(f"{i % 9} a", f"b {i % 9}") for i in range(40)]
+    (tmp_path / "pairs.tsv").write_text("x\ty\n" + "".join(f"{a}\t{b}\n" for a, b in pairs))
+    columns = {"source_column": "x", "target_column": "y"}
+    model = rc.Translator.train(tmp_path / "pairs.tsv", out=tmp_path / "run", **columns, **OPTIONS)
+    expected = model.evaluate(tmp_path / "pairs.tsv")
+    assert model.evaluate(pairs) == expected
+    assert model.evaluate([a for a, _ in pairs], [b for _, b in pairs]) == expected
+    assert model.evaluate([{"x": a, "y": b} for a, b in pairs]) == expected

@@ -12,11 +12,14 @@ from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair, is_table
+from recurra.data.rows_in_memory import each_row, has_columns, is_in_memory
 from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
+from recurra.tasks import registry
+from recurra.tasks.data_in_memory import files_in_memory
 from recurra.tasks.seq2seq.by_length import ScoresByLength, by_length_of
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_asked, read_files, with_model_channels
@@ -72,12 +75,12 @@ class PairModel(TrainedOnPairs):
     @checks_arguments
     def evaluate(
         self,
-        data: str | Path | None = None,
-        target: str | Path | None = None,
+        data: Any = None,
+        target: Any = None,
         *,
         skip_bad: bool | None = None,
     ) -> PairFigures:
-        """Evaluate the model on the pairs of a file or, if none is given, on its validation set.
+        """Evaluate the model on the pairs of a file or in memory, or on its validation set.
 
         Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
@@ -88,8 +91,8 @@ class PairModel(TrainedOnPairs):
     @checks_arguments
     def scores_by_length(
         self,
-        data: str | Path | None = None,
-        target: str | Path | None = None,
+        data: Any = None,
+        target: Any = None,
         compare_with: str | Path | None = None,
         *,
         skip_bad: bool | None = None,
@@ -124,11 +127,11 @@ class PairModel(TrainedOnPairs):
     @checks_arguments
     def pairs_of(
         self,
-        data: str | Path | None = None,
-        target: str | Path | None = None,
+        data: Any = None,
+        target: Any = None,
         bad: BadRows | None = None,
     ) -> list[Pair]:
-        """Return the pairs of a file or, if none is given, the validation set.
+        """Return the pairs of a file or in memory (as for `train`), or the validation set.
 
         Raises: as `evaluate`, and DataError if the validation pairs have changed since training.
         """
@@ -137,6 +140,13 @@ class PairModel(TrainedOnPairs):
                 raise ConfigError("target: needs data; give data as well or remove target.")
             held_out: list[Pair] = self.held_out()
             return held_out
+        if is_in_memory(data):
+            rows = data if target is None else each_row(data, target, "target")
+            columns = () if has_columns(rows) else ("source_column", "target_column")
+            plain = {name: self.config.default_of(name) for name in (*columns, "format", "delimiter")}
+            with files_in_memory(registry.get(self.task), rows) as files:
+                model = type(self)(self.network, self.symbols, self.config.model_copy(update=plain), self.run)
+                return model.pairs_of(files["data"], files.get("captions"), bad)
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         beside = None if target is None else Path(target)
         pairs = filled(read_files(self.config, Path(data), beside, bad), data, bad)
