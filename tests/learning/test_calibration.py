@@ -382,3 +382,12 @@ def test_validation_rows_that_were_trained_on_are_refused(folder, tmp_path):
     model = rc.Classifier.train(file, valid=file, out=tmp_path / "run", max_steps=1, **SMALL)
     with pytest.raises(DataError, match=r"^validation data: has the rows .*; name another file as data\.$"):
         model.calibrate()
+
+
+def test_a_calibration_is_told_in_a_line_and_in_rows(folder, tmp_path):
+    model = run_of(folder, "classifier", tmp_path)
+    found = model.calibrate()
+    assert repr(found).startswith("Calibration(temperature of the labels ")
+    thresholds, temperatures = rc.rows(found), rc.rows(found, of="temperatures")
+    assert [row["threshold"] for row in thresholds] == [one.threshold for one in found.chosen]
+    assert temperatures[0]["temperature"] == found.temperatures.rows

@@ -91,7 +91,13 @@ def test_a_label_is_found_where_it_stands():
 
 
 def test_thresholds_are_written_as_label_and_number():
-    assert parsed_thresholds(["x=0.5", "a=b=1", "x=0.7"], "o") == {"x": 0.7, "a=b": 1.0}
+    assert parsed_thresholds(["x=0.5", "a=b=1"], "o") == {"x": 0.5, "a=b": 1.0}
     for wrong in ("x", "x=", "x=y", "0.5"):
         with pytest.raises(ConfigError, match=f"^o: got '{wrong}', expected LABEL=P with 0 < P <= 1"):
             parsed_thresholds([wrong], "o")
+
+
+def test_a_label_has_one_threshold():
+    assert parsed_thresholds(["a=0.5", "b=0.1"], "threshold") == {"a": 0.5, "b": 0.1}
+    with pytest.raises(ConfigError, match="threshold: 'a' is given twice; remove one of them"):
+        parsed_thresholds(["a=0.5", "b=0.1", "a=0.2"], "threshold")

@@ -7,6 +7,7 @@ from typing import Any
 from recurra.errors import RunError
 from recurra.metrics import Hits, Reliability
 from recurra.plain import aligned, counted
+from recurra.results import Result, flat
 from recurra.runs import RunFolder
 from recurra.runs.calibration_file import read_calibration, write_calibration
 from recurra.tasks.labelling.deciding import Thresholds
@@ -14,6 +15,7 @@ from recurra.tasks.labelling.predicting import ROWS, WORDS, Temperatures
 
 NOT_REACHED = 1.0
 """The threshold of a label that cannot reach its objective."""
+_SHOWN = 4  # thresholds in a repr
 _FEW = 100  # rows
 
 
@@ -146,8 +148,8 @@ def _shares(hits: Hits) -> list[str]:
     return [f"{share:.2%}" for share in (hits.precision, hits.recall, hits.f1)]
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """The calibration of a model, as `calibrate` fits it and calibration.json stores it.
 
     `data` is the file, or "validation data"; `rows` is their number.
@@ -157,6 +159,28 @@ class Calibration:
     rows: int
     scalings: tuple[Scaling, ...]
     chosen: tuple[ChosenThreshold, ...]
+
+    def told(self) -> str:
+        """Return the temperatures and the thresholds."""
+        parts = [f"temperature of the {one.title} {one.temperature:.4g}" for one in self.scalings]
+        parts += [f"threshold of {one.label} {one.threshold:.4g}" for one in self.chosen[:_SHOWN]]
+        return f"{', '.join(parts)}, fitted on {counted(self.rows, 'row')}"
+
+    def to_rows(self, of: str | None = None) -> list[dict[str, Any]]:
+        """Return one row per threshold, or `of` "temperatures" one per temperature with its fits."""
+        self._refuse(of, "thresholds", "temperatures")
+        if of == "temperatures" or (of is None and not self.chosen):
+            return [flat(one.to_dict()) for one in self.scalings]
+        return [
+            {
+                "label": one.label,
+                "objective": one.objective,
+                "threshold": one.threshold,
+                "reached": one.reached,
+            }
+            | one.hits.to_dict()
+            for one in self.chosen
+        ]
 
     @property
     def temperatures(self) -> Temperatures:

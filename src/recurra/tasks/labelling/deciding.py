@@ -146,9 +146,11 @@ def find_label(name: str, symbols: Symbols, option: str) -> tuple[str, str]:
 
 def parsed_thresholds(given: Sequence[str], option: str) -> dict[str, float]:
     """Return thresholds by label from texts LABEL=P. Raises: ConfigError."""
-    found = {}
+    found: dict[str, float] = {}
     for text in given:
         name, equals, number = text.rpartition("=")
+        if name in found:
+            raise ConfigError(f"{option}: {quoted(name)} is given twice; remove one of them.")
         try:
             found[name] = float(number)
         except ValueError:
