@@ -19,7 +19,7 @@ from recurra.cli.main import app
 from recurra.errors import ConfigError, DataError, Interrupted, MissingExtra, RunError, TrainingDiverged
 from recurra.runs import RunFolder
 from recurra.runs.split_file import read_split
-from recurra.tasks import driver, registry
+from recurra.tasks import opening, registry
 from recurra.tasks.tuning import Given, Plan, Watcher
 from recurra.tasks.tuning.search import Search
 from recurra.tasks.tuning.study import Study
@@ -440,10 +440,10 @@ def test_a_best_model_of_folds_that_is_finished_is_not_trained_again(sources, tm
     given = SMALL | {"epochs": 1, "dropout": 0.1, "test_fraction": 0.1, "from_run": sources / "classifier"}
     given |= {"data": tmp_path / "rows.tsv", "embedding_size": 6}
     build = registry.config_of("classify").build
-    assert driver.holds_same(RunFolder(first.result.run), build(options=given))
-    assert driver.holds_same(RunFolder(first.result.run), build(options=given | {"hidden_size": 8}))
+    assert opening.holds_same(RunFolder(first.result.run), build(options=given))
+    assert opening.holds_same(RunFolder(first.result.run), build(options=given | {"hidden_size": 8}))
     for other in ({"hidden_size": 9}, {"dropout": 0.2}):
-        assert not driver.holds_same(RunFolder(first.result.run), build(options=given | other))
+        assert not opening.holds_same(RunFolder(first.result.run), build(options=given | other))
 
 
 def test_folds_are_counted_whatever_gives_them(tmp_path):

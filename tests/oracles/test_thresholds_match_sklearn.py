@@ -83,4 +83,4 @@ def test_a_temperature_has_limits():
     logits = np.array([[2.0, 0.0], [0.0, 1.0]])
     assert fit_temperature(SoftmaxScores(logits, np.array([0, 1])).slope) is None
     assert fit_temperature(SoftmaxScores(logits, np.array([1, 0])).slope) == LIMIT
-    assert fit_temperature(SoftmaxScores(logits, np.array([-1, -1])).slope) == 1.0
+    assert fit_temperature(SoftmaxScores(logits, np.array([-1, -1])).slope) is None

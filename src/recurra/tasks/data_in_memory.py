@@ -6,17 +6,24 @@ training files.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from recurra.data.rows_in_memory import is_in_memory
-from recurra.errors import RecurraError
+from recurra.data.rows_in_memory import has_columns, is_in_memory
+from recurra.errors import ArgumentTypeError, RecurraError
 from recurra.files import written_whole
+from recurra.plain import quoted
+from recurra.tasks import registry
 from recurra.tasks.task import Task
 
+if TYPE_CHECKING:
+    from recurra.tasks.model import Model
+
+ModelT = TypeVar("ModelT", bound="Model")
 _PARTS = ("data", "valid", "test")
 
 
@@ -74,3 +81,30 @@ def files_in_memory(task: Task, data: Any) -> Iterator[dict[str, Path]]:
             for name, path in paths.items():
                 told = told.replace(f"{path}:", f"{name}, row ").replace(str(path), name)
             raise type(error)(told) from error
+
+
+@contextmanager
+def reading_rows(
+    model: ModelT, data: Any, columns: Sequence[str]
+) -> Iterator[tuple[ModelT, dict[str, Path]]]:
+    """Yield a copy of a model that reads data in memory, and the temporary files of these data, by option.
+
+    Rows without names of columns have the default ones, not those of the training data; `columns` are the
+    options that name them.
+
+    Raises: as `files_in_memory`.
+    """
+    unnamed = () if has_columns(data) else columns
+    plain = {name: model.config.default_of(name) for name in (*unnamed, "format", "delimiter")}
+    changed = copy(model)
+    changed.config = model.config.model_copy(update=plain)
+    with files_in_memory(registry.get(model.task), data) as files:
+        yield changed, files
+
+
+def check_data(data: Any) -> None:
+    """Refuse what is neither the path of a file nor data in memory. Raises: ArgumentTypeError."""
+    if data is not None and not isinstance(data, str | Path) and not is_in_memory(data):
+        raise ArgumentTypeError(
+            f"data: got {quoted(data)}, expected the path of a file, a list of rows, or a data frame."
+        )

@@ -224,3 +224,10 @@ def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -
         )
     whole = (said.label, said.probabilities, said.paths)
     return LabelledText(text, labelled, entities, *whole, spans=spans, labelled=True)
+
+
+def joined_text(text: Any) -> Any:
+    """Join the words of a text that was given as a list."""
+    if isinstance(text, tuple):
+        return tuple(map(joined_text, text))
+    return " ".join(text) if isinstance(text, list) else str(text)

@@ -11,6 +11,7 @@ from recurra.data.rows_in_memory import is_in_memory
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.runs import RunFolder
 from recurra.tasks import driver
+from recurra.tasks.data_in_memory import check_data
 from recurra.tasks.labelling.calibration import Calibration
 from recurra.tasks.labelling.config import LabelCalibrationPart
 from recurra.tasks.labelling.corpus import fingerprint_of
@@ -46,6 +47,7 @@ def calibrate(
     run = model.run
     if run is None:
         raise ConfigError("calibrate: the model has no run folder to save it in; train it into one.")
+    check_data(data)
     in_memory = is_in_memory(data)
     if data is not None and not in_memory:
         _refuse_training_file(run, Path(data))

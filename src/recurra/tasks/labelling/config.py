@@ -39,6 +39,10 @@ _OF_RECURRENCE = {"bidirectional"}.union(
     *(part.model_fields for part in (RecurrentPart, CellPart, RegularizationPart))
 ) - {"hidden_size", "embedding_size", "dropout", "input_dropout", "dropout_mask"}
 
+COLUMNS = (
+    *("text_column", "second_column", "label_column", "tags_column", "entities_column", "vectors_column"),
+    "conversation_column",
+)
 _OF_TREES = ("phrases", "tree_labels")
 
 

@@ -13,14 +13,14 @@ from recurra.data.arriving import Arriving, answered, arriving
 from recurra.data.examples import BadRows, Example, conversations, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers import format_of, format_of_name, read_unlabelled, refuse_without_use
-from recurra.data.rows_in_memory import has_columns, is_in_memory
-from recurra.errors import ArgumentTypeError, ConfigError
+from recurra.data.rows_in_memory import is_in_memory
+from recurra.errors import ConfigError
 from recurra.plain import quoted
-from recurra.tasks import registry
-from recurra.tasks.data_in_memory import files_in_memory
-from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer
+from recurra.tasks.data_in_memory import check_data, reading_rows
+from recurra.tasks.labelling.answers import Judged, LabelledText, RowAnswer, answer, joined_text
 from recurra.tasks.labelling.calibrated import CalibratedModel
 from recurra.tasks.labelling.config import (
+    COLUMNS,
     DecisionPart,
     LabelEvaluationPart,
     LabelPredictionPart,
@@ -37,10 +37,6 @@ from recurra.text_files import is_folder
 
 SequenceCount = Annotated[int, Range(0, 10_000)]
 GivenRow = Annotated[Example, EachField()]
-COLUMNS = (
-    *("text_column", "second_column", "label_column", "tags_column", "entities_column", "vectors_column"),
-    "conversation_column",
-)
 _AT_ONCE = 64  # texts that are predicted together
 _Read = tuple[Any, list[Word], Example]  # a text, its words, and the row that the network reads
 
@@ -71,19 +67,14 @@ class Labeller(CalibratedModel):
 
         Raises: as `evaluate`, and DataError if the validation rows have changed since training.
         """
+        check_data(data)
         if data is None:
             rows: list[Example] = self.held_out()
             return rows
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         if is_in_memory(data):
-            columns = () if has_columns(data) else COLUMNS
-            plain = {name: self.config.default_of(name) for name in (*columns, "format", "delimiter")}
-            with files_in_memory(registry.get(self.task), data) as files:
-                changed = copy(self)
-                changed.config = self.config.model_copy(update=plain)
-                return changed.rows_of(files["data"], bad)
-        if not isinstance(data, str | Path):
-            raise ArgumentTypeError(f"data: got {quoted(data)}, expected the path of a file, or rows.")
+            with reading_rows(self, data, COLUMNS) as (model, files):
+                return model.rows_of(files["data"], bad)
         refuse_without_use([format_of(data, self.config)], self.config)
         rows = read_rows(self.task, self.config, str(data), bad)
         rows = with_model_channels(rows, self.symbols.vector_shape)
@@ -179,7 +170,7 @@ class Labeller(CalibratedModel):
         if needless := given.keys() - {"split"}:
             if source.is_stream:
                 raise ConfigError(
-                    f"--{min(needless).replace('_', '-')}: applies to rows of a file, but standard input is "
+                    f"{min(needless)}: applies to rows of a file, but standard input is "
                     "read as lines of text; name a file or remove the option."
                 )
             raise ConfigError(
@@ -380,7 +371,7 @@ class Labeller(CalibratedModel):
             for (text, words, row), one in zip(read, said, strict=True):
                 if not row.words and not row.second:
                     one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
-                yield answer(_joined(text), words, one, spans=self.symbols.spans)
+                yield answer(joined_text(text), words, one, spans=self.symbols.spans)
 
         read = arriving(texts, _AT_ONCE, at_once).each(self._read_text)
         return answered(read, answers, at_once or _AT_ONCE)
@@ -403,10 +394,3 @@ class Labeller(CalibratedModel):
 
     def _row(self, text: Any, words: Sequence[Word]) -> Example:
         return Example(tuple(word.text for word in words))
-
-
-def _joined(text: Any) -> Any:
-    """Join the words of a text that was given as a list."""
-    if isinstance(text, tuple):
-        return tuple(map(_joined, text))
-    return " ".join(text) if isinstance(text, list) else str(text)

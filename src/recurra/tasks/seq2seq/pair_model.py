@@ -12,14 +12,13 @@ from recurra.config import SearchPart, build_config
 from recurra.data.examples import BadRows, numbers_of, rows_told
 from recurra.data.inputs import Input
 from recurra.data.readers.pairs import Pair, is_table
-from recurra.data.rows_in_memory import each_row, has_columns, is_in_memory
+from recurra.data.rows_in_memory import each_row, is_in_memory
 from recurra.decoding import Hypothesis
 from recurra.decoding.transforms import sampling
 from recurra.errors import ConfigError, DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.plain import quoted
-from recurra.tasks import registry
-from recurra.tasks.data_in_memory import files_in_memory
+from recurra.tasks.data_in_memory import check_data, reading_rows
 from recurra.tasks.seq2seq.by_length import ScoresByLength, by_length_of
 from recurra.tasks.seq2seq.config import AnswersPart, PairEvaluationPart, Seq2SeqConfig
 from recurra.tasks.seq2seq.corpus import check_shapes, filled, read_asked, read_files, with_model_channels
@@ -140,12 +139,10 @@ class PairModel(TrainedOnPairs):
                 raise ConfigError("target: needs data; give data as well or remove target.")
             held_out: list[Pair] = self.held_out()
             return held_out
+        check_data(data)
         if is_in_memory(data):
             rows = data if target is None else each_row(data, target, "target")
-            columns = () if has_columns(rows) else ("source_column", "target_column")
-            plain = {name: self.config.default_of(name) for name in (*columns, "format", "delimiter")}
-            with files_in_memory(registry.get(self.task), rows) as files:
-                model = type(self)(self.network, self.symbols, self.config.model_copy(update=plain), self.run)
+            with reading_rows(self, rows, ("source_column", "target_column")) as (model, files):
                 return model.pairs_of(files["data"], files.get("captions"), bad)
         bad = BadRows(self.config.skip_bad) if bad is None else bad
         beside = None if target is None else Path(target)
