@@ -211,7 +211,8 @@ def unit_of(field: FieldInfo) -> str:
 def flag_of(field: FieldInfo) -> str | None:
     """Return the second flag of an option on the command line; None if it has none."""
     extra = field.json_schema_extra
-    return extra.get("flag") if isinstance(extra, dict) else None  # type: ignore[return-value]
+    flag = extra.get("flag") if isinstance(extra, dict) else None
+    return flag if isinstance(flag, str) else None
 
 
 def default(part: type[Part], name: str, value: Any) -> Any:

@@ -24,6 +24,13 @@ class Suggestion(Protocol):
 Suggestions = Mapping[str, Suggestion]
 
 
+def plain_range(low: float, high: float, step: float | None = None, *, log: bool = False) -> dict[str, Any]:
+    """Return a range of numbers as a table, as in TOML."""
+    found: dict[str, Any] = {"low": low, "high": high}
+    found |= {} if step is None else {"step": step}
+    return found | ({"log": True} if log else {})
+
+
 @dataclass(frozen=True)
 class Multiples:
     """The value multiplied by some factors, as a list; whole numbers stay whole and at least 1."""
@@ -48,11 +55,8 @@ class Around:
 
     def values(self, config: "type[Part]", name: str, value: Any) -> Any:
         """Return the range."""
-        return {
-            "low": float(f"{value * self.low:.3g}"),
-            "high": float(f"{value * self.high:.3g}"),
-            "log": True,
-        }
+        low, high = (float(f"{value * factor:.3g}") for factor in (self.low, self.high))
+        return plain_range(low, high, log=True)
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,7 @@ class Between:
 
     def values(self, config: "type[Part]", name: str, value: Any) -> Any:
         """Return the range."""
-        found: dict[str, Any] = {"low": self.low, "high": self.high}
-        found |= {} if self.step is None else {"step": self.step}
-        return found | ({"log": True} if self.log else {})
+        return plain_range(self.low, self.high, self.step, log=self.log)
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ estimator has the bytes of the files of its run (Safetensors, JSON and TOML with
 store a model, use `save`, and load it with `recurra.load`.
 """
 
+from importlib.util import find_spec
+
 from recurra.errors import MissingExtra
 
-try:
-    import sklearn  # type: ignore[import-untyped] # noqa: F401
-except ImportError as error:
+if find_spec("sklearn") is None:
     raise MissingExtra(
         "recurra.estimators: needs the package scikit-learn; install it with "
         "`pip install 'recurra[sklearn]'`."
-    ) from error
+    )
 
 from recurra.estimators.classifiers import ClassifierEstimator, PairClassifierEstimator
 from recurra.estimators.tagger import TaggerEstimator

@@ -5,12 +5,12 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator  # type: ignore[import-untyped]
-from sklearn.utils import check_random_state  # type: ignore[import-untyped]
-from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from recurra.config import GoldPart, Part, RowsPart
 from recurra.errors import ConfigError
@@ -35,7 +35,7 @@ def with_options(cls: type[Any]) -> type[Any]:
     }
     every = defaults | _OWN
 
-    def __init__(self: Any, **parameters: Any) -> None:  # noqa: N807
+    def initialise(self: Any, **parameters: Any) -> None:
         for name in parameters:
             if name not in every:
                 raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
@@ -44,8 +44,8 @@ def with_options(cls: type[Any]) -> type[Any]:
 
     given = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     given += [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=v) for n, v in every.items()]
-    __init__.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
-    cls.__init__ = __init__
+    cast(Any, initialise).__signature__ = inspect.Signature(given)
+    cls.__init__ = initialise
     cls.options = defaults
     return cls
 

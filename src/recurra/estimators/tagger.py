@@ -4,8 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length  # type: ignore[import-untyped]
-from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
 from recurra.errors import ConfigError
 from recurra.estimators.base import RunEstimator, with_options

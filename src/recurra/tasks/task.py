@@ -187,9 +187,9 @@ class Task(ABC):
     def criterion(self, config: Any, figures: Any) -> float | None:
         """Return a value to compare models by their figures, by the option `keep_best`; lower is better.
 
-        None if the figures do not have it. Only tasks with this option and `folds` need it.
+        None if the figures do not have it; a search then compares models by their best validation.
         """
-        raise NotImplementedError
+        return None
 
     def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
         """Return data in memory as the files of a part, "data", "valid" or "test", by option.

@@ -10,6 +10,7 @@ from recurra.config import Part
 from recurra.config.building import checked_value, nearest_options, to_toml, value_faults
 from recurra.config.conditions import can_apply, conditions_of, why_never
 from recurra.config.part import plain_type, unit_of
+from recurra.config.search import plain_range
 from recurra.errors import ConfigError
 from recurra.plain import quoted, reason_of
 
@@ -74,9 +75,7 @@ class Interval:
 
     def plain(self) -> Any:
         """Return a table, as in TOML."""
-        found: dict[str, Any] = {"low": self.low, "high": self.high}
-        found |= {} if self.step is None else {"step": self.step}
-        return found | ({"log": True} if self.log else {})
+        return plain_range(self.low, self.high, self.step, log=self.log)
 
 
 Space = Mapping[str, Choices | Interval]
