@@ -76,6 +76,8 @@ def _draw_option(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str, fig
             axes.set_xscale("log")
         elif len(set(values)) <= _FEW:
             axes.set_xticks(sorted(set(values)))
+        else:
+            axes.locator_params(axis="x", nbins=4)  # long numbers would overlap
     else:
         names = sorted(map(str, dict.fromkeys(values)))
         places = [names.index(str(value)) for value in values]
