@@ -5,7 +5,9 @@
 #include "attentive.h"
 #include "best_symbols.h"
 #include "entry.h"
+#include "glove.h"
 #include "output_layer.h"
+#include "word_vectors.h"
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 namespace {
@@ -74,6 +76,8 @@ const Kernels kernels = {
     attentive_pack,
     best_symbols,
     pack_vocabulary,
+    train_word_vectors,
+    train_glove,
     peak_flops,
 };
 

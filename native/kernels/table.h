@@ -3,10 +3,12 @@
 
 #include "../attentive.h"
 #include "../best_symbols.h"
+#include "../glove.h"
 #include "../output_layer.h"
 #include "../packed.h"
 #include "../recurrence.h"
 #include "../streaming.h"
+#include "../word_vectors.h"
 
 namespace recurra {
 
@@ -27,6 +29,8 @@ struct Kernels {
   PackedAttentive* (*attentive_pack)(const Attentive&);  // the caller deletes it
   void (*best_symbols)(const BestSymbols&);
   PackedVocabulary* (*pack_vocabulary)(const float* weight, const float* bias, std::int64_t V, std::int64_t H);
+  void (*train_word_vectors)(WordVectorsCall&);
+  void (*train_glove)(GloveCall&);
   // Multiply-adds at full speed from registers on one core, in floating-point operations a second.
   double (*peak_flops)(double seconds);
 };

@@ -84,6 +84,8 @@ __getattr__, __dir__ = lazy_names(
         "Tagger": "recurra.tasks.labelling.facade",
         "Captioner": "recurra.tasks.seq2seq.facade",
         "ChatBot": "recurra.tasks.seq2seq.facade",
+        "KeyedVectors": "recurra.models.word_vectors.keyed",
+        "WordVectors": "recurra.tasks.vectors.facade",
         "Translator": "recurra.tasks.seq2seq.facade",
         "Words": "recurra.text.words",
         "Repeats": "recurra.tasks.repeats",

@@ -36,7 +36,8 @@ class Case:
 
     @property
     def all_options(self) -> dict[str, Any]:
-        return SMALL | self.options if self.has_seeds else self.options
+        both = SMALL | self.options if self.has_seeds else self.options
+        return {name: value for name, value in both.items() if value is not None}
 
 
 def text(folder: Path, n: int) -> dict[str, Path]:
@@ -101,6 +102,15 @@ CASES = {
         "the c\n",
         {"order": 2},
         has_seeds=False,
+    ),
+    "vectors": Case(
+        "vectors",
+        rc.WordVectors,
+        text,
+        {"min_count": 1, "embedding_size": 8, "chunk_size": 100}
+        | dict.fromkeys(("hidden_size", "batch_size", "device")),  # it has no such options
+        "cat\n",
+        {"embedding_size": 6},
     ),
     "tag": Case("tag", rc.Tagger, tagged, ask="go to oslo\n"),
     "classify": Case("classify", rc.Classifier, labelled, ask="good film\n"),

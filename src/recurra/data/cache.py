@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from recurra.errors import StorageError
-from recurra.files import remove_strays, remove_tree, write_text
+from recurra.files import folder_written_whole, remove_strays, remove_tree, write_sums, write_text
 from recurra.plain import parsed_json
 
 _VERSION = 5  # part of every digest, so that entries of other versions are never found
@@ -36,6 +37,15 @@ def cache_folder() -> Path:
 def remove_stale(folder: Path) -> None:
     """Remove from a cache folder the incomplete files that killed processes left more than a day ago."""
     remove_strays(folder, unused_s=_STALE_S)
+
+
+@contextmanager
+def new_entry(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder for a cache entry, which appears once it is complete, with checksums."""
+    remove_stale(folder.parent)
+    with folder_written_whole(folder) as aside:
+        yield aside
+        write_sums(aside)
 
 
 def digest(*parts: object) -> str:

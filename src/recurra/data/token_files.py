@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.cache import cache_folder, digest, remove_stale
+from recurra.data.cache import cache_folder, digest, new_entry
 from recurra.data.sources import TextSource
 from recurra.errors import DataError, VocabularyError
-from recurra.files import fault_in, folder_written_whole, write_sums
+from recurra.files import fault_in
 from recurra.plain import parsed_json
 from recurra.text import EncodedChunk, Tokenizer, build_tokenizer, lines_backward, load_tokenizer
 from recurra.text.sentences import EndWithinLine
@@ -65,7 +65,7 @@ def open_tokenizer(source: TextSource, unit: str, *, min_count: int, max_size: i
             return load_tokenizer(folder)
     with _naming(source):
         tokenizer = build_tokenizer(unit, source.chunks(), min_count=min_count, max_size=max_size)
-    with _new_entry(folder) as aside:
+    with new_entry(folder) as aside:
         tokenizer.save(aside)
     return tokenizer
 
@@ -103,7 +103,7 @@ def _encode(
     """Write the token file chunk by chunk; it appears only once it is complete."""
     kind = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.uint32)
     total, starts = 0, 0
-    with _new_entry(folder) as aside:
+    with new_entry(folder) as aside:
         with (aside / _TOKENS).open("wb") as tokens, (aside / _DOCUMENTS).open("wb") as places:
             for chunk in chunks:
                 tokens.write(chunk.ids.astype(kind).tobytes())
@@ -114,15 +114,6 @@ def _encode(
             raise DataError(f"{source.path}: contains no symbols; give a file with text.")
         about = {"fingerprint": fingerprint, "dtype": kind.name, "tokens": total, "documents": starts}
         (aside / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
-
-
-@contextmanager
-def _new_entry(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder for a cache entry, which appears once it is complete, with checksums."""
-    remove_stale(folder.parent)
-    with folder_written_whole(folder) as aside:
-        yield aside
-        write_sums(aside)
 
 
 def _open(folder: Path, fingerprint: str, *, from_cache: bool) -> TokenFile | None:

@@ -28,7 +28,7 @@ _LOOKED_AT = 50  # lines
 _LARGEST = 100_000  # numbers of a vector
 
 
-class WordVectors(NamedTuple):
+class VectorTable(NamedTuple):
     """Words with one vector each. Shapes: vectors (N, size)."""
 
     words: list[str]
@@ -42,7 +42,7 @@ class WordVectors(NamedTuple):
 
 def read_vectors(
     path: Path, bad: BadRows, keep: Callable[[str, int], bool] = lambda word, place: True
-) -> WordVectors:
+) -> VectorTable:
     """Read the vectors of the words for which `keep(word, place)` is true; places count from 0.
 
     Words are read in Unicode normalisation form C.
@@ -67,10 +67,10 @@ def read_vectors(
         found.setdefault(form, vector)
     if not found:
         raise DataError(f"{path}: contains no vectors of the requested words.")
-    return WordVectors(list(found), np.stack(list(found.values())))
+    return VectorTable(list(found), np.stack(list(found.values())))
 
 
-def write_vectors(path: Path, vectors: WordVectors) -> None:
+def write_vectors(path: Path, vectors: VectorTable) -> None:
     """Write words and vectors in the word2vec text format.
 
     Raises: StorageError if the file cannot be written.
@@ -81,6 +81,11 @@ def write_vectors(path: Path, vectors: WordVectors) -> None:
         for word, vector in zip(vectors.words, vectors.vectors.tolist(), strict=True)
     ]
     write_text(path, "".join(lines))
+
+
+def is_binary(path: Path) -> bool:
+    """Whether a file has word vectors in the binary format of word2vec. Raises: DataError."""
+    return _head_of(path)[1]
 
 
 @contextmanager

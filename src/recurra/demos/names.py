@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from rich.console import Console
 
 from recurra.data.synthetic import names as corpus
-from recurra.data.vector_files import WordVectors, write_vectors
+from recurra.data.vector_files import VectorTable, write_vectors
 from recurra.demos.side_by_side import Training, claim_folder, only_one_right, show_sentences, train_each
 from recurra.models import LanguageModelNetwork
 from recurra.tasks.labelling.facade import Tagger
@@ -110,17 +110,17 @@ def run(out: Path, *, overwrite: bool = False, seed: int = 1, console: Console |
     return NamesResult(f1, famous)
 
 
-def _vectors_of(model: LanguageModel) -> WordVectors:
+def _vectors_of(model: LanguageModel) -> VectorTable:
     """Return a language model's words and their vectors, without symbols that are not words."""
     network = model.network
     assert isinstance(network, LanguageModelNetwork), "the model is a network"
     symbols = model.tokenizer.vocabulary.symbols
     kept = [i for i, symbol in enumerate(symbols) if symbol.isalpha()]
     weights = network.embedding.weight.detach()[kept]
-    return WordVectors([symbols[i] for i in kept], weights.numpy())
+    return VectorTable([symbols[i] for i in kept], weights.numpy())
 
 
-def _nearest(vectors: WordVectors, word: str, count: int = 4) -> list[str]:
+def _nearest(vectors: VectorTable, word: str, count: int = 4) -> list[str]:
     unit = F.normalize(torch.from_numpy(vectors.vectors), dim=1)
     likeness = unit @ unit[vectors.words.index(word)]
     return [vectors.words[i] for i in likeness.argsort(descending=True).tolist()[1 : count + 1]]

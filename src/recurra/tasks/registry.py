@@ -26,6 +26,7 @@ _OURS = {
     "translate": "recurra.tasks.seq2seq.config:TranslateConfig",
     "chat": "recurra.tasks.seq2seq.config:ChatConfig",
     "caption": "recurra.tasks.seq2seq.config:CaptionConfig",
+    "vectors": "recurra.tasks.vectors.config:VectorsConfig",
 }
 _added: "dict[str, Task]" = {}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recurra.data.examples import BadRows
-from recurra.data.vector_files import WordVectors, read_vectors, write_vectors
+from recurra.data.vector_files import VectorTable, read_vectors, write_vectors
 from recurra.errors import DataError
 
 VECTORS = {"the": [1.0, 2.0, -3.5], "New York": [0.25, -1e-3, 4.0], "café": [0.0, 1.0, 2.0]}
@@ -149,7 +149,7 @@ def test_bad_lines_are_left_out_if_that_is_asked(tmp_path):
 
 def test_what_is_written_is_read_again(tmp_path):
     vectors = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    write_vectors(tmp_path / "v.txt", WordVectors(["the", "café", "2"], vectors))
+    write_vectors(tmp_path / "v.txt", VectorTable(["the", "café", "2"], vectors))
     found = read_vectors(tmp_path / "v.txt", BadRows())
     assert found.words == ["the", "café", "2"]
     np.testing.assert_array_equal(found.vectors, vectors)

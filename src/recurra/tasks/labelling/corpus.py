@@ -15,7 +15,7 @@ from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import TABLES, format_of, read_examples
 from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.trees import read_phrases
-from recurra.data.vector_files import WordVectors
+from recurra.data.vector_files import VectorTable
 from recurra.errors import DataError
 from recurra.files import sha256_of
 from recurra.plain import quoted
@@ -47,7 +47,7 @@ class LabelledCorpus(RowCorpus[Example]):
 
     unseen: Sequence[str] = ()
     notes: Sequence[str] = ()
-    vectors: WordVectors | None = None
+    vectors: VectorTable | None = None
     vectors_file: str | None = None
     lists: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.data.examples import Example
-from recurra.data.vector_files import WordVectors
+from recurra.data.vector_files import VectorTable
 from recurra.errors import ConfigError
 from recurra.layers import Constraints
 from recurra.models.classifier import ClassifierNetwork, PairNetwork, balanced_weights
@@ -22,7 +22,7 @@ def build_network(
     config: LabellingConfig,
     symbols: Symbols,
     train: Iterable[Example] = (),
-    vectors: WordVectors | None = None,
+    vectors: VectorTable | None = None,
 ) -> LabellingNetwork:
     """Build a network with initial weights, and word vectors from a file, if given.
 
@@ -117,7 +117,7 @@ def _constraints(symbols: Symbols) -> Constraints:
     return Constraints(first, after, torch.ones_like(first))
 
 
-def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: WordVectors) -> None:
+def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: VectorTable) -> None:
     """Initialise the word vectors from a file; words missing from it keep their random vectors.
 
     The file's vectors are scaled to the standard deviation of the random ones, which the next layers expect.

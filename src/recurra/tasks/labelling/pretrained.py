@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recurra.data.examples import BadRows, Example
-from recurra.data.vector_files import WordVectors, read_vectors
+from recurra.data.vector_files import VectorTable, read_vectors
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.corpus import texts_of
 from recurra.text.word_encoder import WordForms
@@ -26,7 +26,7 @@ Forms = Mapping[WordForms, Counter[str]]
 class Pretrained(NamedTuple):
     """The vectors of a file, and notes on how many words of the data have one."""
 
-    vectors: WordVectors
+    vectors: VectorTable
     notes: Sequence[str]
 
 

@@ -12,7 +12,7 @@ from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import format_of
 from recurra.data.readers import refuse_without_use as refuse_options
 from recurra.data.rows_in_memory import FileContent, file_of_labelled
-from recurra.data.vector_files import WordVectors
+from recurra.data.vector_files import VectorTable
 from recurra.errors import ConfigError, RunError
 from recurra.plain import counted, listed, shell
 from recurra.tasks.labelling.choosing import choice_of
@@ -93,7 +93,7 @@ class Labelling(RowTask):
         return with_phrases(config, parts)
 
     def learn_symbols(
-        self, config: LabellingConfig, train: Sequence[Example], vectors: WordVectors | None = None
+        self, config: LabellingConfig, train: Sequence[Example], vectors: VectorTable | None = None
     ) -> Symbols:
         """Build the word and label vocabularies from the training rows and the words of a vector file."""
         symbols = count_symbols(self.name, config, train, () if vectors is None else vectors.words)

@@ -1,0 +1,327 @@
+// Word vectors: a position's hidden vectors and outputs are few gathered rows, whose products are small matrices held
+// in registers. The rows of the next position are fetched while one is worked on.
+#include "word_vectors.h"
+
+#include <cstring>
+
+#include "../parallel.h"
+#include "gathered_products.h"
+#include "word_contexts.h"
+
+namespace recurra::RECURRA_ISA_NAMESPACE {
+namespace {
+
+// log(1 + e) for e in [0, 1], absolute error below 1e-7: e times a polynomial that was fitted for this interval.
+RECURRA_INLINE Vector log_of_one_plus(Vector e) {
+  Vector p = broadcast(-3.176057052769e-03f);
+  p = p * e + 1.954252743781e-02f;
+  p = p * e + -5.637361320964e-02f;
+  p = p * e + 1.054362383952e-01f;
+  p = p * e + -1.526966710447e-01f;
+  p = p * e + 1.966327426944e-01f;
+  p = p * e + -2.495161626573e-01f;
+  p = p * e + 3.332971049926e-01f;
+  p = p * e + -4.999989264808e-01f;
+  p = p * e + 9.999999946563e-01f;
+  return p * e;
+}
+
+// The rows that one thread has changed since the last merge.
+struct Touched {
+  std::uint8_t* input = nullptr;
+  std::uint8_t* output = nullptr;
+};
+
+// Trains on sentences, in one thread.
+class Worker {
+ public:
+  Worker(const WordVectorsCall& call, float* input, float* output, Touched touched)
+      : call_(call), input_(input), output_(output), touched_(touched), vectors_(call.row / kLanes),
+        wide_vectors_(call.output_row / kLanes) {}
+
+  double loss = 0.0;
+  std::int64_t predictions = 0;
+
+  void sentence(std::int64_t number) {
+    sentence_.read(call_, number);
+    const long count = static_cast<long>(sentence_.words.size());
+    if (count < 2) return;
+    if (call_.part_starts) open_ring();
+    Position* now = &positions_[0];
+    Position* next = &positions_[1];
+    look_around(call_, sentence_, 0, *now);
+    for (long place = 0; place < count; ++place) {
+      if (place + 1 < count) {
+        look_around(call_, sentence_, place + 1, *next);
+        fetch(*next);
+      }
+      if (call_.part_starts) move_ring(place, count);
+      if (!now->context.empty()) position(*now);
+      std::swap(now, next);
+    }
+    if (call_.part_starts) close_ring(count);
+  }
+
+ private:
+  float* row_of_word(long place) const { return input_ + sentence_.words[static_cast<std::size_t>(place)] * call_.row; }
+
+  void fetch(const Position& ahead) const {
+    const long lines = call_.row / 16, wide = call_.output_row / 16;
+    if (!call_.part_starts) {
+      for (const long place : ahead.context) fetch_row(row_of_word(place), lines);
+    }
+    for (const std::int32_t row : ahead.outputs) fetch_row(output_ + row * call_.output_row, wide);
+  }
+  static void fetch_row(const float* row, long lines) {
+    for (long line = 0; line < lines; ++line) __builtin_prefetch(row + 16 * line, 1, 2);
+  }
+
+  // The vectors of the words around the current place, each computed from its parts when it comes within reach,
+  // and its errors added to the parts when it leaves.
+  void open_ring() {
+    ring_ = 2 * call_.window + 2;
+    ring_rows_.resize(static_cast<std::size_t>(2 * ring_ * call_.row));
+    entered_ = left_ = 0;
+  }
+  float* ring_vector(long place) { return ring_rows_.data() + 2 * (place % ring_) * call_.row; }
+  float* ring_error(long place) { return ring_vector(place) + call_.row; }
+  void move_ring(long place, long count) {
+    for (; left_ < place - call_.window; ++left_) leave(left_);
+    for (; entered_ < std::min(count, place + call_.window + 1); ++entered_) enter(entered_);
+  }
+  void close_ring(long count) {
+    for (; left_ < std::min(count, entered_); ++left_) leave(left_);
+  }
+  void enter(long place) {
+    const std::int32_t word = sentence_.words[static_cast<std::size_t>(place)];
+    const std::int64_t first = call_.part_starts[word], last = call_.part_starts[word + 1];
+    const float share = 1.0f / static_cast<float>(last - first);
+    float* vector = ring_vector(place);
+    for (long v = 0; v < vectors_; ++v) {
+      Vector total{};
+      for (std::int64_t at = first; at < last; ++at) total += load(input_ + call_.parts[at] * call_.row + v * kLanes);
+      store(vector + v * kLanes, total * share);
+    }
+    std::memset(ring_error(place), 0, static_cast<std::size_t>(call_.row) * sizeof(float));
+  }
+  void leave(long place) {
+    if (!call_.update) return;
+    const std::int32_t word = sentence_.words[static_cast<std::size_t>(place)];
+    const std::int64_t first = call_.part_starts[word], last = call_.part_starts[word + 1];
+    const float share = call_.whole_error ? 1.0f : 1.0f / static_cast<float>(last - first);
+    for (std::int64_t at = first; at < last; ++at) {
+      const std::int32_t part = call_.parts[at];
+      add(input_ + part * call_.row, ring_error(place), share);
+      if (touched_.input) touched_.input[part] = 1;
+    }
+  }
+
+  void add(float* to, const float* from, float factor) const {
+    for (long v = 0; v < vectors_; ++v) store(to + v * kLanes, load(to + v * kLanes) + factor * load(from + v * kLanes));
+  }
+
+  void position(const Position& now) {
+    const long C = static_cast<long>(now.context.size()), O = static_cast<long>(now.outputs.size());
+    gather(now);
+    const long R = static_cast<long>(hidden_.size());
+    const long vectors = call_.hidden == Hidden::kConcatenated ? wide_vectors_ : vectors_;
+    const long row = (O + 3) / 4 * 4;
+    const long numbers = (R * row + kLanes - 1) / kLanes * kLanes;
+    scores_.resize(static_cast<std::size_t>(numbers));
+    dot_products(hidden_.data(), R, outputs_.data(), O, vectors, scores_.data(), row);
+    judge(now, R, row, numbers);
+    predictions += R;
+    if (!call_.update) return;
+
+    errors_.resize(static_cast<std::size_t>(R * vectors * kLanes));
+    errors_of_.resize(static_cast<std::size_t>(R));
+    for (long r = 0; r < R; ++r) errors_of_[static_cast<std::size_t>(r)] = errors_.data() + r * vectors * kLanes;
+    combine(errors_of_.data(), R, outputs_.data(), O, scores_.data(), row, 1, vectors, false, true);
+    combine(outputs_.data(), O, hidden_.data(), R, scores_.data(), 1, row, vectors, true, distinct(now.outputs));
+    if (touched_.output) {
+      for (const std::int32_t at : now.outputs) touched_.output[at] = 1;
+    }
+    const float share = call_.hidden != Hidden::kMean || call_.whole_error ? 1.0f : 1.0f / static_cast<float>(C);
+    for (long c = 0; c < C; ++c) {
+      const long place = now.context[static_cast<std::size_t>(c)];
+      const float* error = errors_.data();
+      if (call_.hidden == Hidden::kEach) error += c * vectors * kLanes;
+      if (call_.hidden == Hidden::kConcatenated) error += c * call_.row;
+      add(call_.part_starts ? ring_error(place) : row_of_word(place), error, share);
+      if (touched_.input && !call_.part_starts) touched_.input[sentence_.words[static_cast<std::size_t>(place)]] = 1;
+    }
+  }
+
+  // The addresses of the hidden vectors and of the outputs.
+  void gather(const Position& now) {
+    hidden_.clear();
+    outputs_.clear();
+    const long C = static_cast<long>(now.context.size());
+    for (const long place : now.context) hidden_.push_back(call_.part_starts ? ring_vector(place) : row_of_word(place));
+    for (const std::int32_t row : now.outputs) outputs_.push_back(output_ + row * call_.output_row);
+    if (call_.hidden == Hidden::kEach) return;
+    if (call_.hidden == Hidden::kMean) {
+      made_.resize(static_cast<std::size_t>(call_.row));
+      const float share = 1.0f / static_cast<float>(C);
+      for (long v = 0; v < vectors_; ++v) {
+        Vector total{};
+        for (const float* row : hidden_) total += load(row + v * kLanes);
+        store(made_.data() + v * kLanes, total * share);
+      }
+    } else {
+      made_.resize(static_cast<std::size_t>(call_.output_row));
+      for (long c = 0; c < C; ++c) {
+        std::memcpy(made_.data() + c * call_.row, hidden_[static_cast<std::size_t>(c)], static_cast<std::size_t>(call_.row) * sizeof(float));
+      }
+    }
+    hidden_.assign(1, made_.data());
+  }
+
+  // Adds up the loss, and puts rate · (label - σ(score)) in the scores' place.
+  void judge(const Position& now, long R, long row, long numbers) {
+    signs_.assign(static_cast<std::size_t>(numbers), 0.0f);
+    for (long r = 0; r < R; ++r) std::copy(now.signs.begin(), now.signs.end(), signs_.begin() + r * row);
+    const std::int64_t from = call_.starts[call_.first_sentence], all = call_.starts[call_.last_sentence] - from;
+    const double done = static_cast<double>(sentence_.tokens[static_cast<std::size_t>(now.place)] - from) / static_cast<double>(all);
+    const float rate = static_cast<float>(call_.first_rate + (call_.last_rate - call_.first_rate) * done);
+    Vector total{};
+    for (long at = 0; at < numbers; at += kLanes) {
+      const Vector sign = load(signs_.data() + at);
+      const Vector x = select(sign == 0.0f, Vector{}, sign * load(scores_.data() + at));
+      const Vector e = exp(select(x > 0.0f, -x, x));  // exp(-|x|)
+      const Vector below = select(x > 0.0f, Vector{}, -x);
+      total += sign * sign * (below + log_of_one_plus(e));
+      store(scores_.data() + at, rate * sign * sigmoid(-x));
+    }
+    loss += static_cast<double>(sum(total));
+  }
+
+  static bool distinct(const std::vector<std::int32_t>& rows) {
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      for (std::size_t k = 0; k < i; ++k) {
+        if (rows[i] == rows[k]) return false;
+      }
+    }
+    return true;
+  }
+
+  const WordVectorsCall& call_;
+  float* input_;
+  float* output_;
+  Touched touched_;
+  long vectors_, wide_vectors_;
+  Sentence sentence_;
+  Position positions_[2];
+  std::vector<const float*> hidden_;
+  std::vector<float*> outputs_, errors_of_;
+  std::vector<float> scores_, signs_, errors_, made_, ring_rows_;
+  long ring_ = 0, entered_ = 0, left_ = 0;
+};
+
+// A call on several threads: each has a range of sentences.
+class Run {
+ public:
+  explicit Run(WordVectorsCall& call) : call_(call) {
+    const std::int64_t sentences = call.last_sentence - call.first_sentence;
+    shares_ = static_cast<int>(std::max<std::int64_t>(1, std::min<std::int64_t>(call.threads, sentences)));
+    merges_ = call.reproducible && call.update && shares_ > 1;
+    const std::int64_t rows = call.input_rows + call.output_rows;
+    if (merges_) touched_.resize(static_cast<std::size_t>(shares_ * rows));
+    const std::int64_t copy = call.input_rows * call.row + call.output_rows * call.output_row;
+    const std::int64_t from = call.starts[call.first_sentence], to = call.starts[call.last_sentence];
+    cuts_.push_back(call.first_sentence);
+    for (int rank = 0; rank < shares_; ++rank) {
+      float* input = merges_ ? call.copies + rank * copy : call.input;
+      float* output = merges_ ? input + call.input_rows * call.row : call.output;
+      Touched own;
+      if (merges_) own.input = touched_.data() + rank * rows, own.output = own.input + call.input_rows;
+      workers_.emplace_back(call, input, output, own);
+      const std::int64_t aim = from + (to - from) * (rank + 1) / shares_;
+      const std::int64_t* end = std::lower_bound(call.starts + cuts_.back(), call.starts + call.last_sentence, aim);
+      cuts_.push_back(rank + 1 == shares_ ? call.last_sentence : end - call.starts);
+    }
+    for (int rank = 0; merges_ && rank < shares_; ++rank) {
+      const std::int64_t tokens = call.starts[cuts_[static_cast<std::size_t>(rank) + 1]] - call.starts[cuts_[static_cast<std::size_t>(rank)]];
+      rounds_ = std::max(rounds_, (tokens + call.round - 1) / call.round);
+    }
+  }
+
+  void run() {
+    run_pass(*this, shares_, merges_ ? 2 * rounds_ + 1 : 1);
+    for (const Worker& each : workers_) {
+      call_.loss += each.loss;
+      call_.predictions += each.predictions;
+    }
+  }
+
+  void part(long phase, const Share& share) {
+    const auto rank = static_cast<std::size_t>(share.rank);
+    if (!merges_) {
+      for (std::int64_t at = cuts_[rank]; at < cuts_[rank + 1]; ++at) workers_[rank].sentence(at);
+    } else if (phase == 0) {
+      copy_rows(share);
+    } else if (phase % 2 == 1) {
+      // The sentences that begin within the round.
+      const std::int64_t from = call_.starts[cuts_[rank]] + (phase / 2) * call_.round;
+      const std::int64_t* begin = call_.starts + cuts_[rank];
+      const std::int64_t* end = call_.starts + cuts_[rank + 1];
+      const std::int64_t first = std::lower_bound(begin, end, from) - call_.starts;
+      const std::int64_t last = std::lower_bound(begin, end, from + call_.round) - call_.starts;
+      for (std::int64_t at = first; at < last; ++at) workers_[rank].sentence(at);
+    } else {
+      merge(share, call_.input, call_.input_rows, call_.row, 0, 0);
+      merge(share, call_.output, call_.output_rows, call_.output_row, call_.input_rows * call_.row, call_.input_rows);
+    }
+  }
+
+ private:
+  std::int64_t copy_size() const { return call_.input_rows * call_.row + call_.output_rows * call_.output_row; }
+
+  void copy_rows(const Share& share) {
+    float* own = call_.copies + share.rank * copy_size();
+    const std::int64_t inputs = call_.input_rows * call_.row;
+    std::memcpy(own, call_.input, static_cast<std::size_t>(inputs) * sizeof(float));
+    std::memcpy(own + inputs, call_.output, static_cast<std::size_t>(call_.output_rows * call_.output_row) * sizeof(float));
+  }
+
+  // The rows of one share: what was before, and what each thread has added to it, in the order of the threads.
+  void merge(const Share& share, float* rows, std::int64_t count, std::int64_t row, std::int64_t at, std::int64_t mark) {
+    const std::int64_t all = call_.input_rows + call_.output_rows;
+    const std::int64_t last = count * (share.rank + 1) / share.size;
+    for (std::int64_t i = count * share.rank / share.size; i < last; ++i) {
+      int changed = 0;
+      for (int t = 0; t < shares_; ++t) changed += touched_[static_cast<std::size_t>(t * all + mark + i)];
+      if (!changed) continue;
+      float* to = rows + i * row;
+      for (std::int64_t v = 0; v < row; v += kLanes) {
+        const Vector before = load(to + v);
+        Vector now = before;
+        for (int t = 0; t < shares_; ++t) {
+          if (touched_[static_cast<std::size_t>(t * all + mark + i)]) now += load(call_.copies + t * copy_size() + at + i * row + v) - before;
+        }
+        store(to + v, now);
+        for (int t = 0; t < shares_; ++t) store(call_.copies + t * copy_size() + at + i * row + v, now);
+      }
+      for (int t = 0; t < shares_; ++t) touched_[static_cast<std::size_t>(t * all + mark + i)] = 0;
+    }
+  }
+
+  WordVectorsCall& call_;
+  int shares_ = 1;
+  bool merges_ = false;
+  std::int64_t rounds_ = 1;
+  std::vector<std::int64_t> cuts_;
+  std::vector<Worker> workers_;
+  std::vector<std::uint8_t> touched_;
+};
+
+}  // namespace
+
+void train_word_vectors(WordVectorsCall& call) {
+  call.loss = 0.0;
+  call.predictions = 0;
+  if (call.last_sentence <= call.first_sentence) return;
+  Run(call).run();
+}
+
+}  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -1,0 +1,199 @@
+"""From text files to a vocabulary with counts and files of word ids."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data import TextSource, split_source
+from recurra.data.cache import digest, remembered
+from recurra.data.word_files import WordFile, WordReading, count_words, find_phrases, open_words
+from recurra.errors import DataError, VocabularyError
+from recurra.files import write_text
+from recurra.plain import counted, json_text, parsed_json
+from recurra.tasks.task import Join, unchanged
+from recurra.tasks.vectors.config import VectorsConfig
+from recurra.text import Vocabulary
+
+_WORDS = "words.json"
+
+
+@dataclass(frozen=True)
+class WordSymbols:
+    """The words of a model, the most frequent first, their counts in the training text, and how text is read.
+
+    Shapes: counts (V,).
+    """
+
+    vocabulary: Vocabulary
+    counts: NDArray[np.int64]
+    reading: WordReading
+    # Counts the words of the same text again, with another reading; only while the text is being read.
+    recount: "Callable[[WordReading], WordSymbols] | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words, the most frequent first."""
+        return self.vocabulary.symbols
+
+    def save(self, folder: Path) -> None:
+        """Write words.json."""
+        content = {
+            "words": self.words,
+            "counts": self.counts.tolist(),
+            "split": self.reading.split,
+            "lowercase": self.reading.lowercase,
+            "phrases": [sorted(pairs) for pairs in self.reading.phrases],
+        }
+        write_text(folder / _WORDS, json_text(content, indent=0) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "WordSymbols":
+        """Load what `save` wrote. Raises: VocabularyError if it is missing or damaged."""
+        path = folder / _WORDS
+        try:
+            content = parsed_json(path.read_text(encoding="utf-8"))
+            phrases = tuple(frozenset((str(a), str(b)) for a, b in pairs) for pairs in content["phrases"])
+            reading = WordReading(content["split"], bool(content["lowercase"]), phrases)
+            counts = np.array(content["counts"], np.int64)
+            vocabulary = Vocabulary([str(word) for word in content["words"]])
+            if counts.shape != (len(vocabulary),) or reading.split not in ("blanks", "punctuation"):
+                raise KeyError("counts")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VocabularyError(
+                f"{path}: is missing or damaged; copy it from the run it came with."
+            ) from error
+        return cls(vocabulary, counts, reading)
+
+
+@dataclass(frozen=True)
+class WordText:
+    """One text as ids of known words."""
+
+    source: TextSource
+    words: WordFile
+
+
+@dataclass(frozen=True)
+class WordCorpus:
+    """The training, validation and test text of word vectors."""
+
+    symbols: WordSymbols
+    train: WordText
+    valid: WordText
+    test: WordText | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what run.toml stores, to find the texts again and to detect changes."""
+        texts = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {
+            name: {
+                "path": str(text.source.path),
+                "start": text.source.start,
+                "stop": text.source.stop,
+                "fingerprint": text.source.fingerprint,
+                "words": text.words.words,
+                "known_words": len(text.words),
+            }
+            for name, text in texts.items()
+            if text is not None
+        } | {"vocabulary_size": len(self.symbols.vocabulary)}
+
+    def split(self) -> Mapping[str, Sequence[int]]:
+        """Return nothing: parts are character ranges of a file, which `facts` contains."""
+        return {}
+
+
+def read_corpus(config: VectorsConfig, join: Join = unchanged) -> WordCorpus:
+    """Read and split the texts that a configuration names; the vocabulary is that of the training text.
+
+    `join` joins it to that of the run to start from.
+
+    Raises: DataError if a file cannot be used; VocabularyError if no word is frequent enough.
+    """
+    whole = TextSource(Path(str(config.data)).absolute())
+    if config.valid is None:
+        train, valid = split_source(whole, config.validation_fraction, at_line_end=True)
+    else:
+        train, valid = whole, TextSource(Path(config.valid).absolute())
+    test = None if config.test is None else TextSource(Path(config.test).absolute())
+    for held_out in (valid, test):
+        if held_out is not None:
+            held_out.facts()  # report errors in it before the work begins
+    symbols = join(learn_words(train, config))
+    texts = [
+        None if source is None else read_text(source, symbols, config) for source in (train, valid, test)
+    ]
+    assert texts[0] is not None, "it exists"
+    assert texts[1] is not None, "it exists"
+    return WordCorpus(symbols, texts[0], texts[1], texts[2])
+
+
+def learn_words(source: TextSource, config: VectorsConfig, reading: WordReading | None = None) -> WordSymbols:
+    """Find the phrases and count the words of a text; both are cached. With a `reading`, use its phrases.
+
+    Raises: DataError if the text cannot be read; VocabularyError if no word is frequent enough.
+    """
+    if reading is None:
+        reading = _reading_of(source, config)
+    counts = remembered(
+        "word-counts",
+        source.fingerprint,
+        reading.fingerprint,
+        config.min_count,
+        compute=partial(_frequent, source, reading, config.min_count),
+    )
+    if not counts:
+        raise VocabularyError(
+            f"{source.path}: has no word that occurs {counted(config.min_count, 'time')}; lower --min-count."
+        )
+    vocabulary = Vocabulary.from_counts(counts, max_size=config.max_vocabulary_size)
+    if len(vocabulary) < 2:
+        raise DataError(f"{source.path}: has one word only, but vectors need at least two.")
+    numbers = np.array([counts[word] for word in vocabulary.symbols], np.int64)
+    return WordSymbols(vocabulary, numbers, reading, partial(learn_words, source, config))
+
+
+def _frequent(source: TextSource, reading: WordReading, min_count: int) -> dict[str, int]:
+    return {word: count for word, count in count_words(source, reading).items() if count >= min_count}
+
+
+def _reading_of(source: TextSource, config: VectorsConfig) -> WordReading:
+    """Return how the text is read, with the phrases found in it; each pass joins those of the one before."""
+    reading = WordReading(config.split, config.lowercase)
+    how = {"min_count": config.phrase_min_count, "threshold": config.phrase_threshold}
+    for _ in range(config.phrase_passes):
+        pairs = remembered(
+            "phrases",
+            source.fingerprint,
+            reading.fingerprint,
+            *how.values(),
+            compute=partial(_phrases, source, reading, how),
+        )
+        if not pairs:
+            break
+        found = frozenset((first, second) for first, second in pairs)
+        reading = WordReading(reading.split, reading.lowercase, (*reading.phrases, found))
+    return reading
+
+
+def _phrases(source: TextSource, reading: WordReading, how: Mapping[str, Any]) -> list[list[str]]:
+    return sorted(list(pair) for pair in find_phrases(source, reading, **how))
+
+
+def read_text(source: TextSource, symbols: WordSymbols, config: VectorsConfig) -> WordText:
+    """Return the known words of a text, from the cache if it was read before."""
+    vocabulary = symbols.vocabulary
+    words = open_words(
+        source, symbols.reading, vocabulary.ids, vocabulary.fingerprint, config.max_sentence_length
+    )
+    return WordText(source, words)
+
+
+def fingerprint_of(text: WordText, symbols: WordSymbols) -> str:
+    """Return a digest of the words of a text."""
+    return digest(text.words.fingerprint, symbols.vocabulary.fingerprint)

@@ -1,0 +1,141 @@
+"""The class of trained word vectors: neighbours, tests, files; train, evaluate, predict."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.arguments import AtLeastOne, checks_arguments
+from recurra.data import TextSource
+from recurra.data.inputs import Input
+from recurra.models.word_vectors.keyed import KeyedVectors
+from recurra.models.word_vectors.lookup import Key, MissingWord, Vector
+from recurra.models.word_vectors.subwords import Subwords
+from recurra.runs import RunFolder
+from recurra.tasks.model import Model
+from recurra.tasks.shown import Evaluation, ignored
+from recurra.tasks.vectors.config import NeighboursPart, VectorReadingPart, VectorsConfig
+from recurra.tasks.vectors.corpus import WordSymbols, WordText, read_text
+from recurra.tasks.vectors.judging import VectorFigures, judged
+from recurra.tasks.vectors.networks import VectorNetwork, chosen_vectors
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest words of a word or of several words, with their cosines; none if it is unknown."""
+
+    text: str
+    words: tuple[tuple[str, float], ...]
+
+    def line(self) -> str:
+        """Return the words, separated by blanks."""
+        return " ".join(word for word, _ in self.words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"text": self.text, "nearest": [{"word": w, "cosine": c} for w, c in self.words]}
+
+
+class WordVectors(Model, KeyedVectors):
+    """Trained word vectors.
+
+        vectors = recurra.WordVectors.train("corpus.txt", lowercase=True, out="runs/vectors")
+        vectors.most_similar(positive=["king", "woman"], negative=["man"])
+
+    The methods of `KeyedVectors` work on the vectors that the option `vectors` names. With subwords, unknown
+    words have vectors too, made from their character n-grams.
+    """
+
+    task = "vectors"
+    network: VectorNetwork
+    symbols: WordSymbols
+    config: VectorsConfig
+
+    def __init__(
+        self,
+        network: VectorNetwork,
+        symbols: WordSymbols,
+        config: VectorsConfig,
+        run: RunFolder | None = None,
+    ) -> None:
+        Model.__init__(self, network, symbols, config, run)
+        KeyedVectors.__init__(self, symbols.words, chosen_vectors(network, config, symbols).numpy())
+
+    def __repr__(self) -> str:
+        return Model.__repr__(self)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of occurrences of each word in the training text."""
+        return dict(zip(self.symbols.words, self.symbols.counts.tolist(), strict=True))
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or (isinstance(key, str) and bool(self._parts_of(key)))
+
+    def has_index_for(self, key: Key) -> bool:
+        """Whether a word is in the vocabulary, and not only made of known n-grams."""
+        return KeyedVectors.__contains__(self, key)
+
+    def get_vector(self, key: Key, norm: bool = False) -> Vector:
+        """Return the vector of a word; with subwords, that of an unknown word is the mean of its n-grams'.
+
+        Raises: MissingWord without subwords, or for a word without n-grams.
+        """
+        if not isinstance(key, str) or key in self.key_to_index:
+            return super().get_vector(key, norm)
+        rows = self._parts_of(key)
+        if not rows:
+            raise MissingWord(key)
+        vector = self.network.input.data[rows].mean(0).numpy()
+        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-30)) if norm else vector
+
+    def _parts_of(self, word: str) -> list[int]:
+        """Return the rows of the n-grams of a word; none without subwords."""
+        config = self.config
+        if not config.subwords:
+            return []
+        how = Subwords(config.min_ngram, config.max_ngram, config.buckets)
+        return [len(self.symbols.words) + row for row in how.rows(word)]
+
+    @checks_arguments
+    def evaluate(self, data: str | Path | None = None, *, pairs: AtLeastOne = 2000) -> VectorFigures:
+        """Return the loss on a text file, or on the held-out text if no file is given.
+
+        `pairs` pairs of a context and its word are drawn for the likelihood over the whole vocabulary.
+
+        Raises: DataError if the file cannot be used.
+        """
+        text = self.held_out() if data is None else self.read_file(data)
+        return judged(self.config, self.symbols, self.network, text, pairs)
+
+    @checks_arguments
+    def evaluation(self, data: Path | None, options: VectorReadingPart) -> Evaluation:
+        """Evaluate a text as `recurra evaluate` shows it."""
+        figures = self.evaluate(data, pairs=options.pairs)
+        return Evaluation(figures.to_dict(), [figures.sentence()])
+
+    @checks_arguments
+    def read_file(self, data: str | Path) -> WordText:
+        """Read a text file as ids of known words. Raises: DataError if it cannot be used."""
+        return read_text(TextSource(Path(data).absolute()), self.symbols, self.config)
+
+    @checks_arguments
+    def predictions(
+        self,
+        source: Input,
+        options: NeighboursPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[Neighbours]:
+        """Yield the nearest words of each line, which has a word, or several whose mean is used."""
+        unknown = 0
+        for line in source.lines():
+            words = self.symbols.reading.words(line)
+            known = [word for word in words if word in self]
+            unknown += len(words) - len(known)
+            yield Neighbours(line, tuple(self.most_similar(known, topn=options.n_best)) if known else ())
+        if unknown:
+            tell(f"{unknown:,} words are not in the vocabulary and were left out.")

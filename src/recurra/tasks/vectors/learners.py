@@ -1,0 +1,199 @@
+"""The learners of word vectors: chunks of text, or the entries of GloVe's table, in the native kernels."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.data.cooccurrences import Counting, Table, open_table
+from recurra.errors import RunError
+from recurra.kernels.extension import unavailable
+from recurra.kernels.glove import GloveEntries, GloveState, train_glove
+from recurra.kernels.word_vectors import WordTrainer, padded_rows
+from recurra.plain import counted
+from recurra.tasks.vectors.config import VectorsConfig
+from recurra.tasks.vectors.corpus import WordCorpus, WordText
+from recurra.tasks.vectors.judging import calibrate, drawn_pairs, word_loss
+from recurra.tasks.vectors.networks import VectorNetwork, build_network, make_trainer
+from recurra.training import Learner, Moment, Update
+from recurra.training.snapshot import refuse_other_keys
+from recurra.training.weights import restore_weights, weights_of
+
+_TO_JUDGE = 1000  # held-out pairs of each validation
+
+
+class TextLearner(Learner):
+    """Trains on the text in chunks of whole sentences, in the order of the text.
+
+    The random numbers of a word are a function of the seed, the epoch and its place, so a chunk needs no
+    state but the vectors.
+    """
+
+    def __init__(self, config: VectorsConfig, corpus: WordCorpus) -> None:
+        self._config, self._corpus = config, corpus
+        torch.manual_seed(config.seed)
+        self.network: VectorNetwork = build_network(config, corpus.symbols)
+        self._trainer = make_trainer(config, corpus.symbols, self.network)
+        self._held_out = make_trainer(config, corpus.symbols, self.network, held_out=True)
+        self._chunks = _chunks(corpus.train, config.chunk_size)
+
+    def __len__(self) -> int:
+        """Number of chunks of the text."""
+        return len(self._chunks) - 1
+
+    def sentences(self, steps: int) -> Iterable[str]:
+        """Describe the vectors, the threads and the native part."""
+        config, threads = self._config, self._trainer.threads
+        yield (
+            f"{len(self.network.input):,} vectors of {config.embedding_size} numbers, {config.context}, "
+            f"{config.objective}; {counted(steps, 'step')} of about {config.chunk_size:,} words"
+        )
+        if (why := unavailable()) is not None:
+            yield f"the kernels are not available ({why}): training is some hundred times slower"
+        elif threads > 1 and not config.reproducible:
+            yield (
+                f"{threads} threads update the same vectors without waiting for each other, so another run "
+                "gives slightly different vectors; --reproducible or --threads 1 gives the same ones"
+            )
+
+    def update(self, moment: Moment) -> Update:
+        """Train on one chunk, at the learning rate of its start."""
+        first, last = self._chunks[moment.index], self._chunks[moment.index + 1]
+        words, rate = self._corpus.train.words, moment.learning_rate
+        found = self._trainer.run(
+            words.tokens, words.starts, first, last, epoch=moment.epoch, rates=(rate, rate)
+        )
+        # Subsampling may leave nothing to predict; the loop divides by the count.
+        return Update(max(1, found.predictions), found.total)
+
+    def validate(self) -> dict[str, float]:
+        """Return the mean loss per prediction on the held-out text, in nats, with draws of its own."""
+        corpus = self._corpus
+        calibrate(self._config, corpus.symbols, self.network, corpus.train)
+        pairs = drawn_pairs(self._config, corpus.symbols, self.network, corpus.valid, _TO_JUDGE)
+        return {
+            "loss": held_out_loss(self._held_out, corpus.valid),
+            "word_loss": word_loss(self._config, corpus.symbols, self.network, pairs),
+        }
+
+    def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return the vectors. Shapes: as `VectorNetwork`."""
+        return {}, {name: tensor.contiguous() for name, tensor in weights_of(self.network).items()}
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Restore the vectors. Raises: RunError if they do not fit."""
+        refuse_other_keys(state, set())
+        restore_weights(self.network, tensors, source="the checkpoint")
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return the vectors, without the padding of their rows. Shapes: as `VectorNetwork`."""
+        return {name: tensor.contiguous() for name, tensor in weights_of(self.network).items()}
+
+    def remedies(self) -> str:
+        """Suggest smaller steps."""
+        return f"Try --learning-rate {self._config.learning_rate / 3:.2g}"
+
+
+def held_out_loss(trainer: WordTrainer, text: WordText) -> float:
+    """Return the mean loss per prediction, in nats, of a text that is not trained on.
+
+    Raises: RunError if no word of it has a context.
+    """
+    words = text.words
+    found = trainer.run(words.tokens, words.starts, 0, words.sentences, epoch=0, update=False)
+    if not found.predictions:
+        raise RunError(f"{text.source.path}: has no two known words in a line, so nothing can be predicted.")
+    return found.total / found.predictions
+
+
+def _chunks(text: WordText, size: int) -> list[int]:
+    """Return the sentences at which chunks begin, and the number of sentences."""
+    starts, found = text.words.starts, [0]
+    while found[-1] < text.words.sentences:
+        aim = int(starts[found[-1]]) + size
+        found.append(max(found[-1] + 1, min(int(np.searchsorted(starts, aim)), text.words.sentences)))
+    return found
+
+
+class GloveLearner(Learner):
+    """Trains on the table of co-occurrences, one stratum of its blocks per step."""
+
+    def __init__(self, config: VectorsConfig, corpus: WordCorpus) -> None:
+        self._config, self._corpus = config, corpus
+        how = Counting(
+            config.window,
+            config.x_max,
+            config.alpha,
+            config.seed,
+            memory_bytes=config.counting_memory_mb << 20,
+        )
+        words = len(corpus.symbols.vocabulary)
+        self._entries = _entries_of(open_table(corpus.train.words, words, how))
+        torch.manual_seed(config.seed)
+        self.network: VectorNetwork = build_network(config, corpus.symbols)
+        squares = [padded_rows(words, config.embedding_size).fill_(1.0) for _ in range(2)]
+        biases = [torch.stack([bias.data, torch.ones(words)]) for bias in self._biases]
+        self._state = GloveState(self.network.input.data, self.network.output.data, *squares, *biases)
+        self._threads = config.threads or torch.get_num_threads()
+
+    @property
+    def _biases(self) -> tuple[Tensor, Tensor]:
+        return self.network.input_bias, self.network.output_bias
+
+    def __len__(self) -> int:
+        """Number of strata."""
+        return self._entries.grid
+
+    def sentences(self, steps: int) -> Iterable[str]:
+        """Describe the table."""
+        yield (
+            f"{len(self._entries.words):,} pairs of words occur within {self._config.window} words of each "
+            f"other; {counted(steps, 'step')}"
+        )
+
+    def update(self, moment: Moment) -> Update:
+        """Train on one stratum."""
+        cost = train_glove(
+            self._state, self._entries, moment.index, rate=moment.learning_rate, threads=self._threads
+        )
+        return Update(sum(part.stop - part.start for part in self._entries.of_stratum(moment.index)), cost)
+
+    def _share(self) -> None:
+        """Copy the biases to the network, which shares the vectors already."""
+        for bias, own in zip(self._biases, (self._state.input_bias, self._state.output_bias), strict=True):
+            bias.data.copy_(own[0])
+
+    def validate(self) -> dict[str, float]:
+        """Return the loss of held-out words over the whole vocabulary, in nats per word.
+
+        The cost of the objective means nothing on another text, whose counts are others.
+        """
+        self._share()
+        corpus = self._corpus
+        calibrate(self._config, corpus.symbols, self.network, corpus.train)
+        pairs = drawn_pairs(self._config, corpus.symbols, self.network, corpus.valid, _TO_JUDGE)
+        return {"loss": word_loss(self._config, corpus.symbols, self.network, pairs)}
+
+    def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return vectors, biases and squares. Shapes: as `GloveState`."""
+        tensors = {name: tensor.contiguous() for name, tensor in self._state._asdict().items()}
+        return {}, tensors
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Restore the state of `checkpoint`. Raises: RunError if it does not fit."""
+        refuse_other_keys(state, set())
+        refuse_other_keys(tensors, set(self._state._fields))
+        for name, own in self._state._asdict().items():
+            own.copy_(tensors[name])
+        self._share()
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return vectors and biases. Shapes: as `VectorNetwork`."""
+        self._share()
+        return {name: tensor.contiguous() for name, tensor in weights_of(self.network).items()}
+
+
+def _entries_of(table: Table) -> GloveEntries:
+    return GloveEntries(table.blocks, table.words, table.contexts, table.logs, table.weights)

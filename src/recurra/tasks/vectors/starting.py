@@ -1,0 +1,83 @@
+"""Going on with the vectors of an earlier run: more text, and new words."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from recurra.config.conditions import refuse_given
+from recurra.tasks.starting import Piece, Source, Start, id_map, told_new
+from recurra.tasks.vectors.config import VectorsConfig
+from recurra.tasks.vectors.corpus import WordSymbols
+from recurra.text import Vocabulary
+
+_ARCHITECTURE: tuple[str, ...] = (
+    *("objective", "context", "embedding_size", "split", "lowercase"),
+    *("subwords", "min_ngram", "max_ngram", "buckets"),
+)
+_PHRASES = ("phrase_passes", "phrase_threshold", "phrase_min_count")
+
+
+class VectorStart(Start):
+    """Vectors that start from those of another run.
+
+    New words are appended, with vectors of their own, and counts are added up. The inner nodes of a tree
+    begin at zero, because another tree belongs to other counts; so do the sums of squares of AdaGrad.
+    """
+
+    required = _ARCHITECTURE
+    names: Mapping[str, str] = {
+        "input_bias": "biases of context words",
+        "output_bias": "biases of predicted words",
+        "input": "vectors of context words",
+        "output": "vectors of predicted words",
+        "calibration": "calibration",
+    }
+
+    def __init__(self, source: Source, config: VectorsConfig) -> None:
+        super().__init__(source)
+        self.options = {name: getattr(source.config, name) for name in _ARCHITECTURE} | {"phrase_passes": 0}
+        self._appends = config.new_words == "append"
+        if source.config.context == "previous-concatenated":
+            self.options |= {"window": source.config.window}
+            self.required = (*_ARCHITECTURE, "window")
+        refuse_given(
+            config, dict.fromkeys(_PHRASES, "to new runs; phrases are those of the run to start from")
+        )
+        if not self._appends:
+            use = "to new words; the words are those of the run to start from"
+            refuse_given(config, dict.fromkeys(("min_count", "max_vocabulary_size"), use))
+
+    def join(self, own: WordSymbols) -> WordSymbols:
+        """Return the source's words, then the new words of the text, with the sums of their counts."""
+        source: WordSymbols = self.source.symbols
+        if own.reading != source.reading and own.recount is not None:
+            own = own.recount(source.reading)
+        known = source.vocabulary.ids
+        new = [word for word in own.words if word not in known] if self._appends else []
+        counts = np.concatenate([source.counts, np.zeros(len(new), np.int64)])
+        vocabulary = Vocabulary([*source.words, *new])
+        for word, count in zip(own.words, own.counts.tolist(), strict=True):
+            if word in vocabulary.ids:
+                counts[vocabulary.ids[word]] += count
+        return WordSymbols(vocabulary, counts, source.reading)
+
+    def told(self, symbols: WordSymbols) -> str:
+        """Return the number of words and of new ones."""
+        count = len(symbols.words)
+        return told_new(count, count - len(self.source.symbols.words), "word")
+
+    def pieces(self, network: nn.Module, symbols: WordSymbols) -> Mapping[str, Piece]:
+        """Return vectors and biases by word, and the rows of n-grams as they are."""
+        source: WordSymbols = self.source.symbols
+        words = id_map(symbols.words, source.words)
+        found = {}
+        for name, tensor in self.source.weights.items():
+            if name == "calibration":
+                continue  # fitted again at each validation
+            if name == "output" and len(tensor) != len(source.words):
+                continue  # inner nodes
+            ngrams = torch.arange(len(source.words), len(tensor))
+            found[name] = Piece(tensor, [torch.cat([words, ngrams])], "row" if len(ngrams) else "word")
+        return found
