@@ -8,6 +8,12 @@
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
+// Room for a vector of one thread: at its end more than a cache line that no other thread's memory shares.
+template <class T>
+void reserve(std::vector<T>& vector, std::size_t size) {
+  vector.reserve(size + 128 / sizeof(T));
+}
+
 // The random numbers of one token (SplitMix64: Steele, Lea and Flood 2014).
 class Draws {
  public:
@@ -35,6 +41,11 @@ struct Sentence {
   std::vector<std::int32_t> words;
   std::vector<std::int64_t> tokens;  // their indices
 
+  void reserve(std::size_t longest) {
+    recurra::RECURRA_ISA_NAMESPACE::reserve(words, longest);
+    recurra::RECURRA_ISA_NAMESPACE::reserve(tokens, longest);
+  }
+
   void read(const WordVectorsCall& call, std::int64_t number) {
     words.clear();
     tokens.clear();
@@ -54,6 +65,12 @@ struct Position {
   std::vector<long> context;
   std::vector<std::int32_t> outputs;
   std::vector<float> signs;
+
+  void reserve(std::size_t most, std::size_t most_outputs) {
+    recurra::RECURRA_ISA_NAMESPACE::reserve(context, most);
+    recurra::RECURRA_ISA_NAMESPACE::reserve(outputs, most_outputs);
+    recurra::RECURRA_ISA_NAMESPACE::reserve(signs, most_outputs);
+  }
 
   void clear() {
     context.clear();

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../parallel.h"
+#include "frequent_rows.h"
 #include "gathered_products.h"
 #include "word_contexts.h"
 
@@ -26,18 +27,58 @@ RECURRA_INLINE Vector log_of_one_plus(Vector e) {
   return p * e;
 }
 
+// Upper bounds of what a call needs at once.
+struct Sizes {
+  int threads;
+  std::size_t sentence = 0, context, outputs;
+
+  Sizes(const WordVectorsCall& call, int threads)
+      : threads(threads), context(2 * static_cast<std::size_t>(call.window)), outputs(1 + static_cast<std::size_t>(call.negatives)) {
+    for (std::int64_t at = call.first_sentence; at < call.last_sentence; ++at) {
+      sentence = std::max(sentence, static_cast<std::size_t>(call.starts[at + 1] - call.starts[at]));
+    }
+    for (std::int64_t word = 0; call.path_starts && word < call.V; ++word) {
+      outputs = std::max(outputs, static_cast<std::size_t>(call.path_starts[word + 1] - call.path_starts[word]));
+    }
+  }
+};
+
 // The rows that one thread has changed since the last merge.
 struct Touched {
   std::uint8_t* input = nullptr;
   std::uint8_t* output = nullptr;
 };
 
-// Trains on sentences, in one thread.
-class Worker {
+// Trains on sentences, in one thread. Everything is allocated by the constructor, because threads must not throw.
+class alignas(128) Worker {
  public:
-  Worker(const WordVectorsCall& call, float* input, float* output, Touched touched)
-      : call_(call), input_(input), output_(output), touched_(touched), vectors_(call.row / kLanes),
-        wide_vectors_(call.output_row / kLanes) {}
+  Worker(const WordVectorsCall& call, float* input, float* output, Touched touched, const Sizes& sizes)
+      : call_(call), touched_(touched), vectors_(call.row / kLanes), wide_vectors_(call.output_row / kLanes) {
+    const bool shares = sizes.threads > 1 && !call.reproducible && call.update;
+    // Words are sorted by frequency, and the nodes near the root of a tree come last.
+    const bool tree = call.objective == WordObjective::kHierarchicalSoftmax;
+    const Frequent outputs = tree ? Frequent::kLast : Frequent::kFirst;
+    input_.open(input, call.input_rows, call.row, shares && !call.part_starts ? Frequent::kFirst : Frequent::kNone);
+    output_.open(output, call.output_rows, call.output_row, shares ? outputs : Frequent::kNone);
+    sentence_.reserve(sizes.sentence);
+    for (Position& each : positions_) each.reserve(sizes.context, sizes.outputs);
+    const std::size_t wide = static_cast<std::size_t>(std::max(call.row, call.output_row));
+    const std::size_t scores = sizes.context * ((sizes.outputs + 3) / 4 * 4) + kLanes;
+    reserve(hidden_, sizes.context), reserve(context_, sizes.context), reserve(errors_of_, sizes.context);
+    reserve(outputs_, sizes.outputs);
+    reserve(scores_, scores), reserve(signs_, scores);
+    reserve(made_, wide), reserve(errors_, std::max(sizes.context * static_cast<std::size_t>(call.row), wide));
+    if (call.part_starts) {
+      ring_ = 2 * call.window + 2;
+      reserve(ring_rows_, static_cast<std::size_t>(2 * ring_ * call.row));
+    }
+  }
+
+  // Adds what the copies of frequent rows have gained to the shared rows.
+  void finish() {
+    input_.close();
+    output_.close();
+  }
 
   double loss = 0.0;
   std::int64_t predictions = 0;
@@ -63,23 +104,18 @@ class Worker {
   }
 
  private:
-  float* row_of_word(long place) const { return input_ + sentence_.words[static_cast<std::size_t>(place)] * call_.row; }
+  std::int32_t word_at(long place) const { return sentence_.words[static_cast<std::size_t>(place)]; }
 
   void fetch(const Position& ahead) const {
-    const long lines = call_.row / 16, wide = call_.output_row / 16;
     if (!call_.part_starts) {
-      for (const long place : ahead.context) fetch_row(row_of_word(place), lines);
+      for (const long place : ahead.context) input_.fetch(word_at(place));
     }
-    for (const std::int32_t row : ahead.outputs) fetch_row(output_ + row * call_.output_row, wide);
-  }
-  static void fetch_row(const float* row, long lines) {
-    for (long line = 0; line < lines; ++line) __builtin_prefetch(row + 16 * line, 1, 2);
+    for (const std::int32_t row : ahead.outputs) output_.fetch(row);
   }
 
   // The vectors of the words around the current place, each computed from its parts when it comes within reach,
   // and its errors added to the parts when it leaves.
   void open_ring() {
-    ring_ = 2 * call_.window + 2;
     ring_rows_.resize(static_cast<std::size_t>(2 * ring_ * call_.row));
     entered_ = left_ = 0;
   }
@@ -99,7 +135,7 @@ class Worker {
     float* vector = ring_vector(place);
     for (long v = 0; v < vectors_; ++v) {
       Vector total{};
-      for (std::int64_t at = first; at < last; ++at) total += load(input_ + call_.parts[at] * call_.row + v * kLanes);
+      for (std::int64_t at = first; at < last; ++at) total += load(input_.shared(call_.parts[at]) + v * kLanes);
       store(vector + v * kLanes, total * share);
     }
     std::memset(ring_error(place), 0, static_cast<std::size_t>(call_.row) * sizeof(float));
@@ -111,7 +147,7 @@ class Worker {
     const float share = call_.whole_error ? 1.0f : 1.0f / static_cast<float>(last - first);
     for (std::int64_t at = first; at < last; ++at) {
       const std::int32_t part = call_.parts[at];
-      add(input_ + part * call_.row, ring_error(place), share);
+      add(input_.shared(part), ring_error(place), share);
       if (touched_.input) touched_.input[part] = 1;
     }
   }
@@ -147,18 +183,19 @@ class Worker {
       const float* error = errors_.data();
       if (call_.hidden == Hidden::kEach) error += c * vectors * kLanes;
       if (call_.hidden == Hidden::kConcatenated) error += c * call_.row;
-      add(call_.part_starts ? ring_error(place) : row_of_word(place), error, share);
-      if (touched_.input && !call_.part_starts) touched_.input[sentence_.words[static_cast<std::size_t>(place)]] = 1;
+      add(call_.part_starts ? ring_error(place) : context_[static_cast<std::size_t>(c)], error, share);
+      if (touched_.input && !call_.part_starts) touched_.input[word_at(place)] = 1;
     }
   }
 
   // The addresses of the hidden vectors and of the outputs.
   void gather(const Position& now) {
-    hidden_.clear();
+    context_.clear();
     outputs_.clear();
     const long C = static_cast<long>(now.context.size());
-    for (const long place : now.context) hidden_.push_back(call_.part_starts ? ring_vector(place) : row_of_word(place));
-    for (const std::int32_t row : now.outputs) outputs_.push_back(output_ + row * call_.output_row);
+    for (const long place : now.context) context_.push_back(call_.part_starts ? ring_vector(place) : input_.used(word_at(place)));
+    for (const std::int32_t row : now.outputs) outputs_.push_back(output_.used(row));
+    hidden_.assign(context_.begin(), context_.end());
     if (call_.hidden == Hidden::kEach) return;
     if (call_.hidden == Hidden::kMean) {
       made_.resize(static_cast<std::size_t>(call_.row));
@@ -206,14 +243,13 @@ class Worker {
   }
 
   const WordVectorsCall& call_;
-  float* input_;
-  float* output_;
+  Rows input_, output_;
   Touched touched_;
   long vectors_, wide_vectors_;
   Sentence sentence_;
   Position positions_[2];
   std::vector<const float*> hidden_;
-  std::vector<float*> outputs_, errors_of_;
+  std::vector<float*> context_, outputs_, errors_of_;
   std::vector<float> scores_, signs_, errors_, made_, ring_rows_;
   long ring_ = 0, entered_ = 0, left_ = 0;
 };
@@ -230,12 +266,14 @@ class Run {
     const std::int64_t copy = call.input_rows * call.row + call.output_rows * call.output_row;
     const std::int64_t from = call.starts[call.first_sentence], to = call.starts[call.last_sentence];
     cuts_.push_back(call.first_sentence);
+    const Sizes sizes(call, shares_);
+    workers_.reserve(static_cast<std::size_t>(shares_));
     for (int rank = 0; rank < shares_; ++rank) {
       float* input = merges_ ? call.copies + rank * copy : call.input;
       float* output = merges_ ? input + call.input_rows * call.row : call.output;
       Touched own;
       if (merges_) own.input = touched_.data() + rank * rows, own.output = own.input + call.input_rows;
-      workers_.emplace_back(call, input, output, own);
+      workers_.emplace_back(call, input, output, own, sizes);
       const std::int64_t aim = from + (to - from) * (rank + 1) / shares_;
       const std::int64_t* end = std::lower_bound(call.starts + cuts_.back(), call.starts + call.last_sentence, aim);
       cuts_.push_back(rank + 1 == shares_ ? call.last_sentence : end - call.starts);
@@ -258,6 +296,7 @@ class Run {
     const auto rank = static_cast<std::size_t>(share.rank);
     if (!merges_) {
       for (std::int64_t at = cuts_[rank]; at < cuts_[rank + 1]; ++at) workers_[rank].sentence(at);
+      workers_[rank].finish();
     } else if (phase == 0) {
       copy_rows(share);
     } else if (phase % 2 == 1) {

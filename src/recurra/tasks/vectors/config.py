@@ -139,9 +139,10 @@ class VectorPart(Part):
         False,
         "Several threads: the same seed and number of threads give the same vectors, at some cost of speed",
     )
-    chunk_size: int = option(
-        10_000,
-        "Number of words per step of training; the learning rate is constant in a step",
+    chunk_size: int | None = option(
+        None,
+        "Number of words per step of training (if not given: 50,000, or a fiftieth of a short text); the "
+        "learning rate is constant in a step",
         unit="words",
         ge=100,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data import TextSource, split_source
-from recurra.data.cache import digest, remembered
+from recurra.data.cache import remembered
 from recurra.data.word_files import WordFile, WordReading, count_words, find_phrases, open_words
 from recurra.errors import DataError, VocabularyError
 from recurra.files import write_text
@@ -194,6 +194,9 @@ def read_text(source: TextSource, symbols: WordSymbols, config: VectorsConfig) -
     return WordText(source, words)
 
 
-def fingerprint_of(text: WordText, symbols: WordSymbols) -> str:
-    """Return a digest of the words of a text."""
-    return digest(text.words.fingerprint, symbols.vocabulary.fingerprint)
+@lru_cache(maxsize=4)
+def shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of the parts of a text in an epoch. Shapes: result (count,)."""
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    order.setflags(write=False)
+    return order

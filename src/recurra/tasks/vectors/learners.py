@@ -14,7 +14,7 @@ from recurra.kernels.glove import GloveEntries, GloveState, train_glove
 from recurra.kernels.word_vectors import WordTrainer, padded_rows
 from recurra.plain import counted
 from recurra.tasks.vectors.config import VectorsConfig
-from recurra.tasks.vectors.corpus import WordCorpus, WordText
+from recurra.tasks.vectors.corpus import WordCorpus, WordText, shuffled
 from recurra.tasks.vectors.judging import calibrate, drawn_pairs, word_loss
 from recurra.tasks.vectors.networks import VectorNetwork, build_network, make_trainer
 from recurra.training import Learner, Moment, Update
@@ -25,10 +25,11 @@ _TO_JUDGE = 1000  # held-out pairs of each validation
 
 
 class TextLearner(Learner):
-    """Trains on the text in chunks of whole sentences, in the order of the text.
+    """Trains on the text in chunks of whole sentences, in another random order each epoch.
 
-    The random numbers of a word are a function of the seed, the epoch and its place, so a chunk needs no
-    state but the vectors.
+    A text whose subject changes, such as several books in one file, would otherwise be learnt in that order,
+    and what comes last would count most. The random numbers of a word are a function of the seed, the epoch
+    and its place, so a chunk needs no state but the vectors.
     """
 
     def __init__(self, config: VectorsConfig, corpus: WordCorpus) -> None:
@@ -37,7 +38,8 @@ class TextLearner(Learner):
         self.network: VectorNetwork = build_network(config, corpus.symbols)
         self._trainer = make_trainer(config, corpus.symbols, self.network)
         self._held_out = make_trainer(config, corpus.symbols, self.network, held_out=True)
-        self._chunks = _chunks(corpus.train, config.chunk_size)
+        self._chunk_size = config.chunk_size or _usual_chunk(len(corpus.train.words))
+        self._chunks = _chunks(corpus.train, self._chunk_size)
 
     def __len__(self) -> int:
         """Number of chunks of the text."""
@@ -48,7 +50,7 @@ class TextLearner(Learner):
         config, threads = self._config, self._trainer.threads
         yield (
             f"{len(self.network.input):,} vectors of {config.embedding_size} numbers, {config.context}, "
-            f"{config.objective}; {counted(steps, 'step')} of about {config.chunk_size:,} words"
+            f"{config.objective}; {counted(steps, 'step')} of about {self._chunk_size:,} words"
         )
         if (why := unavailable()) is not None:
             yield f"the kernels are not available ({why}): training is some hundred times slower"
@@ -60,7 +62,8 @@ class TextLearner(Learner):
 
     def update(self, moment: Moment) -> Update:
         """Train on one chunk, at the learning rate of its start."""
-        first, last = self._chunks[moment.index], self._chunks[moment.index + 1]
+        chunk = shuffled(len(self), self._config.seed, moment.epoch)[moment.index]
+        first, last = self._chunks[chunk], self._chunks[chunk + 1]
         words, rate = self._corpus.train.words, moment.learning_rate
         found = self._trainer.run(
             words.tokens, words.starts, first, last, epoch=moment.epoch, rates=(rate, rate)
@@ -106,6 +109,11 @@ def held_out_loss(trainer: WordTrainer, text: WordText) -> float:
     if not found.predictions:
         raise RunError(f"{text.source.path}: has no two known words in a line, so nothing can be predicted.")
     return found.total / found.predictions
+
+
+def _usual_chunk(words: int) -> int:
+    """Return the number of words per step: 50 steps per epoch or more, for the learning rate's sake."""
+    return min(50_000, max(1000, words // 50))
 
 
 def _chunks(text: WordText, size: int) -> list[int]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recurra.kernels.word_vectors import WordContexts
 from recurra.layers import State
 from recurra.tasks.vectors.config import VectorsConfig
-from recurra.tasks.vectors.corpus import WordCorpus, WordText
+from recurra.tasks.vectors.corpus import WordCorpus, WordText, shuffled
 from recurra.tasks.vectors.networks import Tables, VectorNetwork
 from recurra.training import Objective
 
@@ -50,7 +50,7 @@ class ContextBatch:
 
 
 class ContextFeed:
-    """The positions of a text, `batch_size` words of it at a time, in the order of the text."""
+    """The positions of a text, `batch_size` words of it at a time, in another random order each epoch."""
 
     def __init__(
         self,
@@ -73,7 +73,8 @@ class ContextFeed:
 
     def window(self, first: int, last: int, epoch: int) -> tuple[ContextBatch, int]:
         """Return batch `last` of an epoch; batches are never joined."""
-        begin, end = last * self._size, min((last + 1) * self._size, len(self._words))
+        part = int(shuffled(len(self), self._seed, epoch)[last])
+        begin, end = part * self._size, min((part + 1) * self._size, len(self._words))
         found = self.positions(begin, end, epoch)
         count = int((found.targets != _IGNORED).sum())
         if self._processes > 1:
