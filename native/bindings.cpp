@@ -243,6 +243,7 @@ void bind_word_vectors(nb::module_& m) {
   nb::class_<Call>(m, "WordVectorsCall", "A stretch of training of word vectors; native/word_vectors.h says what each field is.")
       .def(nb::init<>())
       .RECURRA_OPTION(reproducible)
+      .RECURRA_OPTION(has_copies)
       .RECURRA_OPTION(update)
       .RECURRA_OPTION(hidden)
       .RECURRA_OPTION(reach)

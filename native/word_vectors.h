@@ -22,8 +22,8 @@ enum class WordObjective { kNegativeSampling, kHierarchicalSoftmax };
 
 struct WordVectorsCall {
   int threads = 1;
-  // Several threads: each trains a copy, and copies are merged every `round` tokens of a thread, so that equal seeds and
-  // numbers of threads give equal bits. Otherwise all threads update the same rows without synchronisation.
+  // Several threads: each trains a copy, whose frequent rows are merged every `round` tokens of a thread and all rows at
+  // the end of the call, so that equal seeds and numbers of threads give equal bits. Otherwise all threads update the same rows without synchronisation.
   bool reproducible = false;
   bool update = true;         // otherwise only the loss is computed
   Hidden hidden = Hidden::kEach;
@@ -32,7 +32,7 @@ struct WordVectorsCall {
   bool shrink = true;         // the window is drawn uniformly from 1..window at each position
   bool whole_error = true;    // kMean: the rows move by the whole error, as in word2vec, not by their share of it
   int window = 5, negatives = 5;
-  std::int64_t round = 4096;
+  std::int64_t round = 2048;
   std::int64_t V = 0;         // words
   std::int64_t row = 0;       // floats from one input row to the next
   std::int64_t input_rows = 0, output_rows = 0;
@@ -57,6 +57,9 @@ struct WordVectorsCall {
   float* input = nullptr;    // [input_rows, row]
   float* output = nullptr;   // [output_rows, output_row]
   float* copies = nullptr;   // reproducible: threads copies of input and output, one after the other
+
+  // Reproducible: whether the copies equal input and output; then they are not made again. Set by the call.
+  bool has_copies = false;
 
   // Set by the call.
   double loss = 0.0;              // nats, over all predictions

@@ -16,13 +16,22 @@ namespace recurra::RECURRA_ISA_NAMESPACE {
 
 enum class Frequent { kNone, kFirst, kLast };  // which rows are the frequent ones
 
+// The range of the frequent rows among `count`: with what copies of them began from, half of a second-level cache.
+struct FrequentRows {
+  std::int64_t first, count;
+
+  FrequentRows(std::int64_t all, std::int64_t row, Frequent which)
+      : first(0), count(which == Frequent::kNone ? 0 : std::min<std::int64_t>((1 << 16) / row, all)) {
+    if (which == Frequent::kLast) first = all - count;
+  }
+};
+
 class Rows {
  public:
-  void open(float* rows, std::int64_t count, std::int64_t row, Frequent frequent) {
+  void open(float* rows, std::int64_t count, std::int64_t row, Frequent which) {
     rows_ = rows, row_ = row;
-    if (frequent == Frequent::kNone) return;
-    frequent_ = std::min(kFloats / row, count);
-    first_ = frequent == Frequent::kLast ? count - frequent_ : 0;
+    const FrequentRows frequent(count, row, which);
+    first_ = frequent.first, frequent_ = frequent.count;
     room_.resize(static_cast<std::size_t>(2 * frequent_ * row + 64));
     const auto at = reinterpret_cast<std::uintptr_t>(room_.data());
     copies_ = room_.data() + (64 - at % 64) % 64 / sizeof(float);
@@ -64,7 +73,6 @@ class Rows {
   }
 
  private:
-  static constexpr std::int64_t kFloats = 1 << 16;  // with what they began from, half of a second-level cache
   static constexpr std::uint8_t kUses = 32;
 
   void exchange(float* copy, float* shared) const {

@@ -43,6 +43,12 @@ struct Sizes {
   }
 };
 
+// Words are sorted by frequency, and the nodes near the root of a tree come last; the parts of words have no order.
+Frequent frequent_inputs(const WordVectorsCall& call) { return call.part_starts ? Frequent::kNone : Frequent::kFirst; }
+Frequent frequent_outputs(const WordVectorsCall& call) {
+  return call.objective == WordObjective::kHierarchicalSoftmax ? Frequent::kLast : Frequent::kFirst;
+}
+
 // The rows that one thread has changed since the last merge.
 struct Touched {
   std::uint8_t* input = nullptr;
@@ -55,11 +61,8 @@ class alignas(128) Worker {
   Worker(const WordVectorsCall& call, float* input, float* output, Touched touched, const Sizes& sizes)
       : call_(call), touched_(touched), vectors_(call.row / kLanes), wide_vectors_(call.output_row / kLanes) {
     const bool shares = sizes.threads > 1 && !call.reproducible && call.update;
-    // Words are sorted by frequency, and the nodes near the root of a tree come last.
-    const bool tree = call.objective == WordObjective::kHierarchicalSoftmax;
-    const Frequent outputs = tree ? Frequent::kLast : Frequent::kFirst;
-    input_.open(input, call.input_rows, call.row, shares && !call.part_starts ? Frequent::kFirst : Frequent::kNone);
-    output_.open(output, call.output_rows, call.output_row, shares ? outputs : Frequent::kNone);
+    input_.open(input, call.input_rows, call.row, shares ? frequent_inputs(call) : Frequent::kNone);
+    output_.open(output, call.output_rows, call.output_row, shares ? frequent_outputs(call) : Frequent::kNone);
     sentence_.reserve(sizes.sentence);
     for (Position& each : positions_) each.reserve(sizes.context, sizes.outputs);
     const std::size_t wide = static_cast<std::size_t>(std::max(call.row, call.output_row));
@@ -286,6 +289,7 @@ class Run {
 
   void run() {
     run_pass(*this, shares_, merges_ ? 2 * rounds_ + 1 : 1);
+    if (call_.update) call_.has_copies = merges_ && shares_ == call_.threads;
     for (const Worker& each : workers_) {
       call_.loss += each.loss;
       call_.predictions += each.predictions;
@@ -298,7 +302,7 @@ class Run {
       for (std::int64_t at = cuts_[rank]; at < cuts_[rank + 1]; ++at) workers_[rank].sentence(at);
       workers_[rank].finish();
     } else if (phase == 0) {
-      copy_rows(share);
+      if (!call_.has_copies) copy_rows(share);
     } else if (phase % 2 == 1) {
       // The sentences that begin within the round.
       const std::int64_t from = call_.starts[cuts_[rank]] + (phase / 2) * call_.round;
@@ -308,8 +312,11 @@ class Run {
       const std::int64_t last = std::lower_bound(begin, end, from + call_.round) - call_.starts;
       for (std::int64_t at = first; at < last; ++at) workers_[rank].sentence(at);
     } else {
-      merge(share, call_.input, call_.input_rows, call_.row, 0, 0);
-      merge(share, call_.output, call_.output_rows, call_.output_row, call_.input_rows * call_.row, call_.input_rows);
+      const bool all = phase == 2 * rounds_;
+      const Side inputs{call_.input, call_.input_rows, call_.row, 0, 0};
+      const Side outputs{call_.output, call_.output_rows, call_.output_row, call_.input_rows * call_.row, call_.input_rows};
+      merge(share, inputs, all ? Frequent::kNone : frequent_inputs(call_));
+      merge(share, outputs, all ? Frequent::kNone : frequent_outputs(call_));
     }
   }
 
@@ -323,26 +330,39 @@ class Run {
     std::memcpy(own + inputs, call_.output, static_cast<std::size_t>(call_.output_rows * call_.output_row) * sizeof(float));
   }
 
-  // The rows of one share: what was before, and what each thread has added to it, in the order of the threads.
-  void merge(const Share& share, float* rows, std::int64_t count, std::int64_t row, std::int64_t at, std::int64_t mark) {
+  // Input or output rows, with the place of the first in a copy, and in what is touched.
+  struct Side {
+    float* rows;
+    std::int64_t count, row, at, mark;
+  };
+
+  // One share of the frequent rows, or of all rows.
+  void merge(const Share& share, const Side& side, Frequent which) {
+    const FrequentRows frequent(side.count, side.row, which);
+    const std::int64_t first = frequent.first, count = which == Frequent::kNone ? side.count : frequent.count;
+    const std::int64_t last = first + count * (share.rank + 1) / share.size;
+    for (std::int64_t i = first + count * share.rank / share.size; i < last; ++i) merge_row(side, i);
+  }
+
+  // What was before, and what each thread has added to it, in the order of the threads.
+  void merge_row(const Side& side, std::int64_t i) {
     const std::int64_t all = call_.input_rows + call_.output_rows;
-    const std::int64_t last = count * (share.rank + 1) / share.size;
-    for (std::int64_t i = count * share.rank / share.size; i < last; ++i) {
-      int changed = 0;
-      for (int t = 0; t < shares_; ++t) changed += touched_[static_cast<std::size_t>(t * all + mark + i)];
-      if (!changed) continue;
-      float* to = rows + i * row;
-      for (std::int64_t v = 0; v < row; v += kLanes) {
-        const Vector before = load(to + v);
-        Vector now = before;
-        for (int t = 0; t < shares_; ++t) {
-          if (touched_[static_cast<std::size_t>(t * all + mark + i)]) now += load(call_.copies + t * copy_size() + at + i * row + v) - before;
-        }
-        store(to + v, now);
-        for (int t = 0; t < shares_; ++t) store(call_.copies + t * copy_size() + at + i * row + v, now);
+    std::uint8_t* touched = touched_.data() + side.mark + i;
+    int changed = 0;
+    for (int t = 0; t < shares_; ++t) changed += touched[t * all];
+    if (!changed) return;
+    float* to = side.rows + i * side.row;
+    float* copies = call_.copies + side.at + i * side.row;
+    for (std::int64_t v = 0; v < side.row; v += kLanes) {
+      const Vector before = load(to + v);
+      Vector now = before;
+      for (int t = 0; t < shares_; ++t) {
+        if (touched[t * all]) now += load(copies + t * copy_size() + v) - before;
       }
-      for (int t = 0; t < shares_; ++t) touched_[static_cast<std::size_t>(t * all + mark + i)] = 0;
+      store(to + v, now);
+      for (int t = 0; t < shares_; ++t) store(copies + t * copy_size() + v, now);
     }
+    for (int t = 0; t < shares_; ++t) touched[t * all] = 0;
   }
 
   WordVectorsCall& call_;

@@ -105,7 +105,7 @@ class WordTrainer:
         seed: int = 0,
         threads: int = 1,
         reproducible: bool = False,
-        round_tokens: int = 4096,
+        round_tokens: int = 2048,
     ) -> None:
         self.input, self.output, self.contexts, self.outputs = input, output, contexts, outputs
         self.vocabulary_size, self.keep, self.parts = vocabulary_size, keep, parts
@@ -120,6 +120,7 @@ class WordTrainer:
                 "concatenated contexts."
             )
         self._copies: Tensor | None = None
+        self._has_copies = False
 
     def run(
         self,
@@ -144,8 +145,14 @@ class WordTrainer:
         call.tokens, call.starts = tokens.ctypes.data, starts.ctypes.data
         call.first_sentence, call.last_sentence, call.epoch = first, last, epoch
         (call.first_rate, call.last_rate), call.update = rates, int(update)
+        call.has_copies = int(self._has_copies)
         call.run()
+        self._has_copies = bool(call.has_copies)
         return WordLoss(call.loss, call.predictions)
+
+    def rows_have_changed(self) -> None:
+        """Note that `input` or `output` was changed by other code since the last run."""
+        self._has_copies = False
 
     def _check(self, tokens: NDArray[np.int32], starts: NDArray[np.int64], first: int, last: int) -> None:
         if tokens.dtype != np.int32 or starts.dtype != np.int64:

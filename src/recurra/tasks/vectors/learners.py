@@ -89,6 +89,7 @@ class TextLearner(Learner):
         """Restore the vectors. Raises: RunError if they do not fit."""
         refuse_other_keys(state, set())
         restore_weights(self.network, tensors, source="the checkpoint")
+        self._trainer.rows_have_changed()
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return the vectors, without the padding of their rows. Shapes: as `VectorNetwork`."""
