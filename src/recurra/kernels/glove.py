@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.errors import ShapeError
 from recurra.kernels.extension import extension, unavailable
+from recurra.kernels.word_vectors_checks import check_glove
 
 
 class GloveState(NamedTuple):
@@ -61,19 +61,16 @@ def train_glove(
 ) -> float:
     """Take one step of AdaGrad on each entry of a stratum; return the summed cost before each step.
 
-    The result does not depend on the number of threads. Raises: ShapeError if shapes do not fit.
+    The result does not depend on the number of threads. Raises: ShapeError if shapes,
+    dtypes or ids do not fit.
     """
-    width = {tensor.stride(0) for tensor in state[:4]}
-    if len(width) != 1 or not 0 <= stratum < entries.grid:
-        raise ShapeError(
-            "state: vectors and squares need rows of the same width, and a stratum of the table."
-        )
+    check_glove(state, entries, stratum, threads)
     if unavailable() is not None:
         return _train_reference(state, entries, stratum, rate, update)
     call = extension().GloveCall()
     call.threads, call.update, call.grid = threads, update, entries.grid
     call.first_stratum, call.last_stratum = stratum, stratum + 1
-    call.row, call.rate, call.V = width.pop(), rate, len(state.input)
+    call.row, call.rate, call.V = state.input.stride(0), rate, len(state.input)
     for name, tensor in state._asdict().items():
         setattr(call, name, tensor.data_ptr())
     for name, array in entries._asdict().items():

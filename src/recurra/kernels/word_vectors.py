@@ -8,15 +8,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.errors import ShapeError
+from recurra.cells import shape_error
 from recurra.kernels.extension import extension, unavailable
-from recurra.kernels.word_vectors_reference import Position, look_around, update_position
+from recurra.kernels.word_vectors_checks import (
+    LANES,
+    check_number,
+    check_rows,
+    check_sentences,
+    check_trainer,
+)
+from recurra.kernels.word_vectors_reference import Position, look_around, update_sentence
 
 Hidden = Literal["each", "mean", "concatenated"]
 Reach = Literal["window", "previous", "nearby"]
 _HIDDEN: tuple[Hidden, ...] = ("each", "mean", "concatenated")
 _REACH: tuple[Reach, ...] = ("window", "previous", "nearby")
-LANES = 16  # floats: rows begin at multiples of 64 bytes
 
 
 class WordLoss(NamedTuple):
@@ -31,8 +37,9 @@ class WordContexts:
     """What a word is predicted from.
 
     reach: up to `window` words on each side, the words before, or one word of the window, drawn uniformly.
-    hidden: each context word alone, their mean, or all of them side by side (then all `window` words must be
-    there). With `shrink`, the window of each position is drawn uniformly from 1 to `window`.
+    hidden: each context word alone, their mean, or all of them side by side (only for the words before, and
+    all `window` of them must be there). With `shrink`, the window of each position is drawn uniformly from
+    1 to `window`.
     """
 
     hidden: Hidden = "each"
@@ -86,9 +93,10 @@ class WordTrainer:
 
     Shapes: input (rows, D); output (rows, D), or (rows, window · D) if the context is concatenated; both made
     by `padded_rows`. keep (V,); part_starts (V + 1,) and parts: the rows of `input` of which each word's
-    vector is the mean.
+    vector is the mean; it is computed when an occurrence comes within `window` words of the position, and
+    the errors are added to the rows when the occurrence leaves this reach.
 
-    Raises: ShapeError if shapes do not fit.
+    Raises: ShapeError if shapes, dtypes or ids do not fit.
     """
 
     def __init__(
@@ -111,14 +119,7 @@ class WordTrainer:
         self.vocabulary_size, self.keep, self.parts = vocabulary_size, keep, parts
         self.whole_error, self.seed = whole_error, seed
         self.threads, self.reproducible, self.round_tokens = threads, reproducible, round_tokens
-        width = input.shape[1] * (contexts.window if contexts.hidden == "concatenated" else 1)
-        if output.shape[1] != width:
-            raise ShapeError(f"output: got rows of {output.shape[1]} numbers, expected {width}.")
-        if contexts.hidden == "concatenated" and input.shape[1] != input.stride(0):
-            raise ShapeError(
-                f"input: got rows of {input.shape[1]} numbers, expected a multiple of {LANES} for "
-                "concatenated contexts."
-            )
+        check_trainer(self)
         self._copies: Tensor | None = None
         self._has_copies = False
 
@@ -138,7 +139,9 @@ class WordTrainer:
         The learning rate goes from `rates[0]` to `rates[1]` in proportion to the tokens. Without `update`,
         only the loss is computed. Shapes: tokens (N,); starts (sentences + 1,).
         """
-        self._check(tokens, starts, first, last)
+        check_sentences(tokens, starts, first, last, self.vocabulary_size)
+        check_number("epoch", epoch, 0)
+        self._check_rows()
         if unavailable() is not None:
             return self._run_reference(tokens, starts, first, last, epoch, rates, update)
         call = self._call()
@@ -154,14 +157,21 @@ class WordTrainer:
         """Note that `input` or `output` was changed by other code since the last run."""
         self._has_copies = False
 
-    def _check(self, tokens: NDArray[np.int32], starts: NDArray[np.int64], first: int, last: int) -> None:
-        if tokens.dtype != np.int32 or starts.dtype != np.int64:
-            raise ShapeError(f"tokens, starts: got {tokens.dtype}, {starts.dtype}, expected int32, int64.")
-        if not 0 <= first <= last < len(starts) or starts[last] > len(tokens):
-            raise ShapeError(f"sentences: got {first} to {last}, expected 0 to {len(starts) - 1}.")
-        part = tokens[starts[first] : starts[last]]
-        if len(part) and not 0 <= int(part.min()) <= int(part.max()) < self.vocabulary_size:
-            raise ShapeError(f"tokens: got an id outside 0 to {self.vocabulary_size - 1}.")
+    def _check_rows(self) -> None:
+        check_rows("input", self.input, None, None)
+        size, row = self.input.shape[1], self.input.stride(0)
+        if self.contexts.hidden != "concatenated":
+            check_rows("output", self.output, None, size)
+            if self.output.stride(0) != row:
+                raise shape_error(
+                    "output", f"rows of {self.output.stride(0)} numbers", f"{row}", "pad both alike"
+                )
+            return
+        if size != row:
+            raise shape_error(
+                "input", f"rows of {size} numbers", f"a multiple of {LANES}", "concatenated contexts need it"
+            )
+        check_rows("output", self.output, None, size * self.contexts.window)
 
     def _call(self) -> Any:
         call, contexts, outputs = extension().WordVectorsCall(), self.contexts, self.outputs
@@ -204,23 +214,20 @@ class WordTrainer:
         begin, count = int(starts[first]), max(1, int(starts[last] - starts[first]))
         rows = self.input.numpy(), self.output.numpy()
         for sentence in range(first, last):
-            for position in self.positions(tokens, starts, sentence, epoch):
-                rate = rates[0] + (rates[1] - rates[0]) * (position.token - begin) / count
-                total += update_position(
-                    *rows,
-                    position,
-                    self.contexts.hidden,
-                    self.parts,
-                    self.whole_error,
-                    rate if update else None,
-                )
-                predictions += len(position.context) if self.contexts.hidden == "each" else 1
+            found = self.positions(tokens, starts, sentence, epoch)
+            steps = [rates[0] + (rates[1] - rates[0]) * (each.token - begin) / count for each in found]
+            total += update_sentence(
+                *rows, found, self.contexts, self.parts, self.whole_error, steps if update else None
+            )
+            is_each = self.contexts.hidden == "each"
+            predictions += sum(len(each.context) if is_each else 1 for each in found)
         return WordLoss(total, predictions)
 
     def positions(
         self, tokens: NDArray[np.int32], starts: NDArray[np.int64], sentence: int, epoch: int = 0
     ) -> list[Position]:
         """Return what each position of a sentence predicts from what, as the kernels draw it."""
+        check_sentences(tokens, starts, sentence, sentence + 1, self.vocabulary_size)
         return look_around(
             tokens, int(starts[sentence]), int(starts[sentence + 1]), self.contexts, self.outputs, self.keep,
             self.seed, epoch,

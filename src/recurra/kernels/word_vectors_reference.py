@@ -15,13 +15,18 @@ _STEP, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 
 
 class Position(NamedTuple):
-    """A prediction: the word at `token`, its context words, and rows of the outputs with their labels."""
+    """A prediction: the word at `token`, its context words, and rows of the outputs with their labels.
+
+    `place` and `places` are the places of the word and of its context among the kept words of the sentence.
+    """
 
     token: int
     word: int
     context: list[int]
     outputs: list[int]
     labels: list[float]
+    place: int
+    places: list[int]
 
 
 def _mixed(z: int) -> int:
@@ -73,7 +78,7 @@ def look_around(
         if not around or (contexts.hidden == "concatenated" and place < contexts.window):
             continue
         rows, labels = _outputs_of(word, outputs, own)
-        found.append(Position(token, word, [kept[at][1] for at in around], rows, labels))
+        found.append(Position(token, word, [kept[at][1] for at in around], rows, labels, place, around))
     return found
 
 
@@ -94,40 +99,121 @@ def _outputs_of(word: int, outputs: "WordOutputs", own: Iterator[int]) -> tuple[
     return [word, *drawn], [1.0] + [0.0] * len(drawn)
 
 
-def update_position(
+class _Reach:
+    """The vectors of the words in reach of a position, made of parts, and the errors that they have gathered.
+
+    A vector is computed when its word comes within `window` words of the position; its errors are added to
+    its parts when the word leaves this reach.
+    """
+
+    def __init__(
+        self,
+        input: Rows,
+        parts: Parts,
+        positions: list[Position],
+        window: int,
+        whole_error: bool,
+        *,
+        moves: bool,
+    ) -> None:
+        self._input, self._parts, self._window = input, parts, window
+        self._whole_error, self._moves = whole_error, moves
+        self._words = {
+            at: word for each in positions for at, word in zip(each.places, each.context, strict=True)
+        }
+        self._vectors: dict[int, Rows] = {}
+        self._errors: dict[int, Rows] = {}
+        self._place = -1
+
+    def _rows(self, place: int) -> NDArray[np.int32]:
+        starts, rows = self._parts
+        word = self._words[place]
+        return rows[starts[word] : starts[word + 1]]
+
+    def vectors(self, position: Position) -> Rows:
+        """Move to a position; return the vectors of its context. Shapes: result (C, D)."""
+        while self._place < position.place:
+            self._place += 1
+            self._leave(self._place - self._window - 1)
+            last = self._place + self._window
+            for at in range(last if self._place else 0, last + 1):
+                if at in self._words:
+                    self._vectors[at] = self._input[self._rows(at)].mean(0)
+                    self._errors[at] = np.zeros_like(self._vectors[at])
+        return np.stack([self._vectors[at] for at in position.places])
+
+    def add(self, position: Position, errors: Rows) -> None:
+        """Gather the errors of a context. Shapes: errors (C, D)."""
+        for at, error in zip(position.places, errors, strict=True):
+            self._errors[at] += error
+
+    def close(self) -> None:
+        """Let all words leave, from left to right."""
+        for at in sorted(self._errors):
+            self._leave(at)
+
+    def _leave(self, place: int) -> None:
+        if place in self._errors and self._moves:
+            rows, error = self._rows(place), self._errors.pop(place)
+            np.add.at(self._input, rows, error if self._whole_error else error / len(rows))
+
+
+def update_sentence(
     input: Rows,
     output: Rows,
-    position: Position,
-    hidden: str,
+    positions: list[Position],
+    contexts: "WordContexts",
     parts: Parts | None,
     whole_error: bool,
-    rate: float | None,
+    rates: list[float] | None,
 ) -> float:
-    """Return the loss of one position; with a rate, take one step of gradient descent.
+    """Return the loss of a sentence; with a rate for each position, take steps of gradient descent.
 
     Shapes: input (rows, D); output (rows, D or window · D).
     """
-    rows = [
-        [word] if parts is None else parts[1][parts[0][word] : parts[0][word + 1]]
-        for word in position.context
-    ]
-    vectors = np.stack([input[own].mean(0) for own in rows])
+    total = 0.0
+    reach = None
+    if parts is not None:
+        reach = _Reach(input, parts, positions, contexts.window, whole_error, moves=rates is not None)
+    for number, position in enumerate(positions):
+        vectors = input[position.context] if reach is None else reach.vectors(position)
+        loss, errors = _update_position(
+            vectors, output, position, contexts.hidden, whole_error, None if rates is None else rates[number]
+        )
+        total += loss
+        if rates is None:
+            continue
+        if reach is None:
+            np.add.at(input, position.context, errors)
+        else:
+            reach.add(position, errors)
+    if reach is not None:
+        reach.close()
+    return total
+
+
+def _update_position(
+    vectors: Rows, output: Rows, position: Position, hidden: str, whole_error: bool, rate: float | None
+) -> tuple[float, Rows]:
+    """Return the loss of one position and what to add to its context's vectors; move the rows of `output`.
+
+    Shapes: vectors and the result (C, D); output (rows, D or window · D).
+    """
+    made = vectors
     if hidden == "mean":
         made = vectors.mean(0, keepdims=True)
-    else:
-        made = vectors.reshape(1, -1) if hidden == "concatenated" else vectors
+    elif hidden == "concatenated":
+        made = vectors.reshape(1, -1)
     signs = 2 * np.array(position.labels, np.float32) - 1
     scores = made @ output[position.outputs].T * signs
     loss = float(np.logaddexp(0.0, -scores.astype(np.float64)).sum())
     if rate is None:
-        return loss
+        return loss, vectors
     slopes = np.float32(rate) * signs / (1 + np.exp(scores))
     errors = slopes @ output[position.outputs]
     np.add.at(output, position.outputs, slopes.T @ made)
     if hidden == "concatenated":
-        errors = errors.reshape(len(rows), -1)
+        errors = errors.reshape(vectors.shape)
     elif hidden == "mean":
-        errors = np.repeat(errors if whole_error else errors / len(rows), len(rows), 0)
-    for own, error in zip(rows, errors, strict=True):
-        np.add.at(input, own, error if parts is None or whole_error else error / len(own))
-    return loss
+        errors = np.repeat(errors if whole_error else errors / len(vectors), len(vectors), 0)
+    return loss, errors

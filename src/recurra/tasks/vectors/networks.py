@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra.errors import ConfigError
-from recurra.kernels.word_vectors import LANES, WordContexts, WordOutputs, WordTrainer, padded_rows
+from recurra.kernels.word_vectors import WordContexts, WordOutputs, WordTrainer, padded_rows
+from recurra.kernels.word_vectors_checks import LANES
 from recurra.layers.output import linear_cross_entropy
 from recurra.models.word_vectors.subwords import Subwords
 from recurra.models.word_vectors.tables import AliasTable, HuffmanTree, keep_probabilities
