@@ -81,7 +81,8 @@ class ContextFeed:
             own = slice(self._rank, None, self._processes)
             found = replace(found, contexts=found.contexts[own], targets=found.targets[own])
         if not len(found.targets):  # nothing to predict: a row that is ignored
-            found = ContextBatch(torch.zeros(1, 1, dtype=torch.int64), torch.full((1,), _IGNORED), 0)
+            columns = found.contexts.shape[1]
+            found = ContextBatch(torch.zeros(1, columns, dtype=torch.int64), torch.full((1,), _IGNORED), 0)
         return replace(found, count=max(1, count)), 0
 
     def positions(self, begin: int, end: int, epoch: int) -> ContextBatch:
