@@ -194,6 +194,8 @@ def _write_table(folder: Path, room: Path, words: WordFile, vocabulary_size: int
         out = {name: stack.enter_context((folder / name).open("wb")) for name, _ in _FIELDS}
         for number in range(how.grid**2):
             entries = np.fromfile(room / f"block-{number}", _ENTRY)
+            # Ranges of keys depend on the memory; the order of the table does not.
+            entries = entries[np.lexsort((entries["j"], entries["i"]))]
             entries = entries[np.random.default_rng((how.seed, number)).permutation(len(entries))]
             entries["i"].tofile(out["words"])
             entries["j"].tofile(out["contexts"])
