@@ -32,6 +32,8 @@ void fuzz_case(const Sets& sets, std::uint64_t seed) {
   if (kind == 1) return test_output_layer_case(sets, seed);
   if (kind == 2) return test_attentive_case(sets, seed);
   if (kind == 3) return test_best_symbols_case(sets, seed);
+  if (kind == 4) return test_word_vectors_case(sets, seed);
+  if (kind == 5) return test_glove_case(sets, seed);
   static const std::vector<Case> cells = all_cells();
   Random random(seed);
   Case drawn = cells[static_cast<std::size_t>(random.below(static_cast<long>(cells.size())))];
@@ -104,6 +106,8 @@ int run(int count, char** arguments) {
                                     {"output_layer", test_output_layer},
                                     {"attentive", test_attentive},
                                     {"best_symbols", test_best_symbols},
+                                    {"word_vectors", test_word_vectors},
+                                    {"glove", test_glove},
                                     {"threads", test_threads}};
     bool found = false;
     for (const Suite& each : suites) {

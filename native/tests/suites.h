@@ -24,6 +24,12 @@ void test_attentive_case(const Sets& sets, std::uint64_t seed);
 // The best symbols of an output layer.
 void test_best_symbols(const Sets& sets);
 void test_best_symbols_case(const Sets& sets, std::uint64_t seed);
+// Training of word vectors over all contexts and objectives.
+void test_word_vectors(const Sets& sets);
+void test_word_vectors_case(const Sets& sets, std::uint64_t seed);
+// Training of GloVe vectors.
+void test_glove(const Sets& sets);
+void test_glove_case(const Sets& sets, std::uint64_t seed);
 // Stacks that step against layers that run over all steps.
 void test_streaming(const Sets& sets);
 void test_streaming_case(const Sets& sets, std::uint64_t seed);
