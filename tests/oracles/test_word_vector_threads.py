@@ -71,24 +71,28 @@ def test_reproducible_threads_give_the_same_bits_twice(context, objective, parts
 
 @each_context
 @each_objective
-def test_merged_copies_are_the_sum_of_what_the_threads_learned(context, objective):
+@pytest.mark.parametrize("parts", [None, PARTS], ids=["words", "subwords"])
+def test_merged_copies_are_the_sum_of_what_the_threads_learned(context, objective, parts):
     """Each thread trains a copy on its part of the text; after each round the changes are added up."""
-    text = random_text(7, 9, [6] * 8)  # two threads have four sentences each, a round is one of them
-    got, losses = trained(context, objective, text, threads=2, reproducible=True, round_tokens=6)
-    plain, total = trained(context, objective, text, calls=[0, 0])[0], 0.0
-    for number in range(4):
-        before = plain.input.clone(), plain.output.clone()
-        changes = []
-        for sentence in (number, 4 + number):
-            plain.input.copy_(before[0])
-            plain.output.copy_(before[1])
-            total += plain.run(text.tokens, text.starts, sentence, sentence + 1, rates=RATES).total
-            changes.append((plain.input - before[0], plain.output - before[1]))
-        plain.input.copy_(before[0] + changes[0][0] + changes[1][0])
-        plain.output.copy_(before[1] + changes[0][1] + changes[1][1])
-    torch.testing.assert_close(got.input, plain.input, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(got.output, plain.output, rtol=1e-5, atol=1e-6)
-    assert losses[0].total == pytest.approx(total, rel=1e-6)
+    for threads in (2, 3):
+        text = random_text(7, 9, [6] * 4 * threads)  # four sentences for each thread, a round is one of them
+        options = {"threads": threads, "reproducible": True, "round_tokens": 6, "parts": parts}
+        got, losses = trained(context, objective, text, **options)
+        plain, total = trained(context, objective, text, calls=[0, 0], parts=parts)[0], 0.0
+        for number in range(4):
+            before = plain.input.clone(), plain.output.clone()
+            after = [each.clone() for each in before]
+            for sentence in range(number, 4 * threads, 4):
+                plain.input.copy_(before[0])
+                plain.output.copy_(before[1])
+                total += plain.run(text.tokens, text.starts, sentence, sentence + 1, rates=RATES).total
+                after[0] += plain.input - before[0]
+                after[1] += plain.output - before[1]
+            plain.input.copy_(after[0])
+            plain.output.copy_(after[1])
+        torch.testing.assert_close(got.input, plain.input, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(got.output, plain.output, rtol=1e-5, atol=1e-6)
+        assert losses[0].total == pytest.approx(total, rel=1e-6)
 
 
 ODD = {
