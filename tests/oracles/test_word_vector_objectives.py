@@ -219,8 +219,10 @@ def test_native_equals_the_reference(context, objective, parts, instruction_set,
 
 @each_objective
 @pytest.mark.parametrize("scale", [30.0, 1e4])
-def test_huge_scores(objective, scale, instruction_set):
+@pytest.mark.parametrize("off", ["0", "1"], ids=["native", "reference"])
+def test_huge_scores(objective, scale, off, instruction_set, monkeypatch):
     """log σ of scores far from 0 is the score, and the slope 0 or 1."""
+    monkeypatch.setenv("RECURRA_NO_NATIVE", off)
     trainer = trainer_of("cbow", objective, scale=scale)
     plain = PlainRun(trainer, "cbow")
     text = Text([[3, 5]])

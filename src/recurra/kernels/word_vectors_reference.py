@@ -209,7 +209,7 @@ def _update_position(
     loss = float(np.logaddexp(0.0, -scores.astype(np.float64)).sum())
     if rate is None:
         return loss, vectors
-    slopes = np.float32(rate) * signs / (1 + np.exp(scores))
+    slopes = np.float32(rate) * signs / (1 + np.exp(np.minimum(scores, 80)))
     errors = slopes @ output[position.outputs]
     np.add.at(output, position.outputs, slopes.T @ made)
     if hidden == "concatenated":

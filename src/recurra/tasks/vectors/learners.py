@@ -167,7 +167,10 @@ class GloveLearner(Learner):
         cost = train_glove(
             self._state, self._entries, moment.index, rate=moment.learning_rate, threads=self._threads
         )
-        return Update(sum(part.stop - part.start for part in self._entries.of_stratum(moment.index)), cost)
+        count = sum(part.stop - part.start for part in self._entries.of_stratum(moment.index))
+        return Update(
+            max(1, count), cost
+        )  # a stratum of few words may be empty; the loop divides by the count
 
     def _share(self) -> None:
         """Copy the biases to the network, which shares the vectors already."""
