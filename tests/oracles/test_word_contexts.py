@@ -77,10 +77,9 @@ def test_drawn_windows_are_uniform(context):
     counts = np.zeros(window + 1, int)
     pairs = np.zeros((window + 1, window + 1), int)
     for number, sentence in enumerate(text.sentences):
-        windows, found = [], pairs_of(trainer, text, number)
-        for at in range(length):
-            places = [place for around, target in found if target == at for place in around]
-            windows.append(max((abs(place - at) for place in places), default=1))
+        windows, found = [1] * length, pairs_of(trainer, text, number)
+        for around, at in found:
+            windows[at] = max(windows[at], *(abs(place - at) for place in around))
         assert found == pairs_by_double_loop(sentence, context, window, windows)
         inside = windows[window:-window]
         counts += np.bincount(inside, minlength=window + 1)
