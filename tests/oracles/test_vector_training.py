@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from plain_word_vectors import CONTEXTS, Text
+from plain_word_vectors import CONTEXTS, Text, pairs_by_double_loop
 
 import recurra as rc
 from recurra.data.cooccurrences import Counting, open_table
@@ -11,6 +11,7 @@ from recurra.data.word_files import WordFile
 from recurra.kernels.word_vectors import WordContexts, WordOutputs, WordTrainer, padded_rows
 from recurra.models.word_vectors.subwords import Subwords
 from recurra.models.word_vectors.tables import AliasTable, HuffmanTree
+from recurra.tasks.vectors.judging import drawn_pairs
 
 LINES = [" ".join(np.random.default_rng(n).choice([*"aaabbcdefg"], n % 9 + 1)) for n in range(40)]
 COMMON = {
@@ -143,3 +144,81 @@ def test_glove(folder, tmp_path):
     ):  # fmt: skip
         torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(model["c"], (e + theta)[model.key_to_index["c"]], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("vectors", ["input", "output", "mean", "sum"])
+@pytest.mark.parametrize("subwords", [False, True])
+def test_the_vectors_of_words(vectors, subwords, folder, tmp_path):
+    """With subwords, a word has the mean of its own row and those of its n-grams."""
+    options = {"subwords": True, "min_ngram": 1, "max_ngram": 2, "buckets": 7} if subwords else {}
+    model = trained(
+        folder, tmp_path / "run", embedding_size=5, learning_rate=0.3, vectors=vectors, max_steps=1, **options
+    )  # fmt: skip
+    network, words, how = model.network, model.symbols.words, Subwords(1, 2, 7)
+    for number, word in enumerate(words):
+        rows = [number, *([len(words) + row for row in how.rows(word)] if subwords else [])]
+        input = sum(network.input.double()[row] for row in rows) / len(rows)
+        output = network.output.double()[number]
+        want = {"input": input, "output": output, "sum": input + output, "mean": (input + output) / 2}
+        np.testing.assert_allclose(model[word], want[vectors], rtol=1e-5, atol=1e-7)
+    if subwords and vectors == "input":
+        rows = [len(words) + row for row in how.rows("zab")]
+        np.testing.assert_allclose(model["zab"], network.input.double()[rows].mean(0), rtol=1e-5, atol=1e-7)
+
+
+KINDS = {
+    "negative-sampling": {"context": "cbow", "shrink_window": False},
+    "hierarchical-softmax": {"context": "previous-average"},
+    "softmax": {"context": "previous-concatenated", "device": "cpu"},
+    "glove": {"x_max": 5.0},
+}
+
+
+@pytest.mark.parametrize("objective", KINDS)
+def test_the_likelihood_of_held_out_words(objective, folder, tmp_path):
+    """-log P(word | context) over the whole vocabulary, pair by pair in float64."""
+    options = KINDS[objective] | {
+        "window": 2,
+        "embedding_size": 6,
+        "objective": objective,
+        "learning_rate": 0.1,
+    }
+    model = trained(folder, tmp_path / "run", **options)
+    network, context = model.network, options.get("context", "nearby-word")
+    ids = {word: number for number, word in enumerate(model.symbols.words)}
+    held_out = model.held_out()
+    sentences = [[ids[word] for word in line.split() if word in ids] for line in ("a b c d e", "f g")]
+    pairs = drawn_pairs(model.config, model.symbols, network, held_out, 2000)
+    possible = {}  # by word: the hidden vectors of the positions where it stands
+    for sentence in sentences:
+        for around, at in pairs_by_double_loop(sentence, context, 2):
+            rows = network.input.detach().double()[[sentence[place] for place in around]]
+            if context == "nearby-word":  # one of them, drawn
+                found = [*rows]
+            else:
+                found = [rows.flatten() if context == "previous-concatenated" else rows.mean(0)]
+            possible.setdefault(sentence[at], []).extend(found)
+    assert sorted(pairs.targets.tolist()) == sorted(possible)
+    for hidden, target in zip(pairs.hidden.double(), pairs.targets.tolist(), strict=True):
+        assert any(torch.allclose(hidden, each, rtol=1e-5, atol=1e-7) for each in possible[target])
+    scale, bias = network.calibration.tolist()
+    shares = model.symbols.counts / model.symbols.counts.sum()
+    losses = []
+    for hidden, target in zip(pairs.hidden.double(), pairs.targets.tolist(), strict=True):
+        scores = network.output.detach().double() @ hidden
+        if objective == "hierarchical-softmax":
+            tree = HuffmanTree.of(model.symbols.counts)
+            path = slice(tree.starts[target], tree.starts[target + 1])
+            signs = 2 * torch.from_numpy(tree.labels[path]) - 1
+            losses.append(-torch.sigmoid(scores[tree.nodes[path].tolist()] * signs).log().sum())
+            continue
+        if objective == "glove":
+            scores = scores + network.output_bias.double()
+        scores = scale * scores + bias * torch.from_numpy(np.log(shares))
+        losses.append(-scores.log_softmax(0)[target])
+    figures = model.evaluate()
+    assert figures.pairs == len(losses)
+    assert figures.word_loss == pytest.approx(float(sum(losses)) / len(losses), rel=1e-5)
+    unigram = -np.log(shares)[pairs.targets.numpy()].mean()
+    assert figures.unigram_loss == pytest.approx(unigram, rel=1e-5)
+    assert (scale, bias) == (1.0, 0.0) or objective in ("negative-sampling", "glove")

@@ -50,12 +50,12 @@ def calibrated(pairs: Pairs, output: Tensor, own: Tensor, log_counts: Tensor) ->
     The loss is convex in both. Shapes: output (V, D); own (V,) biases that scale with the scores; log_counts
     (V,).
     """
-    scores = [(part, part.hidden @ output.T + own) for part in _parts(pairs, len(output))]
     log_counts = log_counts.float()
 
     def derivatives(at: Tensor) -> tuple[float, Tensor, Tensor]:
         loss, slope, bend = 0.0, torch.zeros(2).double(), torch.zeros(2, 2).double()
-        for part, own_scores in scores:
+        for part in _parts(pairs, len(output)):
+            own_scores = part.hidden @ output.T + own
             log_probs = (float(at[0]) * own_scores + float(at[1]) * log_counts).log_softmax(1)
             probs, rows = log_probs.exp(), torch.arange(len(part.targets))
             weighted = probs * own_scores
