@@ -114,7 +114,7 @@ def test_only_wanted_words_are_kept(tmp_path):
         (b"1 2\nthe 1 2\na 3 4\n", "vectors:1: says that the file has 1 word, but it has 2; download"),
         (
             b"2" + binary()[1:],
-            "vectors:1: says that the file has 2 words, but it has more; download it again.",
+            "vectors:1: says that the file has 2 words, but it has more; download it again, or correct it",
         ),
         (b"4" + binary(), "is truncated at word 4 of 43"),
         (
