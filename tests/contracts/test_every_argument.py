@@ -66,6 +66,15 @@ FITTING: dict[str, Any] = {
     "lengths": ID[0] + 1,
     "state": None,
     "chunks": ["a b"],
+    **dict.fromkeys(("key", "key1", "key2", "w1", "w2", "wa", "wb", "word", "word1", "word2"), "the"),
+    **dict.fromkeys(("keys", "keys_list", "ws1", "ws2", "document1", "document2"), ("the",)),
+    **dict.fromkeys(("vector", "word_or_vector"), np.ones(8)),
+    **dict.fromkeys(("fname", "analogies"), Path("none.txt")),
+    "weights": np.ones((1, 8)),
+    "attr": "count",
+    "val": 1,
+    "low": 0,
+    "high": 1,
 }
 MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "words": ("lm", {"unit": "word"}),

@@ -161,6 +161,7 @@ def test_a_star_opens_all_that_is_at_the_door(tmp_path):
         "layers",
         "cells",
         "errors",
+        "models",
         "results",
         "tasks",
         "text",

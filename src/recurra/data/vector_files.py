@@ -97,8 +97,3 @@ def _joined(pieces: list[NDArray[np.float32]], total: int) -> NDArray[np.float32
         joined[begin : begin + len(piece)] = piece
         begin += len(piece)
     return joined
-
-
-def is_binary(path: Path) -> bool:
-    """Whether a file has word vectors in the binary format of word2vec. Raises: DataError."""
-    return head_of(path).binary

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.errors import RunError
@@ -65,6 +67,13 @@ class _Entry(NamedTuple):
             raise ValueError(f"its header gives {name!r} an unknown type")
         return cls(name, _DTYPES[str(content["dtype"])], tuple(shape), *places)
 
+    def mapped(self, path: Path, begin: int) -> NDArray[Any]:
+        """Map the tensor's part of a file into memory; the data of the file begin at `begin`."""
+        kind = torch.empty(0, dtype=self.dtype).numpy().dtype
+        if not math.prod(self.shape):
+            return np.empty(self.shape, kind)  # nothing cannot be mapped
+        return np.memmap(path, kind, "r", begin + self.start, self.shape)
+
     def describe(self) -> dict[str, Any]:
         """Return the header's entry for the tensor."""
         return {
@@ -112,6 +121,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path}: is damaged ({error}); restore it from a copy or train again.") from error
 
 
+def mapped_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Map the tensors of a safetensors file into memory as arrays to read, without reading them.
+
+    Shapes: as they come. Raises: RunError if it is missing or its header is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            entries, _, begin = _entries(file, os.fstat(file.fileno()).st_size)
+        return {entry.name: entry.mapped(path, begin) for entry in entries}
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: is missing; restore it from a copy or train again.") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"{path}: is damaged ({error}); restore it from a copy or train again.") from error
+
+
 def sum_of_tensors(path: Path) -> str:
     """Return the sha256 that the header of a safetensors file has; of one without it, that of the file.
 
@@ -128,8 +152,11 @@ def sum_of_tensors(path: Path) -> str:
         ) from error
 
 
-def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
-    """Read the tensors of an open file. Raises: ValueError if it is damaged."""
+def _entries(file: io.BufferedReader, size: int) -> tuple[list[_Entry], Any, int]:
+    """Read the header of an open file: the entries in order, the metadata, and where the data begin.
+
+    Raises: ValueError if it is damaged.
+    """
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise ValueError("it is truncated in its header")
@@ -145,6 +172,12 @@ def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
         stop = entry.stop
     if stop != size - 8 - length:
         raise ValueError(f"its tensors have {size - 8 - length:,} bytes, but its header lists {stop:,}")
+    return entries, metadata, 8 + length
+
+
+def _read(file: io.BufferedReader, size: int) -> dict[str, Tensor]:
+    """Read the tensors of an open file. Raises: ValueError if it is damaged."""
+    entries, metadata, _ = _entries(file, size)
     digest = hashlib.sha256(_canonical(entries))
     tensors = {}
     for entry in entries:

@@ -1,14 +1,18 @@
 """Tests of word vectors: analogies, and correlation with people's judgements of similarity."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows
 from recurra.errors import DataError
+from recurra.plain import counted
 from recurra.text_files import read_lines
 
 if TYPE_CHECKING:
@@ -42,11 +46,12 @@ class AnalogySection:
         return {"section": self.name, "correct": self.correct, "incorrect": self.incorrect}
 
 
-def read_analogies(path: Path) -> Iterator[tuple[str, list[Question]]]:
+def read_analogies(path: Path, *, skip_bad: bool = False) -> Iterator[tuple[str, list[Question]]]:
     """Yield the groups of a file with `: name` lines and four words per line.
 
     Raises: DataError for a line with another number of words, or before the first group.
     """
+    bad = BadRows(skip_bad)
     name, questions = None, list[Question]()
     for number, line in enumerate(read_lines(path), start=1):
         if line.startswith(":"):
@@ -60,35 +65,62 @@ def read_analogies(path: Path) -> Iterator[tuple[str, list[Question]]]:
         if name is None:
             raise DataError(f"{path}:{number}: comes before the first group; begin a group with `: name`.")
         if len(words) != 4:
-            raise DataError(f"{path}:{number}: has {len(words)} words, expected four; correct the line.")
+            bad.refuse(f"{path}:{number}", f"has {counted(len(words), 'word')}, expected four")
+            continue
         questions.append((words[0], words[1], words[2], words[3]))
     if name is None:
         raise DataError(f"{path}: has no questions; give a file with `: name` lines and four words per line.")
     yield name, questions
 
 
+class Forms:
+    """The words to look up, in upper case if case does not count; the first of equals stands for all.
+
+    `ids` has the row of each form, `stands` the row that stands for each row.
+    """
+
+    def __init__(self, words: Sequence[str], restrict_vocab: int | None, case_insensitive: bool) -> None:
+        kept = words[:restrict_vocab]
+        forms = [word.upper() for word in kept] if case_insensitive else kept
+        self.ids = {form: at for at, form in reversed(list(enumerate(forms)))}
+        self.stands = np.array([self.ids[form] for form in forms], np.int64)
+        self.others: dict[int, list[int]] = {}
+        for at in np.flatnonzero(self.stands != np.arange(len(forms))).tolist():
+            self.others.setdefault(int(self.stands[at]), []).append(at)
+
+
 def answer_analogies(
-    vectors: "KeyedVectors", path: Path, *, restrict_vocab: int | None, case_insensitive: bool
+    vectors: "KeyedVectors",
+    path: Path,
+    *,
+    restrict_vocab: int | None,
+    case_insensitive: bool,
+    dummy4unknown: bool = False,
+    cosmul: bool = False,
+    skip_bad: bool = False,
 ) -> list[AnalogySection]:
     """Answer "a is to b as c is to ?" by the word with the largest cos(b - a + c), not a, b or c.
 
-    Words are looked up among the first `restrict_vocab`. Without regard to case, the first of several forms
-    stands for all. Raises: DataError if the file cannot be read.
+    With `cosmul`, by the largest cos(b) cos(c) / (cos(a) + 10⁻⁶), with cosines shifted to 0 … 1. Words are
+    looked up among the first `restrict_vocab`. Without regard to case, the first of several forms stands for
+    all. Questions with an unknown word count as wrong with `dummy4unknown`.
+
+    Raises: DataError if the file cannot be read.
     """
-    words = vectors.index_to_key[:restrict_vocab]
-    normed = vectors.first(len(words)).get_normed_vectors()
-    forms = [word.upper() for word in words] if case_insensitive else words
-    ids = {form: at for at, form in reversed(list(enumerate(forms)))}
-    # A form that stands for another one is never the answer.
-    usable = np.array([ids[form] == at for at, form in enumerate(forms)])
-    found = []
-    for name, given in read_analogies(path):
+    forms = Forms(vectors.index_to_key, restrict_vocab, case_insensitive)
+    ids, found = forms.ids, []
+    for name, given in read_analogies(path, skip_bad=skip_bad):
         questions = [_upper(question) if case_insensitive else question for question in given]
-        known = [question for question in questions if all(word in ids for word in question)]
-        section = AnalogySection(name, unknown=len(questions) - len(known))
-        rows = np.array([[ids[word] for word in question] for question in known]).reshape(-1, 4)
-        for question, row, best in zip(known, rows, _answers(normed, rows, usable), strict=True):
-            (section.correct if best == row[3] else section.incorrect).append(question)
+        is_known = [all(word in ids for word in question) for question in questions]
+        section = AnalogySection(name, unknown=len(questions) - sum(is_known))
+        known = [question for question, known in zip(questions, is_known, strict=True) if known]
+        rows = np.array([[ids[word] for word in question] for question in known], np.int64).reshape(-1, 4)
+        answers = iter(_answers(vectors, rows, forms, cosmul=cosmul))
+        for question, known_one in zip(questions, is_known, strict=True):
+            if known_one and next(answers) == ids[question[3]]:
+                section.correct.append(question)
+            elif known_one or dummy4unknown:
+                section.incorrect.append(question)
         found.append(section)
     return found
 
@@ -98,18 +130,42 @@ def _upper(question: Question) -> Question:
     return a, b, c, d
 
 
-def _answers(
-    normed: NDArray[np.float32], rows: NDArray[np.int64], usable: NDArray[np.bool_]
-) -> Iterable[int]:
-    """Yield the answer of each question. Shapes: normed (V, D); rows (n, 4); usable (V,)."""
-    step = max(1, _AT_ONCE // max(1, len(normed)))
-    for begin in range(0, len(rows), step):
-        part = rows[begin : begin + step]
-        queries = normed[part[:, 1]] - normed[part[:, 0]] + normed[part[:, 2]]
-        scores = queries @ normed.T
-        scores[:, ~usable] = -np.inf
-        np.put_along_axis(scores, part[:, :3], -np.inf, 1)
-        yield from scores.argmax(1).tolist()
+def _answers(vectors: "KeyedVectors", rows: NDArray[np.int64], forms: Forms, *, cosmul: bool) -> list[int]:
+    """Return the row that stands for the answer of each question, -1 for none. Shapes: rows (n, 4)."""
+    best, answers = np.full(len(rows), -np.inf), np.full(len(rows), -1)
+    given = vectors.vectors[rows[:, :3]] / np.maximum(vectors.norms[rows[:, :3]], 1e-30)[:, :, None]
+    left_out = np.array(
+        [
+            (number, row)
+            for number, three in enumerate(rows[:, :3].tolist())
+            for word in three
+            for row in (word, *forms.others.get(word, ()))
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    for low, block in vectors.blocks(0, len(forms.stands)):
+        normed = block / np.maximum(vectors.norms[low : low + len(block)], 1e-30)[:, None]
+        inside = left_out[(left_out[:, 1] >= low) & (left_out[:, 1] < low + len(block))]
+        step = max(1, _AT_ONCE // max(1, len(block)))
+        for begin in range(0, len(rows), step):
+            scores = _scores(given[begin : begin + step], normed, cosmul=cosmul)
+            first, last = np.searchsorted(inside[:, 0], [begin, begin + step])
+            scores[inside[first:last, 0] - begin, inside[first:last, 1] - low] = -np.inf
+            top = scores.argmax(1)
+            values = scores[np.arange(len(top)), top]
+            better = np.flatnonzero(values > best[begin : begin + step])
+            best[begin + better], answers[begin + better] = values[better], forms.stands[low + top[better]]
+    found: list[int] = answers.tolist()
+    return found
+
+
+def _scores(given: NDArray[Any], normed: NDArray[Any], *, cosmul: bool) -> NDArray[Any]:
+    """Return the score of each word as an answer. Shapes: given (n, 3, D): a, b, c; normed (V, D); (n, V)."""
+    a, b, c = given[:, 0], given[:, 1], given[:, 2]
+    if not cosmul:
+        return np.asarray((b - a + c) @ normed.T)
+    each = [(1 + one @ normed.T) / 2 for one in (a, b, c)]
+    return np.asarray(each[1] * each[2] / (each[0] + 1e-6))
 
 
 class Correlation(NamedTuple):
@@ -134,25 +190,29 @@ class Judgements(NamedTuple):
     @property
     def unknown_share(self) -> float:
         """Share of the pairs with an unknown word."""
-        return self.unknown / (self.pairs + self.unknown)
+        return self.unknown / max(1, self.pairs + self.unknown)
 
 
-def read_judgements(path: Path, delimiter: str | None = None) -> list[tuple[str, str, float]]:
+def read_judgements(
+    path: Path, delimiter: str | None = None, *, encoding: str = "utf-8", skip_bad: bool = False
+) -> list[tuple[str, str, float]]:
     """Return the pairs of a file of `word word score` lines, separated by blanks or `delimiter`.
 
     Lines that begin with # are comments. Raises: DataError for another line.
     """
-    found = []
-    for number, line in enumerate(read_lines(path), start=1):
+    bad, found = BadRows(skip_bad), []
+    for number, line in enumerate(read_lines(path, encoding=encoding), start=1):
         if line.startswith("#") or not line.strip():
             continue
         fields = [part.strip() for part in line.split(delimiter)]
         try:
             first, second, score = fields[0], fields[1], float(fields[2])
-        except (IndexError, ValueError) as error:
-            raise DataError(
-                f"{path}:{number}: is not two words and a number; correct the line, or see the delimiter."
-            ) from error
+            if not math.isfinite(score):
+                raise ValueError
+        except (IndexError, ValueError):
+            what = "is not two words and a number"
+            bad.refuse(f"{path}:{number}", what, CORRECT_IT, "name another delimiter", SKIP_IT)
+            continue
         found.append((first, second, score))
     return found
 
@@ -163,29 +223,37 @@ def judge_pairs(
     *,
     restrict_vocab: int | None,
     case_insensitive: bool,
+    dummy4unknown: bool = False,
 ) -> Judgements:
-    """Compare cosines with judgements; ties share their mean rank.
+    """Compare cosines with judgements; ties share their mean rank, and constant figures correlate with nan.
+
+    With `dummy4unknown`, all correlations are over all pairs, those with an unknown word with a cosine of 0.
 
     Raises: DataError if fewer than two pairs are known.
     """
-    from scipy.stats import pearsonr, spearmanr
-
-    words = vectors.index_to_key[:restrict_vocab]
-    forms = [word.upper() for word in words] if case_insensitive else words
-    ids = {form: at for at, form in reversed(list(enumerate(forms)))}
+    forms = Forms(vectors.index_to_key, restrict_vocab, case_insensitive)
+    ids = forms.ids
     each = [(a.upper(), b.upper(), score) if case_insensitive else (a, b, score) for a, b, score in pairs]
     cosines = [vectors.similarity(ids[a], ids[b]) if a in ids and b in ids else None for a, b, _ in each]
-    known = [
-        (cosine, score) for cosine, (_, _, score) in zip(cosines, each, strict=True) if cosine is not None
-    ]
-    if len(known) < 2:
+    known = [at for at, cosine in enumerate(cosines) if cosine is not None]
+    theirs = np.array([score for _, _, score in each])
+    ours = np.array([0.0 if cosine is None else cosine for cosine in cosines])
+    used = list(range(len(each))) if dummy4unknown else known
+    if len(used) < 2:
         raise DataError("pairs: fewer than two have known words only; check the case of the words.")
-    ours, theirs = (list(column) for column in zip(*known, strict=True))
-    every = [0.0 if cosine is None else cosine for cosine in cosines]
-    return Judgements(
-        Correlation(*map(float, pearsonr(theirs, ours))),
-        Correlation(*map(float, spearmanr(theirs, ours))),
-        len(known),
-        len(each) - len(known),
-        float(spearmanr([score for _, _, score in each], every)[0]),
-    )
+    pearson, spearman = _correlations(theirs[used], ours[used])
+    unknown = len(each) - len(known)
+    return Judgements(pearson, spearman, len(known), unknown, _correlations(theirs, ours)[1].statistic)
+
+
+def _correlations(theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> tuple[Correlation, Correlation]:
+    """Return Pearson's and Spearman's correlation; nan if a column is constant. Shapes: (n,) each."""
+    from scipy.stats import pearsonr, spearmanr
+
+    if np.ptp(theirs) == 0 or np.ptp(ours) == 0:
+        return Correlation(math.nan, math.nan), Correlation(math.nan, math.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on columns that are constant but for rounding
+        return Correlation(*map(float, pearsonr(theirs, ours))), Correlation(
+            *map(float, spearmanr(theirs, ours))
+        )

@@ -1,16 +1,15 @@
-"""Words with one vector each: similarity and neighbours, under the names of gensim's KeyedVectors."""
+"""Words with one vector each: files and tests, under the names of gensim's KeyedVectors."""
 
-from collections.abc import Sequence
-from numbers import Integral
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recurra.arguments import AtLeastOne, checks_arguments
-from recurra.data.vector_files import is_binary
-from recurra.errors import ConfigError
+from recurra.arguments import AtLeastOne, NotNegative, checks_arguments
+from recurra.errors import ConfigError, ShapeError
+from recurra.models.word_vectors.absent import absent
 from recurra.models.word_vectors.evaluation import (
     AnalogySection,
     Correlation,
@@ -20,167 +19,59 @@ from recurra.models.word_vectors.evaluation import (
     read_judgements,
 )
 from recurra.models.word_vectors.files import (
-    read_folder,
-    read_npz,
+    Found,
+    TextFormat,
+    Word2vecWriting,
+    read_counts,
+    read_own,
     read_word2vec,
-    write_folder,
-    write_npz,
+    write_counts,
+    write_own,
     write_word2vec,
 )
-from recurra.models.word_vectors.lookup import Key, MissingWord, Vector, WordLookup, unit
+from recurra.models.word_vectors.lookup import Key, check_dtype
+from recurra.models.word_vectors.neighbours import NeighbouringWords
+from recurra.plain import quoted
+
+_LOG = logging.getLogger("recurra")
 
 
-class KeyedVectors(WordLookup):
+class KeyedVectors(NeighbouringWords):
     """Words, the most frequent first if they come from training, and their vectors, which are compared.
 
-    Similarities are cosines. The names and results of methods are those of `gensim.models.KeyedVectors`, so
-    that code for it runs with another import. Shapes: vectors (N, D), which may be memory-mapped.
+        vectors = recurra.KeyedVectors.load_word2vec_format("vectors.txt")
+        vectors.most_similar(positive=["king", "woman"], negative=["man"])
+
+    Similarities are cosines; that of a zero vector is 0. The names and results of methods are those of
+    `gensim.models.KeyedVectors`, so that code for it runs with another import. Shapes: vectors (N, D), which
+    may be memory-mapped.
     """
 
-    # Neighbours
+    if not TYPE_CHECKING:
 
-    def most_similar(
-        self,
-        positive: Any = None,
-        negative: Any = None,
-        topn: int | None = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-    ) -> Any:
-        """Return the words nearest to the mean of `positive` minus `negative`, with their cosines.
+        def __getattr__(self, name: str) -> Any:
+            raise absent(type(self).__name__, name)
 
-        Both are a word, a row, a vector, or a list of these, each with a weight if it is a tuple. The words
-        given are left out. `restrict_vocab` searches the first words only, `clip_start` … `clip_end` a range.
-        With topn=None the cosines of all searched words are returned, as an array.
+    @checks_arguments
+    def vectors_for_all(
+        self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
+    ) -> "KeyedVectors":
+        """Return new vectors of the known words among `keys`, each once.
 
-        Raises: MissingWord; ConfigError without any key.
+        With `allow_inference`, words that are made of known n-grams are known; with `copy_vecattrs`, their
+        attributes are copied.
         """
-        if topn is not None and topn < 1:
-            return []
-        query, given = self._query(positive, negative)
-        low, high = (0, restrict_vocab) if restrict_vocab else (clip_start, clip_end or len(self))
-        scores = self._cosines(query, low, min(high, len(self)))
-        return scores if topn is None else self._best(scores, low, given, topn)
+        there = self.__contains__ if allow_inference else self.has_index_for
+        known = list(dict.fromkeys(key if isinstance(key, str) else self._word_at(key) for key in keys))
+        words = [word for word in known if word is not None and there(word)]
+        found = KeyedVectors(words, self[words])
+        for attr in self.expandos if copy_vecattrs else ():
+            for word in filter(self.has_index_for, words):
+                found.set_vecattr(word, attr, self.get_vecattr(word, attr).item())
+        return found
 
-    def most_similar_cosmul(
-        self,
-        positive: Any = None,
-        negative: Any = None,
-        topn: int | None = 10,
-        restrict_vocab: int | None = None,
-    ) -> Any:
-        """Return the words with the largest Π cos(w, positive) / (Π cos(w, negative) + 10⁻⁶).
-
-        Cosines are shifted to 0 … 1. Source: Levy and Goldberg 2014. Raises: as `most_similar`.
-        """
-        if topn is not None and topn < 1:
-            return []
-        plus, minus = _listed(positive), _listed(negative)
-        if not plus and not minus:
-            raise ConfigError("positive: got nothing to compare with; give at least one word.")
-        high = min(restrict_vocab or len(self), len(self))
-
-        def shifted(key: Any) -> NDArray[np.float64]:
-            vector = key if isinstance(key, np.ndarray) else self.get_vector(key)
-            return (1 + self._cosines(unit(vector), 0, high).astype(np.float64)) / 2
-
-        scores = np.ones(high)
-        for key in plus:
-            scores *= shifted(key)
-        under = np.ones(high)
-        for key in minus:
-            under *= shifted(key)
-        scores /= under + 1e-6
-        given = {self.get_index(key) for key in plus + minus if not isinstance(key, np.ndarray)}
-        return scores if topn is None else self._best(scores, 0, given, topn)
-
-    def similar_by_key(self, key: Key, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
-        """Return the nearest words of a word; as `most_similar`."""
-        return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab)
-
-    similar_by_word = similar_by_key
-
-    def similar_by_vector(
-        self, vector: Vector, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Any:
-        """Return the nearest words of a vector; as `most_similar`. Shapes: vector (D,)."""
-        return self.most_similar([np.asarray(vector)], topn=topn, restrict_vocab=restrict_vocab)
-
-    def most_similar_to_given(self, key1: Key, keys_list: Sequence[Key]) -> Key:
-        """Return the key of a list that is the most similar to `key1`."""
-        return keys_list[int(np.argmax([self.similarity(key1, key) for key in keys_list]))]
-
-    def closer_than(self, key1: Key, key2: Key) -> list[str]:
-        """Return all words that are closer to `key1` than `key2` is."""
-        distances, own = self.distances(key1), self.get_index(key1)
-        near = np.flatnonzero(distances < distances[self.get_index(key2)])
-        return [self.index_to_key[at] for at in near if at != own]
-
-    def rank(self, key1: Key, key2: Key) -> int:
-        """Return the rank of `key2` among the neighbours of `key1`, from 1."""
-        return len(self.closer_than(key1, key2)) + 1
-
-    def doesnt_match(self, words: Sequence[Key]) -> Key:
-        """Return the word least similar to the mean of all. Raises: MissingWord if none is known."""
-        known = [word for word in words if word in self]
-        if not known:
-            raise MissingWord(words[0] if len(words) else "")
-        each = np.stack([self.get_vector(word, norm=True) for word in known])
-        return known[int(np.argmin(each @ unit(each.mean(0))))]
-
-    # Similarities
-
-    def similarity(self, w1: Key, w2: Key) -> float:
-        """Return the cosine of two words."""
-        return float(self.get_vector(w1, norm=True) @ self.get_vector(w2, norm=True))
-
-    def distance(self, w1: Key, w2: Key) -> float:
-        """Return 1 - the cosine of two words."""
-        return 1.0 - self.similarity(w1, w2)
-
-    def distances(self, word_or_vector: Key | Vector, other_words: Sequence[Key] = ()) -> Vector:
-        """Return 1 - the cosine with each other word, or with every word. Shapes: result (n,)."""
-        given = word_or_vector
-        query = unit(given if isinstance(given, np.ndarray) else self.get_vector(given))
-        if not len(other_words):
-            return 1 - self._cosines(query, 0, len(self))
-        return (1 - np.stack([self.get_vector(key, norm=True) for key in other_words]) @ query).astype(
-            np.float32
-        )
-
-    def cosine_similarities(self, vector_1: Vector, vectors_all: Vector) -> Vector:
-        """Return the cosine of a vector with each row. Shapes: vector_1 (D,); vectors_all (n, D); (n,)."""
-        norms = np.maximum(np.linalg.norm(vectors_all, axis=1) * np.linalg.norm(vector_1), 1e-30)
-        return np.asarray(vectors_all @ vector_1 / norms, np.float32)
-
-    def n_similarity(self, ws1: Sequence[Key], ws2: Sequence[Key]) -> float:
-        """Return the cosine of the means of two lists of words. Raises: ConfigError for an empty list."""
-        means = [unit(self.get_mean_vector(words, pre_normalize=False)) for words in (ws1, ws2)]
-        return float(means[0] @ means[1])
-
-    def wmdistance(self, document1: Sequence[str], document2: Sequence[str], norm: bool = True) -> float:
-        """Return the word mover's distance of two lists of words; infinite if one has no known word.
-
-            min_T Σ_ij T_ij ‖v_i - v_j‖,   T ≥ 0, with the relative frequencies of the words as its margins
-
-        Source: Kusner et al. 2015. With `norm`, vectors are scaled to length 1 first.
-        """
-        from scipy.optimize import linprog
-
-        counts = [
-            {word: list(words).count(word) for word in dict.fromkeys(words) if word in self}
-            for words in (document1, document2)
-        ]
-        if not all(counts):
-            return float("inf")
-        mine, theirs = (np.stack([self.get_vector(word, norm=norm) for word in each]) for each in counts)
-        shares = [np.array(list(each.values())) / sum(each.values()) for each in counts]
-        costs = np.linalg.norm(mine[:, None].astype(float) - theirs[None].astype(float), axis=2)
-        n, m = costs.shape
-        margins = np.concatenate([np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))])
-        found = linprog(costs.ravel(), A_eq=margins, b_eq=np.concatenate(shares), method="highs")
-        return max(0.0, float(found.fun))
+    def _word_at(self, row: int) -> str | None:
+        return self.index_to_key[row] if self.has_index_for(row) else None
 
     # Files
 
@@ -189,54 +80,129 @@ class KeyedVectors(WordLookup):
     def load_word2vec_format(
         cls,
         fname: str | Path,
+        fvocab: str | Path | None = None,
         binary: bool | None = None,
+        encoding: str = "utf-8",
+        unicode_errors: str = "strict",
         limit: AtLeastOne | None = None,
+        datatype: Any = np.float32,
+        no_header: bool | None = None,
         skip_bad: bool = False,
     ) -> "KeyedVectors":
         """Read vectors in the format of word2vec (text or binary), GloVe or fastText (.vec), plain or .gz.
 
-        The format is found from the file; `binary`, if given, must agree with it. `limit` reads the first
-        words only; `skip_bad` leaves out lines that cannot be read.
+        The format is found from the file; `binary` and `no_header`, if given, must agree with it. `fvocab` is
+        a file with a word and its count per line. `limit` reads the first words only; `skip_bad` leaves out
+        lines that cannot be read, with a warning. Of a word that occurs twice, the first vector is kept.
 
         Raises: DataError naming the line or word that cannot be read.
         """
-        if binary is not None and binary != is_binary(Path(fname)):
-            kind = "a text" if binary else "a binary"
-            raise ConfigError(f"binary: got {binary}, but {fname} is {kind} file; remove the argument.")
-        return KeyedVectors(*read_word2vec(Path(fname), limit=limit, skip_bad=skip_bad))
+        check_dtype(datatype)
+        has_header = None if no_header is None else not no_header
+        how = TextFormat(binary, has_header, encoding, unicode_errors)
+        counts = None if fvocab is None else read_counts(Path(fvocab))
+        found = KeyedVectors(*read_word2vec(Path(fname), how, limit=limit, skip_bad=skip_bad))
+        if counts is not None:
+            found.expandos["count"] = np.array([counts.get(word, 0) for word in found.index_to_key], np.int64)
+        return found
+
+    @checks_arguments
+    def intersect_word2vec_format(
+        self,
+        fname: str | Path,
+        lockf: float = 0.0,
+        binary: bool | None = None,
+        encoding: str = "utf-8",
+        unicode_errors: str = "strict",
+    ) -> None:
+        """Replace the vectors of known words by those of a file; words that only the file has are left out.
+
+        Raises: as `load_word2vec_format`; ShapeError for vectors of another size; DataError if the file has
+        no known word.
+        """
+        if lockf != 0.0:
+            raise ConfigError(
+                f"lockf: got {lockf}, but vectors are not trained any further; remove the argument."
+            )
+        how = TextFormat(binary, None, encoding, unicode_errors)
+        found = read_word2vec(Path(fname), how, only=self.key_to_index)
+        if found.size != self.vector_size:
+            raise ShapeError(
+                f"{fname}: has vectors of {found.size} numbers, expected {self.vector_size}; choose a file "
+                "with vectors of this size."
+            )
+        self.add_vectors(found.words, found.vectors, replace=True)
 
     @checks_arguments
     def save_word2vec_format(
-        self, fname: str | Path, binary: bool = False, write_header: bool = True
+        self,
+        fname: str | Path,
+        fvocab: str | Path | None = None,
+        binary: bool = False,
+        total_vec: NotNegative | None = None,
+        write_header: bool = True,
+        prefix: str = "",
+        append: bool = False,
+        sort_attr: str = "count",
     ) -> None:
-        """Write the format of word2vec, as text or binary; without a header, the text format of GloVe.
+        """Write the format of word2vec, as text or binary; text without a header is the format of GloVe.
+
+        Words are sorted by decreasing `sort_attr`, if they have this attribute. `fvocab` also writes a file
+        with this attribute of each word. `total_vec` is the number of words that the header tells; with
+        `append`, a file is continued. A name that ends in .gz is compressed.
 
         Raises: ConfigError for a word with a blank, which the format cannot hold; StorageError.
         """
-        if binary and not write_header:
-            raise ConfigError("write_header: a binary file needs its header; remove the argument.")
-        write_word2vec(self, Path(fname), binary=binary, header=write_header)
+        order = list(range(len(self)))
+        values = self._attribute(sort_attr) if sort_attr in self.expandos or fvocab is not None else None
+        if values is not None:
+            order.sort(key=lambda at: -values[at])
+        how = Word2vecWriting(binary, write_header, total_vec, prefix, append)
+        if fvocab is not None and values is not None:
+            write_counts(self, order, values, Path(fvocab), how)
+        write_word2vec(self, order, Path(fname), how)
 
     @checks_arguments
     def save_vectors(self, path: str | Path) -> None:
         """Write words and vectors: into one file if the path ends in .npz, else into a folder.
 
-        A folder can be memory-mapped by `load_vectors`. Raises: StorageError.
+        A folder can be memory-mapped by `load_vectors`. Attributes such as counts are written too.
+
+        Raises: ConfigError for attributes that are no numbers; StorageError.
         """
-        (write_npz if Path(path).suffix == ".npz" else write_folder)(self, Path(path))
+        write_own(self, {name: self._attribute(name) for name in self.expandos}, Path(path))
 
     @classmethod
     @checks_arguments
-    def load_vectors(cls, path: str | Path, mmap: bool = False) -> "KeyedVectors":
-        """Read what `save_vectors` wrote; with `mmap` the vectors of a folder stay on disk.
+    def load_vectors(cls, path: str | Path, mmap: bool | str | None = False) -> "KeyedVectors":
+        """Read what `save_vectors` wrote, or a file of `load_word2vec_format`.
 
-        Raises: DataError if it is missing or damaged; ConfigError for a file that cannot be memory-mapped.
+        With `mmap` (True, or "r" as in gensim) the vectors of a folder stay on disk. The vectors of a run are
+        those of `recurra.WordVectors.load`.
+
+        Raises: DataError if it is missing or damaged; ConfigError for a file that cannot be memory-mapped, a
+        run, or a pickle.
         """
-        if Path(path).suffix != ".npz":
-            return KeyedVectors(*read_folder(Path(path), mapped=mmap))
-        if mmap:
-            raise ConfigError("mmap: an .npz file cannot be memory-mapped; save the vectors to a folder.")
-        return KeyedVectors(*read_npz(Path(path)))
+        if mmap not in (None, True, False, "r"):
+            raise ConfigError(f"mmap: got {quoted(mmap)}, expected True, or 'r' to read only.")
+        return cls._of(read_own(Path(path), mapped=bool(mmap)))
+
+    @checks_arguments
+    def save(self, out: str | Path) -> None:
+        """Write words and vectors; as `save_vectors`."""
+        self.save_vectors(out)
+
+    @classmethod
+    @checks_arguments
+    def load(cls, fname: str | Path, mmap: bool | str | None = None) -> "KeyedVectors":
+        """Read words and vectors; as `load_vectors`."""
+        return KeyedVectors.load_vectors(fname, mmap)
+
+    @staticmethod
+    def _of(found: Found) -> "KeyedVectors":
+        vectors = KeyedVectors(found.words, found.vectors)
+        vectors.expandos.update({name: np.array(each) for name, each in found.attributes.items()})
+        return vectors
 
     # Tests
 
@@ -246,10 +212,19 @@ class KeyedVectors(WordLookup):
         analogies: str | Path,
         restrict_vocab: AtLeastOne | None = 300_000,
         case_insensitive: bool = True,
+        dummy4unknown: bool = False,
+        similarity_function: Literal["most_similar", "most_similar_cosmul"] = "most_similar",
+        skip_bad: bool = False,
     ) -> list[AnalogySection]:
         """Answer a file of analogies; see `evaluate_word_analogies`. Raises: DataError."""
         return answer_analogies(
-            self, Path(analogies), restrict_vocab=restrict_vocab, case_insensitive=case_insensitive
+            self,
+            Path(analogies),
+            restrict_vocab=restrict_vocab,
+            case_insensitive=case_insensitive,
+            dummy4unknown=dummy4unknown,
+            cosmul=similarity_function == "most_similar_cosmul",
+            skip_bad=skip_bad,
         )
 
     @checks_arguments
@@ -259,21 +234,42 @@ class KeyedVectors(WordLookup):
         restrict_vocab: AtLeastOne | None = 300_000,
         case_insensitive: bool = True,
         dummy4unknown: bool = False,
+        similarity_function: Literal["most_similar", "most_similar_cosmul"] = "most_similar",
+        skip_bad: bool = False,
     ) -> tuple[float, list[dict[str, Any]]]:
         """Return the share of analogies "a : b = c : ?" that are answered, and each group's questions.
 
-        The answer is the word with the largest cos(b - a + c), except a, b and c.
+        The answer is the word with the largest cos(b - a + c), except a, b and c. Without regard to case, the
+        first of several forms of a word stands for all.
 
         Questions with a word outside the first `restrict_vocab` are left out, or wrong with `dummy4unknown`;
         the last group has all. Raises: DataError if the file cannot be read.
         """
-        found = self.analogies(analogies, restrict_vocab, case_insensitive)
+        found = self.analogies(
+            analogies, restrict_vocab, case_insensitive, dummy4unknown, similarity_function, skip_bad
+        )
         total = AnalogySection("Total accuracy", unknown=sum(section.unknown for section in found))
         for section in found:
             total.correct += section.correct
             total.incorrect += section.incorrect
-        asked = total.asked + (total.unknown if dummy4unknown else 0)
-        return len(total.correct) / max(1, asked), [section.to_dict() for section in (*found, total)]
+        groups = [section.to_dict() for section in (*found, total)]
+        for group in groups:
+            self.log_accuracy(group)
+        return total.accuracy, groups
+
+    @staticmethod
+    @checks_arguments
+    def log_accuracy(section: Mapping[str, Any]) -> None:
+        """Log the accuracy of a group of analogies, at the level INFO of the logger "recurra"."""
+        correct, incorrect = (section.get(name, ()) for name in ("correct", "incorrect"))
+        if not isinstance(correct, Sequence) or not isinstance(incorrect, Sequence):
+            raise ConfigError(
+                "section: has no lists correct and incorrect; give one of evaluate_word_analogies."
+            )
+        asked = len(correct) + len(incorrect)
+        if asked:
+            share = 100 * len(correct) / asked
+            _LOG.info("%s: %.1f%% (%i/%i)", section.get("section"), share, len(correct), asked)
 
     @checks_arguments
     def judgements(
@@ -282,16 +278,22 @@ class KeyedVectors(WordLookup):
         delimiter: str | None = None,
         restrict_vocab: AtLeastOne | None = 300_000,
         case_insensitive: bool = True,
+        dummy4unknown: bool = False,
+        encoding: str = "utf-8",
+        skip_bad: bool = False,
     ) -> Judgements:
         """Compare cosines with people's judgements in a file of `word word score`; see `Judgements`.
 
         Raises: DataError if it cannot be read, or fewer than two pairs are known.
         """
+        if delimiter == "":
+            raise ConfigError("delimiter: is empty; give a tab, or None for blanks.")
         return judge_pairs(
             self,
-            read_judgements(Path(pairs), delimiter),
+            read_judgements(Path(pairs), delimiter, encoding=encoding, skip_bad=skip_bad),
             restrict_vocab=restrict_vocab,
             case_insensitive=case_insensitive,
+            dummy4unknown=dummy4unknown,
         )
 
     @checks_arguments
@@ -299,59 +301,31 @@ class KeyedVectors(WordLookup):
         self,
         pairs: str | Path,
         delimiter: str | None = "\t",
+        encoding: str = "utf-8",
         restrict_vocab: AtLeastOne | None = 300_000,
         case_insensitive: bool = True,
+        dummy4unknown: bool = False,
+        skip_bad: bool = False,
     ) -> tuple[Correlation, Correlation, float]:
         """Return Pearson's and Spearman's correlation, and the percentage of pairs with an unknown word.
 
         Raises: as `judgements`.
         """
-        found = self.judgements(pairs, delimiter, restrict_vocab, case_insensitive)
-        return found.pearson, found.spearman, 100 * found.unknown_share
-
-    # Parts
-
-    def _query(self, positive: Any, negative: Any) -> tuple[Vector, set[int]]:
-        """Return the unit vector of a query, and the rows of its words."""
-        keys: list[Any] = []
-        weights: list[float] = []
-        for each, sign in ((_listed(positive), 1.0), (_listed(negative), -1.0)):
-            for item in each:
-                key, weight = item if isinstance(item, tuple) else (item, sign)
-                keys.append(key)
-                weights.append(weight)
-        if not keys:
-            raise ConfigError("positive: got nothing to compare with; give at least one word.")
-        mean = self.get_mean_vector(keys, weights, post_normalize=True, ignore_missing=False)
-        return mean, {self.get_index(key) for key in keys if not isinstance(key, np.ndarray)}
-
-    def _cosines(self, query: Vector, low: int, high: int) -> Vector:
-        """Return the cosine of a unit vector with each vector of a range. Shapes: query (D,); result (n,)."""
-        found = [block @ query for _, block in self.blocks(low, high)]
-        return np.asarray(
-            np.concatenate([np.zeros(0, np.float32), *found]) / np.maximum(self.norms[low:high], 1e-30)
+        found = self.judgements(
+            pairs, delimiter, restrict_vocab, case_insensitive, dummy4unknown, encoding, skip_bad
         )
+        oov = 100 * found.unknown_share
+        self.log_evaluate_word_pairs(found.pearson, found.spearman, oov, str(pairs))
+        return found.pearson, found.spearman, oov
 
-    def _best(self, scores: Any, low: int, left_out: set[int], topn: int) -> list[tuple[str, float]]:
-        """Return the words with the largest scores; the more frequent word comes first among equals."""
-        wanted = min(topn + len(left_out), len(scores))
-        if not wanted:
-            return []
-        best = np.argpartition(-scores, wanted - 1)[:wanted]
-        worst = scores[best].min()
-        ties = np.flatnonzero(scores == worst)  # which of several equal scores comes in is not left to chance
-        best = np.union1d(best[scores[best] > worst], ties)
-        ordered = best[np.lexsort((best, -scores[best]))]
-        found = [
-            (self.index_to_key[low + at], float(scores[at])) for at in ordered if low + at not in left_out
-        ]
-        return found[:topn]
-
-
-def _listed(given: Any) -> list[Any]:
-    """Return keys as a list; one key, or one vector, is a list of one."""
-    if given is None:
-        return []
-    if isinstance(given, (str, Integral)) or (isinstance(given, np.ndarray) and given.ndim == 1):
-        return [given]
-    return list(given)
+    @staticmethod
+    @checks_arguments
+    def log_evaluate_word_pairs(
+        pearson: Sequence[Any], spearman: Sequence[Any], oov: float, pairs: str | Path
+    ) -> None:
+        """Log the result of `evaluate_word_pairs`, at the level INFO of the logger "recurra"."""
+        if not len(pearson) or not len(spearman):
+            raise ConfigError("pearson: has no correlation; give a result of evaluate_word_pairs.")
+        _LOG.info("Pearson correlation with %s: %s", pairs, pearson[0])
+        _LOG.info("Spearman correlation with %s: %s", pairs, spearman[0])
+        _LOG.info("pairs with unknown words: %.1f%%", oov)

@@ -1,33 +1,40 @@
-"""Words with one vector each: look-up, means and additions."""
+"""Words with one vector each: look-up and means."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
-from typing import Any, Self, overload
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from recurra.arguments import checks_arguments
-from recurra.errors import ConfigError, ShapeError, VocabularyError
-from recurra.plain import counted, quoted
+from recurra.arguments import NotNegative, checks_arguments, is_many
+from recurra.errors import ArgumentTypeError, ConfigError, ShapeError, VocabularyError
+from recurra.plain import counted, quoted, reason_of
 
 Vector = NDArray[np.float32]
 Key = str | int
 _BLOCK = 1 << 24  # numbers of a block of vectors that are read at once
+_TINY = 1e-30  # instead of the length of a zero vector, so that its cosines are 0
 
 
 class MissingWord(VocabularyError, KeyError):
     """A word is not in the vocabulary."""
 
     def __init__(self, key: Any) -> None:
-        super().__init__(f"{quoted(str(key))} is not in the vocabulary; check its spelling and its case.")
+        super().__init__(f"{quoted(key)} is not in the vocabulary; check its spelling and its case.")
 
     def __str__(self) -> str:
         return str(self.args[0])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _missing, (type(self), self.args[0])
+
 
 class WordLookup:
     """Words, sorted by decreasing frequency if they come from training, and their vectors.
+
+    As in gensim, the arguments may also be a vector size, and a number of words to reserve memory for, which
+    are added later. `expandos` has the values of attributes of the words, such as "count", by name.
 
     Shapes: vectors (N, D), which may be memory-mapped.
 
@@ -35,20 +42,35 @@ class WordLookup:
     """
 
     @checks_arguments
-    def __init__(self, words: Iterable[str] = (), vectors: ArrayLike | None = None) -> None:
-        self.index_to_key = list(words)
-        given = np.zeros((0, 0), np.float32) if vectors is None else np.asanyarray(vectors)
-        if given.ndim != 2 or len(given) != len(self.index_to_key):
+    def __init__(
+        self,
+        words: Iterable[str] | int = (),
+        vectors: Any = None,
+        *,
+        vector_size: NotNegative | None = None,
+        count: NotNegative = 0,
+        dtype: Any = np.float32,
+    ) -> None:
+        check_dtype(dtype)
+        if isinstance(words, Iterable):
+            self.index_to_key = each_word(words, "words")
+        else:
+            self.index_to_key, vector_size, vectors, count = [], int(words), None, vectors or count
+        self.expandos: dict[str, NDArray[Any]] = {}
+        self._norms: NDArray[np.float32] | None = None
+        self._buffer: Vector | None = None  # memory of our own, with room for more rows than `vectors` has
+        if vectors is None:
+            self._buffer = reserved(count, vector_size or 0)
+        self._vectors = matrix(vectors, "vectors") if self._buffer is None else self._buffer[:0]
+        expected = len(self.index_to_key), self.vector_size if vector_size is None else vector_size
+        if self._vectors.shape != expected:
             raise ShapeError(
-                f"vectors: got shape {given.shape} for {counted(len(self.index_to_key), 'word')}, expected "
-                "one row per word."
+                f"vectors: got shape {self._vectors.shape}, expected {expected}, one row per word."
             )
-        self.vectors: Vector = given if given.dtype == np.float32 else given.astype(np.float32)
-        self.key_to_index: Mapping[str, int] = {key: at for at, key in enumerate(self.index_to_key)}
+        self.key_to_index: dict[str, int] = {key: at for at, key in enumerate(self.index_to_key)}
         if len(self.key_to_index) != len(self.index_to_key):
             twice = next(key for at, key in enumerate(self.index_to_key) if self.key_to_index[key] != at)
             raise VocabularyError(f"words: {quoted(twice)} occurs twice; remove one of them.")
-        self._norms: NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({counted(len(self), 'word')}, {self.vector_size} dimensions)"
@@ -70,131 +92,209 @@ class WordLookup:
     def __getitem__(self, keys: Any) -> Vector:
         if isinstance(keys, (str, Integral)):
             return self.get_vector(keys)  # type: ignore[arg-type]
-        return np.stack([self.get_vector(key) for key in keys])
+        if isinstance(keys, slice):
+            keys = self.index_to_key[keys]
+        each = each_key(keys, "keys")
+        found = [self.get_vector(key) for key in each]
+        return np.stack(found) if found else np.zeros((0, self.vector_size), np.float32)
+
+    @property
+    def vectors(self) -> Vector:
+        """The vectors, one row per word; may be set. Shapes: (N, D)."""
+        return self._vectors
+
+    @vectors.setter
+    def vectors(self, given: Any) -> None:
+        self._vectors, self._buffer, self._norms = matrix(given, "vectors"), None, None
 
     @property
     def vector_size(self) -> int:
         """D, the number of components of a vector."""
-        return int(self.vectors.shape[1])
+        return int(self._vectors.shape[1])
 
     @property
     def norms(self) -> NDArray[np.float32]:
         """The Euclidean norm of each vector, computed once, in blocks. Shapes: result (N,)."""
-        if self._norms is None:
-            found = [np.linalg.norm(block, axis=1) for _, block in self.blocks(0, len(self))]
-            self._norms = np.concatenate([np.zeros(0), *found]).astype(np.float32)
+        if self._norms is None or len(self._norms) != len(self._vectors):
+            found = [np.linalg.norm(block, axis=1) for _, block in self.blocks(0, len(self._vectors))]
+            self._norms = np.concatenate([np.zeros(0, np.float32), *found])
         return self._norms
 
-    def has_index_for(self, key: Key) -> bool:
-        """Whether a word is in the vocabulary."""
-        return key in self
+    @checks_arguments
+    def fill_norms(self, force: bool = False) -> None:
+        """Compute the norms; with `force` again, which is needed after changes inside `vectors`."""
+        self._norms = None if force else self._norms
+        assert self.norms is not None
 
+    @checks_arguments
+    def has_index_for(self, key: Any) -> bool:
+        """Whether a word is in the vocabulary."""
+        return WordLookup.__contains__(self, key)
+
+    @checks_arguments
     def get_index(self, key: Key, default: int | None = None) -> int:
-        """Return the row of a word; a number is a row itself. Raises: VocabularyError without a default."""
+        """Return the row of a word; a number is a row itself. Raises: MissingWord without a default."""
         if isinstance(key, str):
             at = self.key_to_index.get(key)
             if at is not None:
                 return at
-        elif key in self:
+        elif WordLookup.__contains__(self, key):
             return int(key)
         if default is not None:
             return default
         raise MissingWord(key)
 
+    @checks_arguments
     def get_vector(self, key: Key, norm: bool = False) -> Vector:
         """Return the vector of a word, read-only, or scaled to length 1 with `norm`. Shapes: result (D,).
 
         Raises: MissingWord, which is a VocabularyError and a KeyError.
         """
         at = self.get_index(key)
-        found = self.vectors[at] / max(self.norms[at], 1e-30) if norm else self.vectors[at].view()
+        found = self._vectors[at] / max(self.norms[at], _TINY) if norm else self._vectors[at].view()
         found.setflags(write=False)
         return np.asarray(found)
 
+    word_vec = get_vector
+
+    @checks_arguments
     def get_mean_vector(
         self,
-        keys: Sequence[Key | Vector],
-        weights: ArrayLike | None = None,
+        keys: Any,
+        weights: Any = None,
         pre_normalize: bool = True,
         post_normalize: bool = False,
         ignore_missing: bool = True,
     ) -> Vector:
         """Return the weighted mean of vectors, Σ w·v / Σ |w|. Shapes: weights (n,); result (D,).
 
-        `pre_normalize` scales the words' vectors to length 1 first, not given arrays; `post_normalize` the
-        mean.
+        `keys` are words, rows or vectors. `pre_normalize` scales the words' vectors to length 1 first, not
+        given vectors; `post_normalize` the mean.
 
         Raises: ConfigError for no keys or other weights than one per key; MissingWord, without
         `ignore_missing`.
         """
-        if not len(keys):
+        each = each_key(keys, "keys")
+        if not each:
             raise ConfigError("keys: got none, expected at least one.")
-        factors = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
-        if len(factors) != len(keys):
-            raise ConfigError(f"weights: got {len(factors)}, expected one for each of {len(keys)} keys.")
+        factors = (
+            np.ones(len(each)) if weights is None else numbers(weights, "weights", (len(each),), np.float64)
+        )
         total = 0.0
         mean: NDArray[np.float64] = np.zeros(self.vector_size)
-        for key, factor in zip(keys, factors, strict=True):
-            if isinstance(key, np.ndarray):
-                mean += factor * key
-            elif key in self:
-                mean += factor * self.get_vector(key, norm=pre_normalize)
-            elif ignore_missing:
-                continue
-            else:
-                raise MissingWord(key)
-            total += abs(factor)
+        for key, factor in zip(each, factors, strict=True):
+            if isinstance(key, np.ndarray) or key in self or not ignore_missing:
+                mean += factor * self._vector_of(key, norm=pre_normalize)
+                total += abs(factor)
         mean = mean / total if total else mean
         return unit(mean) if post_normalize else np.asarray(mean, np.float32)
 
+    @checks_arguments
     def get_normed_vectors(self) -> Vector:
         """Return all vectors scaled to length 1. Shapes: result (N, D)."""
-        return np.asarray(self.vectors / np.maximum(self.norms, 1e-30)[:, None], np.float32)
+        return np.asarray(self._vectors / np.maximum(self.norms, _TINY)[:, None], np.float32)
 
-    def add_vectors(self, keys: Sequence[str], weights: ArrayLike, replace: bool = False) -> None:
-        """Add words with their vectors; known words keep theirs unless `replace`. Shapes: weights (n, D).
-
-        Raises: ShapeError for other shapes.
-        """
-        given = np.asarray(weights, np.float32)
-        size = self.vector_size or (given.shape[-1] if given.ndim else 0)
-        if given.shape != (len(keys), size):
-            raise ShapeError(f"weights: got shape {given.shape}, expected {(len(keys), size)}.")
-        vectors = np.array(self.vectors).reshape(len(self), size)
-        index = dict(self.key_to_index)
-        new: list[int] = []
-        for at, key in enumerate(keys):
-            if key not in index:
-                index[key] = len(index)
-                new.append(at)
-            elif index[key] >= len(vectors):
-                raise VocabularyError(f"keys: {quoted(key)} occurs twice; remove one of them.")
-            elif replace:
-                vectors[index[key]] = given[at]
-        self.vectors = np.concatenate([vectors, given[new]])
-        self.index_to_key = list(index)
-        self.key_to_index, self._norms = index, None
-
-    def add_vector(self, key: str, vector: ArrayLike) -> int:
-        """Add a word, or replace its vector; return its row. Shapes: vector (D,)."""
-        self.add_vectors([key], np.asarray(vector)[None], replace=True)
-        return self.key_to_index[key]
-
-    def __setitem__(self, keys: str | Sequence[str], weights: ArrayLike) -> None:
-        each, rows = ([keys], np.asarray(weights)[None]) if isinstance(keys, str) else (list(keys), weights)
-        self.add_vectors(each, rows, replace=True)
-
-    def first(self, count: int) -> Self:
-        """Return the first `count` words with their vectors, which are not copied."""
-        return type(self)(self.index_to_key[:count], self.vectors[:count])
-
-    def blocks(self, low: int, high: int) -> Iterable[tuple[int, Vector]]:
+    @checks_arguments
+    def blocks(self, low: NotNegative, high: NotNegative) -> Iterator[tuple[int, Vector]]:
         """Yield the vectors of a range in blocks, with the row of the first of each. Shapes: each (n, D)."""
         rows = max(1, _BLOCK // max(1, self.vector_size))
-        for begin in range(low, high, rows):
-            yield begin, np.asarray(self.vectors[begin : min(begin + rows, high)])
+        for begin in range(low, min(high, len(self._vectors)), rows):
+            yield begin, np.asarray(self._vectors[begin : min(begin + rows, high)])
+
+    def _vector_of(self, key: Any, *, norm: bool = False) -> Vector:
+        """Return the vector of a key, or a given vector, unchanged. Raises: ShapeError for another size."""
+        if isinstance(key, np.ndarray):
+            return numbers(key, "vector", (self.vector_size,))
+        return self.get_vector(key, norm)
 
 
 def unit(vector: Any) -> Vector:
-    """Return a vector scaled to length 1. Shapes: (D,), unchanged."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-30), np.float32)
+    """Return a vector scaled to length 1; a zero vector is unchanged. Shapes: (D,), unchanged."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), _TINY), np.float32)
+
+
+def each_key(keys: Any, name: str) -> list[Any]:
+    """Return words, rows and vectors as a list; a matrix is a list of vectors.
+
+    Raises: ArgumentTypeError for anything else, such as a single word.
+    """
+    if not is_many(keys) and not (isinstance(keys, np.ndarray) and keys.ndim == 2):
+        got = " ".join(quoted(keys).split())
+        raise ArgumentTypeError(f"{name}: got {got}, expected a list of words, rows or vectors.")
+    found = list(keys)
+    for place, key in enumerate(found):
+        check_key(key, f"{name}[{place}]")
+    return found
+
+
+def check_key(key: Any, name: str) -> None:
+    """Raises: ArgumentTypeError for what is no word, row or vector."""
+    if isinstance(key, (bool, np.bool_)) or not isinstance(key, (str, Integral, np.ndarray)):
+        got = " ".join(quoted(key).split())
+        raise ArgumentTypeError(f"{name}: got {got}, expected a word, a row or a vector.")
+
+
+def each_word(words: Any, name: str) -> list[str]:
+    """Return words as a list of plain strings. Raises: ArgumentTypeError."""
+    found = list(words)
+    for place, word in enumerate(found):
+        if not isinstance(word, str):
+            raise ArgumentTypeError(f"{name}[{place}]: got {quoted(word)}, expected a word.")
+    return found
+
+
+def numbers(given: Any, name: str, shape: tuple[int | None, ...], dtype: Any = np.float32) -> NDArray[Any]:
+    """Return an array of finite numbers. Shapes: as `shape` says. Raises: ShapeError for anything else."""
+    try:
+        with np.errstate(over="ignore"):
+            found = np.asarray(given, dtype)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise ShapeError(f"{name}: is not an array of numbers ({reason_of(error)}).") from error
+    if len(found.shape) != len(shape) or any(
+        size not in (None, got) for got, size in zip(found.shape, shape, strict=True)
+    ):
+        expected = " x ".join("n" if size is None else str(size) for size in shape)
+        raise ShapeError(f"{name}: got shape {found.shape}, expected {expected} numbers.")
+    if not np.isfinite(found).all():
+        raise ShapeError(f"{name}: has a number that is not finite in {found.dtype}.")
+    return found
+
+
+def matrix(given: Any, name: str) -> Vector:
+    """Return rows of numbers in single precision; those that are that are neither copied nor read.
+
+    Shapes: (n, D). Raises: ShapeError for anything else.
+    """
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype == np.float32:
+        return np.asanyarray(given)
+    return numbers(given, name, (None, None))
+
+
+def reserved(count: Any, size: int) -> Vector:
+    """Return memory for `count` rows. Shapes: (count, size). Raises: ConfigError if there is not as much."""
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
+        raise ConfigError(f"count: got {quoted(count)}, expected a number of words to reserve memory for.")
+    try:
+        return np.empty((int(count), size), np.float32)
+    except (MemoryError, ValueError) as error:
+        raise ConfigError(
+            f"count: {count:,} rows of {size:,} numbers do not fit into memory; give fewer."
+        ) from error
+
+
+def check_dtype(dtype: Any) -> None:
+    """Raises: ConfigError for other numbers than those of single precision."""
+    try:
+        is_single = np.dtype(dtype) == np.float32
+    except (TypeError, ValueError):
+        is_single = False
+    if not is_single:
+        raise ConfigError(
+            f"dtype: got {quoted(dtype)}, but vectors have single precision; remove the argument."
+        )
+
+
+def _missing(kind: type[MissingWord], sentence: str) -> MissingWord:
+    found = kind.__new__(kind, sentence)
+    found.args = (sentence,)
+    return found

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data import TextSource
 from recurra.data.inputs import Input
 from recurra.models.word_vectors.keyed import KeyedVectors
-from recurra.models.word_vectors.lookup import Key, MissingWord, Vector
+from recurra.models.word_vectors.lookup import Key, MissingWord, Vector, unit
 from recurra.models.word_vectors.subwords import Subwords
 from recurra.runs import RunFolder
 from recurra.tasks.model import Model
@@ -38,14 +36,16 @@ class Neighbours:
         return {"text": self.text, "nearest": [{"word": w, "cosine": c} for w, c in self.words]}
 
 
-class WordVectors(Model, KeyedVectors):
+# `load` and `save` are those of a model: of a run folder.
+class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
     """Trained word vectors.
 
         vectors = recurra.WordVectors.train("corpus.txt", lowercase=True, out="runs/vectors")
         vectors.most_similar(positive=["king", "woman"], negative=["man"])
 
     The methods of `KeyedVectors` work on the vectors that the option `vectors` names. With subwords, unknown
-    words have vectors too, made from their character n-grams.
+    words have vectors too, made from their character n-grams. `load` and `save` are those of a run;
+    added words and changed vectors are written by `save_vectors`, not by `save`.
     """
 
     task = "vectors"
@@ -61,7 +61,8 @@ class WordVectors(Model, KeyedVectors):
         run: RunFolder | None = None,
     ) -> None:
         Model.__init__(self, network, symbols, config, run)
-        KeyedVectors.__init__(self, symbols.words, chosen_vectors(network, config, symbols).numpy())
+        KeyedVectors.__init__(self, symbols.words, chosen_vectors(network, config, symbols).cpu().numpy())
+        self.expandos["count"] = symbols.counts.copy()
 
     def __repr__(self) -> str:
         return Model.__repr__(self)
@@ -74,10 +75,7 @@ class WordVectors(Model, KeyedVectors):
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or (isinstance(key, str) and bool(self._parts_of(key)))
 
-    def has_index_for(self, key: Key) -> bool:
-        """Whether a word is in the vocabulary, and not only made of known n-grams."""
-        return KeyedVectors.__contains__(self, key)
-
+    @checks_arguments
     def get_vector(self, key: Key, norm: bool = False) -> Vector:
         """Return the vector of a word; with subwords, that of an unknown word is the mean of its n-grams'.
 
@@ -88,8 +86,10 @@ class WordVectors(Model, KeyedVectors):
         rows = self._parts_of(key)
         if not rows:
             raise MissingWord(key)
-        vector = self.network.input.data[rows].mean(0).numpy()
-        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-30)) if norm else vector
+        vector = self.network.input.data[rows].mean(0).cpu().numpy()
+        return unit(vector) if norm else vector
+
+    word_vec = get_vector
 
     def _parts_of(self, word: str) -> list[int]:
         """Return the rows of the n-grams of a word; none without subwords."""
