@@ -276,6 +276,17 @@ def test_analogies_with_several_forms_of_a_word(tmp_path, monkeypatch, block):
             vectors.analogies(tmp_path / "q")
 
 
+def test_analogies_may_be_a_table_of_mixed_groups(tmp_path, vectors):
+    rows = ["one\tw1\tw2\tw3\tw4", "two\tw5\tw6\tw7\tw8", "one\tw1\tw3\tw2\tnone"]
+    for head in ([], ["type\tword1\tword2\tword3\ttarget"]):
+        (tmp_path / "q").write_text("\n".join(head + rows))
+        found = vectors.analogies(tmp_path / "q")
+        assert [(each.name, each.asked, each.unknown) for each in found] == [("one", 1, 1), ("two", 1, 0)]
+    (tmp_path / "q").write_text("\n".join([*rows, "one\tw1\tw2\tw3"]))
+    with pytest.raises(DataError, match="q:4: has 4 fields, expected five"):
+        vectors.analogies(tmp_path / "q")
+
+
 def test_cosmul_answers_are_those_of_most_similar_cosmul(tmp_path, vectors):
     questions = [RNG.choice(50, 3, replace=False) for _ in range(30)]
     lines = []

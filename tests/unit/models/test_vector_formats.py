@@ -6,6 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 
 import recurra as rc
@@ -277,3 +279,22 @@ def test_a_large_file_is_read_at_once(tmp_path, monkeypatch, name):
     vectors.save_word2vec_format(tmp_path / name, binary=name == "v.bin")
     monkeypatch.setattr(vector_blocks, "_numbers", None)
     same(rc.KeyedVectors.load_word2vec_format(tmp_path / name), vectors.index_to_key, numbers)
+
+
+TOKEN = st.sampled_from(
+    ["a", "é", "1", "-2.5", "3e2", ".5", "1.", "1.2.3", "nan", "1_0", "--1", "\u0661", "", "\t", "\r"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.lists(TOKEN, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=6))
+def test_rows_read_at_once_are_those_read_one_by_one(tmp_path, lines):
+    path, found = tmp_path / "v", []
+    path.write_bytes(("a 1 2\n" * 9 + "\n".join(lines)).encode())
+    for at_once in (vector_blocks._at_once, lambda rows, size: None):
+        bad = BadRows(skip=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vector_blocks, "_at_once", at_once)
+            words, vectors = read_vectors(path, bad, composing=False)
+        found.append((words, vectors.tolist(), bad.sentences))
+    assert found[0] == found[1]

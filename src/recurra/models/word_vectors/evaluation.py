@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,31 +46,40 @@ class AnalogySection:
         return {"section": self.name, "correct": self.correct, "incorrect": self.incorrect}
 
 
-def read_analogies(path: Path, *, skip_bad: bool = False) -> Iterator[tuple[str, list[Question]]]:
-    """Yield the groups of a file with `: name` lines and four words per line.
+def read_analogies(path: Path, *, skip_bad: bool = False) -> list[tuple[str, list[Question]]]:
+    """Return the groups of a file with `: name` lines and four words per line.
 
-    Raises: DataError for a line with another number of words, or before the first group.
+    Or the file is a table of five columns separated by tabs, the first of which names the group, with or
+    without a header that begins with "type". Raises: DataError for a line with another number of words, or
+    before the first group.
     """
     bad = BadRows(skip_bad)
-    name, questions = None, list[Question]()
+    groups: list[tuple[str, list[Question]]] = []
+    by_name: dict[str, list[Question]] = {}  # of a table, in which groups may be mixed
     for number, line in enumerate(read_lines(path), start=1):
         if line.startswith(":"):
-            if name is not None:
-                yield name, questions
-            name, questions = line[1:].strip(), []
+            groups.append((line[1:].strip(), []))
             continue
-        words = line.split()
+        words, fields = line.split(), [field.strip() for field in line.split("\t")]
         if not words:
             continue
-        if name is None:
-            raise DataError(f"{path}:{number}: comes before the first group; begin a group with `: name`.")
-        if len(words) != 4:
+        if not groups and len(fields) == 5 and all(fields):
+            if number > 1 or fields[0] != "type":
+                by_name.setdefault(fields[0], []).append((fields[1], fields[2], fields[3], fields[4]))
+        elif not groups and not by_name:
+            raise DataError(
+                f"{path}:{number}: comes before the first group; begin a group with `: name`, or give a "
+                "table with five columns."
+            )
+        elif by_name:
+            bad.refuse(f"{path}:{number}", f"has {counted(len(fields), 'field')}, expected five")
+        elif len(words) != 4:
             bad.refuse(f"{path}:{number}", f"has {counted(len(words), 'word')}, expected four")
-            continue
-        questions.append((words[0], words[1], words[2], words[3]))
-    if name is None:
+        else:
+            groups[-1][1].append((words[0], words[1], words[2], words[3]))
+    if not groups and not by_name:
         raise DataError(f"{path}: has no questions; give a file with `: name` lines and four words per line.")
-    yield name, questions
+    return groups or list(by_name.items())
 
 
 class Forms:
@@ -108,20 +117,22 @@ def answer_analogies(
     Raises: DataError if the file cannot be read.
     """
     forms = Forms(vectors.index_to_key, restrict_vocab, case_insensitive)
-    ids, found = forms.ids, []
-    for name, given in read_analogies(path, skip_bad=skip_bad):
-        questions = [_upper(question) if case_insensitive else question for question in given]
-        is_known = [all(word in ids for word in question) for question in questions]
-        section = AnalogySection(name, unknown=len(questions) - sum(is_known))
-        known = [question for question, known in zip(questions, is_known, strict=True) if known]
-        rows = np.array([[ids[word] for word in question] for question in known], np.int64).reshape(-1, 4)
-        answers = iter(_answers(vectors, rows, forms, cosmul=cosmul))
-        for question, known_one in zip(questions, is_known, strict=True):
-            if known_one and next(answers) == ids[question[3]]:
-                section.correct.append(question)
-            elif known_one or dummy4unknown:
-                section.incorrect.append(question)
-        found.append(section)
+    ids, found, asked = forms.ids, list[AnalogySection](), list[tuple[AnalogySection, Question]]()
+    for name, questions in read_analogies(path, skip_bad=skip_bad):
+        found.append(AnalogySection(name))
+        asked += [(found[-1], _upper(each) if case_insensitive else each) for each in questions]
+    known = [all(word in ids for word in question) for _, question in asked]
+    rows = np.array(
+        [[ids[word] for word in question] for (_, question), one in zip(asked, known, strict=True) if one],
+        np.int64,
+    ).reshape(-1, 4)
+    answers = iter(_answers(vectors, rows, forms, cosmul=cosmul))
+    for (section, question), one in zip(asked, known, strict=True):
+        section.unknown += not one
+        if one and next(answers) == ids[question[3]]:
+            section.correct.append(question)
+        elif one or dummy4unknown:
+            section.incorrect.append(question)
     return found
 
 

@@ -91,7 +91,8 @@ class WordLookup:
 
     def __getitem__(self, keys: Any) -> Vector:
         if isinstance(keys, (str, Integral)):
-            return self.get_vector(keys)  # type: ignore[arg-type]
+            at = self.key_to_index.get(keys) if isinstance(keys, str) else None
+            return self.get_vector(keys) if at is None else self._row(at)  # type: ignore[arg-type]
         if isinstance(keys, slice):
             keys = self.index_to_key[keys]
         each = each_key(keys, "keys")
@@ -150,10 +151,8 @@ class WordLookup:
 
         Raises: MissingWord, which is a VocabularyError and a KeyError.
         """
-        at = self.get_index(key)
-        found = self._vectors[at] / max(self.norms[at], _TINY) if norm else self._vectors[at].view()
-        found.setflags(write=False)
-        return np.asarray(found)
+        at = self.key_to_index.get(key) if isinstance(key, str) else None
+        return self._row(self.get_index(key) if at is None else at, norm=norm)
 
     word_vec = get_vector
 
@@ -200,6 +199,13 @@ class WordLookup:
         rows = max(1, _BLOCK // max(1, self.vector_size))
         for begin in range(low, min(high, len(self._vectors)), rows):
             yield begin, np.asarray(self._vectors[begin : min(begin + rows, high)])
+
+    def _row(self, at: int, *, norm: bool = False) -> Vector:
+        """Return the vector of a row, read-only. Shapes: result (D,)."""
+        row = self._vectors[at]
+        found = np.asarray(row / max(self.norms[at], _TINY) if norm else row)
+        found.flags.writeable = False
+        return found
 
     def _vector_of(self, key: Any, *, norm: bool = False) -> Vector:
         """Return the vector of a key, or a given vector, unchanged. Raises: ShapeError for another size."""

@@ -192,7 +192,8 @@ class NeighbouringWords(ComparedWords):
         wanted = min(topn + len(left_out), len(scores))
         if not wanted:
             return []
-        keys = np.where(np.isnan(scores), -np.inf, scores)
+        is_nan = np.isnan(scores)
+        keys = np.where(is_nan, -np.inf, scores) if is_nan.any() else scores
         best = np.argpartition(-keys, wanted - 1)[:wanted]
         worst = keys[best].min()
         ties = np.flatnonzero(keys == worst)  # which of several equal scores comes in is not left to chance
