@@ -210,7 +210,7 @@ def _block(how: _Rows, lines: list[bytes], numbers: list[int]) -> Block:
     """Read lines at once; those that are not a word without blanks and its numbers are read one by one."""
     words: list[str | None] = [None] * len(lines)
     vectors = np.zeros((len(lines), max(1, how.size)), np.float32)
-    each = [line.rstrip(b" \r").partition(b" ") for line in lines]
+    each = [line.strip(b" \r").partition(b" ") for line in lines]
     plain = [at for at, (word, _, rest) in enumerate(each) if word and rest.count(b" ") == how.size - 1]
     found = _at_once([each[at][2] for at in plain], how.size) if plain else None
     decoded = _decoded_at_once([each[at][0] for at in plain], how.decode)

@@ -261,6 +261,13 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         vectors.save_word2vec_format(tmp_path / "v", tmp_path / "counts", sort_attr="none")
     with pytest.raises(RecurraError, match="cannot be written"):
         vectors.save_word2vec_format(tmp_path / "none" / "v", append=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    del vectors.expandos["note"]
+    for name in ("notes", "notes/mine.txt"):  # nothing of others is replaced
+        with pytest.raises(ConfigError, match="which would be lost; name another folder"):
+            vectors.save(tmp_path / name)
+    assert (tmp_path / "notes" / "mine.txt").read_text() == "mine"
     (tmp_path / "counts").write_text("the\n")
     vectors.save_word2vec_format(tmp_path / "v")
     with pytest.raises(DataError, match="counts:1: is not a word and its count"):

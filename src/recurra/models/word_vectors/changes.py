@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recurra.arguments import checks_arguments
 from recurra.errors import ConfigError, ShapeError, VocabularyError
-from recurra.models.word_vectors.lookup import Key, Vector, WordLookup, each_word, numbers
+from recurra.models.word_vectors.lookup import TINY, Key, Vector, WordLookup, each_word, numbers
 from recurra.plain import quoted
 
 _ANY = np.dtype(object)
@@ -94,7 +94,7 @@ class ChangedWords(WordLookup):
     @checks_arguments
     def unit_normalize_all(self) -> None:
         """Scale all vectors to length 1; the original lengths are lost."""
-        lengths = np.maximum(self.norms, 1e-30)[:, None]
+        lengths = np.maximum(self.norms, TINY)[:, None]
         self._vectors = self._owned(len(self), self.vector_size)[: len(self)]
         self._vectors /= lengths
         self._norms = None

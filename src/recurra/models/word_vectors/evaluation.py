@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows
 from recurra.errors import DataError
+from recurra.models.word_vectors.lookup import TINY
 from recurra.plain import counted
 from recurra.text_files import read_lines
 
@@ -144,7 +145,7 @@ def _upper(question: Question) -> Question:
 def _answers(vectors: "KeyedVectors", rows: NDArray[np.int64], forms: Forms, *, cosmul: bool) -> list[int]:
     """Return the row that stands for the answer of each question, -1 for none. Shapes: rows (n, 4)."""
     best, answers = np.full(len(rows), -np.inf), np.full(len(rows), -1)
-    given = vectors.vectors[rows[:, :3]] / np.maximum(vectors.norms[rows[:, :3]], 1e-30)[:, :, None]
+    given = vectors.vectors[rows[:, :3]] / np.maximum(vectors.norms[rows[:, :3]], TINY)[:, :, None]
     left_out = np.array(
         [
             (number, row)
@@ -155,7 +156,7 @@ def _answers(vectors: "KeyedVectors", rows: NDArray[np.int64], forms: Forms, *, 
         np.int64,
     ).reshape(-1, 2)
     for low, block in vectors.blocks(0, len(forms.stands)):
-        normed = block / np.maximum(vectors.norms[low : low + len(block)], 1e-30)[:, None]
+        normed = block / np.maximum(vectors.norms[low : low + len(block)], TINY)[:, None]
         inside = left_out[(left_out[:, 1] >= low) & (left_out[:, 1] < low + len(block))]
         step = max(1, _AT_ONCE // max(1, len(block)))
         for begin in range(0, len(rows), step):

@@ -16,7 +16,15 @@ from recurra.data.readers.arrays import member_names, read_members
 from recurra.data.vector_blocks import decoder, head_of
 from recurra.data.vector_files import VectorTable, read_vectors
 from recurra.errors import ConfigError, DataError, RecurraError
-from recurra.files import fault_in, folder_written_whole, storage_error, write_sums, write_text, written_whole
+from recurra.files import (
+    SUMS,
+    fault_in,
+    folder_written_whole,
+    storage_error,
+    write_sums,
+    write_text,
+    written_whole,
+)
 from recurra.plain import counted, json_text, parsed_json, quoted, reason_of
 from recurra.runs.tensor_files import mapped_arrays, read_tensors, write_tensors
 from recurra.text_files import read_lines
@@ -186,12 +194,21 @@ def write_own(vectors: "WordLookup", attributes: Mapping[str, NDArray[Any]], pat
         with written_whole(path) as file:
             np.savez(file, words=np.frombuffer(joined, np.uint8), **arrays)
         return
+    _check_replaceable(path)
     with folder_written_whole(path) as aside:
         write_text(aside / _WORDS, json_text(vectors.index_to_key, indent=0) + "\n")
         with warnings.catch_warnings(), written_whole(aside / _VECTORS) as file:
             warnings.simplefilter("ignore", UserWarning)  # the tensors of read-only arrays are only read
             write_tensors(file, {name: torch.from_numpy(np.asarray(each)) for name, each in arrays.items()})
         write_sums(aside)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Raises: ConfigError if a folder to write exists and is not one of vectors."""
+    names = {_WORDS, _VECTORS, SUMS}
+    if path.is_file() or (path.is_dir() and any(entry.name not in names for entry in path.iterdir())):
+        kind = "a file" if path.is_file() else "a folder with other files"
+        raise ConfigError(f"{path}: is {kind}, which would be lost; name another folder, or an .npz file.")
 
 
 def read_own(path: Path, *, mapped: bool) -> Found:

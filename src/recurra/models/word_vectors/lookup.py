@@ -14,7 +14,7 @@ from recurra.plain import counted, quoted, reason_of
 Vector = NDArray[np.float32]
 Key = str | int
 _BLOCK = 1 << 24  # numbers of a block of vectors that are read at once
-_TINY = 1e-30  # instead of the length of a zero vector, so that its cosines are 0
+TINY = 1e-30  # instead of the length of a zero vector, so that its cosines are 0
 
 
 class MissingWord(VocabularyError, KeyError):
@@ -191,7 +191,7 @@ class WordLookup:
     @checks_arguments
     def get_normed_vectors(self) -> Vector:
         """Return all vectors scaled to length 1. Shapes: result (N, D)."""
-        return np.asarray(self._vectors / np.maximum(self.norms, _TINY)[:, None], np.float32)
+        return np.asarray(self._vectors / np.maximum(self.norms, TINY)[:, None], np.float32)
 
     @checks_arguments
     def blocks(self, low: NotNegative, high: NotNegative) -> Iterator[tuple[int, Vector]]:
@@ -203,7 +203,7 @@ class WordLookup:
     def _row(self, at: int, *, norm: bool = False) -> Vector:
         """Return the vector of a row, read-only. Shapes: result (D,)."""
         row = self._vectors[at]
-        found = np.asarray(row / max(self.norms[at], _TINY) if norm else row)
+        found = np.asarray(row / max(self.norms[at], TINY) if norm else row)
         found.flags.writeable = False
         return found
 
@@ -216,7 +216,7 @@ class WordLookup:
 
 def unit(vector: Any) -> Vector:
     """Return a vector scaled to length 1; a zero vector is unchanged. Shapes: (D,), unchanged."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), _TINY), np.float32)
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), TINY), np.float32)
 
 
 def each_key(keys: Any, name: str) -> list[Any]:

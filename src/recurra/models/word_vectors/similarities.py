@@ -9,7 +9,7 @@ import numpy as np
 from recurra.arguments import checks_arguments
 from recurra.errors import ConfigError
 from recurra.models.word_vectors.changes import ChangedWords
-from recurra.models.word_vectors.lookup import Key, Vector, check_key, each_key, numbers, unit
+from recurra.models.word_vectors.lookup import TINY, Key, Vector, check_key, each_key, numbers, unit
 
 
 class ComparedWords(ChangedWords):
@@ -48,7 +48,7 @@ class ComparedWords(ChangedWords):
         """
         one = numbers(vector_1, "vector_1", (None,))
         every = numbers(vectors_all, "vectors_all", (None, len(one)))
-        norms = np.maximum(np.linalg.norm(every, axis=1) * np.linalg.norm(one), 1e-30)
+        norms = np.maximum(np.linalg.norm(every, axis=1) * np.linalg.norm(one), TINY)
         return np.asarray(every @ one / norms, np.float32)
 
     @checks_arguments
@@ -88,4 +88,4 @@ class ComparedWords(ChangedWords):
         """Return the cosine of a unit vector with each vector of a range. Shapes: query (D,); result (n,)."""
         found = [block @ query for _, block in self.blocks(low, high)]
         products = np.concatenate([np.zeros(0, np.float32), *found])
-        return np.asarray(products / np.maximum(self.norms[low : low + len(products)], 1e-30), np.float32)
+        return np.asarray(products / np.maximum(self.norms[low : low + len(products)], TINY), np.float32)
