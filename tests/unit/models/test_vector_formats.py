@@ -215,20 +215,26 @@ def test_a_damaged_folder_is_named(tmp_path, fault, mapped):
 
 def test_pickles_runs_and_missing_files_are_refused(tmp_path):
     (tmp_path / "v.kv").write_bytes(pickle.dumps({"vectors": 1}, protocol=4))
-    for load in (rc.KeyedVectors.load, rc.KeyedVectors.load_vectors):
+    for load in (rc.KeyedVectors.load, rc.KeyedVectors.load_vectors, rc.KeyedVectors.load_word2vec_format):
         with pytest.raises(
             ConfigError, match=r"v\.kv: is a pickle.*in gensim and write it with save_word2vec"
         ):
             load(tmp_path / "v.kv")
+    made().save(tmp_path / "v.npz")
+    with pytest.raises(ConfigError, match=r"v\.npz: is an \.npz file; read it with load_vectors"):
+        rc.KeyedVectors.load_word2vec_format(tmp_path / "v.npz")
+    (tmp_path / "v.bin").write_bytes(bytes.fromhex("ba164f2f0c000000"))
+    with pytest.raises(ConfigError, match=r"v\.bin: is a model of fastText .* give its \.vec file"):
+        rc.KeyedVectors.load(tmp_path / "v.bin")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.toml").touch()
     with pytest.raises(ConfigError, match=r"is the folder of a trained run; .*recurra\.WordVectors\.load"):
         rc.KeyedVectors.load(tmp_path / "run")
-    with pytest.raises(DataError, match=r"none: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"none: there is no such file"):
         rc.KeyedVectors.load(tmp_path / "none")
     with pytest.raises(DataError, match=r"none: there is no such file"):
         rc.KeyedVectors.load_word2vec_format(tmp_path / "none")
-    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\); check"):
         rc.KeyedVectors.load_word2vec_format(tmp_path)
     with pytest.raises(
         ConfigError, match=r"mmap: .*v\.kv is not a folder of vectors; write one with save_vec"

@@ -2,7 +2,7 @@
 
 from recurra.plain import quoted
 
-_ITSELF = "the model has the methods of the vectors itself; call them on it"
+_ITSELF = "call the methods of vectors on the object itself"
 _ATTRIBUTES = "set_vecattr and get_vecattr make room for values by themselves"
 _TRAINING = "these vectors are not trained any further; train with recurra.WordVectors.train"
 _ADDED = "add_vectors adds words with their vectors at any time"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _WORDS, _VECTORS, _RUN = "words.json", "vectors.safetensors", "run.toml"
 _ATTRIBUTE = "attribute."
+_FASTTEXT = b"\xba\x16\x4f\x2f"  # begins its .bin files
 _PACKED_BY_OTHERS = (".bz2", ".xz", ".zst", ".zip")
 
 
@@ -71,6 +72,8 @@ def read_word2vec(
 
     Raises: DataError naming the line or word that cannot be read; ConfigError if the format is another one.
     """
+    if _begin_of(path).startswith(b"PK"):
+        raise ConfigError(f"{path}: is an .npz file; read it with load_vectors.")
     decode = decoder(how.encoding, how.errors)
     head = head_of(path, has_header=how.has_header)
     if how.binary is not None and how.binary != head.binary:
@@ -221,19 +224,28 @@ def read_own(path: Path, *, mapped: bool) -> Found:
         return _read_folder(path, mapped=mapped)
     if mapped:
         raise ConfigError(f"mmap: {path} is not a folder of vectors; write one with save_vectors.")
+    if _begin_of(path).startswith(b"PK"):
+        return _read_npz(path)
+    return Found(*read_word2vec(path), {})
+
+
+def _begin_of(path: Path) -> bytes:
+    """Return the first bytes of a file. Raises: DataError; ConfigError for a file that is never read."""
     try:
         with path.open("rb") as file:
-            begin = file.read(2)
+            begin = file.read(4)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; check the path.") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({reason_of(error)}); check the path.") from error
+        raise DataError(f"{str(path)!r}: cannot be read ({reason_of(error)}); check the path.") from error
     if begin[:1] == b"\x80":
         raise ConfigError(
             f"{path}: is a pickle, as gensim's `save` writes it, which can run any code when it is read; "
             "load it in gensim and write it with save_word2vec_format."
         )
-    if begin == b"PK":
-        return _read_npz(path)
-    return Found(*read_word2vec(path), {})
+    if begin == _FASTTEXT:
+        raise ConfigError(f"{path}: is a model of fastText with its training state; give its .vec file.")
+    return begin
 
 
 def _read_npz(path: Path) -> Found:
