@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ from recurra.errors import DataError
 from recurra.files import fault_in
 from recurra.plain import parsed_json
 from recurra.text.words import Split, composed, plain_words
-from recurra.text_files import lines_of
 
 _TOKENS, _STARTS, _ABOUT = "tokens.bin", "starts.bin", "about.json"
-_LINES = 20_000  # lines between two writes
+# The end of a sentence: no word, as a text with zero bytes is refused.
+_END = "\0"
+_UNKNOWN, _ENDS = -1, -2
 Pair = tuple[str, str]
 
 
@@ -36,10 +37,21 @@ class WordReading:
 
     def words(self, line: str) -> list[str]:
         """Return the words of a line, in Unicode normalisation form C."""
-        found = plain_words(composed(line.lower() if self.lowercase else line), self.split)
+        return self.joined(self.split_words(self.prepared(line)))
+
+    def prepared(self, text: str) -> str:
+        """Return a text in lower case, if asked for, and in form C."""
+        return composed(text.lower() if self.lowercase else text)
+
+    def split_words(self, text: str) -> list[str]:
+        """Return the words of a prepared text, of which none are joined."""
+        return text.split() if self.split == "blanks" else plain_words(text, self.split)
+
+    def joined(self, words: list[str]) -> list[str]:
+        """Return words joined to phrases."""
         for pairs in self.phrases:
-            found = _joined(found, pairs)
-        return found
+            words = _joined(words, pairs)
+        return words
 
     @property
     def fingerprint(self) -> str:
@@ -60,16 +72,20 @@ def _joined(words: Sequence[str], pairs: frozenset[Pair]) -> list[str]:
     return found
 
 
-def count_words(source: TextSource, reading: WordReading) -> Counter[str]:
-    """Count the words of a text. Raises: DataError if it cannot be read."""
+def count_words(source: TextSource, reading: WordReading, longest: int) -> Counter[str]:
+    """Count the words of a text. Lines of more than `longest` words are cut.
+
+    Raises: DataError if it cannot be read.
+    """
     counts: Counter[str] = Counter()
-    for line in lines_of(source.chunks()):
-        counts.update(reading.words(line))
+    for words in _blocks(source, reading, longest):
+        counts.update(words)
+    del counts[_END]
     return counts
 
 
 def find_phrases(
-    source: TextSource, reading: WordReading, *, min_count: int, threshold: float
+    source: TextSource, reading: WordReading, longest: int, *, min_count: int, threshold: float
 ) -> frozenset[Pair]:
     """Return the pairs of neighbouring words that occur together more often than their counts suggest.
 
@@ -77,11 +93,10 @@ def find_phrases(
 
     Words that occur less often than `min_count` are in no pair. Source: Mikolov et al. 2013.
     """
-    counts = count_words(source, reading)
+    counts = count_words(source, reading, longest)
     known = {word for word, count in counts.items() if count >= min_count}
     together: Counter[Pair] = Counter()
-    for line in lines_of(source.chunks()):
-        words = reading.words(line)
+    for words in _blocks(source, reading, longest):
         together.update(pair for pair in pairwise(words) if known.issuperset(pair))
     total = sum(counts[word] for word in known)
     return frozenset(
@@ -89,6 +104,38 @@ def find_phrases(
         for (a, b), count in together.items()
         if (count - min_count) / (counts[a] * counts[b]) * total > threshold
     )
+
+
+def _blocks(source: TextSource, reading: WordReading, longest: int) -> Iterator[list[str]]:
+    """Yield the words of a text, many lines at once, with `_END` after each sentence.
+
+    A sentence is a line, or `longest` words of a line that has more; a line need not fit into memory.
+    """
+    held: list[str] = []  # of a word that the next chunk may go on with
+    begun: list[str] = []  # words of a line that the next chunk may go on with
+    for chunk in chain(source.chunks(), ["\n"]):
+        end = max(chunk.rfind("\n"), chunk.rfind(" ")) + 1
+        if not end:
+            held.append(chunk)
+            continue
+        *lines, last = reading.prepared("".join((*held, chunk[:end]))).split("\n")
+        held = [chunk[end:]]
+        words: list[str] = []
+        for line in lines:
+            _cut(begun + reading.split_words(line), longest, words)
+            begun = []
+        begun += reading.split_words(last)
+        whole = len(begun) // longest * longest
+        _cut(begun[:whole], longest, words)
+        begun = begun[whole:]
+        yield reading.joined(words)
+
+
+def _cut(words: list[str], longest: int, found: list[str]) -> None:
+    """Add words to a list, with `_END` after each sentence."""
+    for begin in range(0, len(words), longest):
+        found += words[begin : begin + longest]
+        found.append(_END)
 
 
 @dataclass(frozen=True)
@@ -136,13 +183,6 @@ def open_words(
     return made
 
 
-def _sentences(source: TextSource, reading: WordReading, longest: int) -> Iterator[list[str]]:
-    for line in lines_of(source.chunks()):
-        words = reading.words(line)
-        for begin in range(0, len(words), longest):
-            yield words[begin : begin + longest]
-
-
 def _write(
     folder: Path,
     fingerprint: str,
@@ -151,31 +191,21 @@ def _write(
     ids: Mapping[str, int],
     longest: int,
 ) -> None:
-    """Write the files piece by piece; they appear only once they are complete."""
+    """Write the files block by block; they appear only once they are complete."""
     words = total = 0
-    tokens: list[int] = []
-    ends: list[int] = []
+    known = {**ids, _END: _ENDS}
     with new_entry(folder) as aside:
         with (aside / _TOKENS).open("wb") as to_tokens, (aside / _STARTS).open("wb") as to_starts:
             to_starts.write(np.zeros(1, np.int64).tobytes())
-
-            def flush() -> None:
-                to_tokens.write(np.array(tokens, np.int32).tobytes())
-                to_starts.write(np.array(ends, np.int64).tobytes())
-                tokens.clear()
-                ends.clear()
-
-            for sentence in _sentences(source, reading, longest):
-                words += len(sentence)
-                found = [ids[word] for word in sentence if word in ids]
-                if not found:
-                    continue
-                tokens += found
-                total += len(found)
-                ends.append(total)
-                if len(ends) == _LINES:
-                    flush()
-            flush()
+            for block in _blocks(source, reading, longest):
+                found = np.fromiter(map(known.get, block, repeat(_UNKNOWN)), np.int32, len(block))
+                tokens = found >= 0
+                # The number of known words up to each end, once for each that is not an empty sentence's.
+                ends = np.unique(total + np.cumsum(tokens)[found == _ENDS])
+                words += len(found) - int((found == _ENDS).sum())
+                to_tokens.write(found[tokens].tobytes())
+                to_starts.write(ends[ends > total].astype(np.int64).tobytes())
+                total += int(tokens.sum())
         if not total:
             raise DataError(
                 f"{source.path}: contains none of the words of the vocabulary; give a longer text."

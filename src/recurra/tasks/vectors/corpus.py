@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from recurra.plain import counted, json_text, parsed_json
 from recurra.tasks.task import Join, unchanged
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.text import Vocabulary
+from recurra.text.words import Split
 
 _WORDS = "words.json"
 
@@ -61,7 +62,7 @@ class WordSymbols:
             reading = WordReading(content["split"], bool(content["lowercase"]), phrases)
             counts = np.array(content["counts"], np.int64)
             vocabulary = Vocabulary([str(word) for word in content["words"]])
-            if counts.shape != (len(vocabulary),) or reading.split not in ("blanks", "punctuation"):
+            if counts.shape != (len(vocabulary),) or reading.split not in get_args(Split):
                 raise KeyError("counts")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VocabularyError(
@@ -76,6 +77,13 @@ class WordText:
 
     source: TextSource
     words: WordFile
+
+    @property
+    def place(self) -> str:
+        """The part of the file, if it is not the whole."""
+        if self.source.start:
+            return " in its last part"
+        return "" if self.source.stop is None else " in its first part"
 
 
 @dataclass(frozen=True)
@@ -136,43 +144,55 @@ def read_corpus(config: VectorsConfig, join: Join = unchanged) -> WordCorpus:
 def learn_words(source: TextSource, config: VectorsConfig, reading: WordReading | None = None) -> WordSymbols:
     """Find the phrases and count the words of a text; both are cached. With a `reading`, use its phrases.
 
+    A run that starts from another one needs the counts of all words, as rare ones may be known there.
+
     Raises: DataError if the text cannot be read; VocabularyError if no word is frequent enough.
     """
     if reading is None:
         reading = _reading_of(source, config)
+    min_count = config.min_count if config.from_run is None else 1
     counts = remembered(
         "word-counts",
         source.fingerprint,
         reading.fingerprint,
-        config.min_count,
-        compute=partial(_frequent, source, reading, config.min_count),
+        min_count,
+        config.max_sentence_length,
+        compute=partial(_frequent, source, reading, config.max_sentence_length, min_count),
     )
     if not counts:
         raise VocabularyError(
-            f"{source.path}: has no word that occurs {counted(config.min_count, 'time')}; lower --min-count."
+            f"{source.path}: has no word that occurs {counted(min_count, 'time')}"
+            + ("; lower --min-count." if min_count > 1 else "; give a text with words.")
         )
-    vocabulary = Vocabulary.from_counts(counts, max_size=config.max_vocabulary_size)
-    if len(vocabulary) < 2:
-        raise DataError(f"{source.path}: has one word only, but vectors need at least two.")
+    whole = config.from_run is not None
+    vocabulary = Vocabulary.from_counts(counts, max_size=None if whole else config.max_vocabulary_size)
+    if len(vocabulary) < 2 and not whole:
+        raise DataError(
+            f"{source.path}: has one word only that occurs {counted(min_count, 'time')}, but vectors need at "
+            "least two; lower --min-count, or give more text."
+        )
     numbers = np.array([counts[word] for word in vocabulary.symbols], np.int64)
     return WordSymbols(vocabulary, numbers, reading, partial(learn_words, source, config))
 
 
-def _frequent(source: TextSource, reading: WordReading, min_count: int) -> dict[str, int]:
-    return {word: count for word, count in count_words(source, reading).items() if count >= min_count}
+def _frequent(source: TextSource, reading: WordReading, longest: int, min_count: int) -> dict[str, int]:
+    counts = count_words(source, reading, longest)
+    return {word: count for word, count in counts.items() if count >= min_count}
 
 
 def _reading_of(source: TextSource, config: VectorsConfig) -> WordReading:
     """Return how the text is read, with the phrases found in it; each pass joins those of the one before."""
     reading = WordReading(config.split, config.lowercase)
+    longest = config.max_sentence_length
     how = {"min_count": config.phrase_min_count, "threshold": config.phrase_threshold}
     for _ in range(config.phrase_passes):
         pairs = remembered(
             "phrases",
             source.fingerprint,
             reading.fingerprint,
+            longest,
             *how.values(),
-            compute=partial(_phrases, source, reading, how),
+            compute=partial(_phrases, source, reading, longest, how),
         )
         if not pairs:
             break
@@ -181,8 +201,10 @@ def _reading_of(source: TextSource, config: VectorsConfig) -> WordReading:
     return reading
 
 
-def _phrases(source: TextSource, reading: WordReading, how: Mapping[str, Any]) -> list[list[str]]:
-    return sorted(list(pair) for pair in find_phrases(source, reading, **how))
+def _phrases(
+    source: TextSource, reading: WordReading, longest: int, how: Mapping[str, Any]
+) -> list[list[str]]:
+    return sorted(list(pair) for pair in find_phrases(source, reading, longest, **how))
 
 
 def read_text(source: TextSource, symbols: WordSymbols, config: VectorsConfig) -> WordText:
@@ -200,3 +222,11 @@ def shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     order = np.random.default_rng((seed, epoch)).permutation(count)
     order.setflags(write=False)
     return order
+
+
+def nothing_to_predict(text: WordText) -> DataError:
+    """Return the error for a text without two known words in a line, or with too short lines."""
+    return DataError(
+        f"{text.source.path}: has no line with enough known words for a prediction{text.place}; give more "
+        "text."
+    )

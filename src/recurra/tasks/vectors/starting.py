@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from recurra.config.conditions import refuse_given
+from recurra.errors import ConfigError
 from recurra.tasks.starting import Piece, Source, Start, id_map, told_new
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.tasks.vectors.corpus import WordSymbols
@@ -22,8 +23,8 @@ _PHRASES = ("phrase_passes", "phrase_threshold", "phrase_min_count")
 class VectorStart(Start):
     """Vectors that start from those of another run.
 
-    New words are appended, with vectors of their own, and counts are added up. The inner nodes of a tree
-    begin at zero, because another tree belongs to other counts; so do the sums of squares of AdaGrad.
+    New words get vectors of their own, and counts are added up. The inner nodes of a tree begin at zero,
+    because another tree belongs to other counts; the sums of squares of AdaGrad begin at one.
     """
 
     required = _ARCHITECTURE
@@ -39,6 +40,9 @@ class VectorStart(Start):
         super().__init__(source)
         self.options = {name: getattr(source.config, name) for name in _ARCHITECTURE} | {"phrase_passes": 0}
         self._appends = config.new_words == "append"
+        self._min_count, self._most = config.min_count, config.max_vocabulary_size
+        if source.config.objective == "hierarchical-softmax":
+            self.names = {**self.names, "output": "vectors of the tree's inner nodes"}
         if source.config.context == "previous-concatenated":
             self.options |= {"window": source.config.window}
             self.required = (*_ARCHITECTURE, "window")
@@ -50,18 +54,30 @@ class VectorStart(Start):
             refuse_given(config, dict.fromkeys(("min_count", "max_vocabulary_size"), use))
 
     def join(self, own: WordSymbols) -> WordSymbols:
-        """Return the source's words, then the new words of the text, with the sums of their counts."""
+        """Return the words of the source and the new words of the text, sorted by the sums of their counts.
+
+        Raises: ConfigError if the vocabulary may not be as large as that of the source.
+        """
         source: WordSymbols = self.source.symbols
         if own.reading != source.reading and own.recount is not None:
             own = own.recount(source.reading)
-        known = source.vocabulary.ids
-        new = [word for word in own.words if word not in known] if self._appends else []
-        counts = np.concatenate([source.counts, np.zeros(len(new), np.int64)])
-        vocabulary = Vocabulary([*source.words, *new])
+        counts = dict(zip(source.words, source.counts.tolist(), strict=True))
+        room = None if self._most is None else self._most - len(counts)
+        if room is not None and room < 0:
+            raise ConfigError(
+                f"max_vocabulary_size: got {self._most:,}, but {self.source.path} has {len(counts):,} words; "
+                "give a larger number."
+            )
+        new = []
         for word, count in zip(own.words, own.counts.tolist(), strict=True):
-            if word in vocabulary.ids:
-                counts[vocabulary.ids[word]] += count
-        return WordSymbols(vocabulary, counts, source.reading)
+            if word in counts:
+                counts[word] += count
+            elif self._appends and count >= self._min_count:
+                new.append((word, count))
+        counts |= dict(new[:room])
+        words = sorted(counts, key=lambda word: -counts[word])
+        totals = np.array([counts[word] for word in words], np.int64)
+        return WordSymbols(Vocabulary(words), totals, source.reading)
 
     def told(self, symbols: WordSymbols) -> str:
         """Return the number of words and of new ones."""
