@@ -163,7 +163,7 @@ def test_softmax_loss(monkeypatch):
 @pytest.mark.parametrize("parts", [1, 13])
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_calibration_is_the_minimum(scale, parts, monkeypatch):
-    """Also for scores that are far too small or too large to begin with."""
+    """Also for scores that are far too small or too large to begin with; with a prior of one observation."""
     pairs, output, own, log_counts = random_pairs()
     pairs, own = Pairs(pairs.hidden * scale, pairs.targets), own * scale
     if parts > 1:
@@ -172,7 +172,8 @@ def test_calibration_is_the_minimum(scale, parts, monkeypatch):
     def loss(at):
         offsets = at[0] * own.double() + at[1] * log_counts.double()
         scores = pairs.hidden.double() @ output.double().T * at[0] + offsets
-        return cross_entropy(scores, pairs.targets).item()
+        prior = ((at[0] - 1) ** 2 + (at[1] - 1) ** 2) / 2
+        return cross_entropy(scores, pairs.targets).item() + prior / len(pairs.targets)
 
     best = minimize(loss, [0.5 / scale, 0.5], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13})
     found = calibrated(pairs, output, own, log_counts)
@@ -182,15 +183,18 @@ def test_calibration_is_the_minimum(scale, parts, monkeypatch):
 
 
 def test_calibration_of_scores_that_say_nothing():
-    """All scores are equal: any scale is right, and the bias is that of the counts."""
+    """All scores are equal, or tiny: the scale stays near 1, and the bias is that of the counts."""
     pairs, output, own, log_counts = random_pairs()
-    found = calibrated(Pairs(pairs.hidden * 0, pairs.targets), output, own * 0, log_counts)
-    best = minimize(
-        lambda b: cross_entropy((float(b[0]) * log_counts.double()).expand(90, 20), pairs.targets).item(),
-        [0.0],
-    )
-    assert np.isfinite(found.scale)
-    assert found.bias == pytest.approx(best.x[0], abs=2e-3)
+
+    def loss(bias):
+        logits = (float(bias[0]) * log_counts.double()).expand(90, 20)
+        return cross_entropy(logits, pairs.targets).item() + (float(bias[0]) - 1) ** 2 / 2 / 90
+
+    best = minimize(loss, [0.0])
+    for size in (0, 1e-4):
+        found = calibrated(Pairs(pairs.hidden * size, pairs.targets), output, own * 0, log_counts)
+        assert found.scale == pytest.approx(1, abs=0.1)
+        assert found.bias == pytest.approx(best.x[0], abs=2e-3)
 
 
 def test_tree_loss():

@@ -5,9 +5,12 @@
     GloVe:     P(t | h) ∝ exp(a (θ_t·h + b'_t) + b log count_t)
     tree:      P(t | h) = Π over the nodes n on t's path of σ(±θ_n·h)
 
-Negative sampling and GloVe leave the scale a and the bias b free: they are fitted on training pairs.
+Negative sampling and GloVe leave the scale a and the bias b free: they are fitted on training pairs, with a
+prior that is worth one observation, so that vectors without information keep a = b = 1.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -15,7 +18,19 @@ from torch import Tensor
 
 from recurra.kernels.word_vectors import WordOutputs
 
-_AT_ONCE = 1 << 26  # scores held at once
+_AT_ONCE = 1 << 20  # scores of a block, which stays in the processor's cache
+_PRIOR = 1.0  # squared deviations from 1 are added to the summed loss with half this weight
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: blocks are small, and the result does not depend on the number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Pairs(NamedTuple):
@@ -39,53 +54,61 @@ def softmax_loss(pairs: Pairs, output: Tensor, offsets: Tensor, scale: float = 1
     """
     total = 0.0
     for part in _parts(pairs, len(output)):
-        scores = (part.hidden @ output.T * scale + offsets).double()
-        total -= float(scores.log_softmax(1).gather(1, part.targets[:, None]).sum())
+        scores = part.hidden @ output.T * scale + offsets
+        right = scores.gather(1, part.targets[:, None]).squeeze(1)
+        total += float((scores.logsumexp(1) - right).double().sum())
     return total / len(pairs.targets)
 
 
 def calibrated(pairs: Pairs, output: Tensor, own: Tensor, log_counts: Tensor) -> Calibration:
-    """Fit the scale and the bias that maximise the likelihood of training pairs, by Newton's method.
+    """Fit the scale and the bias that minimise the loss on training pairs, by Newton's method.
 
-    The loss is convex in both. Shapes: output (V, D); own (V,) biases that scale with the scores; log_counts
-    (V,).
+        Σ -log P(t | h) + ½ (a - 1)² + ½ (b - 1)²,   which is convex in a and b
+
+    Shapes: output (V, D); own (V,) biases that scale with the scores; log_counts (V,).
     """
+    parts = [(part, part.hidden @ output.T + own) for part in _parts(pairs, len(output))]
     log_counts = log_counts.float()
-
-    def derivatives(at: Tensor) -> tuple[float, Tensor, Tensor]:
-        loss, slope, bend = 0.0, torch.zeros(2).double(), torch.zeros(2, 2).double()
-        for part in _parts(pairs, len(output)):
-            own_scores = part.hidden @ output.T + own
-            log_probs = (float(at[0]) * own_scores + float(at[1]) * log_counts).log_softmax(1)
-            probs, rows = log_probs.exp(), torch.arange(len(part.targets))
-            weighted = probs * own_scores
-            mean = torch.stack([weighted.sum(1), probs @ log_counts], 1).double()
-            right = torch.stack([own_scores[rows, part.targets], log_counts[part.targets]], 1).double()
-            squares = torch.stack(
-                [(weighted * own_scores).sum(1), weighted @ log_counts, probs @ log_counts**2], 1
-            )
-            both = squares.double().sum(0)
-            loss -= float(log_probs[rows, part.targets].double().sum())
-            slope += (mean - right).sum(0)
-            bend += both[[0, 1, 1, 2]].reshape(2, 2) - mean.T @ mean
-        return loss, slope, bend
-
-    found = torch.tensor([1.0, 1.0], dtype=torch.float64)
-    loss, slope, bend = derivatives(found)
+    found = torch.ones(2, dtype=torch.float64)
+    loss, slope, bend = _derivatives(found, parts, log_counts)
     for _ in range(50):
-        step = torch.linalg.solve(bend + 1e-9 * bend.trace() * torch.eye(2).double(), slope)
-        size, after = 1.0, derivatives(found - step)
+        step = torch.linalg.solve(bend, slope)
+        size, after = 1.0, _derivatives(found - step, parts, log_counts)
         while after[0] > loss and size > 1e-4:  # a shorter step where the full one goes too far
             size /= 2
-            after = derivatives(found - size * step)
+            after = _derivatives(found - size * step, parts, log_counts)
         gain = loss - after[0]
         if gain <= 0:
             break
         found = found - size * step
         loss, slope, bend = after
-        if gain < 1e-7 * abs(loss):
+        if gain < 1e-6 * loss:
             break
     return Calibration(float(found[0]), float(found[1]))
+
+
+def _derivatives(
+    at: Tensor, parts: Sequence[tuple[Pairs, Tensor]], log_counts: Tensor
+) -> tuple[float, Tensor, Tensor]:
+    """Return the loss of `calibrated` at (a, b), its gradient and its second derivatives."""
+    away = at - 1
+    loss = _PRIOR / 2 * float(away @ away)
+    slope, bend = _PRIOR * away, _PRIOR * torch.eye(2, dtype=torch.float64)
+    powers = torch.stack([log_counts, log_counts**2], 1)
+    for part, own in parts:
+        scores = float(at[0]) * own + float(at[1]) * log_counts
+        totals = scores.logsumexp(1)
+        probs = (scores - totals[:, None]).exp_()
+        weighted = probs * own
+        of_counts = (probs @ powers).double()
+        mean = torch.stack([weighted.sum(1).double(), of_counts[:, 0]], 1)
+        right = torch.stack([own.gather(1, part.targets[:, None]).squeeze(1), log_counts[part.targets]], 1)
+        squares = (weighted * own).sum(), (weighted @ log_counts).sum(), of_counts[:, 1].sum()
+        both = torch.stack([each.double() for each in squares])
+        loss += float(totals.double().sum() - (right.double() @ at).sum())
+        slope = slope + (mean - right.double()).sum(0)
+        bend = bend + both[[0, 1, 1, 2]].reshape(2, 2) - mean.T @ mean
+    return loss, slope, bend
 
 
 def tree_loss(pairs: Pairs, nodes: Tensor, tree: WordOutputs) -> float:
@@ -99,7 +122,7 @@ def tree_loss(pairs: Pairs, nodes: Tensor, tree: WordOutputs) -> float:
 
 
 def _parts(pairs: Pairs, vocabulary_size: int) -> list[Pairs]:
-    rows = max(1, _AT_ONCE // (4 * vocabulary_size))
+    rows = max(1, _AT_ONCE // vocabulary_size)
     return [
         Pairs(pairs.hidden[at : at + rows], pairs.targets[at : at + rows])
         for at in range(0, len(pairs.targets), rows)

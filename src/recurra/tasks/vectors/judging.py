@@ -7,15 +7,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.errors import DataError
 from recurra.kernels.word_vectors import WordContexts, WordLoss
-from recurra.models.word_vectors.likelihood import Calibration, Pairs, calibrated, softmax_loss, tree_loss
+from recurra.models.word_vectors.likelihood import (
+    Calibration,
+    Pairs,
+    calibrated,
+    one_thread,
+    softmax_loss,
+    tree_loss,
+)
 from recurra.plain import counted
-from recurra.tasks.vectors.config import VectorsConfig
-from recurra.tasks.vectors.corpus import WordSymbols, WordText
-from recurra.tasks.vectors.networks import VectorNetwork, make_trainer, word_rows
+from recurra.tasks.vectors.config import VectorReadingPart, VectorsConfig
+from recurra.tasks.vectors.corpus import WordSymbols, WordText, nothing_to_predict
+from recurra.tasks.vectors.networks import Tables, VectorNetwork, make_trainer, word_rows
+from recurra.tasks.vectors.softmax import text_loss
 
-_TO_FIT = 500  # training pairs that the scale and the bias are fitted on
+PAIRS = VectorReadingPart.model_fields["pairs"].default
+"""Number of pairs of a text that the likelihood over the whole vocabulary is computed for, if not given."""
+# Training pairs that the scale and the bias are fitted on; fewer if the vocabulary is large.
+_TO_FIT, _LEAST_TO_FIT, _SCORES_TO_FIT = 500, 100, 1 << 25
 
 
 @dataclass(frozen=True)
@@ -70,93 +80,107 @@ class VectorFigures:
         return found
 
 
-def drawn_pairs(
-    config: VectorsConfig, symbols: WordSymbols, network: VectorNetwork, text: WordText, count: int
-) -> Pairs:
-    """Draw pairs of a context and its word from a text, one per position, sentences in a random order.
+class Judge:
+    """Computes the figures of a network whose vectors may change, with the tables that they need."""
 
-    Raises: DataError if no two known words of the text are in one line.
-    """
-    trainer = make_trainer(config, symbols, network, held_out=True)
-    if config.objective == "glove":
-        trainer.contexts = WordContexts("each", "nearby", config.window, shrink=False)
-    rows = word_rows(network, config, symbols)
-    order = np.random.default_rng(config.seed).permutation(text.words.sentences)
-    hidden: list[Tensor] = []
-    targets: list[int] = []
-    for sentence in order.tolist():
-        for position in trainer.positions(text.words.tokens, text.words.starts, sentence):
-            context = rows[position.context]
-            if trainer.contexts.hidden == "each":
-                drawn = position.token % len(position.context)
-                hidden.append(context[drawn])
-            else:
-                hidden.append(context.mean(0) if trainer.contexts.hidden == "mean" else context.flatten())
-            targets.append(position.word)
-        if len(targets) >= count:
-            break
-    if not targets:
-        raise DataError(
-            f"{text.source.path}: has no two known words in a line, so nothing can be predicted; give more "
-            "text."
+    def __init__(
+        self,
+        config: VectorsConfig,
+        symbols: WordSymbols,
+        network: VectorNetwork,
+        tables: Tables | None = None,
+    ) -> None:
+        self._config, self._symbols, self._network = config, symbols, network
+        self._tables = Tables.of(config, symbols) if tables is None else tables
+        self._trainer = make_trainer(config, symbols, network, self._tables, held_out=True)
+        if config.objective == "glove":
+            self._trainer.contexts = WordContexts("each", "nearby", config.window, shrink=False)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the objective leaves the scale and the bias of the scores free."""
+        return self._config.objective in ("negative-sampling", "glove")
+
+    def check(self, *texts: WordText) -> None:
+        """Refuse texts without predictions. Raises: DataError."""
+        for text in texts:
+            self.pairs(text, 1)
+
+    def loss(self, text: WordText) -> WordLoss | None:
+        """Return the objective's loss on a text; None for GloVe, which depends on the counts of the text."""
+        if self._config.objective == "glove":
+            return None
+        if self._config.objective == "softmax":
+            return text_loss(self._network, text, self._tables.contexts, self._config.seed)
+        words = text.words
+        return self._trainer.run(words.tokens, words.starts, 0, words.sentences, update=False)
+
+    def pairs(self, text: WordText, count: int) -> Pairs:
+        """Draw pairs of a context and its word from a text, one per position, sentences in a random order.
+
+        Raises: DataError if no two known words of the text are in one line.
+        """
+        rows, trainer = word_rows(self._network, self._tables.parts), self._trainer
+        order = np.random.default_rng(self._config.seed).permutation(text.words.sentences)
+        hidden: list[Tensor] = []
+        targets: list[int] = []
+        for sentence in order.tolist():
+            for position in trainer.positions(text.words.tokens, text.words.starts, sentence):
+                context = rows[position.context]
+                if trainer.contexts.hidden == "each":
+                    hidden.append(context[position.token % len(position.context)])
+                else:
+                    hidden.append(context.mean(0) if trainer.contexts.hidden == "mean" else context.flatten())
+                targets.append(position.word)
+            if len(targets) >= count:
+                break
+        if not targets:
+            raise nothing_to_predict(text)
+        return Pairs(torch.stack(hidden[:count]), torch.tensor(targets[:count]))
+
+    def calibrate(self, train: WordText) -> None:
+        """Fit the scale and the bias, if they are free, on pairs of the training text; store them."""
+        if not self.is_free:
+            return
+        output = self._network.output.data
+        pairs = self.pairs(train, max(_LEAST_TO_FIT, min(_TO_FIT, _SCORES_TO_FIT // len(output))))
+        with one_thread():
+            fitted = calibrated(pairs, output, self._biases(), self._log_shares())
+        self._network.calibration.copy_(torch.tensor(fitted))
+
+    def word_loss(self, pairs: Pairs) -> float:
+        """Return the mean of -log P(target | context) over the whole vocabulary, in nats."""
+        output = self._network.output.data
+        with one_thread():
+            if self._tables.outputs.is_tree:
+                return tree_loss(pairs, output, self._tables.outputs)
+            scale, bias = self._network.calibration.tolist()
+            offsets = scale * self._biases() + bias * self._log_shares()
+            return softmax_loss(pairs, output, offsets, scale)
+
+    def figures(self, text: WordText, count: int) -> VectorFigures:
+        """Return all figures on a text, with `count` pairs for the likelihood over the whole vocabulary.
+
+        Raises: DataError as `pairs`.
+        """
+        pairs, own = self.pairs(text, count), self.loss(text)
+        return VectorFigures(
+            self._config.objective,
+            own.total / own.predictions if own is not None and own.predictions else None,
+            0 if own is None else own.predictions,
+            self.word_loss(pairs),
+            -float(self._log_shares().double()[pairs.targets].mean()),
+            len(pairs.targets),
+            len(text.words),
+            text.words.words,
+            Calibration(*self._network.calibration.tolist()) if self.is_free else None,
         )
-    return Pairs(torch.stack(hidden[:count]), torch.tensor(targets[:count]))
 
+    def _log_shares(self) -> Tensor:
+        """Return the logarithm of each word's share of the training text. Shapes: result (V,)."""
+        counts = torch.from_numpy(self._symbols.counts).double()
+        return (counts / counts.sum()).log().float()
 
-def is_free(config: VectorsConfig) -> bool:
-    """Whether the objective leaves the scale and the bias of the scores free."""
-    return config.objective in ("negative-sampling", "glove")
-
-
-def calibrate(config: VectorsConfig, symbols: WordSymbols, network: VectorNetwork, train: WordText) -> None:
-    """Fit the scale and the bias, if they are free, on pairs of the training text; store them."""
-    if not is_free(config):
-        return
-    pairs = drawn_pairs(config, symbols, network, train, _TO_FIT)
-    fitted = calibrated(pairs, network.output.data, _own_biases(network), log_shares(symbols))
-    network.calibration.copy_(torch.tensor(fitted))
-
-
-def word_loss(config: VectorsConfig, symbols: WordSymbols, network: VectorNetwork, pairs: Pairs) -> float:
-    """Return the mean of -log P(target | context) over the whole vocabulary, in nats."""
-    if config.objective == "hierarchical-softmax":
-        tree = make_trainer(config, symbols, network).outputs
-        return tree_loss(pairs, network.output.data, tree)
-    scale, bias = network.calibration.tolist()
-    offsets = scale * _own_biases(network) + bias * log_shares(symbols)
-    return softmax_loss(pairs, network.output.data, offsets, scale)
-
-
-def log_shares(symbols: WordSymbols) -> Tensor:
-    """Return the logarithm of each word's share of the training text. Shapes: result (V,)."""
-    counts = torch.from_numpy(symbols.counts).double()
-    return (counts / counts.sum()).log().float()
-
-
-def _own_biases(network: VectorNetwork) -> Tensor:
-    bias: Tensor | None = getattr(network, "output_bias", None)
-    return torch.zeros(len(network.output)) if bias is None else bias.data
-
-
-def judged(
-    config: VectorsConfig, symbols: WordSymbols, network: VectorNetwork, text: WordText, count: int
-) -> VectorFigures:
-    """Evaluate vectors on a text."""
-    pairs = drawn_pairs(config, symbols, network, text, count)
-    found, fitted = WordLoss(0.0, 0), None
-    if config.objective in ("negative-sampling", "hierarchical-softmax"):
-        trainer, words = make_trainer(config, symbols, network, held_out=True), text.words
-        found = trainer.run(words.tokens, words.starts, 0, words.sentences, update=False)
-    if is_free(config):
-        fitted = Calibration(*network.calibration.tolist())
-    return VectorFigures(
-        config.objective,
-        found.total / found.predictions if found.predictions else None,
-        found.predictions,
-        word_loss(config, symbols, network, pairs),
-        -float(log_shares(symbols).double()[pairs.targets].mean()),
-        len(pairs.targets),
-        len(text.words),
-        text.words.words,
-        fitted,
-    )
+    def _biases(self) -> Tensor:
+        bias: Tensor | None = getattr(self._network, "output_bias", None)
+        return torch.zeros(len(self._network.output)) if bias is None else bias.data

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from recurra.data.cooccurrences import Counting, Table, open_table
-from recurra.errors import RunError
 from recurra.kernels.extension import unavailable
 from recurra.kernels.glove import GloveEntries, GloveState, train_glove
-from recurra.kernels.word_vectors import WordTrainer, padded_rows
+from recurra.kernels.word_vectors import padded_rows
 from recurra.plain import counted
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.tasks.vectors.corpus import WordCorpus, WordText, shuffled
-from recurra.tasks.vectors.judging import calibrate, drawn_pairs, word_loss
-from recurra.tasks.vectors.networks import VectorNetwork, build_network, make_trainer
+from recurra.tasks.vectors.judging import Judge
+from recurra.tasks.vectors.networks import Tables, VectorNetwork, build_network, make_trainer
 from recurra.training import Learner, Moment, Update
 from recurra.training.snapshot import refuse_other_keys
 from recurra.training.weights import restore_weights, weights_of
@@ -36,8 +35,10 @@ class TextLearner(Learner):
         self._config, self._corpus = config, corpus
         torch.manual_seed(config.seed)
         self.network: VectorNetwork = build_network(config, corpus.symbols)
-        self._trainer = make_trainer(config, corpus.symbols, self.network)
-        self._held_out = make_trainer(config, corpus.symbols, self.network, held_out=True)
+        tables = Tables.of(config, corpus.symbols)
+        self._trainer = make_trainer(config, corpus.symbols, self.network, tables)
+        self._judge = Judge(config, corpus.symbols, self.network, tables)
+        self._judge.check(corpus.train, corpus.valid)
         self._chunk_size = config.chunk_size or _usual_chunk(len(corpus.train.words))
         self._chunks = _chunks(corpus.train, self._chunk_size)
 
@@ -54,10 +55,18 @@ class TextLearner(Learner):
         )
         if (why := unavailable()) is not None:
             yield f"the kernels are not available ({why}): training is some hundred times slower"
-        elif threads > 1 and not config.reproducible:
+        elif threads == 1:
+            yield "1 thread: the same seed gives the same vectors"
+        elif config.reproducible:
             yield (
-                f"{threads} threads update the same vectors without waiting for each other, so another run "
-                "gives slightly different vectors; --reproducible or --threads 1 gives the same ones"
+                f"{threads} threads, reproducible: they train copies of the vectors, which are merged, so "
+                "the same seed and number of threads give the same vectors"
+            )
+        else:
+            yield (
+                f"{threads} threads, fast: they update the same vectors without waiting for each other, so "
+                "another run gives slightly different vectors; --reproducible or --threads 1 gives the same "
+                "ones"
             )
 
     def update(self, moment: Moment) -> Update:
@@ -73,13 +82,12 @@ class TextLearner(Learner):
 
     def validate(self) -> dict[str, float]:
         """Return the mean loss per prediction on the held-out text, in nats, with draws of its own."""
-        corpus = self._corpus
-        calibrate(self._config, corpus.symbols, self.network, corpus.train)
-        pairs = drawn_pairs(self._config, corpus.symbols, self.network, corpus.valid, _TO_JUDGE)
-        return {
-            "loss": held_out_loss(self._held_out, corpus.valid),
-            "word_loss": word_loss(self._config, corpus.symbols, self.network, pairs),
-        }
+        corpus, judge = self._corpus, self._judge
+        judge.calibrate(corpus.train)
+        pairs = judge.pairs(corpus.valid, _TO_JUDGE)
+        own = judge.loss(corpus.valid)
+        assert own is not None, "not GloVe"
+        return {"loss": own.total / own.predictions, "word_loss": judge.word_loss(pairs)}
 
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return the vectors. Shapes: as `VectorNetwork`."""
@@ -98,18 +106,6 @@ class TextLearner(Learner):
     def remedies(self) -> str:
         """Suggest smaller steps."""
         return f"Try --learning-rate {self._config.learning_rate / 3:.2g}"
-
-
-def held_out_loss(trainer: WordTrainer, text: WordText) -> float:
-    """Return the mean loss per prediction, in nats, of a text that is not trained on.
-
-    Raises: RunError if no word of it has a context.
-    """
-    words = text.words
-    found = trainer.run(words.tokens, words.starts, 0, words.sentences, epoch=0, update=False)
-    if not found.predictions:
-        raise RunError(f"{text.source.path}: has no two known words in a line, so nothing can be predicted.")
-    return found.total / found.predictions
 
 
 def _usual_chunk(words: int) -> int:
@@ -142,14 +138,15 @@ class GloveLearner(Learner):
         self._entries = _entries_of(open_table(corpus.train.words, words, how))
         torch.manual_seed(config.seed)
         self.network: VectorNetwork = build_network(config, corpus.symbols)
+        self._judge = Judge(config, corpus.symbols, self.network)
+        self._judge.check(corpus.valid)
         squares = [padded_rows(words, config.embedding_size).fill_(1.0) for _ in range(2)]
-        biases = [torch.stack([bias.data, torch.ones(words)]) for bias in self._biases]
+        biases = []
+        for bias in (self.network.input_bias, self.network.output_bias):
+            biases.append(torch.stack([bias.data, torch.ones(words)]))
+            bias.data = biases[-1][0]  # the kernel's and the network's are the same
         self._state = GloveState(self.network.input.data, self.network.output.data, *squares, *biases)
         self._threads = config.threads or torch.get_num_threads()
-
-    @property
-    def _biases(self) -> tuple[Tensor, Tensor]:
-        return self.network.input_bias, self.network.output_bias
 
     def __len__(self) -> int:
         """Number of strata."""
@@ -161,6 +158,11 @@ class GloveLearner(Learner):
             f"{len(self._entries.words):,} pairs of words occur within {self._config.window} words of each "
             f"other; {counted(steps, 'step')}"
         )
+        yield "the same seed gives the same vectors with any number of threads"
+        yield (
+            "the training loss is the weighted squared error per pair, the validation loss is in nats per "
+            "word over the whole vocabulary"
+        )
 
     def update(self, moment: Moment) -> Update:
         """Train on one stratum."""
@@ -168,25 +170,15 @@ class GloveLearner(Learner):
             self._state, self._entries, moment.index, rate=moment.learning_rate, threads=self._threads
         )
         count = sum(part.stop - part.start for part in self._entries.of_stratum(moment.index))
-        return Update(
-            max(1, count), cost
-        )  # a stratum of few words may be empty; the loop divides by the count
-
-    def _share(self) -> None:
-        """Copy the biases to the network, which shares the vectors already."""
-        for bias, own in zip(self._biases, (self._state.input_bias, self._state.output_bias), strict=True):
-            bias.data.copy_(own[0])
+        return Update(max(1, count), cost)  # a stratum of a small table may be empty
 
     def validate(self) -> dict[str, float]:
         """Return the loss of held-out words over the whole vocabulary, in nats per word.
 
         The cost of the objective means nothing on another text, whose counts are others.
         """
-        self._share()
-        corpus = self._corpus
-        calibrate(self._config, corpus.symbols, self.network, corpus.train)
-        pairs = drawn_pairs(self._config, corpus.symbols, self.network, corpus.valid, _TO_JUDGE)
-        return {"loss": word_loss(self._config, corpus.symbols, self.network, pairs)}
+        self._judge.calibrate(self._corpus.train)
+        return {"loss": self._judge.word_loss(self._judge.pairs(self._corpus.valid, _TO_JUDGE))}
 
     def checkpoint(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return vectors, biases and squares. Shapes: as `GloveState`."""
@@ -199,12 +191,14 @@ class GloveLearner(Learner):
         refuse_other_keys(tensors, set(self._state._fields))
         for name, own in self._state._asdict().items():
             own.copy_(tensors[name])
-        self._share()
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return vectors and biases. Shapes: as `VectorNetwork`."""
-        self._share()
         return {name: tensor.contiguous() for name, tensor in weights_of(self.network).items()}
+
+    def remedies(self) -> str:
+        """Suggest smaller steps."""
+        return f"Try --learning-rate {self._config.learning_rate / 3:.2g}"
 
 
 def _entries_of(table: Table) -> GloveEntries:

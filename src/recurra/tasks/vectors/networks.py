@@ -25,6 +25,7 @@ _CONTEXTS: dict[str, tuple[Any, Any]] = {
     "previous-word": ("mean", "previous"),
     "nearby-word": ("each", "nearby"),
 }
+Parts = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 
 class VectorNetwork(nn.Module):
@@ -89,6 +90,20 @@ def build_network(config: VectorsConfig, symbols: WordSymbols) -> VectorNetwork:
     return network
 
 
+def contexts_of(config: VectorsConfig) -> WordContexts:
+    """Return what a word is predicted from."""
+    hidden, reach = _CONTEXTS[config.context]
+    shrinks = config.shrink_window and reach != "previous" and config.window > 1
+    return WordContexts(hidden, reach, config.window, shrinks)
+
+
+def parts_of(config: VectorsConfig, symbols: WordSymbols) -> Parts | None:
+    """Return the rows of `input` that make up each word's vector; None without subwords."""
+    if not config.subwords:
+        return None
+    return Subwords(config.min_ngram, config.max_ngram, config.buckets).table(symbols.words)
+
+
 @dataclass(frozen=True)
 class Tables:
     """What the kernels read besides text and vectors."""
@@ -96,14 +111,11 @@ class Tables:
     contexts: WordContexts
     outputs: WordOutputs
     keep: NDArray[np.float32] | None
-    parts: tuple[NDArray[np.int64], NDArray[np.int32]] | None
+    parts: Parts | None
 
     @classmethod
     def of(cls, config: VectorsConfig, symbols: WordSymbols) -> "Tables":
         """Compute the tables of a configuration."""
-        hidden, reach = _CONTEXTS[config.context]
-        shrinks = config.shrink_window and reach != "previous" and config.window > 1
-        contexts = WordContexts(hidden, reach, config.window, shrinks)
         if config.objective == "hierarchical-softmax":
             tree = HuffmanTree.of(symbols.counts)
             outputs = WordOutputs(path_starts=tree.starts, path_nodes=tree.nodes, path_labels=tree.labels)
@@ -111,17 +123,18 @@ class Tables:
             drawn = AliasTable.of(symbols.counts.astype(np.float64) ** config.negative_exponent)
             outputs = WordOutputs(config.negatives, drawn.share, drawn.alias)
         keep = keep_probabilities(symbols.counts, config.subsample) if config.subsample else None
-        parts = None
-        if config.subwords:
-            parts = Subwords(config.min_ngram, config.max_ngram, config.buckets).table(symbols.words)
-        return cls(contexts, outputs, keep, parts)
+        return cls(contexts_of(config), outputs, keep, parts_of(config, symbols))
 
 
 def make_trainer(
-    config: VectorsConfig, symbols: WordSymbols, network: VectorNetwork, *, held_out: bool = False
+    config: VectorsConfig,
+    symbols: WordSymbols,
+    network: VectorNetwork,
+    tables: Tables,
+    *,
+    held_out: bool = False,
 ) -> WordTrainer:
     """Return the trainer of a network; for held-out text no occurrence is dropped."""
-    tables = Tables.of(config, symbols)
     return WordTrainer(
         network.input.data,
         network.output.data,
@@ -137,15 +150,14 @@ def make_trainer(
     )
 
 
-def word_rows(network: VectorNetwork, config: VectorsConfig, symbols: WordSymbols) -> Tensor:
+def word_rows(network: VectorNetwork, parts: Parts | None) -> Tensor:
     """Return the context vector e of each word: its row, or the mean of its row and its n-grams' rows.
 
     Shapes: result (V, D).
     """
-    words = len(symbols.vocabulary)
-    if not config.subwords:
-        return network.input.data[:words]
-    starts, rows = Subwords(config.min_ngram, config.max_ngram, config.buckets).table(symbols.words)
+    if parts is None:
+        return network.input.data
+    starts, rows = parts
     return torch.nn.functional.embedding_bag(
         torch.from_numpy(rows.astype(np.int64)),
         network.input.data,
@@ -155,16 +167,9 @@ def word_rows(network: VectorNetwork, config: VectorsConfig, symbols: WordSymbol
 
 
 def chosen_vectors(network: VectorNetwork, config: VectorsConfig, symbols: WordSymbols) -> Tensor:
-    """Return the vectors that the model gives its words, as --vectors says. Shapes: result (V, D).
-
-    Raises: ConfigError for output vectors where the outputs are inner nodes of a tree.
-    """
-    if config.vectors == "input":
-        return word_rows(network, config, symbols)
-    if config.objective == "hierarchical-softmax":
-        raise ConfigError("vectors: hierarchical softmax has no output vectors of words; use input.")
-    output = network.output.data[:, : config.embedding_size]
-    if config.vectors == "output":
-        return output
-    total = word_rows(network, config, symbols) + output
+    """Return the vectors that the model gives its words, as --vectors says. Shapes: result (V, D)."""
+    rows, output = word_rows(network, parts_of(config, symbols)), network.output.data
+    if config.vectors in ("input", "output"):
+        return rows if config.vectors == "input" else output
+    total = rows + output
     return total / 2 if config.vectors == "mean" else total

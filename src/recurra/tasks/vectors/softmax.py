@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recurra.kernels.word_vectors import WordContexts
+from recurra.kernels.word_vectors import WordContexts, WordLoss
 from recurra.layers import State
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.tasks.vectors.corpus import WordCorpus, WordText, shuffled
-from recurra.tasks.vectors.networks import Tables, VectorNetwork
+from recurra.tasks.vectors.networks import VectorNetwork, contexts_of
 from recurra.training import Objective
 
 _STEP, _MASK = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFFFFFFFF)
@@ -133,14 +133,25 @@ class ContextFeed:
         return np.asarray(np.where(counts > 0, found[np.arange(len(found)), column], -1)[:, None])
 
 
+def text_loss(network: VectorNetwork, text: WordText, contexts: WordContexts, seed: int) -> WordLoss:
+    """Return the summed loss of all predictions of a text."""
+    feed = ContextFeed(text, contexts, None, batch_size=4096, seed=seed)
+    total, predictions, device = 0.0, 0, network.input.device
+    with torch.no_grad():
+        for number in range(len(feed)):
+            batch = feed.window(number, number, 0)[0].to(device)
+            total += float(network.total_loss(batch.contexts, batch.targets))
+            predictions += int((batch.targets != _IGNORED).sum())
+    return WordLoss(total, predictions)
+
+
 class SoftmaxObjective(Objective):
     """-log p(word | context), summed over the predictions of a batch."""
 
     def __init__(self, network: VectorNetwork, corpus: WordCorpus, config: VectorsConfig) -> None:
         super().__init__(network)
-        contexts = Tables.of(config, corpus.symbols).contexts
-        self._valid = ContextFeed(corpus.valid, contexts, None, batch_size=4096, seed=config.seed)
-        self._vectors = network
+        self._vectors, self._valid, self._seed = network, corpus.valid, config.seed
+        self._contexts = contexts_of(config)
 
     def loss(
         self, network: nn.Module, segment: ContextBatch, state: State | None, context: int
@@ -150,14 +161,9 @@ class SoftmaxObjective(Objective):
         return total, None, None
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return the mean loss per prediction on the held-out text, which is also the loss per word."""
-        total = count = 0.0
-        device = self._vectors.input.device
-        for number in range(len(self._valid)):
-            batch = self._valid.window(number, number, 0)[0].to(device)
-            total += float(self._vectors.total_loss(batch.contexts, batch.targets))
-            count += float((batch.targets != _IGNORED).sum())
-        return {"loss": total / max(1.0, count)}
+        """Return the mean loss per prediction on the held-out text."""
+        found = text_loss(self._vectors, self._valid, self._contexts, self._seed)
+        return {"loss": found.total / found.predictions}
 
     def criterion(self, figures: Mapping[str, float]) -> float:
         """Return the loss."""

@@ -15,7 +15,7 @@ from recurra.tasks.task import Join, Known, Setup, Task, unchanged
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.tasks.vectors.corpus import WordCorpus, WordSymbols, WordText, read_corpus, read_text
 from recurra.tasks.vectors.facade import WordVectors
-from recurra.tasks.vectors.judging import VectorFigures, judged
+from recurra.tasks.vectors.judging import PAIRS, Judge, VectorFigures
 from recurra.tasks.vectors.learners import GloveLearner, TextLearner
 from recurra.tasks.vectors.networks import Tables, VectorNetwork, build_network
 from recurra.tasks.vectors.softmax import ContextFeed, SoftmaxObjective
@@ -79,6 +79,7 @@ class TrainingVectors(Task):
     ) -> Setup:
         """Set up training with the full softmax."""
         tables = Tables.of(config, corpus.symbols)
+        Judge(config, corpus.symbols, network, tables).check(corpus.train, corpus.valid)
         feed = ContextFeed(
             corpus.train,
             tables.contexts,
@@ -105,7 +106,7 @@ class TrainingVectors(Task):
         self, network: VectorNetwork, symbols: WordSymbols, config: VectorsConfig, part: WordText
     ) -> VectorFigures:
         """Evaluate vectors on a text."""
-        return judged(config, symbols, network, part, 2000)
+        return Judge(config, symbols, network).figures(part, PAIRS)
 
     def unit(self, config: VectorsConfig) -> str:
         """Return what is counted during training."""
