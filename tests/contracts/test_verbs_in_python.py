@@ -122,6 +122,7 @@ EVALUATION = {
     ),
     **dict.fromkeys(("tag", "classify", "pair"), _LABELLING),
     **dict.fromkeys(("translate", "chat", "caption"), _PAIRS),
+    "vectors": Place([rc.WordVectors.evaluate, rc.WordVectors.word_tests]),
 }
 PREDICTION = {
     "lm": Place([LM.complete]),
@@ -144,6 +145,7 @@ PREDICTION = {
         ("translate", "chat", "caption"),
         Place(OF_PAIRS, {name: place for name, place in SAMPLED.items() if name != "file"}),
     ),
+    "vectors": Place([rc.WordVectors.most_similar], {"n_best": "topn"}),
 }
 
 

@@ -15,6 +15,8 @@ from recurra.config import (
     option,
 )
 from recurra.config.conditions import Above, AnyOf, Conditions, Unless, When
+from recurra.config.search import Between, Multiples, OneOf, Suggestions
+from recurra.text.words import Split
 
 ContextName = Literal[
     "skip-gram", "cbow", "previous-average", "previous-concatenated", "previous-word", "nearby-word"
@@ -25,22 +27,30 @@ _OWN_RATES = {"softmax": 0.002, "glove": 0.05}
 # Options of training by gradients, which only the full softmax uses.
 _OF_GRADIENTS = (
     *("optimizer", "momentum", "weight_decay", "clip_norm", "clip_value", "averaging", "averaging_after"),
-    *("loss_reduction", "warmup_steps", "precision", "device", "batch_size"),
+    *("loss_reduction", "precision", "device", "batch_size"),
 )
+_DEPENDENT = ("learning_rate", "schedule", "embedding_size")
+LANES = 16
+"""The kernels read concatenated vectors whose sizes are multiples of this."""
 
 
 class WordsPart(Part):
     """Options for splitting a text into words."""
 
     title: ClassVar[str] = "Words"
+    # They change the words, of which the loss is the mean.
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("split", "lowercase", "min_count", "max_vocabulary_size", "max_sentence_length", "phrase_passes"),
+        *("phrase_threshold", "phrase_min_count", "validation_fraction"),
+    )
     conditions: ClassVar[Conditions] = {
         "phrase_threshold": Above("phrase_passes", 0),
         "phrase_min_count": Above("phrase_passes", 0),
         "validation_fraction": Unless("valid"),
     }
 
-    split: Literal["blanks", "punctuation"] = option(
-        "blanks", "Split the text into words at blanks, or at blanks and punctuation"
+    split: Split = option(
+        "blanks", "How text is split into words: at blanks, at punctuation too, or into characters"
     )
     lowercase: bool = option(False, "Put the text into lower case")
     min_count: int = option(5, "Leave out words that occur less often", ge=1)
@@ -64,6 +74,16 @@ class VectorPart(Part):
     """What is predicted from what."""
 
     title: ClassVar[str] = "Vectors"
+    # They change what the loss is the mean of, or only the speed.
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *("objective", "context", "window", "shrink_window", "negatives", "negative_exponent", "vectors"),
+        *("chunk_size", "counting_memory_mb", "reproducible"),
+    )
+    searched: ClassVar[Suggestions] = {
+        "embedding_size": Multiples(0.5, 1, 2),
+        "subsample": Between(1e-5, 1e-2, log=True),
+        "x_max": OneOf(10, 30, 100),
+    }
     conditions: ClassVar[Conditions] = {
         "context": When("objective", *_NATIVE, "softmax"),
         "shrink_window": [
@@ -71,7 +91,7 @@ class VectorPart(Part):
             When("context", "skip-gram", "cbow", "nearby-word"),
             Above("window", 1),
         ],
-        "window": AnyOf(Unless("context", "previous-word"), When("objective", "glove")),
+        "window": Unless("context", "previous-word"),
         "negatives": When("objective", "negative-sampling"),
         "negative_exponent": When("objective", "negative-sampling"),
         "subsample": When("objective", *_NATIVE, "softmax"),
@@ -82,22 +102,31 @@ class VectorPart(Part):
         "subwords": [When("objective", *_NATIVE)],
         **dict.fromkeys(("min_ngram", "max_ngram", "buckets"), When("subwords")),
         **dict.fromkeys(("x_max", "alpha", "counting_memory_mb"), When("objective", "glove")),
-        "vectors": Unless("context", "previous-concatenated"),
-        "reproducible": When("objective", *_NATIVE),
-        "chunk_size": When("objective", *_NATIVE, "glove"),
+        "vectors": [
+            Unless("context", "previous-concatenated"),
+            Unless("objective", "hierarchical-softmax"),
+            Unless("subwords"),
+        ],
+        "reproducible": [When("objective", *_NATIVE), Unless("threads", 1)],
+        "chunk_size": When("objective", *_NATIVE),
     }
 
     objective: ObjectiveName = option(
         "negative-sampling",
-        "Objective: negative sampling, hierarchical softmax, full softmax, or the weighted least squares of "
-        "GloVe",
+        "Objective: negative sampling, hierarchical softmax, full softmax (learning rate 0.002 if not "
+        "given), or the weighted least squares of GloVe (0.05, constant)",
     )
     context: ContextName = option(
         "skip-gram",
         "Context that predicts a word: each word of the window (skip-gram), their average (cbow), the "
         "previous words averaged or concatenated, the previous word, or one word of the window",
     )
-    embedding_size: int = option(100, "Number of components of a vector", ge=1, le=10_000)
+    embedding_size: int = option(
+        100,
+        "Number of components of a vector (if not given, 96 for native concatenated contexts)",
+        ge=1,
+        le=10_000,
+    )
     window: int = option(
         5,
         "Number of words on each side, or before the word, that the context has",
@@ -153,9 +182,22 @@ class VectorReadingPart(Part):
     """Options of `recurra evaluate` for word vectors."""
 
     title: ClassVar[str] = "Word vectors"
+    conditions: ClassVar[Conditions] = {"restrict_vocab": AnyOf(When("analogies"), When("similarity"))}
 
     pairs: int = option(
-        2000, "Number of held-out (context, word) pairs for the likelihood over the vocabulary", ge=1
+        2000, "Number of held-out (context, word) pairs for the likelihood over the whole vocabulary", ge=1
+    )
+    analogies: tuple[str, ...] = option(
+        (),
+        "File of analogies, with `: name` lines and four words per line; may be given several times; without "
+        "--data and --pairs no text is evaluated",
+    )
+    similarity: tuple[str, ...] = option(
+        (),
+        "File of similarity judgements, with two words and a number per line; may be given several times",
+    )
+    restrict_vocab: int = option(
+        300_000, "Number of words, the most frequent ones, that these files are answered with", ge=1
     )
 
 
@@ -179,19 +221,16 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
     example: ClassVar[str] = "recurra train vectors --data corpus.txt --lowercase -o runs/vectors"
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(_OF_GRADIENTS, When("objective", "softmax")),
-        "test": Unless("objective", "glove"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "split", "lowercase", "min_count", "max_vocabulary_size", "phrase_passes"),
-        *("objective", "context", "embedding_size", "window", "negatives", "subsample", "subwords", "x_max"),
+        *("objective", "context", "embedding_size", "window", "negatives", "subsample", "subwords"),
         *("vectors", "epochs", "learning_rate", "seed", "seeds", "threads", "reproducible"),
     )
     evaluation: ClassVar[type[Part]] = VectorReadingPart
     prediction: ClassVar[type[Part]] = NeighboursPart
 
-    learning_rate: float = option(
-        0.025, "Peak learning rate (if not given: full softmax 0.002, GloVe 0.05)", gt=0
-    )
+    learning_rate: float = default(OptimizerPart, "learning_rate", 0.025)
     schedule: Literal["cosine", "linear", "constant", "decay", "plateau"] = default(
         SchedulePart, "schedule", "linear"
     )
@@ -208,19 +247,37 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
             raise ValueError("data: is missing; name a file to train on")
         if self.min_ngram > self.max_ngram:
             raise ValueError(f"min_ngram: got {self.min_ngram}, expected at most max_ngram, {self.max_ngram}")
+        given = self.model_fields_set
+        if self.objective == "glove" and "min_learning_rate" in given and "schedule" not in given:
+            raise ValueError(
+                "min_learning_rate: has no use with the constant learning rate of GloVe; give a schedule, or "
+                "remove it"
+            )
+        if self.subwords and self.context == "previous-concatenated":
+            raise ValueError("subwords: have no concatenated contexts; change context, or remove subwords")
+        if self._has_lanes and "embedding_size" in given and self.embedding_size % LANES:
+            raise ValueError(
+                f"embedding_size: got {self.embedding_size}, expected a multiple of {LANES} with context "
+                f"previous-concatenated and objective {self.objective}"
+            )
         return self
+
+    @property
+    def _has_lanes(self) -> bool:
+        """Whether the size of the vectors must be a multiple of `LANES`."""
+        return self.context == "previous-concatenated" and self.objective in _NATIVE
 
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""
         found: dict[str, Any] = {}
-        left = {
-            name for name in ("learning_rate", "schedule") if getattr(self, name) == self.default_of(name)
-        }
+        left = {name for name in _DEPENDENT if getattr(self, name) == self.default_of(name)}
         left -= self.given().keys()
         if "learning_rate" in left and self.objective in _OWN_RATES:
             found["learning_rate"] = _OWN_RATES[self.objective]
         if "schedule" in left and self.objective == "glove":
             found["schedule"] = "constant"
+        if "embedding_size" in left and self._has_lanes:
+            found["embedding_size"] = self.embedding_size // LANES * LANES
         if self.context == "previous-word":
             found["window"] = 1
         return self.model_copy(update=found)

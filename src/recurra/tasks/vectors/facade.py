@@ -1,6 +1,6 @@
 """The class of trained word vectors: neighbours, tests, files; train, evaluate, predict."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,16 @@ from recurra.models.word_vectors.lookup import Key, MissingWord, Vector, unit
 from recurra.models.word_vectors.subwords import Subwords
 from recurra.runs import RunFolder
 from recurra.tasks.model import Model
-from recurra.tasks.shown import Evaluation, ignored
+from recurra.tasks.shown import CountedNote, Evaluation, Page, ignored
 from recurra.tasks.vectors.config import NeighboursPart, VectorReadingPart, VectorsConfig
 from recurra.tasks.vectors.corpus import WordSymbols, WordText, read_text
-from recurra.tasks.vectors.judging import VectorFigures, judged
+from recurra.tasks.vectors.judging import PAIRS, Judge, VectorFigures
 from recurra.tasks.vectors.networks import VectorNetwork, chosen_vectors
+from recurra.tasks.vectors.report import page_of
+from recurra.tasks.vectors.word_tests import WordTests, word_tests
+
+RESTRICT = VectorReadingPart.model_fields["restrict_vocab"].default
+"""Number of words among which tests look words up, if not given."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
         return [len(self.symbols.words) + row for row in how.rows(word)]
 
     @checks_arguments
-    def evaluate(self, data: str | Path | None = None, *, pairs: AtLeastOne = 2000) -> VectorFigures:
+    def evaluate(self, data: str | Path | None = None, *, pairs: AtLeastOne = PAIRS) -> VectorFigures:
         """Return the loss on a text file, or on the held-out text if no file is given.
 
         `pairs` pairs of a context and its word are drawn for the likelihood over the whole vocabulary.
@@ -108,13 +113,37 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
         Raises: DataError if the file cannot be used.
         """
         text = self.held_out() if data is None else self.read_file(data)
-        return judged(self.config, self.symbols, self.network, text, pairs)
+        return Judge(self.config, self.symbols, self.network).figures(text, pairs)
+
+    @checks_arguments
+    def word_tests(
+        self,
+        analogies: Sequence[str | Path] = (),
+        similarity: Sequence[str | Path] = (),
+        *,
+        restrict_vocab: AtLeastOne = RESTRICT,
+    ) -> WordTests:
+        """Return the results of tests by files of analogies and of similarity judgements.
+
+        Words are looked up among the first `restrict_vocab`, without regard to case.
+
+        Raises: DataError if a file cannot be read, or a similarity file has fewer than two known pairs.
+        """
+        return word_tests(self, map(Path, analogies), map(Path, similarity), restrict_vocab)
 
     @checks_arguments
     def evaluation(self, data: Path | None, options: VectorReadingPart) -> Evaluation:
-        """Evaluate a text as `recurra evaluate` shows it."""
+        """Evaluate a text, or test the vectors by files, as `recurra evaluate` shows it."""
+        tests = self.word_tests(options.analogies, options.similarity, restrict_vocab=options.restrict_vocab)
+        lines, values = [*tests.lines()], tests.to_dict()
+        if data is None and lines and "pairs" not in options.given():
+            return Evaluation(values, lines)
         figures = self.evaluate(data, pairs=options.pairs)
-        return Evaluation(figures.to_dict(), [figures.sentence()])
+        return Evaluation(figures.to_dict() | values, [figures.sentence(), *lines])
+
+    def page(self) -> Page:
+        """Contents of report.html: figures, and the nearest words of some words."""
+        return page_of(self)
 
     @checks_arguments
     def read_file(self, data: str | Path) -> WordText:
@@ -134,8 +163,13 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
         unknown = 0
         for line in source.lines():
             words = self.symbols.reading.words(line)
-            known = [word for word in words if word in self]
+            # A vector of n-grams has no row.
+            known = [
+                word if word in self.key_to_index else self.get_vector(word, norm=True)
+                for word in words
+                if word in self
+            ]
             unknown += len(words) - len(known)
             yield Neighbours(line, tuple(self.most_similar(known, topn=options.n_best)) if known else ())
         if unknown:
-            tell(f"{unknown:,} words are not in the vocabulary and were left out.")
+            tell(CountedNote(unknown, "word", "left out: not in the vocabulary"))
