@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timing import Call, Row, Run, agree, memory_mib, parser
+from memory import memory_mib
+from timing import Call, Row, Run, agree, parser
 from torch import Tensor, nn
 
 from recurra.config import RecurrentNetworkConfig

@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from timing import Row, Run, agree, memory_mib, parser
+from memory import memory_mib
+from timing import Row, Run, agree, parser
 from torch import Tensor
 
 from recurra.layers import linear_cross_entropy

@@ -146,26 +146,30 @@ def agree(
             raise ValueError(f"{name}: tensor {number} differs from recurra's by {float(error):.2e}")
 
 
-def parser(doc: str | None, seconds: float, threads: Sequence[int] = (1, 2)) -> argparse.ArgumentParser:
-    """A parser with the options that every benchmark has."""
+def parser(
+    doc: str | None, seconds: float | None, threads: Sequence[int] = (1, 2)
+) -> argparse.ArgumentParser:
+    """A parser with the options that every benchmark has; no `seconds` if each call is made once per seed."""
     arguments = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    arguments.add_argument(
-        "--seconds", type=float, default=seconds, help="time per row (default: %(default)s)"
-    )
+    if seconds is not None:
+        arguments.add_argument(
+            "--seconds", type=float, default=seconds, help="time per row (default: %(default)s)"
+        )
     if len(threads) > 1:
         shown = " ".join(map(str, threads))
         arguments.add_argument(
             "--threads", type=int, nargs="+", default=threads, metavar="N", help=f"(default: {shown})"
         )
-    arguments.add_argument(
-        "--fewest",
-        type=int,
-        default=FEWEST_CALLS,
-        metavar="N",
-        help="minimum number of calls per function (default: %(default)s)",
-    )
+    if seconds is not None:
+        arguments.add_argument(
+            "--fewest",
+            type=int,
+            default=FEWEST_CALLS,
+            metavar="N",
+            help="minimum number of calls per function (default: %(default)s)",
+        )
     arguments.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     return arguments
 
@@ -252,18 +256,11 @@ class Run:
             "python": platform.python_version(),
             "load_average_before": round(self._load, 2),
             "load_average_after": round(os.getloadavg()[0], 2),
-            "seconds_per_row": self.options.seconds,
+            **({"seconds_per_row": self.options.seconds} if "seconds" in self.options else {}),
             "minutes": round((time.perf_counter() - self._started) / 60, 1),
             "date": time.strftime("%Y-%m-%d"),
             **self.facts,
         }
-
-
-def memory_mib(highest: bool = False) -> float:
-    """The resident memory of this process in MiB, or its highest value so far; needs /proc."""
-    field = "VmHWM:" if highest else "VmRSS:"
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def processor() -> str:
