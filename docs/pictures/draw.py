@@ -29,6 +29,10 @@ NAMES = (
     "attention",
     "beam",
     "clip",
+    "contexts",
+    "huffman",
+    "negatives",
+    "glove",
     "kernels",
     "benchmarks",
 )
