@@ -64,7 +64,7 @@ class Setting:
 
 NEGATIVE = {"objective": "negative-sampling", "negatives": 5}
 TREE = {"objective": "hierarchical-softmax"}
-SMALL = {"context": "cbow", "max_vocabulary_size": 5000, "epochs": 1}
+SMALL = {"context": "cbow", "max_vocabulary_size": 5000, "epochs": 1, "subsample": 0.0}
 NGRAMS = {"min_ngram": 3, "max_ngram": 6, "buckets": 500_000}
 SETTINGS = (
     Setting("main", "SG+NS", {"context": "skip-gram", **NEGATIVE}, {"sg": 1, "hs": 0, "negative": 5}),
@@ -109,7 +109,7 @@ SETTINGS = (
         one_thread=False,
         base="CBOW+NS",
     ),
-    Setting("glove", "GloVe", {"objective": "glove", "window": 10, "x_max": 10.0, "epochs": 25}),
+    Setting("glove", "GloVe", {"objective": "glove", "window": 10, "x_max": 30.0, "epochs": 25}),
 )
 GROUPS = (*dict.fromkeys(setting.group for setting in SETTINGS), "memory")
 
@@ -201,7 +201,7 @@ def outputs_per_prediction(options: Mapping[str, Any], counts: np.ndarray) -> fl
         return float(len(counts))
     if options["objective"] == "negative-sampling":
         return float(1 + options["negatives"])
-    kept = counts * keep_probabilities(counts, 1e-3)
+    kept = counts * keep_probabilities(counts, options.get("subsample", 1e-3))
     return float((kept * HuffmanTree.of(counts).lengths).sum() / kept.sum())
 
 

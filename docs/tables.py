@@ -175,6 +175,37 @@ def translation() -> str:
     return _tasks("translation", "per_s", "per second")
 
 
+def word_vectors(kind: str) -> str:
+    """Word vectors: "speed" of training, "quality" on tests, or "memory" and whole time of each row."""
+    table = []
+    for row in _rows("word_vectors"):
+        if kind == "speed":
+            cells = [f"{row['words_per_s']:,}", f"{row['seconds']:.1f}", _times(row["ratio"])]
+            cells.append("" if row.get("percent_of_peak") is None else f"{row['percent_of_peak']:.0f}")
+        elif kind == "quality":
+            named = (("analogies_30k", 1), ("analogies_300k", 1), ("similarity", 3), ("word_loss", 3))
+            cells = [_mean(row, name, digits) for name, digits in named] + [str(row["seeds"])]
+        elif "peak_mib" in row:
+            cells = [f"{row['whole_s']:.0f}", f"{row['peak_mib']:,}", f"{row['imports_mib']:,}"]
+        else:
+            continue
+        table.append([row["row"], str(row["threads"]), row["model"], *cells])
+    columns = {
+        "speed": ["words/s", "s", "ratio", "% of peak"],
+        "quality": ["analogies, 30,000", "300,000", "similarity", "word loss", "seeds"],
+        "memory": ["whole time, s", "peak MiB", "of which libraries"],
+    }
+    return _table(["row", "threads", "model", *columns[kind]], table, text=3)
+
+
+def _mean(row: Row, name: str, digits: int) -> str:
+    """A mean with its standard deviation over seeds."""
+    if row.get(name) is None:
+        return ""
+    deviation = f" ± {row[f'{name}_sd']:.{digits}f}" if row["seeds"] > 1 else ""
+    return f"{row[name]:.{digits}f}{deviation}"
+
+
 def _tasks(name: str, rate: str, column: str) -> str:
     """One row per task, number of threads and model: throughput, time per call, ratio to recurra's."""
     table = [
@@ -256,6 +287,7 @@ TABLES: dict[str, Callable[..., str]] = {
         labelling,
         predicting,
         translation,
+        word_vectors,
         streaming,
         uses,
         busy,
