@@ -82,7 +82,7 @@ SETTINGS = (
     Setting(
         "softmax",
         "CBOW, full softmax, 5,000 words",
-        {**SMALL, "objective": "softmax"},
+        {**SMALL, "objective": "softmax", "learning_rate": 0.01},
         one_thread=False,
         once=True,
     ),
