@@ -223,6 +223,16 @@ class WordTrainer:
             predictions += sum(len(each.context) if is_each else 1 for each in found)
         return WordLoss(total, predictions)
 
+    def position_at(
+        self, tokens: NDArray[np.int32], starts: NDArray[np.int64], token: int
+    ) -> Position | None:
+        """Return what one token predicts from what, if no occurrence is dropped; None without a context."""
+        sentence = int(np.searchsorted(starts, token, side="right")) - 1
+        begin = max(int(starts[sentence]), token - self.contexts.window)
+        end = min(int(starts[sentence + 1]), token + self.contexts.window + 1)
+        found = look_around(tokens, begin, end, self.contexts, self.outputs, None, self.seed, 0)
+        return next((position for position in found if position.token == token), None)
+
     def positions(
         self, tokens: NDArray[np.int32], starts: NDArray[np.int64], sentence: int, epoch: int = 0
     ) -> list[Position]:

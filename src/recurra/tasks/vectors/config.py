@@ -23,13 +23,17 @@ ContextName = Literal[
 ]
 ObjectiveName = Literal["negative-sampling", "hierarchical-softmax", "softmax", "glove"]
 _NATIVE = ("negative-sampling", "hierarchical-softmax")
-_OWN_RATES = {"softmax": 0.002, "glove": 0.05}
+# What options are if they are not given, where it is not the default of the class.
+_OF_OBJECTIVE: dict[str, dict[str, Any]] = {
+    "softmax": {"learning_rate": 0.002},
+    "glove": {"learning_rate": 0.05, "schedule": "constant", "window": 10, "epochs": 25, "vectors": "mean"},
+}
+_OF_CONTEXT = {name: {"window": 4} for name in ("previous-average", "previous-concatenated")}
 # Options of training by gradients, which only the full softmax uses.
 _OF_GRADIENTS = (
     *("optimizer", "momentum", "weight_decay", "clip_norm", "clip_value", "averaging", "averaging_after"),
     *("loss_reduction", "precision", "device", "batch_size"),
 )
-_DEPENDENT = ("learning_rate", "schedule", "embedding_size")
 LANES = 16
 """The kernels read concatenated vectors whose sizes are multiples of this."""
 
@@ -113,8 +117,7 @@ class VectorPart(Part):
 
     objective: ObjectiveName = option(
         "negative-sampling",
-        "Objective: negative sampling, hierarchical softmax, full softmax (learning rate 0.002 if not "
-        "given), or the weighted least squares of GloVe (0.05, constant)",
+        "Objective; learning rate if not given: full softmax 0.002, GloVe 0.05 (constant, 25 epochs)",
     )
     context: ContextName = option(
         "skip-gram",
@@ -129,7 +132,7 @@ class VectorPart(Part):
     )
     window: int = option(
         5,
-        "Number of words on each side, or before the word, that the context has",
+        "Number of words on each side, or before the word (if not given, 4 before the word, 10 for GloVe)",
         unit="words",
         ge=1,
         le=200,
@@ -162,7 +165,8 @@ class VectorPart(Part):
         1000, "GloVe: memory for counting; what does not fit is sorted on disk", unit="MB", ge=1
     )
     vectors: Literal["input", "output", "mean", "sum"] = option(
-        "input", "Vectors of the words: those of the context (input), those predicted (output), mean or sum"
+        "input",
+        "Vectors of context words (input), predicted words (output), mean or sum (GloVe: mean if not given)",
     )
     reproducible: bool = option(
         False,
@@ -269,15 +273,17 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
 
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""
-        found: dict[str, Any] = {}
-        left = {name for name in _DEPENDENT if getattr(self, name) == self.default_of(name)}
-        left -= self.given().keys()
-        if "learning_rate" in left and self.objective in _OWN_RATES:
-            found["learning_rate"] = _OWN_RATES[self.objective]
-        if "schedule" in left and self.objective == "glove":
-            found["schedule"] = "constant"
-        if "embedding_size" in left and self._has_lanes:
-            found["embedding_size"] = self.embedding_size // LANES * LANES
+        own = _OF_OBJECTIVE.get(self.objective, {})
+        if self.objective != "glove":
+            own = own | _OF_CONTEXT.get(self.context, {})
+        if self._has_lanes:
+            own = own | {"embedding_size": self.embedding_size // LANES * LANES}
+        given = self.given()
+        found = {
+            name: value
+            for name, value in own.items()
+            if name not in given and getattr(self, name) == self.default_of(name)
+        }
         if self.context == "previous-word":
             found["window"] = 1
         return self.model_copy(update=found)

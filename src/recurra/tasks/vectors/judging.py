@@ -1,5 +1,6 @@
 """The likelihood of held-out words over the whole vocabulary, and the figures of word vectors."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from recurra.tasks.vectors.softmax import text_loss
 
 PAIRS = VectorReadingPart.model_fields["pairs"].default
 """Number of pairs of a text that the likelihood over the whole vocabulary is computed for, if not given."""
+_SHUFFLED = 1 << 20  # tokens of a text that are put into a random order
 # Training pairs that the scale and the bias are fitted on; fewer if the vocabulary is large.
 _TO_FIT, _LEAST_TO_FIT, _SCORES_TO_FIT = 500, 100, 1 << 25
 
@@ -116,27 +118,28 @@ class Judge:
         return self._trainer.run(words.tokens, words.starts, 0, words.sentences, update=False)
 
     def pairs(self, text: WordText, count: int) -> Pairs:
-        """Draw pairs of a context and its word from a text, one per position, sentences in a random order.
+        """Draw pairs of a context and its word, at most one per position, uniformly from the whole text.
 
         Raises: DataError if no two known words of the text are in one line.
         """
         rows, trainer = word_rows(self._network, self._tables.parts), self._trainer
-        order = np.random.default_rng(self._config.seed).permutation(text.words.sentences)
         hidden: list[Tensor] = []
         targets: list[int] = []
-        for sentence in order.tolist():
-            for position in trainer.positions(text.words.tokens, text.words.starts, sentence):
-                context = rows[position.context]
-                if trainer.contexts.hidden == "each":
-                    hidden.append(context[position.token % len(position.context)])
-                else:
-                    hidden.append(context.mean(0) if trainer.contexts.hidden == "mean" else context.flatten())
-                targets.append(position.word)
-            if len(targets) >= count:
+        for token in _drawn_tokens(len(text.words), count, self._config.seed):
+            position = trainer.position_at(text.words.tokens, text.words.starts, token)
+            if position is None:
+                continue
+            context = rows[position.context]
+            if trainer.contexts.hidden == "each":
+                hidden.append(context[position.token % len(position.context)])
+            else:
+                hidden.append(context.mean(0) if trainer.contexts.hidden == "mean" else context.flatten())
+            targets.append(position.word)
+            if len(targets) == count:
                 break
         if not targets:
             raise nothing_to_predict(text)
-        return Pairs(torch.stack(hidden[:count]), torch.tensor(targets[:count]))
+        return Pairs(torch.stack(hidden), torch.tensor(targets))
 
     def calibrate(self, train: WordText) -> None:
         """Fit the scale and the bias, if they are free, on pairs of the training text; store them."""
@@ -184,3 +187,15 @@ class Judge:
     def _biases(self) -> Tensor:
         bias: Tensor | None = getattr(self._network, "output_bias", None)
         return torch.zeros(len(self._network.output)) if bias is None else bias.data
+
+
+def _drawn_tokens(tokens: int, count: int, seed: int) -> Iterator[int]:
+    """Yield all tokens in a random order, or of a large text some, of which some may have no context."""
+    draws = np.random.default_rng(seed)
+    if tokens <= _SHUFFLED:
+        yield from draws.permutation(tokens).tolist()
+        return
+    drawn = draws.choice(tokens, min(tokens, 8 * count), replace=False).tolist()
+    yield from drawn
+    seen = set(drawn)  # nearly all lines have one word: look at every token before the text is refused
+    yield from (token for token in range(tokens) if token not in seen)
