@@ -68,8 +68,12 @@ FITTING: dict[str, Any] = {
     "chunks": ["a b"],
     **dict.fromkeys(("key", "key1", "key2", "w1", "w2", "wa", "wb", "word", "word1", "word2"), "the"),
     **dict.fromkeys(("keys", "keys_list", "ws1", "ws2", "document1", "document2"), ("the",)),
-    **dict.fromkeys(("vector", "word_or_vector"), np.ones(8)),
+    **dict.fromkeys(("vector", "word_or_vector", "vector_1"), np.ones(8)),
     **dict.fromkeys(("fname", "analogies"), Path("none.txt")),
+    "vectors_all": np.ones((1, 8)),
+    **dict.fromkeys(("pearson", "spearman"), (0.5, 0.1)),
+    "section": {"section": "a", "correct": [], "incorrect": []},
+    "oov": 1.0,
     "weights": np.ones((1, 8)),
     "attr": "count",
     "val": 1,
@@ -170,6 +174,9 @@ def test_every_other_function_takes_or_refuses_its_arguments(models, tmp_path, m
         rc.tune,
         *(kinematics.generate, kinematics.write_corpus, kinematics.corpus),
         *(Vocabulary, Vocabulary.from_counts, Vocabulary.load, Vocabulary(["a"]).save),
+        *(rc.KeyedVectors, rc.KeyedVectors.load, rc.KeyedVectors.load_vectors),
+        *(rc.KeyedVectors.cosine_similarities, rc.KeyedVectors.log_accuracy),
+        rc.KeyedVectors.log_evaluate_word_pairs,
     ]
     faults = [fault for function in functions for fault in faults_of(function, fitting)]
     assert not faults, "\n".join(faults)
