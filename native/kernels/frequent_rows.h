@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
+#include "room.h"
 #include "simd.h"
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
@@ -32,10 +32,8 @@ class Rows {
     rows_ = rows, row_ = row;
     const FrequentRows frequent(count, row, which);
     first_ = frequent.first, frequent_ = frequent.count;
-    room_.resize(static_cast<std::size_t>(2 * frequent_ * row + 64));
-    const auto at = reinterpret_cast<std::uintptr_t>(room_.data());
-    copies_ = room_.data() + (64 - at % 64) % 64 / sizeof(float);
-    uses_.reserve(static_cast<std::size_t>(frequent_ + 128));
+    copies_.allocate(static_cast<std::size_t>(2 * frequent_ * row));
+    uses_.allocate(static_cast<std::size_t>(frequent_));
     uses_.assign(static_cast<std::size_t>(frequent_), 0);
   }
 
@@ -45,7 +43,7 @@ class Rows {
   float* used(std::int64_t number) {
     const auto place = static_cast<std::uint64_t>(number - first_);
     if (place >= static_cast<std::uint64_t>(frequent_)) return shared(number);
-    float* copy = copies_ + 2 * static_cast<std::int64_t>(place) * row_;
+    float* copy = copies_.data() + 2 * static_cast<std::int64_t>(place) * row_;
     std::uint8_t& uses = uses_[place];
     if (uses == 0) {
       std::memcpy(copy, shared(number), static_cast<std::size_t>(row_) * sizeof(float));
@@ -67,7 +65,7 @@ class Rows {
 
   void close() {
     for (std::int64_t place = 0; place < frequent_; ++place) {
-      if (uses_[static_cast<std::size_t>(place)]) exchange(copies_ + 2 * place * row_, shared(first_ + place));
+      if (uses_[static_cast<std::size_t>(place)]) exchange(copies_.data() + 2 * place * row_, shared(first_ + place));
       uses_[static_cast<std::size_t>(place)] = 0;
     }
   }
@@ -85,10 +83,9 @@ class Rows {
   }
 
   float* rows_ = nullptr;
-  float* copies_ = nullptr;  // a copy, and what it began from, one after the other
   std::int64_t row_ = 0, first_ = 0, frequent_ = 0;
-  std::vector<float> room_;
-  std::vector<std::uint8_t> uses_;
+  Room<float> copies_;  // a copy, and what it began from, one after the other
+  Room<std::uint8_t> uses_;
 };
 
 }  // namespace recurra::RECURRA_ISA_NAMESPACE

@@ -2,17 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "../word_vectors.h"
+#include "room.h"
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
-
-// Room for a vector of one thread: at its end more than a cache line that no other thread's memory shares.
-template <class T>
-void reserve(std::vector<T>& vector, std::size_t size) {
-  vector.reserve(size + 128 / sizeof(T));
-}
 
 // The random numbers of one token (SplitMix64: Steele, Lea and Flood 2014).
 class Draws {
@@ -38,12 +32,12 @@ inline float fraction(std::uint64_t bits) { return static_cast<float>(static_cas
 
 // The kept words of one sentence: an occurrence is dropped before windows are taken.
 struct Sentence {
-  std::vector<std::int32_t> words;
-  std::vector<std::int64_t> tokens;  // their indices
+  Room<std::int32_t> words;
+  Room<std::int64_t> tokens;  // their indices
 
-  void reserve(std::size_t longest) {
-    recurra::RECURRA_ISA_NAMESPACE::reserve(words, longest);
-    recurra::RECURRA_ISA_NAMESPACE::reserve(tokens, longest);
+  void allocate(std::size_t longest) {
+    words.allocate(longest);
+    tokens.allocate(longest);
   }
 
   void read(const WordVectorsCall& call, std::int64_t number) {
@@ -62,14 +56,14 @@ struct Sentence {
 // -1 for 0.
 struct Position {
   long place = 0;
-  std::vector<long> context;
-  std::vector<std::int32_t> outputs;
-  std::vector<float> signs;
+  Room<long> context;
+  Room<std::int32_t> outputs;
+  Room<float> signs;
 
-  void reserve(std::size_t most, std::size_t most_outputs) {
-    recurra::RECURRA_ISA_NAMESPACE::reserve(context, most);
-    recurra::RECURRA_ISA_NAMESPACE::reserve(outputs, most_outputs);
-    recurra::RECURRA_ISA_NAMESPACE::reserve(signs, most_outputs);
+  void allocate(std::size_t most, std::size_t most_outputs) {
+    context.allocate(most);
+    outputs.allocate(most_outputs);
+    signs.allocate(most_outputs);
   }
 
   void clear() {

@@ -3,6 +3,7 @@
 #include "word_vectors.h"
 
 #include <cstring>
+#include <vector>
 
 #include "../parallel.h"
 #include "frequent_rows.h"
@@ -63,17 +64,17 @@ class alignas(128) Worker {
     const bool shares = sizes.threads > 1 && !call.reproducible && call.update;
     input_.open(input, call.input_rows, call.row, shares ? frequent_inputs(call) : Frequent::kNone);
     output_.open(output, call.output_rows, call.output_row, shares ? frequent_outputs(call) : Frequent::kNone);
-    sentence_.reserve(sizes.sentence);
-    for (Position& each : positions_) each.reserve(sizes.context, sizes.outputs);
+    sentence_.allocate(sizes.sentence);
+    for (Position& each : positions_) each.allocate(sizes.context, sizes.outputs);
     const std::size_t wide = static_cast<std::size_t>(std::max(call.row, call.output_row));
     const std::size_t scores = sizes.context * ((sizes.outputs + 3) / 4 * 4) + kLanes;
-    reserve(hidden_, sizes.context), reserve(context_, sizes.context), reserve(errors_of_, sizes.context);
-    reserve(outputs_, sizes.outputs);
-    reserve(scores_, scores), reserve(signs_, scores);
-    reserve(made_, wide), reserve(errors_, std::max(sizes.context * static_cast<std::size_t>(call.row), wide));
+    hidden_.allocate(sizes.context), context_.allocate(sizes.context), errors_of_.allocate(sizes.context);
+    outputs_.allocate(sizes.outputs);
+    scores_.allocate(scores), signs_.allocate(scores);
+    made_.allocate(wide), errors_.allocate(std::max(sizes.context * static_cast<std::size_t>(call.row), wide));
     if (call.part_starts) {
       ring_ = 2 * call.window + 2;
-      reserve(ring_rows_, static_cast<std::size_t>(2 * ring_ * call.row));
+      ring_rows_.allocate(static_cast<std::size_t>(2 * ring_ * call.row));
     }
   }
 
@@ -198,7 +199,7 @@ class alignas(128) Worker {
     const long C = static_cast<long>(now.context.size());
     for (const long place : now.context) context_.push_back(call_.part_starts ? ring_vector(place) : input_.used(word_at(place)));
     for (const std::int32_t row : now.outputs) outputs_.push_back(output_.used(row));
-    hidden_.assign(context_.begin(), context_.end());
+    hidden_.assign(context_);
     if (call_.hidden == Hidden::kEach) return;
     if (call_.hidden == Hidden::kMean) {
       made_.resize(static_cast<std::size_t>(call_.row));
@@ -236,7 +237,7 @@ class alignas(128) Worker {
     loss += static_cast<double>(sum(total));
   }
 
-  static bool distinct(const std::vector<std::int32_t>& rows) {
+  static bool distinct(const Room<std::int32_t>& rows) {
     for (std::size_t i = 1; i < rows.size(); ++i) {
       for (std::size_t k = 0; k < i; ++k) {
         if (rows[i] == rows[k]) return false;
@@ -251,9 +252,8 @@ class alignas(128) Worker {
   long vectors_, wide_vectors_;
   Sentence sentence_;
   Position positions_[2];
-  std::vector<const float*> hidden_;
-  std::vector<float*> context_, outputs_, errors_of_;
-  std::vector<float> scores_, signs_, errors_, made_, ring_rows_;
+  Room<float*> hidden_, context_, outputs_, errors_of_;
+  Room<float> scores_, signs_, errors_, made_, ring_rows_;
   long ring_ = 0, entered_ = 0, left_ = 0;
 };
 
@@ -265,7 +265,11 @@ class Run {
     shares_ = static_cast<int>(std::max<std::int64_t>(1, std::min<std::int64_t>(call.threads, sentences)));
     merges_ = call.reproducible && call.update && shares_ > 1;
     const std::int64_t rows = call.input_rows + call.output_rows;
-    if (merges_) touched_.resize(static_cast<std::size_t>(shares_ * rows));
+    if (merges_) {
+      touched_.allocate(static_cast<std::size_t>(shares_ * rows));
+      touched_.assign(static_cast<std::size_t>(shares_ * rows), 0);
+    }
+    cuts_.allocate(static_cast<std::size_t>(shares_ + 1));
     const std::int64_t copy = call.input_rows * call.row + call.output_rows * call.output_row;
     const std::int64_t from = call.starts[call.first_sentence], to = call.starts[call.last_sentence];
     cuts_.push_back(call.first_sentence);
@@ -369,9 +373,9 @@ class Run {
   int shares_ = 1;
   bool merges_ = false;
   std::int64_t rounds_ = 1;
-  std::vector<std::int64_t> cuts_;
+  Room<std::int64_t> cuts_;
   std::vector<Worker> workers_;
-  std::vector<std::uint8_t> touched_;
+  Room<std::uint8_t> touched_;
 };
 
 }  // namespace

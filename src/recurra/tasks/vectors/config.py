@@ -117,7 +117,7 @@ class VectorPart(Part):
 
     objective: ObjectiveName = option(
         "negative-sampling",
-        "Objective; learning rate if not given: full softmax 0.002, GloVe 0.05 (constant, 25 epochs)",
+        "Objective (learning rate if not given: softmax 0.002, GloVe 0.05)",
     )
     context: ContextName = option(
         "skip-gram",
