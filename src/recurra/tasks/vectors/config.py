@@ -132,7 +132,7 @@ class VectorPart(Part):
     )
     window: int = option(
         5,
-        "Number of words on each side, or before the word (if not given, 4 before the word, 10 for GloVe)",
+        "Number of words on each side or before the word (before: 4, GloVe: 10)",
         unit="words",
         ge=1,
         le=200,
