@@ -448,6 +448,20 @@ def test_patience_more_epochs_and_seeds(tmp_path):
     assert RunFolder(tmp_path / "still").read_metrics()[-1]["epoch"] < 9
 
 
+def test_the_last_vectors_are_kept_or_the_best(tmp_path):
+    """The text to validate on is of other words that are near each other only by chance."""
+    text = write(tmp_path / "text.txt", lines_of(100))
+    apart = write(tmp_path / "apart.txt", lines_of(20, seed=3, topics=list(zip(*TOPICS, strict=True))))
+    options = SMALL | {"epochs": 6, "learning_rate": 0.2, "valid": apart}
+    last = rc.WordVectors.train(text, out=tmp_path / "last", **options)
+    best = rc.WordVectors.train(text, out=tmp_path / "best", keep="best", **options)
+    losses = [one["loss"] for one in last.run.read_metrics() if one["kind"] == "validation"]
+    assert min(losses) < losses[-1]
+    assert last.evaluate().loss == pytest.approx(losses[-1])
+    assert best.evaluate().loss == pytest.approx(min(losses))
+    assert last.run.read_metrics()[-1]["step"] == 6
+
+
 # Verbs
 
 

@@ -48,8 +48,8 @@ class Outcome:
     steps: int
     epochs: int
     tokens: int
-    best: float  # lowest Learner.criterion over all validations
-    best_step: int
+    best: float  # lowest Learner.criterion over all validations, or that of the last, if its weights are kept
+    best_step: int  # that of the weights that are kept
     stopped_early: bool
     elapsed_s: float
     selected: Selected | None = None  # the metric that selected the best checkpoint, if there is a choice
@@ -64,6 +64,8 @@ class Learner(ABC):
     network: nn.Module
     # Whether updates use the learning rate of the schedule.
     has_learning_rate: ClassVar[bool] = True
+    # Whether the weights of the last validation are kept, instead of those of the best one.
+    keeps_last: bool = False
 
     @abstractmethod
     def __len__(self) -> int:

@@ -176,13 +176,15 @@ class Trainer:
         return self.config.patience is not None and place.bad_validations >= self.config.patience
 
     def _validate(self) -> None:
-        """Validate; save the weights if they are the best so far."""
+        """Validate; save the weights if they are the best so far, or always if the last ones are kept."""
         learner = self.learner
         with learner.evaluating():
             figures = learner.validate()
             self._refuse_divergence(figures["loss"], None)
             best = self.place.count_validation(learner.criterion(figures))
-            if best and self.fabric.is_global_zero:
+            if learner.keeps_last:
+                self.place.best_step = self.place.step
+            if (best or learner.keeps_last) and self.fabric.is_global_zero:
                 self.run_folder.write_weights(learner.weights())
         figures |= learner.after_validation(self.place.validations)
         record = self._record("validation", figures)
@@ -246,7 +248,7 @@ class Trainer:
             steps=place.step,
             epochs=place.epoch,
             tokens=place.tokens,
-            best=place.best,
+            best=place.validations[-1] if self.learner.keeps_last else place.best,
             best_step=place.best_step,
             stopped_early=place.step < self.total_steps,
             elapsed_s=place.elapsed_s,

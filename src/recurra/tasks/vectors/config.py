@@ -81,7 +81,7 @@ class VectorPart(Part):
     # They change what the loss is the mean of, or only the speed.
     not_searched: ClassVar[tuple[str, ...]] = (
         *("objective", "context", "window", "shrink_window", "negatives", "negative_exponent", "vectors"),
-        *("chunk_size", "counting_memory_mb", "reproducible"),
+        *("chunk_size", "counting_memory_mb", "reproducible", "keep"),
     )
     searched: ClassVar[Suggestions] = {
         "embedding_size": Multiples(0.5, 1, 2),
@@ -167,6 +167,9 @@ class VectorPart(Part):
     vectors: Literal["input", "output", "mean", "sum"] = option(
         "input",
         "Vectors of context words (input), predicted words (output), mean or sum (GloVe: mean if not given)",
+    )
+    keep: Literal["last", "best"] = option(
+        "last", "Keep the vectors of the last validation, or those of the validation with the lowest loss"
     )
     reproducible: bool = option(
         False,

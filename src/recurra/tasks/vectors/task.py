@@ -93,6 +93,11 @@ class TrainingVectors(Task):
 
     def learner(self, config: VectorsConfig, corpus: WordCorpus, fabric: Fabric) -> Learner:
         """Return a native learner, or for the full softmax one that uses gradients."""
+        learner = self._learner(config, corpus, fabric)
+        learner.keeps_last = config.keep == "last"
+        return learner
+
+    def _learner(self, config: VectorsConfig, corpus: WordCorpus, fabric: Fabric) -> Learner:
         if config.objective == "softmax":
             return super().learner(config, corpus, fabric)
         if fabric.world_size > 1:
@@ -127,6 +132,11 @@ class TrainingVectors(Task):
     def next_commands(self, config: VectorsConfig, run: Path) -> Sequence[str]:
         """Return commands to find neighbours and to evaluate."""
         return (f"recurra predict {shell(run)} WORDS", f"recurra evaluate {shell(run)} --data FILE")
+
+    def ending(self, config: VectorsConfig, outcome: Outcome) -> str:
+        """Return a sentence about the outcome of training."""
+        told = super().ending(config, outcome)
+        return told if config.keep == "best" else told.replace("best weights at step", "vectors of step")
 
     def amount(self, outcome: Outcome) -> str:
         """Return the number of passes over the text."""
