@@ -25,7 +25,7 @@ ObjectiveName = Literal["negative-sampling", "hierarchical-softmax", "softmax", 
 _NATIVE = ("negative-sampling", "hierarchical-softmax")
 # What options are if they are not given, where it is not the default of the class.
 _OF_OBJECTIVE: dict[str, dict[str, Any]] = {
-    "softmax": {"learning_rate": 0.002},
+    "softmax": {"learning_rate": 0.01},
     "glove": {"learning_rate": 0.05, "schedule": "constant", "window": 10, "epochs": 25, "vectors": "mean"},
 }
 _OF_CONTEXT = {name: {"window": 4} for name in ("previous-average", "previous-concatenated")}
@@ -117,7 +117,7 @@ class VectorPart(Part):
 
     objective: ObjectiveName = option(
         "negative-sampling",
-        "Objective (learning rate if not given: softmax 0.002, GloVe 0.05)",
+        "Objective (learning rate if not given: softmax 0.01, GloVe 0.05)",
     )
     context: ContextName = option(
         "skip-gram",

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.data.word_files import WordFile
 from recurra.kernels.word_vectors import WordContexts, WordLoss
+from recurra.kernels.word_vectors_reference import Position
 from recurra.models.word_vectors.likelihood import (
     Calibration,
     Pairs,
@@ -95,6 +98,7 @@ class Judge:
         self._config, self._symbols, self._network = config, symbols, network
         self._tables = Tables.of(config, symbols) if tables is None else tables
         self._trainer = make_trainer(config, symbols, network, self._tables, held_out=True)
+        self._drawn: dict[tuple[str, int], list[Position]] = {}
         if config.objective == "glove":
             self._trainer.contexts = WordContexts("each", "nearby", config.window, shrink=False)
 
@@ -122,24 +126,27 @@ class Judge:
 
         Raises: DataError if no two known words of the text are in one line.
         """
-        rows, trainer = word_rows(self._network, self._tables.parts), self._trainer
+        key = (text.words.fingerprint, count)
+        if key not in self._drawn:  # they are the same at each validation
+            self._drawn[key] = list(islice(self._positions(text.words, count), count))
+        if not self._drawn[key]:
+            raise nothing_to_predict(text)
+        rows, how = word_rows(self._network, self._tables.parts), self._trainer.contexts.hidden
         hidden: list[Tensor] = []
-        targets: list[int] = []
-        for token in _drawn_tokens(len(text.words), count, self._config.seed):
-            position = trainer.position_at(text.words.tokens, text.words.starts, token)
-            if position is None:
-                continue
+        for position in self._drawn[key]:
             context = rows[position.context]
-            if trainer.contexts.hidden == "each":
+            if how == "each":
                 hidden.append(context[position.token % len(position.context)])
             else:
-                hidden.append(context.mean(0) if trainer.contexts.hidden == "mean" else context.flatten())
-            targets.append(position.word)
-            if len(targets) == count:
-                break
-        if not targets:
-            raise nothing_to_predict(text)
-        return Pairs(torch.stack(hidden), torch.tensor(targets))
+                hidden.append(context.mean(0) if how == "mean" else context.flatten())
+        return Pairs(torch.stack(hidden), torch.tensor([each.word for each in self._drawn[key]]))
+
+    def _positions(self, words: WordFile, count: int) -> Iterator[Position]:
+        """Yield positions that have a context, in a random order."""
+        for token in _drawn_tokens(len(words), count, self._config.seed):
+            position = self._trainer.position_at(words.tokens, words.starts, token)
+            if position is not None:
+                yield position
 
     def calibrate(self, train: WordText) -> None:
         """Fit the scale and the bias, if they are free, on pairs of the training text; store them."""
