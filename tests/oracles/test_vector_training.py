@@ -13,7 +13,7 @@ from recurra.models.word_vectors.subwords import Subwords
 from recurra.models.word_vectors.tables import AliasTable, HuffmanTree
 from recurra.tasks.vectors.judging import drawn_pairs
 
-LINES = [" ".join(np.random.default_rng(n).choice([*"aaabbcdefg"], n % 9 + 1)) for n in range(40)]
+LINES = [" ".join(np.random.default_rng(n).choice([*"aaabbcdefg"], n % 9 + 1)) for n in range(90)]
 COMMON = {
     "min_count": 1,
     "epochs": 2,
@@ -98,11 +98,17 @@ def test_options_reach_the_kernels(context, objective, subwords, folder, tmp_pat
         keep=keep,
         parts=Subwords(1, 3, 6).table(model.symbols.words) if subwords else None,
         whole_error=whole_error,
-        seed=7,
+        seed=COMMON["seed"],
     )
     monkeypatch.setenv("RECURRA_NO_NATIVE", "1")
+    cuts = [0]
+    while cuts[-1] < len(LINES):  # chunks of whole sentences, of 100 words or a few more
+        full = [at for at in range(cuts[-1], len(LINES)) if text.starts[at] >= text.starts[cuts[-1]] + 100]
+        cuts.append(min([*full, len(LINES)]))
     for epoch in range(2):
-        by_hand.run(text.tokens, text.starts, 0, len(LINES), epoch=epoch, rates=(0.2, 0.2))
+        for chunk in np.random.default_rng((COMMON["seed"], epoch)).permutation(len(cuts) - 1):
+            span = cuts[chunk], cuts[chunk + 1]
+            by_hand.run(text.tokens, text.starts, *span, epoch=epoch, rates=(0.2, 0.2))
     torch.testing.assert_close(model.network.input.data, by_hand.input, rtol=1e-4, atol=2e-6)
     torch.testing.assert_close(model.network.output.data, by_hand.output, rtol=1e-4, atol=2e-6)
     assert model.network.output.abs().max() > 0.01
@@ -117,7 +123,7 @@ def test_glove(folder, tmp_path):
     )  # fmt: skip
     text, words = text_of(model), len(model.symbols.words)
     file = WordFile(text.tokens, text.starts, len(text.tokens), "by hand", False)
-    table = open_table(file, words, Counting(4, 5.0, 0.5, seed=7))
+    table = open_table(file, words, Counting(4, 5.0, 0.5, seed=COMMON["seed"]))
     e = initial(words, 6).double()
     theta = padded_rows(words, 6).uniform_(-0.5 / 6, 0.5 / 6).double()
     b, other = torch.zeros(2, words).double()
