@@ -147,3 +147,47 @@ def test_threads_without_synchronisation_learn_as_well():
         assert trainer.input.isfinite().all()
         losses.append(trainer.run(*whole(text), update=False).total)
     assert losses[1:] == pytest.approx([losses[0]] * 2, rel=2e-2)
+
+
+@each_context
+@each_objective
+@pytest.mark.parametrize("parts", [None, PARTS], ids=["words", "subwords"])
+def test_copies_of_frequent_rows_lose_nothing(context, objective, parts):
+    """All other threads have words that stand alone, so one thread does what it does without them."""
+    text = random_text(10, 9, [30, 1, 500, 7])
+    alone = [[number % 9] for number in range(2 * len(text.tokens))]
+    text = Text([*text.sentences, *alone])
+    want, losses = trained(context, objective, text, epochs=2, parts=parts, rates=(0.05, 0.05))
+    for options in ({"reproducible": True, "round_tokens": 100}, {"reproducible": False}):
+        got, found = trained(
+            context, objective, text, epochs=2, parts=parts, rates=(0.05, 0.05), threads=3, **options
+        )
+        assert [each.predictions for each in found] == [each.predictions for each in losses]
+        assert [each.total for each in found] == pytest.approx([each.total for each in losses], rel=1e-4)
+        torch.testing.assert_close(got.input, want.input, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(got.output, want.output, rtol=1e-4, atol=1e-5)
+        assert (got.output - trainer_of(context, objective, size=17, window=3).output).abs().max() > 0.1
+
+
+@each_objective
+@pytest.mark.parametrize("parts", [None, PARTS], ids=["words", "subwords"])
+def test_kept_copies_are_those_that_would_be_made_again(objective, parts):
+    """Between calls, also one that a single thread does alone, and one without updates."""
+    results = []
+    for again in (False, True):
+        trainer = trainer_of(
+            "skip-gram", objective, rows=12, parts=parts, threads=2, reproducible=True, round_tokens=5
+        )
+        for first, last in ((0, 4), (4, 7), (7, 8), (8, 11), (0, 11)):
+            trainer.run(TEXT.tokens, TEXT.starts, first, last, rates=RATES)
+            trainer.run(*whole(TEXT), update=False)
+            if again:
+                trainer.rows_have_changed()
+        results.append(trainer)
+    assert same_bits(*results)
+    trainer = results[0]  # rows that other code has changed are read again
+    trainer.input.zero_()
+    trainer.output.zero_()
+    trainer.rows_have_changed()
+    trainer.run(*whole(TEXT), rates=RATES)
+    assert trainer.input.abs().max() == trainer.output.abs().max() == 0
