@@ -25,6 +25,8 @@ def test_a_search_ends_with_a_usable_model(tmp_path, monkeypatch, name):
     options = {key: value for key, value in case.all_options.items() if key not in OPTIONS}
     options |= {"epochs": 1} if case.has_seeds else {}
     space = {"batch_size": [4, 8]} if case.has_seeds else {"smoothing": ["kneser-ney", "witten-bell"]}
+    if "batch_size" in case.options and case.options["batch_size"] is None:  # it has no such option
+        space = {"learning_rate": [0.01, 0.02]}
     files = case.write(tmp_path, 60)
     found = rc.tune(case.task, out=tmp_path / "search", space=space, trials=2, **files, **options)
     assert isinstance(found.best, case.facade)

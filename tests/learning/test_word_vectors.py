@@ -39,7 +39,7 @@ def write(path: Path, lines) -> Path:
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory) -> Path:
-    return write(tmp_path_factory.mktemp("text") / "text.txt", lines_of(1500))
+    return write(tmp_path_factory.mktemp("text") / "text.txt", lines_of(1200))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_words_of_a_topic_are_near_and_likely(text, tmp_path, name):
     """A word is one of six if the topic is known, and one of 24 if not: log 6 = 1.79, log 24 = 3.18."""
     model = rc.WordVectors.train(text, out=tmp_path / "run", **LEARNERS[name])
     found = model.evaluate()
-    assert found.unigram_loss == pytest.approx(3.18, abs=0.02)
+    assert found.unigram_loss == pytest.approx(3.18, abs=0.06)
     assert 1.75 < found.word_loss < (2.6 if name in ("glove", "mean") else 2.3)
     if name != "subwords":  # there all words that begin alike are near from the start
         assert all(word.startswith("bird") for word, _ in model.most_similar("bird0", topn=5))
@@ -107,7 +107,7 @@ MODES = {
     "one thread": SMALL,
     "reproducible": SMALL | {"threads": 2, "reproducible": True},
     "subwords": SMALL | {"subwords": True, "buckets": 500, "context": "cbow"},
-    "glove": GLOVE | {"threads": 2},
+    "glove": GLOVE | {"threads": 2, "epochs": 2},
     "softmax": SOFTMAX,
 }
 
@@ -414,6 +414,7 @@ EFFECTS = {
     "epochs": 1,
     "max_steps": 2,
     "validation_fraction": 0.2,
+    "test_fraction": 0.2,
 }
 
 

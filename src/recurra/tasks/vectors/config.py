@@ -45,12 +45,13 @@ class WordsPart(Part):
     # They change the words, of which the loss is the mean.
     not_searched: ClassVar[tuple[str, ...]] = (
         *("split", "lowercase", "min_count", "max_vocabulary_size", "max_sentence_length", "phrase_passes"),
-        *("phrase_threshold", "phrase_min_count", "validation_fraction"),
+        *("phrase_threshold", "phrase_min_count", "validation_fraction", "test_fraction"),
     )
     conditions: ClassVar[Conditions] = {
         "phrase_threshold": Above("phrase_passes", 0),
         "phrase_min_count": Above("phrase_passes", 0),
         "validation_fraction": Unless("valid"),
+        "test_fraction": Unless("test"),
     }
 
     split: Split = option(
@@ -71,6 +72,12 @@ class WordsPart(Part):
     phrase_min_count: int = option(5, "Leave words that occur less often out of pairs", ge=1)
     validation_fraction: float = option(
         0.02, "Fraction of the text, at its end, held out for validation if --valid is not given", gt=0, lt=1
+    )
+    test_fraction: float | None = option(
+        None,
+        "Fraction of the text, at its end, held out for testing; validation_fraction is then of the rest",
+        gt=0,
+        lt=1,
     )
 
 

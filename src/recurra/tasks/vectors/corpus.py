@@ -124,11 +124,13 @@ def read_corpus(config: VectorsConfig, join: Join = unchanged) -> WordCorpus:
     Raises: DataError if a file cannot be used; VocabularyError if no word is frequent enough.
     """
     whole = TextSource(Path(str(config.data)).absolute())
+    test = None if config.test is None else TextSource(Path(config.test).absolute())
+    if config.test_fraction is not None:
+        whole, test = split_source(whole, config.test_fraction, at_line_end=True)
     if config.valid is None:
         train, valid = split_source(whole, config.validation_fraction, at_line_end=True)
     else:
         train, valid = whole, TextSource(Path(config.valid).absolute())
-    test = None if config.test is None else TextSource(Path(config.test).absolute())
     for held_out in (valid, test):
         if held_out is not None:
             held_out.facts()  # report errors in it before the work begins
