@@ -133,7 +133,7 @@ class VectorPart(Part):
     )
     embedding_size: int = option(
         100,
-        "Number of components of a vector (if not given, 96 for native concatenated contexts)",
+        "Number of components of a vector (96 if not given, for concatenated)",
         ge=1,
         le=10_000,
     )
