@@ -32,7 +32,7 @@ struct WordVectorsCall {
   bool shrink = true;         // the window is drawn uniformly from 1..window at each position
   bool whole_error = true;    // kMean: the rows move by the whole error, as in word2vec, not by their share of it
   int window = 5, negatives = 5;
-  std::int64_t round = 2048;
+  std::int64_t round = 256;
   std::int64_t V = 0;         // words
   std::int64_t row = 0;       // floats from one input row to the next
   std::int64_t input_rows = 0, output_rows = 0;

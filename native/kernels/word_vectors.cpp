@@ -50,17 +50,22 @@ Frequent frequent_outputs(const WordVectorsCall& call) {
   return call.objective == WordObjective::kHierarchicalSoftmax ? Frequent::kLast : Frequent::kFirst;
 }
 
-// The rows that one thread has changed since the last merge.
-struct Touched {
-  std::uint8_t* input = nullptr;
-  std::uint8_t* output = nullptr;
+constexpr std::uint16_t kMost = 65535;
+constexpr int kFewUses = 256;  // of all other threads
+
+// How often one thread has used each row since the last merge, at most kMost.
+struct Uses {
+  std::uint16_t* input = nullptr;
+  std::uint16_t* output = nullptr;
+
+  static void count(std::uint16_t& uses) { uses = static_cast<std::uint16_t>(uses + (uses < kMost)); }
 };
 
 // Trains on sentences, in one thread. Everything is allocated by the constructor, because threads must not throw.
 class alignas(128) Worker {
  public:
-  Worker(const WordVectorsCall& call, float* input, float* output, Touched touched, const Sizes& sizes)
-      : call_(call), touched_(touched), vectors_(call.row / kLanes), wide_vectors_(call.output_row / kLanes) {
+  Worker(const WordVectorsCall& call, float* input, float* output, Uses uses, const Sizes& sizes)
+      : call_(call), uses_(uses), vectors_(call.row / kLanes), wide_vectors_(call.output_row / kLanes) {
     const bool shares = sizes.threads > 1 && !call.reproducible && call.update;
     input_.open(input, call.input_rows, call.row, shares ? frequent_inputs(call) : Frequent::kNone);
     output_.open(output, call.output_rows, call.output_row, shares ? frequent_outputs(call) : Frequent::kNone);
@@ -152,7 +157,7 @@ class alignas(128) Worker {
     for (std::int64_t at = first; at < last; ++at) {
       const std::int32_t part = call_.parts[at];
       add(input_.shared(part), ring_error(place), share);
-      if (touched_.input) touched_.input[part] = 1;
+      if (uses_.input) uses_.count(uses_.input[part]);
     }
   }
 
@@ -178,8 +183,8 @@ class alignas(128) Worker {
     for (long r = 0; r < R; ++r) errors_of_[static_cast<std::size_t>(r)] = errors_.data() + r * vectors * kLanes;
     combine(errors_of_.data(), R, outputs_.data(), O, scores_.data(), row, 1, vectors, false, true);
     combine(outputs_.data(), O, hidden_.data(), R, scores_.data(), 1, row, vectors, true, distinct(now.outputs));
-    if (touched_.output) {
-      for (const std::int32_t at : now.outputs) touched_.output[at] = 1;
+    if (uses_.output) {
+      for (const std::int32_t at : now.outputs) uses_.count(uses_.output[at]);
     }
     const float share = call_.hidden != Hidden::kMean || call_.whole_error ? 1.0f : 1.0f / static_cast<float>(C);
     for (long c = 0; c < C; ++c) {
@@ -188,7 +193,7 @@ class alignas(128) Worker {
       if (call_.hidden == Hidden::kEach) error += c * vectors * kLanes;
       if (call_.hidden == Hidden::kConcatenated) error += c * call_.row;
       add(call_.part_starts ? ring_error(place) : context_[static_cast<std::size_t>(c)], error, share);
-      if (touched_.input && !call_.part_starts) touched_.input[word_at(place)] = 1;
+      if (uses_.input && !call_.part_starts) uses_.count(uses_.input[word_at(place)]);
     }
   }
 
@@ -248,7 +253,7 @@ class alignas(128) Worker {
 
   const WordVectorsCall& call_;
   Rows input_, output_;
-  Touched touched_;
+  Uses uses_;
   long vectors_, wide_vectors_;
   Sentence sentence_;
   Position positions_[2];
@@ -266,8 +271,8 @@ class Run {
     merges_ = call.reproducible && call.update && shares_ > 1;
     const std::int64_t rows = call.input_rows + call.output_rows;
     if (merges_) {
-      touched_.allocate(static_cast<std::size_t>(shares_ * rows));
-      touched_.assign(static_cast<std::size_t>(shares_ * rows), 0);
+      uses_.allocate(static_cast<std::size_t>(shares_ * rows));
+      uses_.assign(static_cast<std::size_t>(shares_ * rows), 0);
     }
     cuts_.allocate(static_cast<std::size_t>(shares_ + 1));
     const std::int64_t copy = call.input_rows * call.row + call.output_rows * call.output_row;
@@ -278,8 +283,8 @@ class Run {
     for (int rank = 0; rank < shares_; ++rank) {
       float* input = merges_ ? call.copies + rank * copy : call.input;
       float* output = merges_ ? input + call.input_rows * call.row : call.output;
-      Touched own;
-      if (merges_) own.input = touched_.data() + rank * rows, own.output = own.input + call.input_rows;
+      Uses own;
+      if (merges_) own.input = uses_.data() + rank * rows, own.output = own.input + call.input_rows;
       workers_.emplace_back(call, input, output, own, sizes);
       const std::int64_t aim = from + (to - from) * (rank + 1) / shares_;
       const std::int64_t* end = std::lower_bound(call.starts + cuts_.back(), call.starts + call.last_sentence, aim);
@@ -334,7 +339,7 @@ class Run {
     std::memcpy(own + inputs, call_.output, static_cast<std::size_t>(call_.output_rows * call_.output_row) * sizeof(float));
   }
 
-  // Input or output rows, with the place of the first in a copy, and in what is touched.
+  // Input or output rows, with the place of the first in a copy, and in the uses.
   struct Side {
     float* rows;
     std::int64_t count, row, at, mark;
@@ -348,25 +353,32 @@ class Run {
     for (std::int64_t i = first + count * share.rank / share.size; i < last; ++i) merge_row(side, i);
   }
 
-  // What was before, and what each thread has added to it, in the order of the threads.
+  // What was before, and what each thread has added to it, in the order of the threads. A row that the threads have used
+  // often gets the mean of what they have added, weighted by their uses: each thread alone has moved it most of the way
+  // to where it belongs, so the sum would overshoot, and diverge with many threads.
   void merge_row(const Side& side, std::int64_t i) {
     const std::int64_t all = call_.input_rows + call_.output_rows;
-    std::uint8_t* touched = touched_.data() + side.mark + i;
-    int changed = 0;
-    for (int t = 0; t < shares_; ++t) changed += touched[t * all];
-    if (!changed) return;
+    std::uint16_t* uses = uses_.data() + side.mark + i;
+    int total = 0, most = 0;
+    for (int t = 0; t < shares_; ++t) {
+      total += uses[t * all];
+      most = std::max<int>(most, uses[t * all]);
+    }
+    if (!total) return;
     float* to = side.rows + i * side.row;
     float* copies = call_.copies + side.at + i * side.row;
     for (std::int64_t v = 0; v < side.row; v += kLanes) {
       const Vector before = load(to + v);
       Vector now = before;
       for (int t = 0; t < shares_; ++t) {
-        if (touched[t * all]) now += load(copies + t * copy_size() + v) - before;
+        const int own = uses[t * all];
+        const float weight = most * (shares_ - 1) <= kFewUses ? 1.0f : static_cast<float>(own) / static_cast<float>(total);
+        if (own) now += weight * (load(copies + t * copy_size() + v) - before);
       }
       store(to + v, now);
       for (int t = 0; t < shares_; ++t) store(copies + t * copy_size() + v, now);
     }
-    for (int t = 0; t < shares_; ++t) touched[t * all] = 0;
+    for (int t = 0; t < shares_; ++t) uses[t * all] = 0;
   }
 
   WordVectorsCall& call_;
@@ -375,7 +387,7 @@ class Run {
   std::int64_t rounds_ = 1;
   Room<std::int64_t> cuts_;
   std::vector<Worker> workers_;
-  Room<std::uint8_t> touched_;
+  Room<std::uint16_t> uses_;
 };
 
 }  // namespace

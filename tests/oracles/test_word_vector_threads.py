@@ -191,3 +191,33 @@ def test_kept_copies_are_those_that_would_be_made_again(objective, parts):
     trainer.rows_have_changed()
     trainer.run(*whole(TEXT), rates=RATES)
     assert trainer.input.abs().max() == trainer.output.abs().max() == 0
+
+
+def topical_text(words, sentences, seed):
+    """Sentences of 20 words about one of 40 topics; their frequencies follow Zipf."""
+    draws = np.random.default_rng(seed)
+    share = 1 / np.arange(1, words // 40 + 1)
+    ranks = draws.choice(words // 40, (sentences, 20), p=share / share.sum())
+    return Text((40 * ranks + draws.integers(40, size=(sentences, 1))).astype(np.int32).tolist())
+
+
+@each_objective
+def test_reproducible_threads_learn_nearly_what_one_thread_learns(objective):
+    """The frequent rows, the nodes near the root among them, neither overshoot nor stay far behind."""
+    text, held_out = topical_text(2000, 3000, 1), topical_text(2000, 300, 2)
+
+    def gain_with(number):
+        trainer = trainer_of(
+            "skip-gram", objective, words=2000, size=32, window=3, shrink=True, scale=0.01, threads=number,
+            reproducible=True,
+        )  # fmt: skip
+        before = trainer.run(*whole(held_out), update=False)
+        for epoch in range(3):
+            trainer.run(*whole(text), epoch=epoch, rates=(0.05, 0.05))
+        after = trainer.run(*whole(held_out), update=False)
+        return (before.total - after.total) / before.predictions
+
+    one = gain_with(1)
+    assert one > 2
+    assert gain_with(2) > 0.98 * one
+    assert gain_with(8) > 0.75 * one  # on a short text many threads learn less

@@ -113,7 +113,7 @@ class WordTrainer:
         seed: int = 0,
         threads: int = 1,
         reproducible: bool = False,
-        round_tokens: int = 2048,
+        round_tokens: int = 256,
     ) -> None:
         self.input, self.output, self.contexts, self.outputs = input, output, contexts, outputs
         self.vocabulary_size, self.keep, self.parts = vocabulary_size, keep, parts

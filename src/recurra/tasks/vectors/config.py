@@ -26,7 +26,7 @@ _NATIVE = ("negative-sampling", "hierarchical-softmax")
 # What options are if they are not given, where it is not the default of the class.
 _OF_OBJECTIVE: dict[str, dict[str, Any]] = {
     "softmax": {"learning_rate": 0.01},
-    "glove": {"learning_rate": 0.05, "schedule": "constant", "window": 10, "epochs": 25, "vectors": "mean"},
+    "glove": {"learning_rate": 0.05, "schedule": "constant", "window": 10, "epochs": 25},
 }
 _OF_CONTEXT = {name: {"window": 4} for name in ("previous-average", "previous-concatenated")}
 # Options of training by gradients, which only the full softmax uses.
@@ -173,7 +173,7 @@ class VectorPart(Part):
     )
     vectors: Literal["input", "output", "mean", "sum"] = option(
         "input",
-        "Vectors of context words (input), predicted words (output), mean or sum (GloVe: mean if not given)",
+        "Vectors of context words (input), predicted words (output), mean or sum",
     )
     keep: Literal["last", "best"] = option(
         "last", "Keep the vectors of the last validation, or those of the validation with the lowest loss"
