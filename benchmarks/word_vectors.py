@@ -57,7 +57,7 @@ class Setting:
     name: str
     options: Mapping[str, Any]
     peer: Mapping[str, Any] | None = None
-    one_thread: bool = True
+    one_thread: bool = False
     once: bool = False  # with the first seed only, because it takes long
     base: str | None = None  # the row that the ratio refers to; None for its own
 
@@ -67,10 +67,10 @@ TREE = {"objective": "hierarchical-softmax"}
 SMALL = {"context": "cbow", "max_vocabulary_size": 5000, "epochs": 1, "subsample": 0.0}
 NGRAMS = {"min_ngram": 3, "max_ngram": 6, "buckets": 500_000}
 SETTINGS = (
-    Setting("main", "SG+NS", {"context": "skip-gram", **NEGATIVE}, {"sg": 1, "hs": 0, "negative": 5}),
-    Setting("main", "SG+HS", {"context": "skip-gram", **TREE}, {"sg": 1, "hs": 1, "negative": 0}),
-    Setting("main", "CBOW+NS", {"context": "cbow", **NEGATIVE}, {"sg": 0, "hs": 0, "negative": 5}),
-    Setting("main", "CBOW+HS", {"context": "cbow", **TREE}, {"sg": 0, "hs": 1, "negative": 0}),
+    Setting("main", "SG+NS", {"context": "skip-gram", **NEGATIVE}, {"sg": 1, "hs": 0, "negative": 5}, True),
+    Setting("main", "SG+HS", {"context": "skip-gram", **TREE}, {"sg": 1, "hs": 1, "negative": 0}, True),
+    Setting("main", "CBOW+NS", {"context": "cbow", **NEGATIVE}, {"sg": 0, "hs": 0, "negative": 5}, True),
+    Setting("main", "CBOW+HS", {"context": "cbow", **TREE}, {"sg": 0, "hs": 1, "negative": 0}, True),
     Setting("contexts", "last 4 words, averaged", {"context": "previous-average", "window": 4, **NEGATIVE}),
     Setting(
         "contexts",
@@ -83,11 +83,10 @@ SETTINGS = (
         "softmax",
         "CBOW, full softmax, 5,000 words",
         {**SMALL, "objective": "softmax", "learning_rate": 0.01},
-        one_thread=False,
         once=True,
     ),
-    Setting("softmax", "CBOW+NS, 5,000 words", {**SMALL, **NEGATIVE}, one_thread=False),
-    Setting("softmax", "CBOW+HS, 5,000 words", {**SMALL, **TREE}, one_thread=False),
+    Setting("softmax", "CBOW+NS, 5,000 words", {**SMALL, **NEGATIVE}),
+    Setting("softmax", "CBOW+HS, 5,000 words", {**SMALL, **TREE}),
     Setting(
         "subwords",
         "SG+NS, subwords",
@@ -99,14 +98,18 @@ SETTINGS = (
         "reproducible",
         "SG+NS, reproducible",
         {"context": "skip-gram", "reproducible": True, **NEGATIVE},
-        one_thread=False,
         base="SG+NS",
+    ),
+    Setting(
+        "reproducible",
+        "SG+HS, reproducible",
+        {"context": "skip-gram", "reproducible": True, **TREE},
+        base="SG+HS",
     ),
     Setting(
         "reproducible",
         "CBOW+NS, reproducible",
         {"context": "cbow", "reproducible": True, **NEGATIVE},
-        one_thread=False,
         base="CBOW+NS",
     ),
     Setting("glove", "GloVe", {"objective": "glove", "window": 10, "x_max": 30.0, "epochs": 25}),
@@ -258,10 +261,12 @@ def measure(run: Run, text: Text, settings: Sequence[Setting]) -> None:
                 found.setdefault(key, Results()).add(seconds, quality(vectors, text))
                 facts[key] = {"words": sum(counts.values()) * peer.epochs}
     bases = {setting.name: setting.base or setting.name for setting in settings}
+    known = {(row["row"], row["model"], row["threads"]): row["seconds"] for row in run.rows}
+    measured = {key: median(results.seconds) for key, results in found.items()}
     for (name, model_name, threads), results in found.items():
         own = facts[name, model_name, threads]
         seconds = median(results.seconds)
-        ours = median(found.get((bases[name], "recurra", most), results).seconds)
+        ours = (known | measured).get((bases[name], "recurra", most), seconds)
         row: Row = {"row": name, "threads": threads, "model": model_name, "seeds": len(results.seconds)}
         row |= {"words_per_s": round(own["words"] / seconds), "seconds": round(seconds, 2)}
         row["ratio"] = round(seconds / ours, 2)
@@ -337,8 +342,11 @@ def main() -> None:
         "--models", nargs="+", choices=("recurra", "gensim"), default=["recurra", "gensim"]
     )
     arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N")
+    arguments.add_argument("--add", action="store_true", help="keep the other rows of the file --json")
     arguments.add_argument("--quick", action="store_true", help="every 90th line of the text, and one seed")
     options = arguments.parse_args()
+    if options.add and not options.json:
+        arguments.error("--add: needs --json, the file whose rows are kept")
     for name in ("data", "tests"):
         if getattr(options, name) is None:
             arguments.error(f"--{name}: is missing; name it, or set RECURRA_DATA")
@@ -346,12 +354,18 @@ def main() -> None:
         options.seeds = options.seeds[:1]
     run = Run("word_vectors", options)
     settings = [setting for setting in SETTINGS if setting.group in options.rows]
+    if options.add:
+        names = {setting.name for setting in settings}
+        kept = json.loads(options.json.read_text(encoding="utf-8"))["rows"]
+        run.rows += [row for row in kept if row["row"] not in names]
     with TemporaryDirectory() as room:
         os.environ["RECURRA_CACHE"] = f"{room}/cache"
         text = write_texts(options, Path(room))
         measure(run, text, settings)
         if "memory" in options.rows:
-            measure_alone(run, text, settings)
+            measure_alone(run, text, [setting for setting in settings if setting.peer and not setting.once])
+    order = [setting.name for setting in SETTINGS]
+    run.rows.sort(key=lambda row: order.index(row["row"]))
     if "gensim" in options.models:
         import gensim
 
