@@ -14,14 +14,16 @@
 
 namespace recurra::RECURRA_ISA_NAMESPACE {
 
-enum class Frequent { kNone, kFirst, kLast };  // which rows are the frequent ones
+enum class Frequent { kNone, kFirst, kLast, kAll };  // which rows are the frequent ones
 
 // The range of the frequent rows among `count`: with what copies of them began from, half of a second-level cache.
 struct FrequentRows {
   std::int64_t first, count;
 
   FrequentRows(std::int64_t all, std::int64_t row, Frequent which)
-      : first(0), count(which == Frequent::kNone ? 0 : std::min<std::int64_t>((1 << 16) / row, all)) {
+      : first(0), count(std::min<std::int64_t>((1 << 16) / row, all)) {
+    if (which == Frequent::kNone) count = 0;
+    if (which == Frequent::kAll) count = all;
     if (which == Frequent::kLast) first = all - count;
   }
 };

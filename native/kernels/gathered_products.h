@@ -30,9 +30,7 @@ RECURRA_INLINE Vector add_up(Vector* sums) {
   return sums[0];
 }
 
-// scores[r * kLanes·⌈O / kLanes⌉ + o] = left_r · right_o, over `vectors` whole vectors.
-constexpr int kDotRows = kRegisters == 32 ? 4 : 2;
-
+// sums[r * O + o]: a vector whose sum is left_r · right_o, over `vectors` whole vectors.
 template <int R, int O>
 RECURRA_INLINE void dot_tile(const float* const* left, const float* const* right, long vectors, Vector* sums) {
   Vector own[R * O];
@@ -55,8 +53,8 @@ RECURRA_INLINE void dot_tile(const float* const* left, const float* const* right
 
 constexpr int kTile = 4;
 
-// The products of R rows on the left with O rows on the right, added to nothing. `scores` has room for
-// R * ⌈O / 4⌉ * 4 numbers rounded up to whole vectors, plus one vector; (r, o) is at r * row + o, row a multiple of 4.
+// The products of R rows on the left with O rows on the right: left_r · right_o is at scores[r * row + o], row a multiple
+// of 4 that is at least O. What lies between O and row has no meaning.
 inline void dot_products(const float* const* left, long R, const float* const* right, long O, long vectors,
                          float* scores, long row) {
   // Tiles of 4 x 4, or 2 x 4 with few registers; the rows that a tile lacks repeat its last one, and their sums

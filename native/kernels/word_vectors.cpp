@@ -45,7 +45,6 @@ struct Sizes {
 };
 
 // Words are sorted by frequency, and the nodes near the root of a tree come last; the parts of words have no order.
-Frequent frequent_inputs(const WordVectorsCall& call) { return call.part_starts ? Frequent::kNone : Frequent::kFirst; }
 Frequent frequent_outputs(const WordVectorsCall& call) {
   return call.objective == WordObjective::kHierarchicalSoftmax ? Frequent::kLast : Frequent::kFirst;
 }
@@ -67,7 +66,7 @@ class alignas(128) Worker {
   Worker(const WordVectorsCall& call, float* input, float* output, Uses uses, const Sizes& sizes)
       : call_(call), uses_(uses), vectors_(call.row / kLanes), wide_vectors_(call.output_row / kLanes) {
     const bool shares = sizes.threads > 1 && !call.reproducible && call.update;
-    input_.open(input, call.input_rows, call.row, shares ? frequent_inputs(call) : Frequent::kNone);
+    input_.open(input, call.input_rows, call.row, shares && !call.part_starts ? Frequent::kFirst : Frequent::kNone);
     output_.open(output, call.output_rows, call.output_row, shares ? frequent_outputs(call) : Frequent::kNone);
     sentence_.allocate(sizes.sentence);
     for (Position& each : positions_) each.allocate(sizes.context, sizes.outputs);
@@ -324,8 +323,8 @@ class Run {
       const bool all = phase == 2 * rounds_;
       const Side inputs{call_.input, call_.input_rows, call_.row, 0, 0};
       const Side outputs{call_.output, call_.output_rows, call_.output_row, call_.input_rows * call_.row, call_.input_rows};
-      merge(share, inputs, all ? Frequent::kNone : frequent_inputs(call_));
-      merge(share, outputs, all ? Frequent::kNone : frequent_outputs(call_));
+      merge(share, inputs, all || call_.part_starts ? Frequent::kAll : Frequent::kFirst);
+      merge(share, outputs, all ? Frequent::kAll : frequent_outputs(call_));
     }
   }
 
@@ -347,10 +346,9 @@ class Run {
 
   // One share of the frequent rows, or of all rows.
   void merge(const Share& share, const Side& side, Frequent which) {
-    const FrequentRows frequent(side.count, side.row, which);
-    const std::int64_t first = frequent.first, count = which == Frequent::kNone ? side.count : frequent.count;
-    const std::int64_t last = first + count * (share.rank + 1) / share.size;
-    for (std::int64_t i = first + count * share.rank / share.size; i < last; ++i) merge_row(side, i);
+    const FrequentRows rows(side.count, side.row, which);
+    const std::int64_t last = rows.first + rows.count * (share.rank + 1) / share.size;
+    for (std::int64_t i = rows.first + rows.count * share.rank / share.size; i < last; ++i) merge_row(side, i);
   }
 
   // What was before, and what each thread has added to it, in the order of the threads. A row that the threads have used
