@@ -142,6 +142,8 @@ def test_help_shows_what_matters_and_cuts_nothing(task):
     assert len(lines) <= (56 if config.main_options else 200)
     assert max(map(len, lines)) <= 80
     assert "…" not in told
+    tuning = " ".join(say("tune", task, "--help").split())
+    assert f"Search over the options of `recurra train {task}`, such as" in tuning
     every = say("train", task, "--help-all")
     assert max(map(len, every.splitlines())) <= 80
     words = set(re.findall(r"--(?:\[no-\])?([a-z-]+)", every))

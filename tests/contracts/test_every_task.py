@@ -101,6 +101,7 @@ def test_training_ends_with_figures_and_commands_to_go_on_with(trained):
     assert "validation: " in trained.said
     assert f"report: {trained.run / 'report.html'}" in trained.said
     assert "next:  recurra " in trained.said
+    assert not re.search(r"recurra predict \S+ (?!FILE\b)", trained.said)
 
 
 def test_the_report_begins_with_what_was_changed_and_says_nothing_twice(trained):

@@ -108,9 +108,8 @@ def _command(name: str, config: type[TaskConfig]) -> Any:
         else:
             _print(found)
 
-    title = config.title.lower()
     command.__doc__ = (
-        f"Search over the options of a {title}: learning rate, sizes, dropout and others.\n\n"
+        f"Search over the options of `recurra train {name}`, such as the learning rate and sizes.\n\n"
         f"{config.example.replace('recurra train', 'recurra tune')} --trials {TRIALS}"
     )
     command.__annotations__["preset"] = preset_option(config)

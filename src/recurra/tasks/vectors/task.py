@@ -131,7 +131,7 @@ class TrainingVectors(Task):
 
     def next_commands(self, config: VectorsConfig, run: Path) -> Sequence[str]:
         """Return commands to find neighbours and to evaluate."""
-        return (f"recurra predict {shell(run)} WORDS", f"recurra evaluate {shell(run)} --data FILE")
+        return (f"recurra predict {shell(run)} FILE", f"recurra evaluate {shell(run)} --data FILE")
 
     def ending(self, config: VectorsConfig, outcome: Outcome) -> str:
         """Return a sentence about the outcome of training."""
