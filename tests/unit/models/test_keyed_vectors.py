@@ -104,6 +104,7 @@ def test_an_indexer_is_asked_with_the_unit_vector_of_the_query(vectors):
         (lambda v: v.n_similarity("w1", ["w2"]), "ws1: got 'w1', expected a list of words, rows or vectors"),
         (lambda v: v.n_similarity(["w1"], []), "ws2: has no words; give at least one"),
         (lambda v: v.doesnt_match("w1 w2"), "words: got 'w1 w2', expected a list"),
+        (lambda v: v.doesnt_match([]), "words: got nothing to compare; give at least one word"),
         (lambda v: v.get_mean_vector(["w1"], ["x"]), "weights: is not an array of numbers"),
         (lambda v: v.get_mean_vector([NUMBERS]), r"vector: got shape \(50, 6\), expected 6 numbers"),
         (lambda v: v.distances("w1", "w2"), "other_words: got 'w2', expected a list"),
@@ -125,6 +126,11 @@ def test_what_does_not_fit_is_refused_with_one_sentence(vectors, call, told):
     assert str(refused.value).endswith(".")
     assert "\n" not in str(refused.value)
     assert not isinstance(refused.value.__cause__, (AttributeError, IndexError))
+
+
+def test_iteration_is_over_words(vectors):
+    assert list(vectors) == WORDS
+    assert all(word in vectors for word in vectors)
 
 
 def test_errors_are_those_that_code_on_gensim_catches(vectors):
@@ -154,6 +160,7 @@ def test_errors_are_those_that_code_on_gensim_catches(vectors):
         ((["a"], [["x"]]), "vectors: is not an array of numbers"),
         ((["a"], [[math.inf]]), "vectors: has a number that is not finite"),
         ((100, -1), "count: got -1, expected a number of words"),
+        ((-1,), "vector_size: got -1, expected >= 0"),
         ((100, 2**60), "count: .* rows of 100 numbers do not fit into memory"),
     ],
 )

@@ -181,6 +181,13 @@ def test_arrays_of_others_are_read(tmp_path):
     np.savez(tmp_path / "v.npz", words=np.array(WORDS), vectors=NUMBERS[:3])
     with pytest.raises(DataError, match="has 5 words, but 3 vectors"):
         rc.KeyedVectors.load_vectors(tmp_path / "v.npz")
+    for value in (np.nan, -np.inf, 1e39):
+        wrong = NUMBERS.astype(np.float64)
+        wrong[2, 1] = value
+        np.savez(tmp_path / "v.npz", words=np.array(WORDS), vectors=wrong)
+        told = r"v\.npz: the vector of 'New_York' has a number that is not finite in single precision"
+        with pytest.raises(DataError, match=told):
+            rc.KeyedVectors.load_vectors(tmp_path / "v.npz")
     np.savez(tmp_path / "v.npz", keys=np.array(WORDS), vectors=NUMBERS)
     with pytest.raises(DataError, match="has no arrays words and vectors, but keys, vectors"):
         rc.KeyedVectors.load_vectors(tmp_path / "v.npz")
@@ -257,6 +264,9 @@ def test_a_word_that_a_format_cannot_hold_is_refused_and_nothing_is_written(tmp_
 
 
 def test_what_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"words: .* has a NUL character, which \.npz files cannot hold"):
+        rc.KeyedVectors(["a\0b"], np.ones((1, 2))).save_vectors(tmp_path / "v.npz")
+    assert not list(tmp_path.iterdir())
     vectors = made()
     with pytest.raises(ConfigError, match=r"fname: \.bz2 files are not written; write v\.txt or v\.txt\.gz"):
         vectors.save_word2vec_format(tmp_path / "v.txt.bz2")

@@ -184,7 +184,7 @@ def _written(path: Path, *, append: bool) -> Iterator[IO[bytes]]:
 def write_own(vectors: "WordLookup", attributes: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Write one file if the path ends in .npz, else a folder that can be memory-mapped, with checksums.
 
-    Raises: ConfigError for attributes that are no numbers; StorageError.
+    Raises: ConfigError for attributes that are no numbers, or a word that a file cannot hold; StorageError.
     """
     for name, values in attributes.items():
         if values.dtype == object:
@@ -193,6 +193,11 @@ def write_own(vectors: "WordLookup", attributes: Mapping[str, NDArray[Any]], pat
             )
     arrays = {"vectors": vectors.vectors} | {_ATTRIBUTE + name: each for name, each in attributes.items()}
     if path.suffix == ".npz":
+        wrong = next((word for word in vectors.index_to_key if "\0" in word), None)
+        if wrong is not None:
+            raise ConfigError(
+                f"words: {quoted(wrong)} has a NUL character, which .npz files cannot hold; write a folder."
+            )
         joined = "".join(f"{word}\0" for word in vectors.index_to_key).encode("utf-8", "surrogatepass")
         with written_whole(path) as file:
             np.savez(file, words=np.frombuffer(joined, np.uint8), **arrays)
@@ -261,7 +266,15 @@ def _read_npz(path: Path) -> Found:
         listed = [str(word) for word in words.ravel().tolist()]
     if vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
         raise DataError(f"{path}: has vectors of shape {vectors.shape} of {vectors.dtype}; save them again.")
-    return _fitting(path, listed, members)
+    found = _fitting(path, listed, members)
+    finite = np.isfinite(found.vectors).all(1)
+    if not finite.all():
+        word = quoted(found.words[int(finite.argmin())])
+        raise DataError(
+            f"{path}: the vector of {word} has a number that is not finite in single precision; remove it or "
+            "correct it, and save them again."
+        )
+    return found
 
 
 def _read_folder(folder: Path, *, mapped: bool) -> Found:
@@ -291,5 +304,6 @@ def _fitting(path: Path, words: list[str], arrays: Mapping[str, NDArray[Any]]) -
     }
     if len(vectors) != len(words) or any(each.shape != (len(words),) for each in attributes.values()):
         raise DataError(f"{path}: has {len(words):,} words, but {len(vectors):,} vectors; save them again.")
-    single = vectors if vectors.dtype == np.float32 else vectors.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = vectors if vectors.dtype == np.float32 else vectors.astype(np.float32)
     return Found(words, single, attributes)

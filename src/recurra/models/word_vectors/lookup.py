@@ -55,6 +55,8 @@ class WordLookup:
         if isinstance(words, Iterable):
             self.index_to_key = each_word(words, "words")
         else:
+            if words < 0:
+                raise ConfigError(f"vector_size: got {words}, expected >= 0.")
             self.index_to_key, vector_size, vectors, count = [], int(words), None, vectors or count
         self.expandos: dict[str, NDArray[Any]] = {}
         self._norms: NDArray[np.float32] | None = None
@@ -82,6 +84,10 @@ class WordLookup:
         if isinstance(key, str):
             return key in self.key_to_index
         return isinstance(key, Integral) and 0 <= int(key) < len(self)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the words in the order of their rows."""
+        return iter(self.index_to_key)
 
     @overload
     def __getitem__(self, keys: Key) -> Vector: ...

@@ -146,12 +146,14 @@ class NeighbouringWords(ComparedWords):
 
         With `use_norm`, vectors are scaled to length 1 before.
 
-        Raises: MissingWord if none is known.
+        Raises: MissingWord if none is known; ConfigError without words.
         """
         given = each_key(words, "words")
+        if not given:
+            raise ConfigError("words: got nothing to compare; give at least one word.")
         known = [word for word in given if not isinstance(word, np.ndarray) and word in self]
         if not known:
-            raise MissingWord(given[0] if given else "")
+            raise MissingWord(given[0])
         each = np.stack([self.get_vector(word, norm=use_norm) for word in known])
         scores = (each @ unit(each.mean(0, dtype=np.float64))).tolist()
         return sorted(zip(scores, known, strict=True), key=lambda pair: (pair[0], str(pair[1])), reverse=True)
