@@ -7,6 +7,8 @@ import pytest
 import torch
 from plain_word_vectors import CONTEXTS, OBJECTIVES, Text, random_text, trainer_of, whole
 
+from recurra.kernels.extension import extension
+
 pytestmark = pytest.mark.needs_native
 each_context = pytest.mark.parametrize("context", CONTEXTS)
 each_objective = pytest.mark.parametrize("objective", OBJECTIVES)
@@ -136,6 +138,19 @@ def test_losses_do_not_depend_on_the_number_of_threads(objective):
         for each in totals[1:]:
             assert each.predictions == totals[0].predictions
             assert each.total == pytest.approx(totals[0].total, rel=1e-9)
+
+
+def test_copies_are_borrowed_for_updates_only(monkeypatch):
+    native, borrowed = extension(), []
+    borrow = native.borrow_matrix
+    monkeypatch.setattr(native, "borrow_matrix", lambda *size: borrowed.append(size) or borrow(*size))
+    trainer = trainer_of("skip-gram", "sampling", threads=2, reproducible=True)
+    borrowed.clear()
+    trainer.run(*whole(TEXT), update=False)
+    assert not borrowed
+    trainer.run(*whole(TEXT), rates=RATES)
+    trainer.run(*whole(TEXT), update=False)
+    assert borrowed == [(2, 2 * 9 * 16)]
 
 
 def test_threads_without_synchronisation_learn_as_well():

@@ -144,7 +144,7 @@ class WordTrainer:
         self._check_rows()
         if unavailable() is not None:
             return self._run_reference(tokens, starts, first, last, epoch, rates, update)
-        call = self._call()
+        call = self._call(update=update)
         call.tokens, call.starts = tokens.ctypes.data, starts.ctypes.data
         call.first_sentence, call.last_sentence, call.epoch = first, last, epoch
         (call.first_rate, call.last_rate), call.update = rates, int(update)
@@ -173,7 +173,7 @@ class WordTrainer:
             )
         check_rows("output", self.output, None, size * self.contexts.window)
 
-    def _call(self) -> Any:
+    def _call(self, *, update: bool) -> Any:
         call, contexts, outputs = extension().WordVectorsCall(), self.contexts, self.outputs
         call.threads, call.reproducible, call.round = self.threads, int(self.reproducible), self.round_tokens
         call.hidden, call.reach = _HIDDEN.index(contexts.hidden), _REACH.index(contexts.reach)
@@ -191,7 +191,7 @@ class WordTrainer:
             array = getattr(outputs, name)
             if array is not None:
                 setattr(call, name, array.ctypes.data)
-        if self.reproducible and self.threads > 1:
+        if update and self.reproducible and self.threads > 1:  # a loss alone needs no copies
             if self._copies is None:
                 size = call.row * call.input_rows + call.output_row * call.output_rows
                 self._copies = extension().borrow_matrix(self.threads, size)
