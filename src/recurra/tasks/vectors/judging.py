@@ -86,7 +86,10 @@ class VectorFigures:
 
 
 class Judge:
-    """Computes the figures of a network whose vectors may change, with the tables that they need."""
+    """Computes the figures of a network whose vectors may change, with the tables that they need.
+
+    The network may be on any device; the likelihood over the whole vocabulary is computed on the CPU.
+    """
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class Judge:
             self._drawn[key] = list(islice(self._positions(text.words, count), count))
         if not self._drawn[key]:
             raise nothing_to_predict(text)
-        rows, how = word_rows(self._network, self._tables.parts), self._trainer.contexts.hidden
+        rows, how = word_rows(self._network, self._tables.parts).cpu(), self._trainer.contexts.hidden
         hidden: list[Tensor] = []
         for position in self._drawn[key]:
             context = rows[position.context]
@@ -152,7 +155,7 @@ class Judge:
         """Fit the scale and the bias, if they are free, on pairs of the training text; store them."""
         if not self.is_free:
             return
-        output = self._network.output.data
+        output = self._output()
         pairs = self.pairs(train, max(_LEAST_TO_FIT, min(_TO_FIT, _SCORES_TO_FIT // len(output))))
         with one_thread():
             fitted = calibrated(pairs, output, self._biases(), self._log_shares())
@@ -160,7 +163,7 @@ class Judge:
 
     def word_loss(self, pairs: Pairs) -> float:
         """Return the mean of -log P(target | context) over the whole vocabulary, in nats."""
-        output = self._network.output.data
+        output = self._output()
         with one_thread():
             if self._tables.outputs.is_tree:
                 return tree_loss(pairs, output, self._tables.outputs)
@@ -191,9 +194,13 @@ class Judge:
         counts = torch.from_numpy(self._symbols.counts).double()
         return (counts / counts.sum()).log().float()
 
+    def _output(self) -> Tensor:
+        """Return the vectors of predicted words on the CPU, like all that the likelihood is computed from."""
+        return self._network.output.data.cpu()
+
     def _biases(self) -> Tensor:
         bias: Tensor | None = getattr(self._network, "output_bias", None)
-        return torch.zeros(len(self._network.output)) if bias is None else bias.data
+        return torch.zeros(len(self._network.output)) if bias is None else bias.data.cpu()
 
 
 def _drawn_tokens(tokens: int, count: int, seed: int) -> Iterator[int]:
