@@ -129,9 +129,9 @@ def test_an_epoch_equals_loops_in_float64(words, size, grid, set_name):
                 block = row * grid + (row + stratum) % grid
                 for at in range(entries.blocks[block], entries.blocks[block + 1]):
                     i, j = entries.words[at], entries.contexts[at]
-                    miss = e[i] @ theta[j] + b[0, i] + other[0, j] - float(entries.logs[at])
-                    want += float(entries.weights[at]) * miss**2 / 2
-                    g = RATE * float(entries.weights[at]) * miss
+                    error = e[i] @ theta[j] + b[0, i] + other[0, j] - float(entries.logs[at])
+                    want += float(entries.weights[at]) * error**2 / 2
+                    g = RATE * float(entries.weights[at]) * error
                     de, dtheta = g * theta[j], g * e[i]
                     e[i] -= de / squares[i] ** 0.5
                     theta[j] -= dtheta / other_squares[j] ** 0.5
@@ -166,12 +166,12 @@ def test_steps_are_along_the_gradient_and_the_cost_is_told(off, monkeypatch):
     assert train_glove(state, entries, 0, rate=RATE, update=False) == pytest.approx(cost.item(), rel=1e-6)
     assert all(torch.equal(new, each) for new, each in zip(state, old, strict=True))
     assert train_glove(state, entries, 0, rate=RATE) == pytest.approx(cost.item(), rel=1e-6)
-    slopes = torch.autograd.grad(cost, leaves)
+    gradients = torch.autograd.grad(cost, leaves)
     moved = (*state[:2], state.input_bias[0], state.output_bias[0])
     grown = (*state[2:4], state.input_bias[1], state.output_bias[1])
-    for new, leaf, square, slope in zip(moved, leaves, grown, slopes, strict=True):
-        torch.testing.assert_close(new.double() - leaf, -RATE * slope, rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(square.double(), 1 + (RATE * slope) ** 2, rtol=1e-6, atol=1e-6)
+    for new, leaf, square, gradient in zip(moved, leaves, grown, gradients, strict=True):
+        torch.testing.assert_close(new.double() - leaf, -RATE * gradient, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(square.double(), 1 + (RATE * gradient) ** 2, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.needs_native

@@ -152,7 +152,7 @@ def test_updates_are_steps_along_the_gradient(context, objective, whole_error, p
 @each_context
 @each_objective
 def test_updates_lower_the_loss_by_its_finite_differences(context, objective):
-    """For a tiny rate the step is -rate times the slope of the loss that the trainer itself reports."""
+    """For a tiny rate the step is -rate times the gradient of the loss that the trainer itself reports."""
     trainer = trainer_of(context, objective, whole_error=False)
     matrices = trainer.input, trainer.output
     before, direction = [each.clone() for each in matrices], [torch.randn_like(each) for each in matrices]
@@ -221,7 +221,7 @@ def test_native_equals_the_reference(context, objective, parts, instruction_set,
 @pytest.mark.parametrize("scale", [30.0, 1e4])
 @pytest.mark.parametrize("off", ["0", "1"], ids=["native", "reference"])
 def test_huge_scores(objective, scale, off, instruction_set, monkeypatch):
-    """log σ of scores far from 0 is the score, and the slope 0 or 1."""
+    """log σ of scores far from 0 is the score, and the derivative 0 or 1."""
     monkeypatch.setenv("RECURRA_NO_NATIVE", off)
     trainer = trainer_of("cbow", objective, scale=scale)
     plain = PlainRun(trainer, "cbow")

@@ -89,11 +89,11 @@ def _train_reference(
     for places in entries.of_stratum(stratum):
         each = (array[places].tolist() for array in entries[1:])
         for i, j, log, weight in zip(*each, strict=True):
-            miss = float(e[i] @ theta[j]) + own[0, i] + other[0, j] - log
-            cost += 0.5 * weight * miss * miss
+            error = float(e[i] @ theta[j]) + own[0, i] + other[0, j] - log
+            cost += 0.5 * weight * error * error
             if not update:
                 continue
-            step = np.float32(rate * weight * miss)
+            step = np.float32(rate * weight * error)
             of_e, of_theta = step * theta[j], step * e[i]
             e[i] -= of_e / np.sqrt(squares[i])
             theta[j] -= of_theta / np.sqrt(other_squares[j])

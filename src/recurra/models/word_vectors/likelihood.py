@@ -70,9 +70,9 @@ def calibrated(pairs: Pairs, output: Tensor, own: Tensor, log_counts: Tensor) ->
     parts = [(part, part.hidden @ output.T + own) for part in _parts(pairs, len(output))]
     log_counts = log_counts.float()
     found = torch.ones(2, dtype=torch.float64)
-    loss, slope, bend = _derivatives(found, parts, log_counts)
+    loss, gradient, hessian = _derivatives(found, parts, log_counts)
     for _ in range(50):
-        step = torch.linalg.solve(bend, slope)
+        step = torch.linalg.solve(hessian, gradient)
         size, after = 1.0, _derivatives(found - step, parts, log_counts)
         while after[0] > loss and size > 1e-4:  # a shorter step where the full one goes too far
             size /= 2
@@ -81,7 +81,7 @@ def calibrated(pairs: Pairs, output: Tensor, own: Tensor, log_counts: Tensor) ->
         if gain <= 0:
             break
         found = found - size * step
-        loss, slope, bend = after
+        loss, gradient, hessian = after
         if gain < 1e-6 * loss:
             break
     return Calibration(float(found[0]), float(found[1]))
@@ -93,7 +93,7 @@ def _derivatives(
     """Return the loss of `calibrated` at (a, b), its gradient and its second derivatives."""
     away = at - 1
     loss = _PRIOR / 2 * float(away @ away)
-    slope, bend = _PRIOR * away, _PRIOR * torch.eye(2, dtype=torch.float64)
+    gradient, hessian = _PRIOR * away, _PRIOR * torch.eye(2, dtype=torch.float64)
     powers = torch.stack([log_counts, log_counts**2], 1)
     for part, own in parts:
         scores = float(at[0]) * own + float(at[1]) * log_counts
@@ -106,9 +106,9 @@ def _derivatives(
         squares = (weighted * own).sum(), (weighted @ log_counts).sum(), of_counts[:, 1].sum()
         both = torch.stack([each.double() for each in squares])
         loss += float(totals.double().sum() - (right.double() @ at).sum())
-        slope = slope + (mean - right.double()).sum(0)
-        bend = bend + both[[0, 1, 1, 2]].reshape(2, 2) - mean.T @ mean
-    return loss, slope, bend
+        gradient = gradient + (mean - right.double()).sum(0)
+        hessian = hessian + both[[0, 1, 1, 2]].reshape(2, 2) - mean.T @ mean
+    return loss, gradient, hessian
 
 
 def tree_loss(pairs: Pairs, nodes: Tensor, tree: WordOutputs) -> float:
