@@ -492,9 +492,32 @@ def test_tests_by_analogies_and_similarity(trained, tmp_path):
     (tmp_path / "bad.txt").write_text("ship0 ship1\n")
     with pytest.raises(RecurraError, match=r"bad\.txt:1: "):
         trained.word_tests(similarity=[tmp_path / "bad.txt"])
-    (tmp_path / "far.txt").write_text("x y 1\nz w 2\n")
-    with pytest.raises(RecurraError, match=r"far\.txt: "):
-        trained.word_tests(similarity=[tmp_path / "far.txt"])
+
+
+def test_a_list_without_known_pairs_is_not_defined_and_others_are(trained, tmp_path):
+    (tmp_path / "near.txt").write_text("ship0 ship1 9\nship0 bird1 2\nking0 none 5\n")
+    (tmp_path / "far.txt").write_text("x y 1\nz w 2\nship0 ship1 4\n")
+    (tmp_path / "empty.txt").write_text("# no pairs\n")
+    (tmp_path / "questions.txt").write_text(": places\nship0 ship1 bird0 bird1\n")
+    lists = [tmp_path / "far.txt", tmp_path / "near.txt", tmp_path / "empty.txt"]
+    done = recurra("evaluate", trained.run.path, *(part for each in lists for part in ("--similarity", each)))
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stdout.split())
+    assert "far.txt: Spearman not defined, 1 of 3 pairs (66.7% unknown)" in told
+    assert "near.txt: Spearman 1.0000, 2 of 3 pairs" in told
+    assert "empty.txt: Spearman not defined, 0 of 0 pairs" in told
+    assert "mean of 1 of 3 lists: Spearman 1.0000" in told
+    found = trained.word_tests(similarity=lists)
+    assert found.mean_spearman == pytest.approx(1)
+    assert found.mean_with_unknown == found.similarity[1].found.with_unknown
+    arguments = ["evaluate", trained.run.path, "--similarity", lists[0]]
+    answered = recurra(*arguments, "--analogies", tmp_path / "questions.txt", "--json")
+    values = json.loads(answered.stdout)
+    assert values["analogies"][0]["totals"][0]["questions"] == 1
+    assert values["similarity"][0]["spearman"] is values["mean_spearman"] is None
+    what = r"far\.txt: fewer than two pairs have two known words; give a file with words of the vocabulary\."
+    with pytest.raises(RecurraError, match=what):
+        trained.word_tests(similarity=[lists[0], lists[2]])
 
 
 def test_neighbours_of_lines(trained, tmp_path):

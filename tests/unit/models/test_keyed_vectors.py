@@ -333,7 +333,10 @@ def test_judgements_that_are_constant_have_no_correlation_and_no_warning(tmp_pat
             "p:2: is not two words and a number; correct it, or name another delim",
         ),
         ("w1 w2 3\nw1 w2 nan\nw3 w4 1\n", "p:2: is not two words and a number"),
-        ("w1 w2 3\nno w2 1\n", "pairs: fewer than two have known words only"),
+        (
+            "w1 w2 3\nno w2 1\n",
+            r"p: fewer than two pairs have two known words; give a file with words of the v",
+        ),
     ],
 )
 def test_faults_in_judgements_are_named(tmp_path, vectors, content, told):

@@ -181,10 +181,15 @@ def _scores(given: NDArray[Any], normed: NDArray[Any], *, cosmul: bool) -> NDArr
 
 
 class Correlation(NamedTuple):
-    """A correlation and its two-sided p-value."""
+    """A correlation and its two-sided p-value, by the names that scipy and gensim use."""
 
     statistic: float
     pvalue: float
+
+    @property
+    def correlation(self) -> float:
+        """The same as `statistic`."""
+        return self.statistic
 
 
 class Judgements(NamedTuple):
@@ -240,8 +245,7 @@ def judge_pairs(
     """Compare cosines with judgements; ties share their mean rank, and constant figures correlate with nan.
 
     With `dummy4unknown`, all correlations are over all pairs, those with an unknown word with a cosine of 0.
-
-    Raises: DataError if fewer than two pairs are known.
+    Fewer than two pairs also correlate with nan.
     """
     forms = Forms(vectors.index_to_key, restrict_vocab, case_insensitive)
     ids = forms.ids
@@ -251,18 +255,23 @@ def judge_pairs(
     theirs = np.array([score for _, _, score in each])
     ours = np.array([0.0 if cosine is None else cosine for cosine in cosines])
     used = list(range(len(each))) if dummy4unknown else known
-    if len(used) < 2:
-        raise DataError("pairs: fewer than two have known words only; check the case of the words.")
     pearson, spearman = _correlations(theirs[used], ours[used])
     unknown = len(each) - len(known)
     return Judgements(pearson, spearman, len(known), unknown, _correlations(theirs, ours)[1].statistic)
+
+
+def too_few_pairs(path: Path) -> DataError:
+    """Return the error for a file of judgements with fewer than two pairs of known words."""
+    return DataError(
+        f"{path}: fewer than two pairs have two known words; give a file with words of the vocabulary."
+    )
 
 
 def _correlations(theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> tuple[Correlation, Correlation]:
     """Return Pearson's and Spearman's correlation; nan if a column is constant. Shapes: (n,) each."""
     from scipy.stats import pearsonr, spearmanr
 
-    if np.ptp(theirs) == 0 or np.ptp(ours) == 0:
+    if len(theirs) < 2 or np.ptp(theirs) == 0 or np.ptp(ours) == 0:
         return Correlation(math.nan, math.nan), Correlation(math.nan, math.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on columns that are constant but for rounding

@@ -17,6 +17,7 @@ from recurra.models.word_vectors.evaluation import (
     answer_analogies,
     judge_pairs,
     read_judgements,
+    too_few_pairs,
 )
 from recurra.models.word_vectors.files import (
     Found,
@@ -288,13 +289,16 @@ class KeyedVectors(NeighbouringWords):
         """
         if delimiter == "":
             raise ConfigError("delimiter: is empty; give a tab, or None for blanks.")
-        return judge_pairs(
+        found = judge_pairs(
             self,
             read_judgements(Path(pairs), delimiter, encoding=encoding, skip_bad=skip_bad),
             restrict_vocab=restrict_vocab,
             case_insensitive=case_insensitive,
             dummy4unknown=dummy4unknown,
         )
+        if found.pairs + found.unknown * dummy4unknown < 2:
+            raise too_few_pairs(Path(pairs))
+        return found
 
     @checks_arguments
     def evaluate_word_pairs(

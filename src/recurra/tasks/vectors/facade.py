@@ -127,7 +127,9 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
 
         Words are looked up among the first `restrict_vocab`, without regard to case.
 
-        Raises: DataError if a file cannot be read, or a similarity file has fewer than two known pairs.
+        A similarity file with fewer than two known pairs has no correlation, which is nan.
+
+        Raises: DataError if a file cannot be read, or there is no result, as no file has two known pairs.
         """
         return word_tests(self, map(Path, analogies), map(Path, similarity), restrict_vocab)
 

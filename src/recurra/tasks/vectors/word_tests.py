@@ -3,11 +3,17 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import DataError
-from recurra.models.word_vectors.evaluation import AnalogySection, Judgements
+from recurra.models.word_vectors.evaluation import (
+    AnalogySection,
+    Judgements,
+    judge_pairs,
+    read_judgements,
+    too_few_pairs,
+)
 from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.plain import counted
 
@@ -87,14 +93,19 @@ class WordTests:
     similarity: Sequence[SimilarityTest]
 
     @property
+    def defined(self) -> Sequence[SimilarityTest]:
+        """The similarity files with a rank correlation: with two known pairs or more, not all the same."""
+        return [each for each in self.similarity if not math.isnan(each.found.spearman.statistic)]
+
+    @property
     def mean_spearman(self) -> float:
-        """Mean of the rank correlations over the similarity files; nan without files."""
-        return _mean([each.found.spearman.statistic for each in self.similarity])
+        """Mean of the rank correlations over the similarity files with one; nan without such files."""
+        return _mean([each.found.spearman.statistic for each in self.defined])
 
     @property
     def mean_with_unknown(self) -> float:
-        """Mean of the rank correlations with a cosine of 0 for pairs with an unknown word."""
-        return _mean([each.found.with_unknown for each in self.similarity])
+        """The same mean with a cosine of 0 for pairs with an unknown word."""
+        return _mean([each.found.with_unknown for each in self.defined])
 
     def lines(self) -> Iterable[str]:
         """Yield all results as lines of text."""
@@ -103,9 +114,10 @@ class WordTests:
         for each in self.similarity:
             yield each.line()
         if len(self.similarity) > 1:
+            part = f"{len(self.defined):,} of " if len(self.defined) < len(self.similarity) else ""
             yield (
-                f"mean of {counted(len(self.similarity), 'list')}: Spearman {_shown(self.mean_spearman)}; "
-                f"{_shown(self.mean_with_unknown)} with unknown pairs as 0"
+                f"mean of {part}{counted(len(self.similarity), 'list')}: Spearman "
+                f"{_shown(self.mean_spearman)}; {_shown(self.mean_with_unknown)} with unknown pairs as 0"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,21 +137,15 @@ def word_tests(
 ) -> WordTests:
     """Test vectors on files, among their first `restrict_vocab` words.
 
-    Raises: DataError if a file cannot be read, or a similarity file has fewer than two known pairs.
+    Raises: DataError if a file cannot be read, or there is no result, as each similarity file has fewer than
+    two known pairs.
     """
     answered = [AnalogyTest(path, vectors.analogies(path, restrict_vocab)) for path in analogies]
-    return WordTests(
-        answered, [SimilarityTest(path, _judged(vectors, path, restrict_vocab)) for path in similarity]
-    )
-
-
-def _judged(vectors: KeyedVectors, path: Path, restrict_vocab: int) -> Judgements:
-    try:
-        return vectors.judgements(path, restrict_vocab=restrict_vocab)
-    except DataError as error:
-        if str(path) in str(error):
-            raise
-        raise DataError(f"{path}: {error}") from error
+    judge = partial(judge_pairs, vectors, restrict_vocab=restrict_vocab, case_insensitive=True)
+    judged = [SimilarityTest(path, judge(read_judgements(path))) for path in similarity]
+    if judged and not answered and all(each.found.pairs < 2 for each in judged):
+        raise too_few_pairs(judged[0].path)
+    return WordTests(answered, judged)
 
 
 def _sum_of(name: str, groups: Iterable[AnalogySection]) -> AnalogySection:
