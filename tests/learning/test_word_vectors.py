@@ -368,7 +368,10 @@ def test_lines_in_memory_and_data_moved_away(tmp_path):
         ({"objective": "glove", "context": "cbow"}, "context: applies only with objective"),
         ({"objective": "glove", "subsample": 0.1}, "subsample: applies only with objective"),
         ({"objective": "glove", "chunk_size": 100}, "chunk_size: applies only with objective"),
-        ({"objective": "glove", "min_learning_rate": 0.01}, "min_learning_rate: "),
+        (
+            {"objective": "glove", "min_learning_rate": 0.01},
+            "min_learning_rate: does not apply to the constant",
+        ),
         (
             {"objective": "softmax", "negatives": 3},
             "negatives: applies only with objective negative-sampling",
@@ -390,7 +393,10 @@ def test_lines_in_memory_and_data_moved_away(tmp_path):
             {"context": "previous-concatenated", "embedding_size": 10},
             "embedding_size: got 10, expected a mult",
         ),
-        ({"context": "previous-concatenated", "subwords": True}, "subwords: have no concatenated contexts"),
+        (
+            {"context": "previous-concatenated", "subwords": True},
+            "subwords: cannot be combined with context prev",
+        ),
         ({"keep_best": "loss"}, "keep_best"),
     ],
 )

@@ -303,7 +303,10 @@ def _fitting(path: Path, words: list[str], arrays: Mapping[str, NDArray[Any]]) -
         name.removeprefix(_ATTRIBUTE): each for name, each in arrays.items() if name.startswith(_ATTRIBUTE)
     }
     if len(vectors) != len(words) or any(each.shape != (len(words),) for each in attributes.values()):
-        raise DataError(f"{path}: has {len(words):,} words, but {len(vectors):,} vectors; save them again.")
+        raise DataError(
+            f"{path}: has {counted(len(words), 'word')}, but {counted(len(vectors), 'vector')}; "
+            "save them again."
+        )
     with np.errstate(over="ignore"):
         single = vectors if vectors.dtype == np.float32 else vectors.astype(np.float32)
     return Found(words, single, attributes)

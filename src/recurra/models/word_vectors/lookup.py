@@ -273,7 +273,7 @@ def numbers(given: Any, name: str, shape: tuple[int | None, ...], dtype: Any = n
 
 
 def matrix(given: Any, name: str) -> Vector:
-    """Return rows of numbers in single precision; those that are that are neither copied nor read.
+    """Return rows of numbers in single precision; an array that already has it is neither copied nor checked.
 
     Shapes: (n, D). Raises: ShapeError for anything else.
     """

@@ -264,11 +264,14 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
         given = self.model_fields_set
         if self.objective == "glove" and "min_learning_rate" in given and "schedule" not in given:
             raise ValueError(
-                "min_learning_rate: has no use with the constant learning rate of GloVe; give a schedule, or "
-                "remove it"
+                "min_learning_rate: does not apply to the constant learning rate of GloVe; give a schedule, "
+                "or remove it"
             )
         if self.subwords and self.context == "previous-concatenated":
-            raise ValueError("subwords: have no concatenated contexts; change context, or remove subwords")
+            raise ValueError(
+                "subwords: cannot be combined with context previous-concatenated; change context, or "
+                "remove subwords"
+            )
         if self._has_lanes and "embedding_size" in given and self.embedding_size % LANES:
             raise ValueError(
                 f"embedding_size: got {self.embedding_size}, expected a multiple of {LANES} with context "

@@ -155,8 +155,8 @@ class GloveLearner(Learner):
     def sentences(self, steps: int) -> Iterable[str]:
         """Describe the table."""
         yield (
-            f"{len(self._entries.words):,} pairs of words occur within {self._config.window} words of each "
-            f"other; {counted(steps, 'step')}"
+            f"{len(self._entries.words):,} pairs of words occur within "
+            f"{counted(self._config.window, 'word')} of each other; {counted(steps, 'step')}"
         )
         yield "the same seed gives the same vectors with any number of threads"
         yield (

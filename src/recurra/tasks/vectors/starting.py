@@ -8,6 +8,7 @@ from torch import nn
 
 from recurra.config.conditions import refuse_given
 from recurra.errors import ConfigError
+from recurra.plain import counted
 from recurra.tasks.starting import Piece, Source, Start, id_map, told_new
 from recurra.tasks.vectors.config import VectorsConfig
 from recurra.tasks.vectors.corpus import WordSymbols
@@ -65,8 +66,8 @@ class VectorStart(Start):
         room = None if self._most is None else self._most - len(counts)
         if room is not None and room < 0:
             raise ConfigError(
-                f"max_vocabulary_size: got {self._most:,}, but {self.source.path} has {len(counts):,} words; "
-                "give a larger number."
+                f"max_vocabulary_size: got {self._most:,}, but {self.source.path} has "
+                f"{counted(len(counts), 'word')}; give a larger number."
             )
         new = []
         for word, count in zip(own.words, own.counts.tolist(), strict=True):

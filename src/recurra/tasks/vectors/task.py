@@ -127,7 +127,8 @@ class TrainingVectors(Task):
             + (" (from cache)" if train.from_cache else "")
         )
         if phrases := corpus.symbols.reading.phrases:
-            yield f"{sum(map(len, phrases)):,} pairs of words are joined to phrases"
+            count = sum(map(len, phrases))
+            yield f"{counted(count, 'pair')} of words {'is' if count == 1 else 'are'} joined to phrases"
 
     def next_commands(self, config: VectorsConfig, run: Path) -> Sequence[str]:
         """Return commands to find neighbours and to evaluate."""
