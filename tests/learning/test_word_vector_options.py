@@ -6,8 +6,10 @@ import pytest
 from vector_runs import GLOVE, SMALL, TOPICS, lines_of, recurra, same, write
 
 import recurra as rc
+from recurra.config import build_config
 from recurra.errors import ConfigError
 from recurra.runs import RunFolder
+from recurra.tasks.vectors.config import VectorsConfig
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +65,55 @@ def trained(text, tmp_path_factory):
             "subwords: cannot be combined with context prev",
         ),
         ({"keep_best": "loss"}, "keep_best"),
+        (
+            {"learning_rate": 1e-3, "min_learning_rate": 1e-2},
+            "^min_learning_rate: got 0.01, expected at most learning_rate, 0.001\\.$",
+        ),
+        ({"objective": "softmax", "min_learning_rate": 0.02}, "at most learning_rate, 0.01\\."),
     ],
 )
 def test_options_without_a_use_are_refused_before_any_data_is_read(tmp_path, options, fault):
     with pytest.raises(ConfigError, match=fault):
         rc.WordVectors.train(tmp_path / "none.txt", out=tmp_path / "run", **options)
+
+
+DEFAULTS = [
+    ({}, {"window": 5, "embedding_size": 100, "epochs": 5, "schedule": "linear", "learning_rate": 0.025}),
+    ({"context": "previous-average"}, {"window": 4, "embedding_size": 100}),
+    ({"context": "previous-concatenated"}, {"window": 4, "embedding_size": 96}),
+    ({"context": "previous-concatenated", "objective": "softmax"}, {"window": 4, "embedding_size": 100}),
+    ({"context": "previous-word"}, {"window": 1}),
+    ({"objective": "softmax"}, {"window": 5, "learning_rate": 0.01, "schedule": "linear"}),
+    (
+        {"objective": "glove"},
+        {"window": 10, "epochs": 25, "schedule": "constant", "learning_rate": 0.05, "embedding_size": 100},
+    ),
+    # The defaults of other objectives and contexts, if they are given, are kept.
+    ({"objective": "glove", "window": 5, "epochs": 5, "schedule": "linear"}, {"window": 5, "epochs": 5}),
+    ({"context": "previous-average", "window": 5}, {"window": 5}),
+    # The lowest rate is a share of the first one, as in word2vec.
+    ({"learning_rate": 1e-5}, {"min_learning_rate": 1e-9}),
+    ({"objective": "softmax"}, {"min_learning_rate": 1e-6}),
+    ({"min_learning_rate": 0}, {"min_learning_rate": 0}),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), DEFAULTS)
+def test_defaults_depend_on_the_objective_and_the_context(options, expected):
+    config = VectorsConfig.build(options={"data": "text.txt"} | options).resolved()
+    assert {name: getattr(config, name) for name in expected} == pytest.approx(expected)
+    stored = build_config(VectorsConfig, known=config.model_dump())  # as a run stores them
+    assert stored.resolved() == config
+    assert set(config.chosen()) <= {"data", *options}
+
+
+def test_a_low_learning_rate_falls(tmp_path):
+    options = SMALL | {"learning_rate": 1e-5, "log_every": 1, "epochs": 2}
+    model = rc.WordVectors.train(lines_of(60), out=tmp_path / "run", **options)
+    rates = [one["learning_rate"] for one in model.run.read_metrics() if one["kind"] == "training"]
+    assert rates[0] == pytest.approx(1e-5)
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) > 1
 
 
 EFFECTS = {

@@ -83,6 +83,22 @@ def test_options_that_contradict_each_other_are_refused(options, told):
         build_config(LanguageModelConfig, overrides=options)
 
 
+def test_a_learning_rate_below_the_lowest_one_is_refused_where_it_is_given(tmp_path):
+    file = tmp_path / "options.toml"
+    file.write_text("min_learning_rate = 0.1\n")
+    told = re.escape(f"{file}: min_learning_rate: got 0.1, expected at most learning_rate, 0.003.")
+    with pytest.raises(ConfigError, match=f"^{told}$"):
+        LanguageModelConfig.build(toml=file, options={"data": "text"})
+    stored = LanguageModelConfig(data="text", min_learning_rate=0.1).model_dump()
+    assert build_config(LanguageModelConfig, known=stored).min_learning_rate == 0.1  # an older run
+    with pytest.raises(
+        ConfigError, match=r"^learning_rate: got 0.01, expected at least min_learning_rate, 0.1"
+    ):
+        build_config(LanguageModelConfig, known=stored, overrides={"learning_rate": 0.01})
+    equal = {"data": "text", "learning_rate": 0.1, "min_learning_rate": 0.1}
+    assert LanguageModelConfig.build(options=equal).min_learning_rate == 0.1
+
+
 @pytest.mark.parametrize("content", ["a = ", "\xff"])
 def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     file = tmp_path / "a.toml"

@@ -76,12 +76,16 @@ def taking(config: ConfigT, options: Mapping[str, Any]) -> ConfigT:
 
 
 def refuse_idle(config: Part) -> None:
-    """Refuse given options that do not apply together with the others.
+    """Refuse given options that do not apply, or whose values do not fit, together with the others.
 
     Raises: ConfigError naming every such option.
     """
-    idle_ones = {name: idle(config, name) for name in config.given()}
+    given = config.given()
+    idle_ones = {name: idle(config, name) for name in given}
     lines = [config.place_of(name) + why for name, why in idle_ones.items() if why is not None]
+    if not lines:
+        misfits = config.misfits()
+        lines = [f"{config.place_of(name)}{name}: {why}" for name, why in misfits.items() if name in given]
     if lines:
         raise ConfigError(_as_sentences(lines))
 

@@ -174,6 +174,13 @@ class Part(BaseModel):
         names = self.model_fields_set if self._given is None else self._given
         return {name: getattr(self, name) for name in type(self).model_fields if name in names}
 
+    def misfits(self) -> Mapping[str, str]:
+        """Return why options cannot have their values together with the others; checked for given ones only.
+
+        Runs of older versions may have such values.
+        """
+        return {}
+
     def dropped(self) -> Mapping[str, str]:
         """Return the given options that `build_config` dropped, and why each does not apply."""
         return self._dropped

@@ -105,12 +105,23 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart, StartPart):
         """Return a copy with the options set that depend on other options."""
         return self
 
+    def misfits(self) -> Mapping[str, str]:
+        """Return why a given learning rate cannot be used: one below the lowest rate would rise."""
+        rates, given = self.resolved(), self.given()
+        low, peak = rates.min_learning_rate, rates.learning_rate
+        if rates.schedule == "constant" or low <= peak:
+            return {}
+        if "min_learning_rate" in given:
+            return {"min_learning_rate": f"got {low:g}, expected at most learning_rate, {peak:g}"}
+        return {"learning_rate": f"got {peak:g}, expected at least min_learning_rate, {low:g}"}
+
     def chosen(self) -> list[str]:
         """Return the options that differ from their defaults, files first; not those that `resolved` sets."""
         found = []
         for name, value in self.changed().items():
-            back = self.model_copy(update={name: self.default_of(name)}).resolved()
-            if getattr(back, name) != value:
+            back = self.model_copy(update={name: self.default_of(name)})
+            back.model_fields_set.discard(name)
+            if getattr(back.resolved(), name) != value:
                 found.append(name)
         return sorted(found, key=lambda name: name not in self.file_options())
 

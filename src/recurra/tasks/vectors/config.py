@@ -34,6 +34,7 @@ _OF_GRADIENTS = (
     *("optimizer", "momentum", "weight_decay", "clip_norm", "clip_value", "averaging", "averaging_after"),
     *("loss_reduction", "precision", "device", "batch_size"),
 )
+_FLOOR = 1e-4  # the lowest learning rate relative to the first one, as in word2vec
 LANES = 16
 """The kernels read concatenated vectors whose sizes are multiples of this."""
 
@@ -249,7 +250,9 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
         SchedulePart, "schedule", "linear"
     )
     warmup_steps: int = default(SchedulePart, "warmup_steps", 0)
-    min_learning_rate: float = default(SchedulePart, "min_learning_rate", 1e-4)
+    min_learning_rate: float = option(
+        0.0, "Lowest learning rate, at the end of training (if not given, 1e-4 of the learning rate)", ge=0
+    )
     optimizer: Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "adagrad"] = default(
         OptimizerPart, "optimizer", "adam"
     )
@@ -291,12 +294,8 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
             own = own | _OF_CONTEXT.get(self.context, {})
         if self._has_lanes:
             own = own | {"embedding_size": self.embedding_size // LANES * LANES}
-        given = self.given()
-        found = {
-            name: value
-            for name, value in own.items()
-            if name not in given and getattr(self, name) == self.default_of(name)
-        }
+        own = own | {"min_learning_rate": _FLOOR * own.get("learning_rate", self.learning_rate)}
+        found = {name: value for name, value in own.items() if name not in self.model_fields_set}
         if self.context == "previous-word":
             found["window"] = 1
         return self.model_copy(update=found)
