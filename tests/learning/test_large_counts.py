@@ -14,7 +14,7 @@ words = np.random.default_rng(1).integers(0, 20_000, 1_000_000).astype(np.int32)
 text = WordFile(words, np.arange(0, 1_000_001, 20), len(words), "generated", False)
 used = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
 resource.setrlimit(resource.RLIMIT_DATA, (used + (100 << 20), -1))
-table = open_table(text, 20_000, Counting(10, 10.0, 0.75, 1, memory_bytes=int(sys.argv[1]) << 20))
+table = open_table(text, 20_000, Counting(10, 10.0, 0.75, memory_bytes=int(sys.argv[1]) << 20))
 print(len(table), float(np.sum(table.weights, dtype=np.float64)))
 """
 

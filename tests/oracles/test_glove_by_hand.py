@@ -7,7 +7,7 @@ import pytest
 import torch
 from plain_word_vectors import Text, made_rows, random_text
 
-from recurra.data import TextSource
+from recurra.data import TextSource, cooccurrences
 from recurra.data.cooccurrences import Counting, open_table, stretches
 from recurra.data.word_files import WordFile, WordReading, open_words
 from recurra.kernels.extension import extension
@@ -49,7 +49,7 @@ def test_counts_equal_a_double_loop(name, window):
     for memory, runs in ((1 << 30, 1), (64 * window * 3, len(text.sentences) // 2)):
         file = word_file(text)
         assert len(stretches(file, window, memory)) >= runs
-        how = Counting(window, x_max=3.0, alpha=0.6, seed=1, grid=5, memory_bytes=memory)
+        how = Counting(window, x_max=3.0, alpha=0.6, grid=5, memory_bytes=memory)
         table = open_table(file, words, how)
         tables.append(table)
         got = dict(
@@ -65,14 +65,45 @@ def test_counts_equal_a_double_loop(name, window):
         np.testing.assert_array_equal(one, other)  # the memory does not show
 
 
-def test_entries_of_a_block_are_in_a_random_order_of_the_seed():
+def test_a_text_is_counted_once_for_all_weights(monkeypatch):
     text, words = TEXTS["many words"]
-    orders = []
-    for seed in (1, 1, 2):
-        table = open_table(word_file(text), words, Counting(5, 10.0, 0.75, seed, grid=2))
-        orders.append((table.words * words + table.contexts)[: table.blocks[1]].tolist())
-    assert orders[0] == orders[1] != orders[2]
-    assert sorted(orders[0]) == sorted(orders[2]) != orders[0]
+    counted, count = [], cooccurrences.counted_stretch
+    monkeypatch.setattr(cooccurrences, "counted_stretch", lambda *a, **b: counted.append(b) or count(*a, **b))
+    monkeypatch.setattr(cooccurrences, "_WEIGHED", 100)
+    file = word_file(text)
+    counts = counts_by_double_loop(text, 5)
+    tables = []
+    for x_max, alpha in ((10.0, 0.75), (3.0, 0.75), (10.0, 0.0), (10.0, 0.75)):
+        table = open_table(file, words, Counting(5, x_max, alpha, grid=2))
+        tables.append(table)
+        pairs = zip(table.words.tolist(), table.contexts.tolist(), strict=True)
+        want = [min(1, (counts[pair] / x_max) ** alpha) for pair in pairs]
+        np.testing.assert_allclose(table.weights, want, rtol=1e-6)
+        for name in ("blocks", "words", "contexts", "logs"):
+            np.testing.assert_array_equal(getattr(table, name), getattr(tables[0], name))
+    assert len(table) > 200
+    assert len(counted) == 1
+    open_table(file, words, Counting(4, 10.0, 0.75, grid=2))
+    assert [each["window"] for each in counted] == [5, 4]
+
+
+def test_damaged_weights_are_computed_again():
+    file, how = word_file(TEXTS["few words"][0]), Counting(2, 10.0, 0.75, grid=2)
+    before = np.array(open_table(file, 4, how).weights)
+    for path in (cooccurrences.cache_folder() / "cooccurrence-weights").glob("*/weights"):
+        if path.stat().st_size == before.nbytes and (np.fromfile(path, np.float32) == before).all():
+            path.write_bytes(bytes(before.nbytes))
+    np.testing.assert_array_equal(open_table(file, 4, how).weights, before)
+
+
+def test_entries_of_a_block_are_in_a_random_order():
+    text, words = TEXTS["many words"]
+    table = open_table(word_file(text), words, Counting(5, 10.0, 0.75, grid=2))
+    for first, last in itertools.pairwise(table.blocks):
+        keys = (table.words * words + table.contexts)[first:last].tolist()
+        assert len(keys) > 50
+        assert keys != sorted(keys)
+        assert abs(np.corrcoef(np.argsort(keys), np.arange(len(keys)))[0, 1]) < 0.2
 
 
 def test_line_ends_and_unknown_words(tmp_path):
@@ -80,7 +111,7 @@ def test_line_ends_and_unknown_words(tmp_path):
     (tmp_path / "a.txt").write_text("a b\nb ? a\n\na b a b a\n")
     ids = {"a": 0, "b": 1}
     words = open_words(TextSource(tmp_path / "a.txt"), WordReading(), ids, "x", 3)
-    table = open_table(words, 2, Counting(5, 10.0, 0.75, 1, grid=2))
+    table = open_table(words, 2, Counting(5, 10.0, 0.75, grid=2))
     want = counts_by_double_loop(Text([[0, 1], [1, 0], [0, 1, 0], [1, 0]]), 5)
     got = dict(
         zip(zip(table.words.tolist(), table.contexts.tolist(), strict=True), np.exp(table.logs), strict=True)
@@ -98,7 +129,7 @@ def state_of(words, size, scale=0.5):
 
 
 def entries_of(text, words, grid):
-    table = open_table(word_file(text), words, Counting(4, 3.0, 0.75, 1, grid=grid))
+    table = open_table(word_file(text), words, Counting(4, 3.0, 0.75, grid=grid))
     return GloveEntries(*(np.array(array) for array in vars(table).values()))
 
 

@@ -117,7 +117,7 @@ def test_glove(folder, tmp_path):
     )  # fmt: skip
     text, words = text_of(model), len(model.symbols.words)
     file = WordFile(text.tokens, text.starts, len(text.tokens), "by hand", False)
-    table = open_table(file, words, Counting(4, 5.0, 0.5, seed=COMMON["seed"]))
+    table = open_table(file, words, Counting(4, 5.0, 0.5))
     e = initial(words, 6).double()
     theta = padded_rows(words, 6).uniform_(-0.5 / 6, 0.5 / 6).double()
     b, other = torch.zeros(2, words).double()

@@ -3,13 +3,14 @@
     X_ij = Σ 1/distance over the occurrences of i and j in a sentence, at most `window` words apart
 
 A run holds the counts of a stretch of the corpus, sorted by the key i·V + j; the runs are merged range by
-range. Only the counts with i <= j are held; X is symmetric.
+range. Only the counts with i <= j are held; X is symmetric. The cache has the counts of a text once,
+and apart from them the weights for each x_max and alpha.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +26,8 @@ Keys = NDArray[np.int64]
 Weights = NDArray[np.float64]
 _ENTRY = np.dtype([("i", np.int32), ("j", np.int32), ("x", np.float64)])
 _BYTES_OF_PAIR = 64  # at most, while a stretch is sorted
+_ORDER = 1  # the seed of the order of entries, which is the same in all trainings
+_WEIGHED = 1 << 20  # entries at once
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def merged(runs: Sequence[Run], memory_bytes: int) -> Iterator[tuple[Keys, Weigh
         yield added(pieces)
 
 
-_FIELDS = (("words", np.int32), ("contexts", np.int32), ("logs", np.float32), ("weights", np.float32))
+_COUNTS = (("blocks", np.int64), ("words", np.int32), ("contexts", np.int32), ("logs", np.float32))
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Counting:
     window: int
     x_max: float
     alpha: float
-    seed: int
+    _: KW_ONLY
     grid: int = 16
     memory_bytes: int = 1 << 30
 
@@ -155,17 +158,28 @@ def open_table(words: WordFile, vocabulary_size: int, how: Counting) -> Table:
 
     Raises: DataError if no two words of the text are in one sentence; StorageError if the disk is full.
     """
-    asked = (how.window, how.x_max, how.alpha, how.seed, how.grid)
-    folder = cache_folder() / "cooccurrences" / digest(words.fingerprint, vocabulary_size, *asked)
-    names = ["blocks", *(name for name, _ in _FIELDS)]
-    if fault_in(folder, names) is not None:
+    counts = digest(words.fingerprint, vocabulary_size, how.window, how.grid)
+    folder = cache_folder() / "cooccurrences" / counts
+    if fault_in(folder, [name for name, _ in _COUNTS]) is not None:
         with new_entry(folder) as aside, TemporaryDirectory(dir=aside.parent) as room:
-            _write_table(aside, Path(room), words, vocabulary_size, how)
-    kinds = dict(_FIELDS)
-    return Table(*(np.memmap(folder / name, kinds.get(name, np.int64), "r") for name in names))
+            _write_counts(aside, Path(room), words, vocabulary_size, how)
+    blocks, ids, contexts, logs = (np.memmap(folder / name, kind, "r") for name, kind in _COUNTS)
+    weighted = cache_folder() / "cooccurrence-weights" / digest(counts, how.x_max, how.alpha)
+    if fault_in(weighted, ["weights"]) is not None:
+        with new_entry(weighted) as aside:
+            _write_weights(aside / "weights", logs, how)
+    return Table(blocks, ids, contexts, logs, np.memmap(weighted / "weights", np.float32, "r"))
 
 
-def _write_table(folder: Path, room: Path, words: WordFile, vocabulary_size: int, how: Counting) -> None:
+def _write_weights(file: Path, logs: NDArray[np.float32], how: Counting) -> None:
+    """Write min(1, (X / x_max)^alpha) for the logarithms of X. Shapes: logs (entries,)."""
+    with file.open("wb") as out:
+        for at in range(0, len(logs), _WEIGHED):
+            powers = how.alpha * (logs[at : at + _WEIGHED].astype(np.float64) - math.log(how.x_max))
+            np.exp(np.minimum(powers, 0.0)).astype(np.float32).tofile(out)
+
+
+def _write_counts(folder: Path, room: Path, words: WordFile, vocabulary_size: int, how: Counting) -> None:
     ranges = stretches(words, how.window, how.memory_bytes)
     for number, (first, last) in enumerate(ranges):
         stretch = counted_stretch(words, first, last, window=how.window, vocabulary_size=vocabulary_size)
@@ -191,13 +205,12 @@ def _write_table(folder: Path, room: Path, words: WordFile, vocabulary_size: int
         raise DataError("data: no two known words of the text are in one line; give a longer text.")
     np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64).tofile(folder / "blocks")
     with ExitStack() as stack:
-        out = {name: stack.enter_context((folder / name).open("wb")) for name, _ in _FIELDS}
+        out = {name: stack.enter_context((folder / name).open("wb")) for name, _ in _COUNTS[1:]}
         for number in range(how.grid**2):
             entries = np.fromfile(room / f"block-{number}", _ENTRY)
             # Ranges of keys depend on the memory; the order of the table does not.
             entries = entries[np.lexsort((entries["j"], entries["i"]))]
-            entries = entries[np.random.default_rng((how.seed, number)).permutation(len(entries))]
+            entries = entries[np.random.default_rng((_ORDER, number)).permutation(len(entries))]
             entries["i"].tofile(out["words"])
             entries["j"].tofile(out["contexts"])
             np.log(entries["x"]).astype(np.float32).tofile(out["logs"])
-            np.minimum(1.0, (entries["x"] / how.x_max) ** how.alpha).astype(np.float32).tofile(out["weights"])

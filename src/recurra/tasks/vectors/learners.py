@@ -127,13 +127,8 @@ class GloveLearner(Learner):
 
     def __init__(self, config: VectorsConfig, corpus: WordCorpus) -> None:
         self._config, self._corpus = config, corpus
-        how = Counting(
-            config.window,
-            config.x_max,
-            config.alpha,
-            config.seed,
-            memory_bytes=config.counting_memory_mb << 20,
-        )
+        memory = config.counting_memory_mb << 20
+        how = Counting(config.window, config.x_max, config.alpha, memory_bytes=memory)
         words = len(corpus.symbols.vocabulary)
         self._entries = _entries_of(open_table(corpus.train.words, words, how))
         torch.manual_seed(config.seed)
