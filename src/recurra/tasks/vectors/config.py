@@ -294,7 +294,9 @@ class VectorsConfig(RunPart, WordsPart, VectorPart, TaskConfig):
             own = own | _OF_CONTEXT.get(self.context, {})
         if self._has_lanes:
             own = own | {"embedding_size": self.embedding_size // LANES * LANES}
-        own = own | {"min_learning_rate": _FLOOR * own.get("learning_rate", self.learning_rate)}
+        is_given = "learning_rate" in self.model_fields_set
+        rate = self.learning_rate if is_given else own.get("learning_rate", self.learning_rate)
+        own = own | {"min_learning_rate": _FLOOR * rate}
         found = {name: value for name, value in own.items() if name not in self.model_fields_set}
         if self.context == "previous-word":
             found["window"] = 1
