@@ -414,5 +414,5 @@ def test_one_name_is_one_thing():
     assert several == {
         *("model", "format", "batch_size", "validation_fraction", "test_fraction", "min_count"),
         *("max_vocabulary_size", "embedding_size", "bidirectional", "label_smoothing", "max_length", "data"),
-        *("keep_best", "lowercase", "window", "vectors", "chunk_size"),
+        *("keep_best", "lowercase", "window", "vectors", "chunk_size", "min_learning_rate"),
     }
