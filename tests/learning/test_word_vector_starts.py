@@ -95,6 +95,54 @@ def test_another_architecture_is_refused(trained, tmp_path, option, value):
         gone_on(trained.run.path, tmp_path, **{option: value})
 
 
+SOURCES = {
+    "sampling": (
+        {"context": "cbow", "window": 3, "shrink_window": False, "negatives": 2, "negative_exponent": 0.5}
+        | {"subsample": 0.1, "whole_error": False, "vectors": "sum"},
+        {"negatives": 3},
+    ),
+    # Also values that are defaults of other objectives are taken.
+    "glove": (
+        {"objective": "glove", "window": 5, "x_max": 3.0, "alpha": 0.5, "vectors": "input"},
+        {"x_max": 30.0},
+    ),
+    "concatenated": (
+        {"context": "previous-concatenated", "window": 2, "embedding_size": 16},
+        {"negatives": 3},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_options_of_training_are_those_of_the_source_unless_given(tmp_path, name):
+    """Options with a condition need no repetition of the objective that they apply with."""
+    options, other = SOURCES[name]
+    small = {"min_count": 1, "threads": 1, "max_steps": 1, "embedding_size": 8}
+    rc.WordVectors.train(lines_of(40), out=tmp_path / "first", **small | options)
+    model = gone_on(tmp_path / "first", tmp_path, **other)
+    expected = options | other
+    assert {option: getattr(model.config, option) for option in expected} == expected
+    again = gone_on(tmp_path / "first", tmp_path)
+    assert {option: getattr(again.config, option) for option in options} == options
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (
+            {"x_max": 3.0},
+            "^x_max: applies only with objective glove; set objective to glove, or remove x_max",
+        ),
+        ({"min_learning_rate": 0.1}, "^min_learning_rate: got 0.1, expected at most learning_rate, 1e-09"),
+        ({"chunk_size": 100, "batch_size": 4}, "^batch_size: applies only with objective softmax[^:]*$"),
+    ],
+)
+def test_options_that_do_not_apply_with_those_of_the_source_are_refused(trained, tmp_path, options, fault):
+    with pytest.raises(ConfigError, match=fault):
+        gone_on(trained.run.path, tmp_path, **options)
+    assert not (tmp_path / "more").exists()
+
+
 # Phrases
 
 CITY = [f"{line} new york {line[::-1]}" for line in lines_of(60)] + ["new ideas york"] * 3

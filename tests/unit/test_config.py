@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recurra.config import build_config, to_toml
+from recurra.config.building import taking
 from recurra.errors import ConfigError
 from recurra.tasks import registry
 from recurra.tasks.labelling.config import ClassifyConfig, TagConfig
@@ -81,6 +82,23 @@ def test_an_option_of_other_tasks_can_only_be_removed():
 def test_options_that_contradict_each_other_are_refused(options, told):
     with pytest.raises(ConfigError, match=told):
         build_config(LanguageModelConfig, overrides=options)
+
+
+def test_conditions_are_checked_once_the_options_of_another_run_are_taken():
+    given = {"data": "text", "from_run": "run", "decay": 0.5, "min_learning_rate": 0.01}
+    config = LanguageModelConfig.build(options=given)
+    taken = taking(config, {"schedule": "decay", "learning_rate": 0.1})
+    assert taken.decay == 0.5
+    with pytest.raises(
+        ConfigError, match=r"^decay: applies only with schedule decay or plateau; set schedule to"
+    ):
+        taking(config, {})
+    with pytest.raises(
+        ConfigError, match=r"^min_learning_rate: got 0.01, expected at most learning_rate, 0.003"
+    ):
+        taking(config, {"schedule": "decay"})
+    with pytest.raises(ConfigError, match=r"^decay: applies only with schedule decay or plateau"):
+        LanguageModelConfig.build(options=given | {"schedule": "linear"})  # the given one is known
 
 
 def test_a_learning_rate_below_the_lowest_one_is_refused_where_it_is_given(tmp_path):

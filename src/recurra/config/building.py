@@ -31,7 +31,8 @@ def build_config(
     """Build a configuration from defaults, `known`, a preset, TOML files and `overrides`.
 
     Later ones take precedence. An option from a TOML file or `overrides` must apply together with the others,
-    even if it equals its default. This is not checked for `known`, such as the complete options of a run, nor
+    even if it equals its default; with a run to start from, this is checked once its options are taken
+    (`taking`). It is not checked for `known`, such as the complete options of a run, nor
     for a run.toml; options of the preset that do not apply together with the others are dropped, and with
     `drop_idle` all such options (see `Part.dropped`).
 
@@ -58,7 +59,7 @@ def build_config(
     else:
         built._given = {name: place for name, place in given.items() if name not in dropped}
         built._dropped = {name: given[name] + why for name, why in dropped.items() if name in given}
-        refuse_idle(built)
+        refuse_idle(built, built.taken_later())
         return built
     raise ConfigError(_as_sentences(lines))
 
@@ -75,15 +76,17 @@ def taking(config: ConfigT, options: Mapping[str, Any]) -> ConfigT:
     return built
 
 
-def refuse_idle(config: Part) -> None:
+def refuse_idle(config: Part, later: Collection[str] = ()) -> None:
     """Refuse given options that do not apply, or whose values do not fit, together with the others.
+
+    What depends on options that are only set `later`, if they are not given, is not checked.
 
     Raises: ConfigError naming every such option.
     """
     given = config.given()
-    idle_ones = {name: idle(config, name) for name in given}
+    idle_ones = {name: idle(config, name, later) for name in given}
     lines = [config.place_of(name) + why for name, why in idle_ones.items() if why is not None]
-    if not lines:
+    if not lines and not later:
         misfits = config.misfits()
         lines = [f"{config.place_of(name)}{name}: {why}" for name, why in misfits.items() if name in given]
     if lines:

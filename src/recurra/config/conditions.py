@@ -1,6 +1,6 @@
 """Conditions under which an option applies: values of another option, or only in other tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
@@ -235,20 +235,20 @@ def why_never(config: "type[Part]", name: str) -> str | None:
     return None
 
 
-def idle(config: "Part", name: str) -> str | None:
-    """Return why an option does not apply in a configuration; None if it applies."""
-    condition = unmet(config, name)
+def idle(config: "Part", name: str, later: Collection[str] = ()) -> str | None:
+    """Return why an option does not apply in a configuration, as `unmet` finds it; None if it applies."""
+    condition = unmet(config, name, later)
     if condition is None:
         return None
     return f"{name}: applies only {condition}; {_remedy(type(config), condition, name)}"
 
 
-def unmet(config: "Part", name: str) -> Condition | None:
+def unmet(config: "Part", name: str, later: Collection[str] = ()) -> Condition | None:
     """Return the first condition of an option that a configuration does not meet; None if it meets all.
 
-    A condition on an option that is not given and so is as in training is not checked.
+    A condition on an option that is not given is not checked if it is as in training, or is only set `later`.
     """
-    unknown = set(config.as_trained) - config.given().keys()
+    unknown = {*config.as_trained, *later} - config.given().keys()
     for condition in conditions_of(type(config), name):
         if not unknown & set(condition.options) and not condition.met(config):
             return condition

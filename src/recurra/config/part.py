@@ -2,7 +2,7 @@
 
 import codecs
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import NoneType, UnionType
@@ -173,6 +173,10 @@ class Part(BaseModel):
         """
         names = self.model_fields_set if self._given is None else self._given
         return {name: getattr(self, name) for name in type(self).model_fields if name in names}
+
+    def taken_later(self) -> Collection[str]:
+        """Return the options that may be taken from another run, unless they are given."""
+        return ()
 
     def misfits(self) -> Mapping[str, str]:
         """Return why options cannot have their values together with the others; checked for given ones only.

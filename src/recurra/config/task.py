@@ -1,6 +1,6 @@
 """The options that every task's configuration has, and the description of a task for the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -104,6 +104,10 @@ class TaskConfig(OptimizerPart, SchedulePart, LoopPart, RepeatPart, StartPart):
     def resolved(self) -> Self:
         """Return a copy with the options set that depend on other options."""
         return self
+
+    def taken_later(self) -> Collection[str]:
+        """Return all options if a run to start from is given."""
+        return () if self.given().get("from_run") is None else type(self).model_fields
 
     def misfits(self) -> Mapping[str, str]:
         """Return why a given learning rate cannot be used: one below the lowest rate would rise."""

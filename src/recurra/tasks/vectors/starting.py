@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recurra.config.conditions import refuse_given
+from recurra.config.conditions import refuse_given, unmet
 from recurra.errors import ConfigError
 from recurra.plain import counted
 from recurra.tasks.starting import Piece, Source, Start, id_map, told_new
@@ -17,6 +17,11 @@ from recurra.text import Vocabulary
 _ARCHITECTURE: tuple[str, ...] = (
     *("objective", "context", "embedding_size", "split", "lowercase"),
     *("subwords", "min_ngram", "max_ngram", "buckets"),
+)
+# The source's values are defaults of the new run, where they apply.
+_TRAINING: tuple[str, ...] = (
+    *("window", "shrink_window", "negatives", "negative_exponent", "subsample", "whole_error"),
+    *("x_max", "alpha", "vectors"),
 )
 _PHRASES = ("phrase_passes", "phrase_threshold", "phrase_min_count")
 
@@ -39,13 +44,15 @@ class VectorStart(Start):
 
     def __init__(self, source: Source, config: VectorsConfig) -> None:
         super().__init__(source)
-        self.options = {name: getattr(source.config, name) for name in _ARCHITECTURE} | {"phrase_passes": 0}
+        own: VectorsConfig = source.config
+        applying = [name for name in _TRAINING if unmet(own, name) is None]
+        self.options = {name: getattr(own, name) for name in (*_ARCHITECTURE, *applying)}
+        self.options |= {"phrase_passes": 0}
         self._appends = config.new_words == "append"
         self._min_count, self._most = config.min_count, config.max_vocabulary_size
-        if source.config.objective == "hierarchical-softmax":
+        if own.objective == "hierarchical-softmax":
             self.names = {**self.names, "output": "vectors of the tree's inner nodes"}
-        if source.config.context == "previous-concatenated":
-            self.options |= {"window": source.config.window}
+        if own.context == "previous-concatenated":
             self.required = (*_ARCHITECTURE, "window")
         refuse_given(
             config, dict.fromkeys(_PHRASES, "to new runs; phrases are those of the run to start from")
