@@ -62,6 +62,7 @@ def test_two_processes_agree_with_one(text, tmp_path):
     assert kinds[0] == kinds[1]
 
 
+@pytest.mark.slow
 def test_two_stopped_processes_go_on_to_the_same_bits(text, tmp_path):
     options = [*OPTIONS, "--dropout", 0.3, "--epochs", 12]
     finished(torchrun("lm", "--data", text, "-o", tmp_path / "whole", *options))
@@ -123,7 +124,8 @@ def test_two_processes_label_like_one(tmp_path, decoder):
     assert_two_agree_with_one("tag", options, tmp_path)
 
 
-@pytest.mark.parametrize("attention", ["additive", pytest.param("none", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", ["additive", "none"])
 def test_two_processes_translate_like_one(tmp_path, attention):
     """Pairs of different lengths, and a last batch with fewer pairs than processes."""
     data = tmp_path / "pairs.tsv"
