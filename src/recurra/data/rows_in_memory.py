@@ -63,7 +63,9 @@ def file_of_lines(data: Any, what: str) -> FileContent:
     lines = rows_of(data, what)
     for place, line in enumerate(lines):
         if not isinstance(line, str):
-            raise ArgumentTypeError(f"{what}[{place}]: got {_told(line)}, expected a line of text.")
+            is_words = isinstance(line, list | tuple) and all(isinstance(word, str) for word in line)
+            remedy = "; join its words with blanks" if is_words else ""
+            raise ArgumentTypeError(f"{what}[{place}]: got {_told(line)}, expected a line of text{remedy}.")
     return FileContent(".txt", "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
 
 

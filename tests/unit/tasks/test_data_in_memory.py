@@ -152,6 +152,8 @@ def test_each_task_trains_on_data_in_memory(tmp_path):
     assert lm.evaluate().symbols
     with pytest.raises(ArgumentTypeError, match=r"data\[1\]: got 3, expected a line of text"):
         rc.LanguageModel.train(["a", 3], out=tmp_path / "no")
+    with pytest.raises(ArgumentTypeError, match=r"expected a line of text; join its words with blanks\."):
+        rc.WordVectors.train([["the", "cat"]], out=tmp_path / "no")
     clips = [(np.full((3, 2), i % 2, np.float32), ("x", "y")[i % 2]) for i in range(30)]
     assert rc.Classifier.train(clips, out=tmp_path / "clips", **OPTIONS).symbols.vector_shape == (2,)
 

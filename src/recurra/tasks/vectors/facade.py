@@ -105,6 +105,19 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
         return [len(self.symbols.words) + row for row in how.rows(word)]
 
     @checks_arguments
+    def save(self, out: str | Path) -> None:
+        """Copy the run into another folder, or write words and vectors into a file that ends in .npz.
+
+        The run has the vectors as they were trained; `save_vectors` writes them with later changes.
+
+        Raises: as `Model.save`; StorageError.
+        """
+        if Path(out).suffix == ".npz":
+            self.save_vectors(out)
+        else:
+            Model.save(self, out)
+
+    @checks_arguments
     def evaluate(self, data: str | Path | None = None, *, pairs: AtLeastOne = PAIRS) -> VectorFigures:
         """Return the loss on a text file, or on the held-out text if no file is given.
 
