@@ -59,7 +59,10 @@ def build_config(
     else:
         built._given = {name: place for name, place in given.items() if name not in dropped}
         built._dropped = {name: given[name] + why for name, why in dropped.items() if name in given}
-        refuse_idle(built, built.taken_later())
+        later = built.taken_later()
+        refuse_idle(built, later)
+        if not later and not drop_idle:
+            refuse_misfits(built)
         return built
     raise ConfigError(_as_sentences(lines))
 
@@ -77,7 +80,7 @@ def taking(config: ConfigT, options: Mapping[str, Any]) -> ConfigT:
 
 
 def refuse_idle(config: Part, later: Collection[str] = ()) -> None:
-    """Refuse given options that do not apply, or whose values do not fit, together with the others.
+    """Refuse given options that do not apply together with the others.
 
     What depends on options that are only set `later`, if they are not given, is not checked.
 
@@ -86,9 +89,19 @@ def refuse_idle(config: Part, later: Collection[str] = ()) -> None:
     given = config.given()
     idle_ones = {name: idle(config, name, later) for name in given}
     lines = [config.place_of(name) + why for name, why in idle_ones.items() if why is not None]
-    if not lines and not later:
-        misfits = config.misfits()
-        lines = [f"{config.place_of(name)}{name}: {why}" for name, why in misfits.items() if name in given]
+    if lines:
+        raise ConfigError(_as_sentences(lines))
+
+
+def refuse_misfits(config: Part) -> None:
+    """Refuse given values that do not fit together with those of other options.
+
+    Raises: ConfigError naming every such option.
+    """
+    given = config.given()
+    lines = [
+        f"{config.place_of(name)}{name}: {why}" for name, why in config.misfits().items() if name in given
+    ]
     if lines:
         raise ConfigError(_as_sentences(lines))
 

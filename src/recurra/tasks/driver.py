@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from lightning_fabric import Fabric
 
 from recurra.config import TaskConfig, without_none
+from recurra.config.building import refuse_misfits
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.files import is_of_hub
 from recurra.plain import finite, shell
@@ -75,6 +76,7 @@ def train(
     with named_memory_faults():
         start = open_start(task, config, out)
         config = (config if start is None else start.configured(config)).resolved()
+        refuse_misfits(config)
         fabric = make_fabric(config)
         with _claimed(fabric, out, overwrite=overwrite) as run:
             corpus = _first_process_first(fabric, task, partial(_read, task, config, start))

@@ -123,6 +123,24 @@ def test_the_default_space_is_of_the_options_that_apply():
     assert plan("lm").space["hidden_size"] == Choices((128, 256, 512))
 
 
+def test_a_space_of_learning_rates_must_fit_the_lowest_one():
+    low = {"learning_rate": {"low": 0.001, "high": 0.1}}
+    told = (
+        "space: learning_rate: got 0.001, expected at least min_learning_rate, 0.01; change that option, or "
+    )
+    told += "give a space of other values."
+    assert faults("lm", low, min_learning_rate=0.01) == [told]
+    high = {"learning_rate": {"low": 0.02, "high": 0.1}}  # although the default is below the lowest rate
+    assert set(plan("lm", high, min_learning_rate=0.01).space) == {"learning_rate"}
+    both = low | {"min_learning_rate": [0.0, 0.01]}
+    assert set(plan("lm", both).space) == set(both)
+    wanted = "space: min_learning_rate: got 0.01, expected at most learning_rate, 0.003; change that option"
+    assert faults("lm", {"min_learning_rate": [0.0, 0.01]})[0].startswith(wanted)
+    bad = {"learning_rate": ["a"], "schedule": ["linear"]}
+    assert len(faults("lm", bad)) == 1
+    assert "learning_rate" in plan("vectors").space  # its lowest rate follows
+
+
 def test_whole_numbers_stay_whole_and_values_get_the_type_of_their_option():
     made = plan("classify", {"hidden_size": {"low": 4, "high": 8}, "dropout": [0, 0.5]})
     assert made.space["hidden_size"] == Interval(4, 8, whole=True)

@@ -17,6 +17,7 @@ from recurra.plain import quoted, reason_of
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
+_RATES = {"learning_rate", "min_learning_rate", "schedule"}  # which must fit each other
 _KEYS = {"low", "high", "step", "log"}
 _EXPECTED = "expected a list of values, or a table such as {low = 1, high = 8}"
 
@@ -132,7 +133,8 @@ def checked_space(
 
     Raises: ConfigError naming every fault, one per line.
     """
-    config, found, faults = type(base), dict[str, Choices | Interval](), []
+    config, found, faults = type(base), dict[str, Choices | Interval](), list[str]()
+    tried: dict[str, tuple[Any, ...]] = {}
     for name, each in plain.items():
         own = list(_faults_of_name(base, str(name), plain, place, fixed or {}))
         if not own:
@@ -140,17 +142,28 @@ def checked_space(
             if isinstance(values, str):
                 own = [f"{place}{name}: {values}"]
             else:
-                tried = values.values if isinstance(values, Choices) else (values.low, values.high)
-                own = [fault for value in tried for fault in value_faults(config, name, value, place)]
+                tried[name] = values.values if isinstance(values, Choices) else (values.low, values.high)
+                own = [fault for value in tried[name] for fault in value_faults(config, name, value, place)]
                 if not own:
                     found[name] = _typed(config, name, values)
         faults += own
+    if len(_RATES & found.keys()) == 1:  # of several, some trials may fit
+        faults += _misfits(base, {name: tried[name] for name in found}, place)
     if not plain:
         faults.append(f"{place}the space has no options; add some, such as learning_rate")
     if faults:
         lines = dict.fromkeys(faults)
         raise ConfigError("\n".join(line + "." * (line[-1] not in ".?") for line in lines))
     return found
+
+
+def _misfits(base: Part, tried: Mapping[str, tuple[Any, ...]], place: str) -> Iterator[str]:
+    """Yield why values of a space do not fit together with the other options."""
+    for name, values in tried.items():
+        each = (base.with_given({name: value}).misfits() for value in values)
+        why = next((found[name] for found in each if name in found), None)
+        if why is not None:
+            yield f"{place}{name}: {why}; change that option, or give a space of other values"
 
 
 def _faults_of_name(
