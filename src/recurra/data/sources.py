@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from recurra.data.cache import cache_folder, digest, read_note, remembered, write_note
 from recurra.errors import DataError
@@ -100,6 +100,62 @@ def split_source(source: TextSource, fraction: float, *, at_line_end: bool) -> t
             f"out the last {fraction:.0%}; give more text, or a validation file with --valid."
         )
     return replace(source, stop=cut), replace(source, start=cut)
+
+
+class Texts(NamedTuple):
+    """The training, validation and test text."""
+
+    train: TextSource
+    valid: TextSource
+    test: TextSource | None
+
+
+class NamedTexts(Protocol):
+    """The options that name the texts, and the fractions that are held out if there is no file."""
+
+    @property
+    def data(self) -> Any:
+        """File of the training text."""
+        ...
+
+    @property
+    def valid(self) -> Any:
+        """File of the validation text, or None."""
+        ...
+
+    @property
+    def test(self) -> Any:
+        """File of the test text, or None."""
+        ...
+
+    @property
+    def validation_fraction(self) -> float:
+        """Fraction held out for validation."""
+        ...
+
+    @property
+    def test_fraction(self) -> float | None:
+        """Fraction held out for the test, or None."""
+        ...
+
+
+def split_texts(options: NamedTexts, *, at_line_end: bool) -> Texts:
+    """Split off the held-out texts that have no file of their own, and read the others once for errors.
+
+    Raises: DataError if a file cannot be used, or a part would be empty.
+    """
+    whole = TextSource(Path(options.data).absolute())
+    test = None if options.test is None else TextSource(Path(options.test).absolute())
+    if options.test_fraction is not None:
+        whole, test = split_source(whole, options.test_fraction, at_line_end=at_line_end)
+    if options.valid is None:
+        train, valid = split_source(whole, options.validation_fraction, at_line_end=at_line_end)
+    else:
+        train, valid = whole, TextSource(Path(options.valid).absolute())
+    for held_out in (valid, test):
+        if held_out is not None:
+            held_out.facts()  # report errors in it before the work begins
+    return Texts(train, valid, test)
 
 
 def _of_rest(source: TextSource) -> str:

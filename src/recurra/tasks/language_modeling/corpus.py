@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from recurra.config import TextPart
-from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens, split_source
+from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens
+from recurra.data.sources import split_texts
 from recurra.errors import DataError
 from recurra.models import NGramModel
 from recurra.tasks.language_modeling.config import LanguageModelConfig
@@ -77,17 +78,7 @@ def read_corpus(config: LanguageModelConfig, join: Join = unchanged) -> Language
     """
     if config.data is None:
         raise DataError("data: the training text is missing; name a file with --data.")
-    whole, at_line_end = TextSource(Path(config.data).absolute()), config.unit != "char"
-    test = None if config.test is None else TextSource(Path(config.test).absolute())
-    if config.test_fraction is not None:
-        whole, test = split_source(whole, config.test_fraction, at_line_end=at_line_end)
-    if config.valid is None:
-        train, valid = split_source(whole, config.validation_fraction, at_line_end=at_line_end)
-    else:
-        train, valid = whole, TextSource(Path(config.valid).absolute())
-    for held_out in (valid, test):
-        if held_out is not None:
-            held_out.facts()  # report errors in it before the work begins
+    train, valid, test = split_texts(config, at_line_end=config.unit != "char")
     tokenizer = open_tokenizer(
         train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )

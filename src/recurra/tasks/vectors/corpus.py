@@ -9,8 +9,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data import TextSource, split_source
+from recurra.data import TextSource
 from recurra.data.cache import remembered
+from recurra.data.sources import split_texts
 from recurra.data.word_files import WordFile, WordReading, count_words, find_phrases, open_words
 from recurra.errors import DataError, VocabularyError
 from recurra.files import write_text
@@ -123,24 +124,14 @@ def read_corpus(config: VectorsConfig, join: Join = unchanged) -> WordCorpus:
 
     Raises: DataError if a file cannot be used; VocabularyError if no word is frequent enough.
     """
-    whole = TextSource(Path(str(config.data)).absolute())
-    test = None if config.test is None else TextSource(Path(config.test).absolute())
-    if config.test_fraction is not None:
-        whole, test = split_source(whole, config.test_fraction, at_line_end=True)
-    if config.valid is None:
-        train, valid = split_source(whole, config.validation_fraction, at_line_end=True)
-    else:
-        train, valid = whole, TextSource(Path(config.valid).absolute())
-    for held_out in (valid, test):
-        if held_out is not None:
-            held_out.facts()  # report errors in it before the work begins
-    symbols = join(learn_words(train, config))
-    texts = [
-        None if source is None else read_text(source, symbols, config) for source in (train, valid, test)
-    ]
-    assert texts[0] is not None, "it exists"
-    assert texts[1] is not None, "it exists"
-    return WordCorpus(symbols, texts[0], texts[1], texts[2])
+    texts = split_texts(config, at_line_end=True)
+    symbols = join(learn_words(texts.train, config))
+    return WordCorpus(
+        symbols,
+        read_text(texts.train, symbols, config),
+        read_text(texts.valid, symbols, config),
+        None if texts.test is None else read_text(texts.test, symbols, config),
+    )
 
 
 def learn_words(source: TextSource, config: VectorsConfig, reading: WordReading | None = None) -> WordSymbols:
