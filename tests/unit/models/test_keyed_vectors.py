@@ -370,7 +370,9 @@ def test_trained_vectors_have_counts_and_all_methods(trained, tmp_path):
     assert {word: read.get_vecattr(word, "count") for word in read.index_to_key} == model.counts
     model.save_vectors(tmp_path / "folder")
     again = rc.KeyedVectors.load_vectors(tmp_path / "folder", mmap=True)
-    assert again.most_similar("cat") == model.most_similar("cat")
+    (mine, own), (theirs, other) = (zip(*each.most_similar("cat"), strict=True) for each in (again, model))
+    assert mine == theirs
+    assert own == pytest.approx(other)  # products depend on where vectors begin in memory
     with pytest.raises(
         AttributeError, match=r"wv: WordVectors has no such attribute .* on the object itself"
     ):
