@@ -112,7 +112,7 @@ SETTINGS = (
         {"context": "cbow", "reproducible": True, **NEGATIVE},
         base="CBOW+NS",
     ),
-    Setting("glove", "GloVe", {"objective": "glove", "window": 10, "x_max": 30.0, "epochs": 25}),
+    Setting("glove", "GloVe", {"objective": "glove", "window": 15, "x_max": 30.0, "epochs": 25}),
 )
 GROUPS = (*dict.fromkeys(setting.group for setting in SETTINGS), "memory")
 
