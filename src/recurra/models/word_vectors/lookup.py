@@ -98,7 +98,8 @@ class WordLookup:
     def __getitem__(self, keys: Any) -> Vector:
         if isinstance(keys, (str, Integral)):
             at = self.key_to_index.get(keys) if isinstance(keys, str) else None
-            return self.get_vector(keys) if at is None else self._row(at)  # type: ignore[arg-type]
+            key = keys if isinstance(keys, str) else int(keys)
+            return self.get_vector(key) if at is None else self._row(at)
         if isinstance(keys, slice):
             keys = self.index_to_key[keys]
         each = each_key(keys, "keys")

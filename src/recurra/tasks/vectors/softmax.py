@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -157,8 +158,8 @@ class SoftmaxObjective(Objective):
         self, network: nn.Module, segment: ContextBatch, state: State | None, context: int
     ) -> tuple[Tensor, State | None, Tensor | None]:
         """Return the summed loss of a batch, without state and penalty."""
-        total: Tensor = network.total_loss(segment.contexts, segment.targets)  # type: ignore[operator]
-        return total, None, None
+        vectors = cast(VectorNetwork, network)  # perhaps in a wrapper of several processes
+        return vectors.total_loss(segment.contexts, segment.targets), None, None
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return the mean loss per prediction on the held-out text."""
