@@ -161,16 +161,24 @@ def test_patience_more_epochs_and_seeds(tmp_path):
     several = rc.WordVectors.train(text, out=tmp_path / "seeds", seeds=2, **small)
     assert len(several) == 2
     assert "word_loss" in several.figures
-    still = small | {"epochs": 9, "patience": 2, "learning_rate": 1e-9, "min_learning_rate": 0}
-    rc.WordVectors.train(text, out=tmp_path / "still", **still)
-    assert RunFolder(tmp_path / "still").read_metrics()[-1]["epoch"] < 9
+
+
+def test_patience_stops_a_training_that_makes_the_held_out_loss_worse(tmp_path):
+    text = write(tmp_path / "text.txt", lines_of(100))
+    worse = SMALL | {"epochs": 30, "patience": 2, "learning_rate": 0.2, "valid": words_apart(tmp_path)}
+    rc.WordVectors.train(text, out=tmp_path / "run", **worse)
+    assert RunFolder(tmp_path / "run").read_metrics()[-1]["epoch"] < 30
+
+
+def words_apart(folder: Path) -> Path:
+    """Write a text of the same words, in which other words are near each other."""
+    return write(folder / "apart.txt", lines_of(20, seed=3, topics=list(zip(*TOPICS, strict=True))))
 
 
 def test_the_last_vectors_are_kept_or_the_best(tmp_path):
     """The text to validate on is of other words that are near each other only by chance."""
     text = write(tmp_path / "text.txt", lines_of(100))
-    apart = write(tmp_path / "apart.txt", lines_of(20, seed=3, topics=list(zip(*TOPICS, strict=True))))
-    options = SMALL | {"epochs": 6, "learning_rate": 0.2, "valid": apart}
+    options = SMALL | {"epochs": 6, "learning_rate": 0.2, "valid": words_apart(tmp_path)}
     last = rc.WordVectors.train(text, out=tmp_path / "last", **options)
     best = rc.WordVectors.train(text, out=tmp_path / "best", keep="best", **options)
     losses = [one["loss"] for one in last.run.read_metrics() if one["kind"] == "validation"]
