@@ -16,6 +16,7 @@ from recurra.data.synthetic import dates
 from recurra.demos import dogs, slots
 from recurra.installation import installation
 from recurra.models.adaptation import CacheOptions, DynamicOptions
+from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.tasks import registry
 from recurra.tasks.labelling.answers import LabelledText
 from recurra.tasks.labelling.config import EntityReadingPart
@@ -26,6 +27,7 @@ from recurra.tasks.language_modeling.comparison import train_equal
 from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.by_length import ScoresByLength
 from recurra.tasks.seq2seq.pair_model import PairModel
+from recurra.tasks.vectors.opened import open_vectors
 
 LM = rc.LanguageModel
 SOURCE = Path(rc.__file__).parent
@@ -92,6 +94,10 @@ IN_PYTHON = {
     "compare": Place(
         [rc.compare, train_equal],
         dict.fromkeys(("equal_parameters", "train_data", "valid", "preset", "config"), "configs"),
+    ),
+    "vectors": Place(
+        [open_vectors, KeyedVectors.most_similar],
+        {"vectors": "path", "words": "positive"},
     ),
     "report": Place([Model.report]),
     "export": Place([LM.save_arpa], {"out": "path"}, {"kind"}),

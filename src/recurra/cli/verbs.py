@@ -26,6 +26,7 @@ VERBS = {
     "chat": ("chat", "chat"),
     "beam-errors": ("beam_errors", "beam_errors"),
     "compare": ("compare", "compare"),
+    "vectors": ("vectors", "app"),
     "report": ("report", "report"),
     "export": ("export", "export"),
     "data": ("data", "app"),
