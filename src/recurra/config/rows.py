@@ -19,8 +19,17 @@ class RowsPart(Part):
 
     title: ClassVar[str] = "Reading"
     not_searched: ClassVar[tuple[str, ...]] = (
-        *("format", "text_column", "second_column", "label_column", "tags_column", "entities_column"),
-        *("vectors_column", "conversation_column", "quoted", "split", "encoding", "delimiter", "skip_bad"),
+        *("format", "text_column", "second_column", "label_column", "score_column", "tags_column"),
+        *(
+            "entities_column",
+            "vectors_column",
+            "conversation_column",
+            "quoted",
+            "split",
+            "encoding",
+            "delimiter",
+            "skip_bad",
+        ),
     )
 
     format: Format = option(
@@ -31,6 +40,9 @@ class RowsPart(Part):
     )
     second_column: str | None = option(None, "Column of the second text of a pair (text2)")
     label_column: str | None = option(None, "Column of the row's label (label)")
+    score_column: str | None = option(
+        None, "Pairs: column of a score, a number; the model then predicts scores instead of labels"
+    )
     tags_column: str | None = option(
         None, "Column of the word labels: a name in tables (labels), a number in conll (the last)"
     )

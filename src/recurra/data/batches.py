@@ -50,7 +50,7 @@ class SequenceBatch:
     indices of the examples. `fresh` is false if the rows continue the conversations of the previous batch.
 
     Shapes: vectors (B, T, F) or (B, T, C, H, W); lengths (B,), on the CPU; labels (B, T), -1 where there is
-    none; label (B,).
+    none; label (B,); score (B,), standardised, nan where there is none; features (B, F), of pairs.
     """
 
     words: WordBatch | None
@@ -59,15 +59,21 @@ class SequenceBatch:
     second: WordBatch | None = None
     labels: Tensor | None = None
     label: Tensor | None = None
+    score: Tensor | None = None
+    features: Tensor | None = None
     count: int = 1
     rows: tuple[int, ...] = ()
     fresh: bool = True
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """Arguments of a network's `forward`: words or vectors, and lengths; for pairs, of both texts."""
+        """Arguments of a network's `forward`: words or vectors, and lengths; for pairs, of both texts, and
+        their features, if there are any."""
         first = (self.vectors if self.words is None else self.words, self.lengths)
-        return first if self.second is None else (*first, self.second, self.second.lengths)
+        if self.second is None:
+            return first
+        both = (*first, self.second, self.second.lengths)
+        return both if self.features is None else (*both, self.features)
 
     def to(self, device: torch.device) -> "SequenceBatch":
         """Return the batch on another device; lengths are not moved."""

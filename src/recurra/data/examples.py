@@ -1,5 +1,6 @@
 """Rows of a labelling data set, and the handling of rows that cannot be used."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,10 +25,10 @@ _BLANKS = re.compile(r"[ \t]+")
 class Example:
     """One sequence: words, or one vector (or image) per step, with labels where known.
 
-    `labels` has one label per word or step, `label` is the label of the whole sequence, `second` the second
-    text of a pair. `text` and `second_text` are the fields of the file from which the words were split, None
-    for words that were given one by one. Consecutive rows with the same `conversation` are its turns. `line`
-    is the number of the line or row in the file, 0 for the whole file.
+    `labels` has one label per word or step, `label` is the label of the whole sequence and `score` its score,
+    `second` the second text of a pair. `text` and `second_text` are the fields of the file from which the
+    words were split, None for words that were given one by one. Consecutive rows with the same `conversation`
+    are its turns. `line` is the number of the line or row in the file, 0 for the whole file.
 
     Shapes: vectors (T, F), or pictures (T, channels, height, width).
     """
@@ -42,6 +43,7 @@ class Example:
     line: int = 0
     text: str | None = None
     second_text: str | None = None
+    score: float | None = None
 
     @property
     def whole_text(self) -> str:
@@ -171,6 +173,18 @@ def spelled_label(value: Any, what: str, expected: str = "a text or a number") -
     if not label:
         raise BadRow(f"has an empty {what}")
     return label
+
+
+def number_in(value: Any, what: str) -> float:
+    """Return a value of a table, or of a JSON file, as a number. Raises: BadRow unless it is a finite one."""
+    given = spelled(value, what, "a number")
+    try:
+        number = float(given.strip().replace("_", " "))  # 1_0 is no number of a table
+    except ValueError:
+        number = math.nan
+    if isinstance(value, bool | np.bool_) or not math.isfinite(number):
+        raise BadRow(f"has {quoted(value)} as {what}, expected a number")
+    return number
 
 
 def checked_characters(text: str) -> str:

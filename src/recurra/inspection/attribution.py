@@ -6,6 +6,7 @@ from torch import Tensor
 from recurra.data.batches import SequenceBatch
 from recurra.models.classifier import ClassifierNetwork
 from recurra.models.evaluating import evaluating
+from recurra.models.pair import PairNetwork, Steps, same_words
 from recurra.models.tagger import TaggerNetwork
 
 Explained = ClassifierNetwork | TaggerNetwork
@@ -26,9 +27,7 @@ def _log_odds(network: Explained, x: Tensor, batch: SequenceBatch, label: int, a
         if network.decoder == "sigmoid":
             yes: Tensor = scores[:, 0]
             return yes if label == 1 else -yes
-    others = scores.clone()
-    others[:, label] = -torch.inf
-    return scores[:, label] - others.logsumexp(1)
+    return _odds(scores, label)
 
 
 def gradient_times_input(
@@ -43,6 +42,33 @@ def gradient_times_input(
         x = network.reader.vectors(batch.inputs[0]).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(_log_odds(network, x, batch, label, at).sum(), x)
     return (x.detach() * gradient).sum(2)[0]
+
+
+def pair_gradient_times_input(
+    network: PairNetwork, batch: SequenceBatch, label: int
+) -> tuple[Tensor, Tensor]:
+    """As `gradient_times_input`, of the words of both texts of a pair; of a network of scores, the parts in
+    the standardised score, and `label` is 0.
+
+    Shapes: batch of one row of T1 and T2 words; results (T1,), (T2,).
+    """
+    first, first_lengths, second, second_lengths, *features = batch.inputs
+    with evaluating(network, gradients=True):
+        x, y = (network.reader.vectors(text).detach().requires_grad_() for text in (first, second))
+        steps = Steps(x, first_lengths), Steps(y, second_lengths)
+        outputs = network.outputs_of(*steps, same_words(first, second), *features)
+        value = outputs if network.shape.scores else _odds(outputs, label)
+        gradients = torch.autograd.grad(value.sum(), (x, y))
+    parts = zip((x, y), gradients, strict=True)
+    of_first, of_second = ((vectors.detach() * gradient).sum(2)[0] for vectors, gradient in parts)
+    return of_first, of_second
+
+
+def _odds(scores: Tensor, label: int) -> Tensor:
+    """Return log P/(1 - P) of a label from its logits. Shapes: scores (B, K); result (B,)."""
+    others = scores.clone()
+    others[:, label] = -torch.inf
+    return scores[:, label] - others.logsumexp(1)
 
 
 def occlusion(network: Explained, batch: SequenceBatch, label: int, at: int | None = None) -> Tensor:

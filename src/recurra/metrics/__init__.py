@@ -5,6 +5,7 @@ from recurra.metrics.labels import ClassFigures, EntityFigures, Hits, Reliabilit
 from recurra.metrics.mixtures import best_mixture, mixture_losses
 from recurra.metrics.novelty import Match, Novelty, longest_match, ngram_recall, novelty
 from recurra.metrics.perplexity import LikelihoodFigures, exp_or_infinite, perplexity_text
+from recurra.metrics.scores import ScoreFigures
 from recurra.metrics.thresholds import Decision, ThresholdCurve
 from recurra.metrics.words import ClozeFigures, SpellingFigures
 
@@ -18,6 +19,7 @@ __all__ = [
     "Match",
     "Novelty",
     "Reliability",
+    "ScoreFigures",
     "SpellingFigures",
     "ThresholdCurve",
     "best_mixture",

@@ -9,10 +9,12 @@ _WORDS = {
     "f1": "F1",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
     "tag_accuracy": "word accuracy",  # in runs of older versions
 }
 _SHARES = {"precision", "recall", "majority", "exact", "calibration_error"}
-_SHORT = {"loss": ".4f", "bleu": ".2f", "chrf": ".2f"}
+_SHORT = {"loss": ".4f", "bleu": ".2f", "chrf": ".2f", "pearson": ".4f", "spearman": ".4f"}
 
 
 def metric_name(name: str) -> str:

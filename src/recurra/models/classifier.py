@@ -1,4 +1,4 @@
-"""The classifier networks: a label for one sequence, or for a pair of sequences."""
+"""The classifier network: a label for one sequence."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -99,62 +99,6 @@ class ClassifierNetwork(nn.Module):
         """The summed loss over the batch's rows, and the state after it. Shapes: the loss is a scalar."""
         logits, after = self(*batch.inputs, state=state)
         return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), after)
-
-
-class PairNetwork(nn.Module):
-    """P(label | two texts) by one encoder for both (siamese):
-
-        u, v = pooled(encoder(x)), pooled(encoder(y));   softmax(W2 relu(W1 [u; v; |u - v|; u * v] + b1) + b2)
-
-    Shapes: logits (B, K).
-    Source: A. Conneau et al., Supervised learning of universal sentence representations (2017).
-    """
-
-    def __init__(
-        self,
-        config: EncoderConfig,
-        num_labels: int,
-        *,
-        kind: str = "recurrent",
-        pooling: str = "max",
-        sizes: InputSizes | None = None,
-        class_weights: Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        self.smoothing = config.label_smoothing
-        self.pooled = Pooled(config, kind, pooling, sizes, ())
-        self.hidden = nn.Linear(4 * self.pooled.output_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.hidden_size, num_labels)
-        self.class_weights = class_weights  # used in training only
-
-    @property
-    def reader(self) -> SequenceReader:
-        """The encoder of both texts."""
-        return self.pooled.reader
-
-    def forward(
-        self,
-        first: Tensor | WordBatch,
-        first_lengths: Tensor | None,
-        second: Tensor | WordBatch,
-        second_lengths: Tensor | None = None,
-        state: None = None,
-    ) -> tuple[Tensor, None]:
-        """Return the logits of each label; there is no state.
-
-        Shapes: texts: ids (B, T) or a WordBatch; lengths (B,), None where all rows have T steps; logits
-        (B, K).
-        """
-        u = self.pooled.pool(self.reader(first, first_lengths))
-        v = self.pooled.pool(self.reader(second, second_lengths))
-        compared = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
-        return self.output(self.dropout(torch.relu(self.hidden(compared)))), None
-
-    def total_loss(self, batch: SequenceBatch, state: State | None = None) -> LabelLoss:
-        """The summed loss over the batch's rows. Shapes: the loss is a scalar."""
-        logits, _ = self(*batch.inputs)
-        return LabelLoss(summed_loss(logits, batch.label, self.class_weights, self.smoothing), None)
 
 
 def summed_loss(logits: Tensor, label: Tensor | None, weights: Tensor | None, smoothing: float) -> Tensor:

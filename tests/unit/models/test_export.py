@@ -8,9 +8,10 @@ from recurra.config import ContextPart, EncoderConfig, RecurrentNetworkConfig, R
 from recurra.data.batches import PairBatch, SequenceBatch
 from recurra.data.examples import Example
 from recurra.errors import ConfigError
-from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.classifier import ClassifierNetwork
 from recurra.models.feed_forward import WindowNetwork
 from recurra.models.language_model import LanguageModelNetwork
+from recurra.models.pair import AlignedNetwork, PairShape, SiameseNetwork
 from recurra.models.seq2seq import Seq2SeqNetwork, SourceKind
 from recurra.models.source import EncoderDecoderConfig
 from recurra.models.tagger import TaggerNetwork
@@ -56,7 +57,13 @@ NETWORKS = {
         for pooling in ("last", "mean", "max", "centre", "attention")
     },
     "tagger, crf": lambda: (TaggerNetwork(encoder(), 3, kind="crf", sizes=SIZES), (IDS,)),
-    "pair": lambda: (PairNetwork(encoder(), 2, sizes=SIZES), (IDS, None, IDS.flip(1))),
+    "pair": lambda: (SiameseNetwork(encoder(), PairShape(2, SIZES)), (IDS, None, IDS.flip(1))),
+    **{
+        f"aligned pair, {kind}": (
+            lambda kind=kind: (AlignedNetwork(encoder(), PairShape(2, SIZES, kind)), (IDS, None, IDS.flip(1)))
+        )
+        for kind in ("recurrent", "average")
+    },
 }
 LENGTHS = torch.tensor([5, 3])
 
@@ -84,7 +91,7 @@ def test_lengths_are_values_of_the_exported_graph(name):
     torch.manual_seed(1)
     network, inputs = NETWORKS[name]()
     network.eval()
-    second = (inputs[2], LENGTHS.flip(0)) if name == "pair" else ()
+    second = (inputs[2], LENGTHS.flip(0)) if "pair" in name else ()
     with torch.no_grad():
         exported = torch.export.export(network, (inputs[0], LENGTHS, *second)).module()
         for lengths in (LENGTHS, torch.tensor([2, 4]), torch.tensor([5, 5])):

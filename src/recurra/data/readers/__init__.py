@@ -61,7 +61,7 @@ _USES: dict[str, tuple[frozenset[str], str]] = {
     "text_column": (TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
     "tags_column": (TABLES | {"conll"}, "to tables (csv, tsv, jsonl) and conll"),
     **dict.fromkeys(
-        ("second_column", "label_column", "vectors_column", "conversation_column"),
+        ("second_column", "label_column", "score_column", "vectors_column", "conversation_column"),
         (TABLES, "to tables (csv, tsv, jsonl)"),
     ),
     "entities_column": (frozenset(("jsonl", _HUB)), "to jsonl"),
@@ -110,7 +110,7 @@ def read_unlabelled(path: Path, config: ReaderPart, bad: BadRows) -> list[Exampl
         return _some(read_without_classes(path, config, bad), str(path), bad)
     name = format_of(path, config)
     refuse_without_use([name], config)
-    gold = ("label_column", "tags_column", "entities_column")
+    gold = ("label_column", "score_column", "tags_column", "entities_column")
     without = dict.fromkeys(gold, "") if name in TABLES | {"conll", "arrays"} else {}
     return read_examples(path, config.model_copy(update=without), bad)
 

@@ -20,6 +20,7 @@ from recurra.data.examples import (
     checked_characters,
     checked_text,
     checked_words,
+    number_in,
     row_at,
     spelled,
     spelled_label,
@@ -43,6 +44,7 @@ _DEFAULTS = {
     "text_column": "text",
     "second_column": "text2",
     "label_column": "label",
+    "score_column": "",
     "tags_column": "labels",
     "entities_column": "entities",
     "conversation_column": "conversation",
@@ -140,6 +142,9 @@ class Columns:
         label = self._of(row, "label_column")
         if label is not None:
             label = spelled_label(label, repr(self._name("label_column")), "a single label")
+        score = self._of(row, "score_column")
+        if score is not None:
+            score = number_in(score, repr(self._name("score_column")))
         turn = self._conversation(row)
         return Example(
             words or (),
@@ -152,6 +157,7 @@ class Columns:
             line=number,
             text=text,
             second_text=second_text,
+            score=score,
         )
 
     def _conversation(self, row: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class Entity:
 
 @dataclass(frozen=True, repr=False)
 class LabelledText(Result):
-    """The prediction for one text: word labels, entities and a sentence label, if the model has them.
+    """The prediction for one text: word labels, entities, a sentence label, a score, if the model has them.
 
     `place` is the file and line if the text is a row of a file.
     """
@@ -56,6 +56,7 @@ class LabelledText(Result):
     spans: bool = False  # whether the labels mark entities
     place: str = ""
     labelled: bool = False  # whether words have labels
+    score: float | None = None
 
     @property
     def confidence(self) -> float:
@@ -90,10 +91,13 @@ class LabelledText(Result):
         return [dict(zip(("text", "text2"), texts, strict=False)) | row_of_label(self)]
 
     def line(self) -> str:
-        """Return one output line: the word labels separated by spaces, then a tab and the sentence label.
+        """Return one output line: the word labels separated by spaces, then a tab and the sentence label; or
+        the score.
 
         Blanks within a word's label are printed as underscores.
         """
+        if self.score is not None:
+            return f"{self.score:.4f}"
         has_labels = self.words or self.label is None
         return _line([word.label for word in self.words] if has_labels else None, self.label)
 
@@ -182,7 +186,7 @@ def _line(labels: Sequence[str] | None, label: str | None) -> str:
 
 def _of_whole(said: LabelledText | Prediction) -> dict[str, Any]:
     """Return the label of the whole text and the n best label sequences as plain values."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {} if said.score is None else {"score": _rounded(said.score)}
     if said.probabilities is not None:  # empty for an empty text, which has no label
         shares = {label: _rounded(share) for label, share in said.probabilities.items()}
         found |= {"label": said.label, "probabilities": shares}
@@ -205,7 +209,7 @@ def _rounded(probability: float) -> float:
 def answer(text: Any, words: Sequence[Word], said: Prediction, *, spans: bool) -> LabelledText:
     """Combine a prediction with the offsets of its words."""
     if said.labels is None:
-        return LabelledText(text, label=said.label, probabilities=said.probabilities)
+        return LabelledText(text, label=said.label, probabilities=said.probabilities, score=said.score)
     labelled = tuple(
         LabelledWord(*word, label, probability)
         for word, label, probability in zip(words, said.labels, said.label_probabilities, strict=True)

@@ -67,6 +67,7 @@ class CalibratedModel(Model):
 
         Raises: as `evaluate`.
         """
+        self.check_has_labels("thresholds")
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         return count_curves(rows, self._undecided(rows, every_label=True), self.symbols)
 
@@ -90,6 +91,7 @@ class CalibratedModel(Model):
         Raises: as `evaluate`; ConfigError for an unknown label or objective, or for both `maximise` and
         `threshold_for`; DataError for training data.
         """
+        self.check_has_labels("calibrate")
         bad = BadRows(self.config.skip_bad if skip_bad is None else skip_bad)
         self.calibration = calibrate(self, data, bad, maximise=maximise, threshold_for=threshold_for)
         return self.calibration
@@ -111,6 +113,7 @@ class CalibratedModel(Model):
 
         Raises: ConfigError for an unknown label or threshold, and if no thresholds are saved.
         """
+        self.check_has_labels("thresholds" if thresholds else "saved_thresholds")
         if thresholds is not None:
             others = Thresholds.named(thresholds, self.symbols)
         elif self.calibration is not None and self.calibration.thresholds:
@@ -123,6 +126,13 @@ class CalibratedModel(Model):
         changed = copy(self)
         changed._thresholds = self._thresholds.with_others(others)
         return changed
+
+    def check_has_labels(self, what: str) -> None:
+        """Refuse a use of probabilities by a model that predicts scores. Raises: ConfigError."""
+        if self.symbols.scale is not None:
+            raise ConfigError(
+                f"{what}: applies to labels, but the model predicts scores, which have no probabilities."
+            )
 
     def _undecided(
         self,

@@ -9,6 +9,7 @@ from recurra.text.label_symbols import Symbols
 from recurra.training.selection import Choice, Metric, with_ties
 
 _OF_ROWS = {"accuracy": "accuracy", "macro-f1": "macro_f1"}
+_OF_SCORES = {"pearson": "pearson", "spearman": "spearman"}
 _OF_SENTENCES = {f"sentence-label-{name}": f"sentence_label_{each}" for name, each in _OF_ROWS.items()}
 _OF_WORDS = {"word-accuracy": "word_accuracy", "macro-f1": "word_macro_f1"}
 _OF_ENTITIES = {"f1": "f1", "macro-f1": "entity_macro_f1", "word-accuracy": "word_accuracy"}
@@ -28,6 +29,8 @@ def metric_of(keep_best: str, *, words: bool, spans: bool) -> Metric:
     """Return the metric that the option `keep_best` names, other than score and loss."""
     if keep_best.startswith(OF_LABEL):
         return Metric(keep_best)
+    if keep_best in _OF_SCORES:
+        return Metric(_OF_SCORES[keep_best])
     return Metric(figures_by_option(words=words, spans=spans)[keep_best])
 
 
@@ -49,6 +52,8 @@ def criterion_of_score(figures: Mapping[str, float], names: Iterable[str]) -> fl
 def choice_of(symbols: Symbols, valid: Sequence[Example]) -> Choice:
     """Return the metrics that the validation rows can give, by their names as options."""
     words, spans = symbols.labels is not None, symbols.spans
+    if symbols.scale is not None:
+        return Choice({name: Metric(figure) for name, figure in _OF_SCORES.items()})
     classes = {row.label for row in valid if row.label is not None}
     known = sorted(classes & set(() if symbols.classes is None else symbols.classes.symbols))
     labels = _labels_of(symbols, valid) if words else known

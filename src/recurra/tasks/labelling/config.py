@@ -40,10 +40,11 @@ _OF_RECURRENCE = {"bidirectional"}.union(
 ) - {"hidden_size", "embedding_size", "dropout", "input_dropout", "dropout_mask"}
 
 COLUMNS = (
-    *("text_column", "second_column", "label_column", "tags_column", "entities_column", "vectors_column"),
-    "conversation_column",
+    *("text_column", "second_column", "label_column", "score_column", "tags_column", "entities_column"),
+    *("vectors_column", "conversation_column"),
 )
 _OF_TREES = ("phrases", "tree_labels")
+_OF_PAIRS = ("second_column", "score_column")
 
 
 class DecisionPart(Part):
@@ -93,7 +94,7 @@ class LabelPredictionPart(RowsPart, DecisionPart):
 
     title: ClassVar[str] = "Taggers and classifiers"
     conditions: ClassVar[Conditions] = dict.fromkeys(
-        ("label_column", "tags_column", "entities_column"), OnlyIn("training and evaluation")
+        ("label_column", "score_column", "tags_column", "entities_column"), OnlyIn("training and evaluation")
     )
     as_trained: ClassVar[tuple[str, ...]] = tuple(RowsPart.model_fields)
 
@@ -104,12 +105,27 @@ class LabelPredictionPart(RowsPart, DecisionPart):
     )
 
 
+class PairPredictionPart(LabelPredictionPart):
+    """Options of `recurra predict` for pairs."""
+
+    alignment_pictures: FilePath | None = option(
+        None, "Pairs: write a picture of the alignment of each pair to this folder (matching aligned)"
+    )
+
+
 class EntityReadingPart(RowsPart, GoldPart):
     """Options of `recurra data gazetteer`: how the rows of a file with entities are read."""
 
     title: ClassVar[str] = "Reading"
     conditions: ClassVar[Conditions] = dict.fromkeys(
-        ("second_column", "label_column", "vectors_column", "conversation_column", "tree_labels"),
+        (
+            "second_column",
+            "label_column",
+            "score_column",
+            "vectors_column",
+            "conversation_column",
+            "tree_labels",
+        ),
         OnlyIn("training and evaluation"),
     )
 
@@ -190,7 +206,7 @@ class TagConfig(LabellingConfig):
         "class_weights": Unless("decoder", "crf"),
         "window": When("model", "window"),
         "max_words": OnlyIn("classifiers"),
-        "second_column": OnlyIn("classifiers of pairs"),
+        **dict.fromkeys(_OF_PAIRS, OnlyIn("classifiers of pairs")),
         **dict.fromkeys(_OF_TREES, OnlyIn("classifiers of single texts")),
     }
     renamed: ClassVar[Mapping[str, str]] = {"class_share": "sentence_loss_weight"}
@@ -258,7 +274,7 @@ class ClassifyConfig(PooledConfig):
     task: ClassVar[str] = "recurra.tasks.labelling.task:Classification"
     summary: ClassVar[str] = "Train a classifier of texts, or of sequences of vectors or images."
     example: ClassVar[str] = "recurra train classify --data reviews.csv -o runs/reviews"
-    conditions: ClassVar[Conditions] = {"second_column": OnlyIn("classifiers of pairs")}
+    conditions: ClassVar[Conditions] = dict.fromkeys(_OF_PAIRS, OnlyIn("classifiers of pairs"))
 
     format: Literal[
         "auto", "atis", "parallel", "label-text", "trees", "csv", "tsv", "jsonl", "folder", "arrays"
@@ -277,6 +293,32 @@ class PairConfig(PooledConfig):
         "turns_together": OnlyIn("taggers and classifiers of single texts"),
         "vectors_column": OnlyIn("taggers and classifiers of single sequences"),
         "conversation_column": AnyOf(Unless("valid"), When("folds")),
+        "pooling": [When("model", "recurrent"), When("matching", "siamese")],
+        **dict.fromkeys(("class_weights", "label_smoothing"), Unless("score_column")),
     }
+    main_options: ClassVar[tuple[str, ...]] = (
+        *("data", "valid", "format", "score_column", "model", "matching", "symmetric", "overlap_features"),
+        *("length_features", "number_features", "folds", "vectors", "hidden_size", "dropout"),
+        *("epochs", "learning_rate", "patience", "seed", "seeds", "from_run"),
+    )
+    best_metrics: ClassVar[tuple[str, ...]] = (*PooledConfig.best_metrics, "pearson", "spearman")
+    prediction: ClassVar[type[Part]] = PairPredictionPart
+    searched: ClassVar[Suggestions] = {"matching": EveryChoice()}
 
     format: Literal["auto", "csv", "tsv", "jsonl"] = default(RowsPart, "format", "auto")
+    matching: Literal["siamese", "aligned"] = option(
+        "siamese",
+        "Compare the vectors of the two texts (siamese), or align the texts word by word by attention and "
+        "compare the aligned words (aligned)",
+    )
+    symmetric: bool = option(False, "Make the prediction independent of the order of the two texts")
+    overlap_features: bool = option(
+        False, "Features for the overlap of the texts: shared words, n-grams and characters"
+    )
+    length_features: bool = option(False, "Features for the lengths of the texts")
+    number_features: bool = option(False, "Features for the numbers in the texts")
+    keep_best: str = option(
+        "score",
+        "Metric of the best checkpoint: score (accuracy; of scores, the loss), loss, accuracy, macro-f1, "
+        "f1:LABEL, pearson or spearman",
+    )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from recurra.plain import quoted
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
 from recurra.text import Vocabulary, mark_spans
-from recurra.text.label_symbols import Symbols
+from recurra.text.label_symbols import ScoreScale, Symbols
 from recurra.text.schemes import Fault, Refused, first_plain, plain_among_marks, scheme_of, to_bio
 from recurra.text.word_encoder import WordEncoder, WordForms
 
@@ -30,15 +30,22 @@ _HAS_TARGETS: dict[str, Callable[[Example], bool]] = {
     "tag": lambda row: row.labels is not None,
     "classify": lambda row: row.label is not None,
     "pair": lambda row: row.label is not None and row.second is not None,
+    "scores": lambda row: row.score is not None and row.second is not None,
 }
 _NAMED = {
     "tag": "--tags-column",
     "classify": "--label-column",
     "pair": "--second-column and --label-column",
+    "scores": "--second-column and --score-column",
 }
 _OF_WORDS = (*RepresentationPart.model_fields, "max_words", "split", "new_words")
 _SHOWN = 5  # labels
-NEEDS = {"tag": "word labels", "classify": "a label", "pair": "a second text and a label"}
+NEEDS = {
+    "tag": "word labels",
+    "classify": "a label",
+    "pair": "a second text and a label",
+    "scores": "a second text and a score",
+}
 
 
 @dataclass
@@ -70,6 +77,8 @@ def fingerprint_of(rows: Sequence[Example]) -> str:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr((row.words, row.labels, row.label, row.second, row.conversation)).encode())
+        if row.score is not None:
+            digest.update(repr(row.score).encode())
         if row.vectors is not None:
             digest.update(np.ascontiguousarray(row.vectors).tobytes())
     return digest.hexdigest()
@@ -83,21 +92,22 @@ def read_rows(task: str, config: LabellingConfig, path: str, bad: BadRows) -> li
     rows = read_examples(path, config, bad, of_words=task == "tag")
     if task == "tag":
         rows = _in_bio(rows, config, bad)
-    if rows and not any(map(_HAS_TARGETS[task], rows)):
+    targets = task if config.score_column is None else "scores"
+    if rows and not any(map(_HAS_TARGETS[targets], rows)):
         name = format_of(path, config)
         if name in TABLES or (task == "tag" and name == "conll"):
             raise DataError.advising(
-                f"{path}: none of its rows has {NEEDS[task]}", f"name the columns with {_NAMED[task]}"
+                f"{path}: none of its rows has {NEEDS[targets]}", f"name the columns with {_NAMED[targets]}"
             )
         raise DataError.advising(
-            f"{path}: none of its rows, read as {name}, has {NEEDS[task]}", "see --format"
+            f"{path}: none of its rows, read as {name}, has {NEEDS[targets]}", "see --format"
         )
     kept = []
     for row in rows:
-        if not _HAS_TARGETS[task](row):
-            bad.refuse(row.place, f"lacks {NEEDS[task]}, which the task {task} needs")
+        if not _HAS_TARGETS[targets](row):
+            bad.refuse(row.place, f"lacks {NEEDS[targets]}, which the task {task} needs")
         else:
-            kept.append(row)
+            kept.append(row if targets == task else replace(row, label=None))
     return kept
 
 
@@ -209,7 +219,10 @@ def count_symbols(
         tags = Counter(tag for row in train for tag in row.labels or ())
         labels = Vocabulary(_frequent_first(tags))
         spans = config.scheme != "classes" and mark_spans(labels.symbols)
-    if task != "tag" or (
+    scale = None
+    if config.score_column is not None:
+        scale = ScoreScale.of([row.score for row in train if row.score is not None])
+    elif task != "tag" or (
         isinstance(config, TagConfig)
         and config.sentence_loss_weight
         and any(row.label is not None for row in train)
@@ -227,7 +240,7 @@ def count_symbols(
             with_shapes=config.shapes,
         )
     in_turns = len(conversations(train)) < len(train) and carries_state(config)
-    return Symbols(words, labels, classes, spans, shape, in_turns)
+    return Symbols(words, labels, classes, spans, shape, in_turns, scale=scale)
 
 
 def carries_state(config: LabellingConfig) -> bool:
@@ -267,6 +280,18 @@ def texts_of(rows: Iterable[Example]) -> Iterable[Sequence[str]]:
         yield row.words
         if row.second is not None:
             yield row.second
+
+
+def turns_of(texts: Iterable[Any], words_of: Callable[[Any], Sequence[Any]]) -> Iterator[list[Any]]:
+    """Yield the turns of each conversation, with the text without words that ends it."""
+    turns: list[Any] = []
+    for text in texts:
+        turns.append(text)
+        if not words_of(text):
+            yield turns
+            turns = []
+    if turns:
+        yield turns
 
 
 def _frequent_first(counts: Counter[str]) -> list[str]:

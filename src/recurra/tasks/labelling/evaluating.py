@@ -8,7 +8,6 @@ from recurra.tasks.labelling.calibrating import reading_with
 from recurra.tasks.labelling.config import DecisionPart, LabelEvaluationPart
 from recurra.tasks.labelling.curves import count_curves
 from recurra.tasks.labelling.deciding import Thresholds, parsed_thresholds
-from recurra.tasks.labelling.figures import count_figures
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.shown import Evaluation
 
@@ -25,9 +24,11 @@ def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluation
     given = {name: value for name, value in options.given().items() if name not in hidden}
     model, bad = reading_with(model, data, given)
     rows = model.rows_of(data, bad)
+    if options.thresholds:
+        model.check_has_labels("thresholds")
     every = model.predict_rows(rows, every_label=options.thresholds, decide=False)
     said = model.decided_by.decide_all(every, model.symbols)
-    figures = count_figures(rows, said, model.symbols)
+    figures = model.figures_of(rows, said)
     worst = worst_mistakes(rows, said, options.mistakes, spans=model.symbols.spans)
     found: dict[str, Any] = figures.to_dict()
     lines = list(figures.lines())

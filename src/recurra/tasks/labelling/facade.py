@@ -1,15 +1,27 @@
 """The Python classes of taggers, classifiers and classifiers of pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+from recurra.arguments import checks_arguments
 from recurra.data.arriving import Arriving
 from recurra.data.examples import CORRECT_IT, SKIP_IT, BadRows, Example
 from recurra.data.inputs import Input
 from recurra.errors import ConfigError, DataError
+from recurra.models.pair import AlignedNetwork
 from recurra.plain import counted
+from recurra.tasks.labelling.alignment import WordAlignment, align
+from recurra.tasks.labelling.answers import Judged, LabelledText
+from recurra.tasks.labelling.config import LabelPredictionPart
+from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.figures import LabelFigures
 from recurra.tasks.labelling.labeller import Labeller
+from recurra.tasks.labelling.pairs import baseline_figures
+from recurra.tasks.labelling.predicting import Prediction
+from recurra.tasks.shown import InputPrediction, ignored
 from recurra.text.words import Word
 
 
@@ -34,13 +46,57 @@ class Classifier(Labeller):
 
 
 class PairClassifier(Labeller):
-    """Labels a pair of texts, for example as paraphrases or not.
+    """Labels a pair of texts, for example as paraphrases or not, or predicts a score of how alike they are.
 
     pairs = recurra.PairClassifier.train("paraphrases.tsv", out="runs/pairs")
     pairs.predict(("He left.", "He went away.")).label
     """
 
     task = "pair"
+
+    def figures_of(self, rows: Sequence[Example], said: Sequence[Prediction]) -> LabelFigures:
+        """Return the metrics of predictions for rows, with those of the baselines beside them."""
+        return replace(super().figures_of(rows, said), baselines=baseline_figures(rows, self.symbols))
+
+    @checks_arguments
+    def alignment(self, text: tuple[str, str]) -> WordAlignment:
+        """Return how the words of two texts are aligned, and how much each one contributes to the prediction.
+
+        Raises: ConfigError for a model without alignment, or a text without words.
+        """
+        if not isinstance(self.network, AlignedNetwork):
+            raise ConfigError(
+                "alignment: the model compares whole texts; train one with matching aligned to align their "
+                "words."
+            )
+        row = self._row(text, self._words(text))
+        if not row.words or not row.second:
+            raise ConfigError("alignment: a text has no words; give two texts with words.")
+        return align(self.network, EncodedRows([row], self.symbols, self.config.max_words), self.device)
+
+    @checks_arguments
+    def predictions(
+        self,
+        source: Input,
+        options: LabelPredictionPart,
+        *,
+        as_json: bool = False,
+        tell: Callable[[str], None] = ignored,
+    ) -> Iterator[InputPrediction]:
+        """Predict labels or scores for pairs; with `alignment_pictures`, draw how their words are aligned."""
+        folder = getattr(options, "alignment_pictures", None)
+        if folder is not None and not isinstance(self.network, AlignedNetwork):
+            raise ConfigError(
+                "alignment_pictures: the model does not align words; train one with matching aligned, or "
+                "remove the option."
+            )
+        for number, one in enumerate(super().predictions(source, options, as_json=as_json, tell=tell), 1):
+            yield one
+            answer = one.answer if isinstance(one, Judged) else one
+            if folder is None or not isinstance(answer, LabelledText):
+                continue
+            if all(self._words((side, "")) for side in answer.text):
+                self.alignment(answer.text).draw(Path(folder) / f"{number}.png")
 
     def _texts(self, source: Input) -> Arriving[Any]:
         """Return the pairs of texts, one tab-separated pair per line."""

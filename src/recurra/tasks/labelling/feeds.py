@@ -1,11 +1,13 @@
 """Rows encoded as numbers, and the batches that the training loop reads."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recurra.data.batches import SequenceBatch, Turns, WordBatch, pad, word_batch
 from recurra.data.examples import Example, conversations
@@ -13,7 +15,7 @@ from recurra.errors import ConfigError
 from recurra.models.tagger import ABSENT
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.corpus import texts_of
-from recurra.text.label_symbols import Symbols
+from recurra.text.label_symbols import ScoreScale, Symbols
 from recurra.text.word_table import WordTable
 
 
@@ -38,6 +40,11 @@ class EncodedRows:
             self._lists = [symbols.gazetteer.codes(row.words) for row in rows]
             self._second_lists = [symbols.gazetteer.codes(row.second or ()) for row in rows]
         self._labels = [self._label_ids(row) for row in rows] if symbols.labels is not None else []
+        self._scores = None if symbols.scale is None else _standardised(rows, symbols.scale)
+        self._features: Tensor | None = None
+        if symbols.features is not None:
+            pairs = [(row.words, row.second or ()) for row in rows]
+            self._features = torch.from_numpy(symbols.features.of_pairs(pairs))
 
     def _label_ids(self, row: Example) -> NDArray[np.int64]:
         assert self.symbols.labels is not None, "only called if words have labels"
@@ -69,6 +76,8 @@ class EncodedRows:
             else None,
             labels=labels,
             label=label,
+            score=None if self._scores is None else self._scores[list(chosen)],
+            features=None if self._features is None else self._features[list(chosen)],
             count=self.targets(chosen) if count is None else count,
             rows=tuple(int(i) for i in chosen),
             fresh=fresh,
@@ -82,10 +91,11 @@ class EncodedRows:
 
     def blank(self, batch: SequenceBatch) -> SequenceBatch:
         """Return the batch with all targets ignored, so that nothing is learnt from it."""
-        ignored = [
+        labels, label = (
             None if part is None else torch.full_like(part, ABSENT) for part in (batch.labels, batch.label)
-        ]
-        return replace(batch, labels=ignored[0], label=ignored[1])
+        )
+        score = None if batch.score is None else torch.full_like(batch.score, math.nan)
+        return replace(batch, labels=labels, label=label, score=score)
 
     def _batch_of(
         self, words: Sequence[NDArray[np.int64]], lists: Sequence[NDArray[np.int8]], chosen: Sequence[int]
@@ -95,6 +105,14 @@ class EncodedRows:
         return word_batch(
             self._table, [words[i] for i in chosen], [lists[i] for i in chosen] if lists else None
         )
+
+
+def _standardised(rows: Sequence[Example], scale: ScoreScale) -> Tensor:
+    """Return the standardised scores of rows, nan where there is none. Shapes: result (N,)."""
+    return torch.tensor(
+        [math.nan if row.score is None else scale.standardised(row.score) for row in rows],
+        dtype=torch.float32,
+    )
 
 
 def shortened(row: Example, most: int) -> Example:

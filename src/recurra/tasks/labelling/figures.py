@@ -1,7 +1,7 @@
 """Metrics of taggers and classifiers, as a sentence, as tables and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from operator import add
 from typing import Any
@@ -9,11 +9,13 @@ from typing import Any
 from recurra.config.choosing import OF_LABEL
 from recurra.data.examples import Example
 from recurra.metrics import ClassFigures, EntityFigures, Hits, Reliability
-from recurra.metrics.names import metric_name
+from recurra.metrics.names import metric_name, metrics_told
+from recurra.metrics.scores import ScoreFigures
 from recurra.plain import counted
 from recurra.results import Result
 from recurra.tasks.labelling.choosing import criterion_of_score, metric_of
 from recurra.tasks.labelling.feeds import EncodedRows
+from recurra.tasks.labelling.pairs import BaselineFigures
 from recurra.tasks.labelling.predicting import (
     REJECTED,
     ROWS,
@@ -29,7 +31,7 @@ from recurra.training.selection import LOSS, SCORE, Metric
 
 @dataclass(frozen=True, repr=False)
 class LabelFigures(Result):
-    """Metrics of entities or word labels, of sentence labels, and the sentence accuracy.
+    """Metrics of entities or word labels, of sentence labels or scores, and the sentence accuracy.
 
     `reliability` is the calibration of the sentence labels or, without them, of the word labels.
     """
@@ -41,6 +43,8 @@ class LabelFigures(Result):
     tags: ClassFigures | None
     classes: ClassFigures | None
     reliability: Reliability
+    scores: ScoreFigures | None = None
+    baselines: BaselineFigures = field(default_factory=BaselineFigures)
 
     @property
     def has_words(self) -> bool:
@@ -56,6 +60,8 @@ class LabelFigures(Result):
             figures["word_accuracy"] = self.tags.accuracy
         if self.classes is not None:
             figures[self._of_rows("accuracy")] = self.classes.accuracy
+        if self.scores is not None:
+            figures |= self.scores.main()
         return figures
 
     def of_validation(self, keep_best: str) -> dict[str, float]:
@@ -75,6 +81,8 @@ class LabelFigures(Result):
         """Return the criterion of the option `keep_best`, lower is better; None for the loss."""
         if keep_best == LOSS:
             return None
+        if keep_best == SCORE and self.scores is not None:
+            return self.scores.squared_error
         if keep_best == SCORE:
             return criterion_of_score(self.main(), self.main())
         return self._metric(keep_best).criterion(self.of_validation(keep_best))
@@ -107,12 +115,16 @@ class LabelFigures(Result):
             parts.append(_with_baseline("word_accuracy", self.tags))
         if self.classes is not None:
             parts.append(_with_baseline(self._of_rows("accuracy"), self.classes))
+        if self.scores is not None:
+            parts.append(
+                f"{metrics_told(self.scores.main())} (variance of the scores {self.scores.variance:.4g})"
+            )
         if self.words:
             parts.append(f"sentence accuracy {self.exact / max(1, self.rows):.2%}")
             parts.append(f"{counted(self.rows, 'row')}, {counted(self.words, 'word')}")
         else:
             parts.append(counted(self.rows, "row"))
-        return ", ".join(parts)
+        return ", ".join(parts) + (f" ({self.baselines.told()})" if self.baselines else "")
 
     def lines(self) -> list[str]:
         """Return the metrics as a sentence and as tables."""
@@ -171,6 +183,10 @@ class LabelFigures(Result):
             found[self._of_rows("macro_f1")] = self.classes.macro_f1
             found[self._of_rows("majority")] = self.classes.majority
             found["confusion"] = {"labels": self.classes.labels, "counts": self.classes.table()}
+        if self.baselines:
+            found["baselines"] = self.baselines.main()
+        if self.scores is not None:
+            return found | self.scores.to_dict()
         found["by_label"] = {
             title: {name: hits.to_dict() for name, hits in table.items()}
             for title, table in self.tables().items()
@@ -180,7 +196,7 @@ class LabelFigures(Result):
 
 def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: Symbols) -> LabelFigures:
     """Compute the metrics of predictions against the gold labels."""
-    entities = tags = classes = None
+    entities = tags = classes = scores = None
     words = 0
     exact = [True] * len(rows)
     if symbols.labels is not None:
@@ -199,8 +215,12 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
             whole and (row.label is None or row.label == one.label)
             for whole, row, one in zip(exact, rows, said, strict=True)
         ]
+    if symbols.scale is not None:
+        both = [(row.score, one.score) for row, one in zip(rows, said, strict=True)]
+        known = [(gold, found) for gold, found in both if gold is not None and found is not None]
+        scores = ScoreFigures(tuple(gold for gold, _ in known), tuple(found for _, found in known))
     reliability = reliability_of(WORDS if symbols.classes is None else ROWS, rows, said)
-    return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability)
+    return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability, scores)
 
 
 def reliability_of(where: str, rows: Sequence[Example], said: Sequence[Prediction]) -> Reliability:

@@ -25,7 +25,7 @@ from recurra.tasks.labelling.config import (
     LabelEvaluationPart,
     LabelPredictionPart,
 )
-from recurra.tasks.labelling.corpus import check_steps, read_rows, with_model_channels
+from recurra.tasks.labelling.corpus import check_steps, read_rows, turns_of, with_model_channels
 from recurra.tasks.labelling.evaluating import deciding_with, evaluation_of
 from recurra.tasks.labelling.figures import LabelFigures, count_figures
 from recurra.tasks.labelling.mistakes import Mistake, worst_mistakes
@@ -51,7 +51,11 @@ class Labeller(CalibratedModel):
         Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
-        return count_figures(rows, self._predicted(rows), self.symbols)
+        return self.figures_of(rows, self._predicted(rows))
+
+    def figures_of(self, rows: Sequence[Example], said: Sequence[Prediction]) -> LabelFigures:
+        """Return the metrics of predictions for rows."""
+        return count_figures(rows, said, self.symbols)
 
     @checks_arguments
     def read_file(self, data: str | Path) -> list[Example]:
@@ -111,6 +115,8 @@ class Labeller(CalibratedModel):
         """Predict labels for each line of text, or for each row of a file or folder in any format."""
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
+        if below:
+            self.check_has_labels("reject_below")
         if n_best and not as_json:
             raise ConfigError(
                 "n_best: applies to output as JSON only; use --json (in Python: as_json=True) or remove "
@@ -139,7 +145,7 @@ class Labeller(CalibratedModel):
             groups = conversations(read) if self.symbols.in_turns else [[i] for i in range(len(read))]
             yield from ([read[i] for i in group] for group in groups)
         elif options.turns:
-            yield from model._conversations(read)
+            yield from turns_of(read, model._words)
         else:
             yield from ([text] for text in read)
         for sentence in (*bad.notes, *rows_told(bad.sentences, "skipped")):
@@ -150,7 +156,7 @@ class Labeller(CalibratedModel):
     ) -> tuple[Self, BadRows, list[Example] | Arriving[Any]]:
         """Return the model as it reads the source, the skipped rows, and the rows, or texts one per line."""
         given = options.given()
-        for name in ("n_best", "reject_below", "turns", *DecisionPart.model_fields):
+        for name in ("n_best", "reject_below", "turns", "alignment_pictures", *DecisionPart.model_fields):
             given.pop(name, None)
         model, bad = self.reading(**given), BadRows()
         if (read := source.inputs) is not None:
@@ -182,17 +188,6 @@ class Labeller(CalibratedModel):
     def _texts(self, source: Input) -> Arriving[Any]:
         """Return the texts to label, one per line."""
         return source.lines()
-
-    def _conversations(self, texts: Iterable[Any]) -> Iterator[list[Any]]:
-        """Yield the turns of each conversation and the empty text that ends it; see `predict_turns`."""
-        turns: list[Any] = []
-        for text in texts:
-            turns.append(text)
-            if not self._words(text):
-                yield turns
-                turns = []
-        if turns:
-            yield turns
 
     @checks_arguments
     def reading(self, **options: Any) -> Self:
@@ -370,7 +365,9 @@ class Labeller(CalibratedModel):
             said = self._predicted([row for _, _, row in read], n_best)
             for (text, words, row), one in zip(read, said, strict=True):
                 if not row.words and not row.second:
-                    one = replace(one, label=None, probabilities=one.probabilities and {})  # empty
+                    one = replace(
+                        one, label=None, probabilities=one.probabilities and {}, score=None
+                    )  # empty
                 yield answer(joined_text(text), words, one, spans=self.symbols.spans)
 
         read = arriving(texts, _AT_ONCE, at_once).each(self._read_text)

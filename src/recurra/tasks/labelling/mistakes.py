@@ -18,12 +18,15 @@ _NONE = "none"  # no entity
 
 @dataclass(frozen=True, repr=False)
 class Mistake(Result):
-    """A wrong prediction: its place, the gold and predicted labels, its probability, and words or steps."""
+    """A wrong prediction: its place, the gold and predicted labels, its probability, and words or steps.
+
+    Of scores, the gold and predicted ones; these have no probability.
+    """
 
     place: str
     gold: str
     predicted: str
-    confidence: float
+    confidence: float | None
     text: str
 
     def told(self) -> str:
@@ -36,25 +39,42 @@ class Mistake(Result):
 
     def line(self) -> str:
         """Return the mistake as one readable line."""
-        labels = f"gold {self.gold}, predicted {self.predicted} ({self.confidence:.0%})"
+        share = "" if self.confidence is None else f" ({self.confidence:.0%})"
+        labels = f"gold {self.gold}, predicted {self.predicted}{share}"
         return one_line(f"{self.place}: {labels}: {self.text}")
 
 
 def worst_mistakes(
     rows: Sequence[Example], said: Sequence[Prediction], count: int, *, spans: bool
 ) -> list[Mistake]:
-    """Return the `count` mistakes with the highest confidence, highest first.
+    """Return the `count` mistakes with the highest confidence, highest first; of scores, the largest errors.
 
     With `spans` the word labels mark entities (`Symbols.spans`); otherwise each word counts alone.
     """
+    if any(one.score is not None for one in said):
+        return _largest_errors(rows, said)[:count]
     found: list[Mistake] = []
     for row, one in zip(rows, said, strict=True):
         if row.label is not None and one.label is not None and row.label != one.label:
             found.append(Mistake(str(row.place), row.label, one.label, one.confidence, _text_of(row)))
         if row.labels is not None and one.labels is not None and row.labels != one.labels:
             found += _of_words(row, one, spans=spans)
-    found.sort(key=lambda mistake: -mistake.confidence)
+    found.sort(key=lambda mistake: -(mistake.confidence or 0.0))
     return found[:count]
+
+
+def _largest_errors(rows: Sequence[Example], said: Sequence[Prediction]) -> list[Mistake]:
+    """Return the predicted scores, those with the largest error first."""
+    known = [
+        (row, row.score, one.score)
+        for row, one in zip(rows, said, strict=True)
+        if row.score is not None and one.score is not None
+    ]
+    known.sort(key=lambda each: -abs(each[1] - each[2]))
+    return [
+        Mistake(str(row.place), f"{gold:.4g}", f"{score:.4g}", None, _text_of(row))
+        for row, gold, score in known
+    ]
 
 
 def _of_words(row: Example, one: Prediction, *, spans: bool) -> Iterator[Mistake]:

@@ -9,7 +9,8 @@ from recurra.data.examples import Example
 from recurra.data.vector_files import VectorTable
 from recurra.errors import ConfigError
 from recurra.layers import Constraints
-from recurra.models.classifier import ClassifierNetwork, PairNetwork, balanced_weights
+from recurra.models.classifier import ClassifierNetwork, balanced_weights
+from recurra.models.pair import AlignedNetwork, PairShape, SiameseNetwork
 from recurra.models.tagger import TaggerNetwork
 from recurra.models.word_input import InputSizes
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
@@ -64,14 +65,18 @@ def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]
     if isinstance(config, PairConfig):
         if sizes is None:
             raise ConfigError("data: contains vectors, but the task pair needs texts.")
-        return PairNetwork(
-            config,
-            num_classes,
+        shape = PairShape(
+            outputs=num_classes if symbols.scale is None else 1,
+            sizes=sizes,
             kind=config.model,
             pooling=config.pooling,
-            sizes=sizes,
-            class_weights=of_classes,
+            scores=symbols.scale is not None,
+            features=0 if symbols.features is None else len(symbols.features.names),
+            symmetric=config.symmetric,
         )
+        network = (SiameseNetwork if config.matching == "siamese" else AlignedNetwork)(config, shape)
+        network.class_weights = of_classes
+        return network
     assert isinstance(config, ClassifyConfig), "there are three tasks"
     return ClassifierNetwork(
         config,

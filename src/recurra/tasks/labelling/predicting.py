@@ -12,8 +12,9 @@ from recurra.data.batches import BucketedOrder, SequenceBatch
 from recurra.data.examples import conversations
 from recurra.errors import ConfigError
 from recurra.layers import LabelPath, State
-from recurra.models.classifier import ClassifierNetwork, PairNetwork
+from recurra.models.classifier import ClassifierNetwork
 from recurra.models.evaluating import evaluating
+from recurra.models.pair import PairNetwork
 from recurra.models.tagger import TaggerNetwork
 from recurra.plain import listed
 from recurra.results import Result
@@ -42,7 +43,7 @@ class BatchScores(NamedTuple):
     """A batch on the network's device, and the network's scores for it.
 
     Shapes: emissions (B, T, K), or (B, T, 1) with decoder sigmoid, or None without word labels; classes
-    (B, classes), or None without labels of rows.
+    (B, classes), or None without labels of rows; the standardised scores (B, 1) of a network of scores.
     """
 
     batch: SequenceBatch
@@ -55,9 +56,9 @@ class Prediction(Result):
     """The prediction for one row.
 
     `labels` are the word labels and `label_probabilities` their probabilities; `label` is the row's label and
-    `probabilities` that of each class. `paths` are the n most probable label sequences, and `every_label` the
-    probability of each word label at each word, if requested. A label may be "?", if thresholds reject all
-    labels.
+    `probabilities` that of each class; `score` is the row's score, of a model of scores. `paths` are the n
+    most probable label sequences, and `every_label` the probability of each word label at each word, if
+    requested. A label may be "?", if thresholds reject all labels.
 
     Shapes: every_label (T, K).
     """
@@ -68,6 +69,7 @@ class Prediction(Result):
     probabilities: dict[str, float] | None = None
     paths: tuple[tuple[tuple[str, ...], float], ...] = ()
     every_label: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    score: float | None = None
 
     def told(self) -> str:
         """Return the labels of the steps, and the label of the row."""
@@ -108,7 +110,7 @@ def probability_of(label: str, probabilities: dict[str, float]) -> float:
 
 
 class _Labelled(Protocol):
-    """A prediction with a label of the whole row, if the model has one."""
+    """A prediction with a label or a score of the whole row, if the model has one."""
 
     @property
     def label(self) -> str | None: ...
@@ -116,16 +118,23 @@ class _Labelled(Protocol):
     @property
     def probabilities(self) -> dict[str, float] | None: ...
 
+    @property
+    def score(self) -> float | None: ...
+
 
 def told_label(said: _Labelled) -> list[str]:
-    """Return the label of a row and its probability as text; empty if it has none."""
+    """Return the label of a row and its probability, or its score, as text; empty if it has none."""
+    if said.score is not None:
+        return [f"score {said.score:.4f}"]
     if said.label is None or said.probabilities is None:
         return []
     return [f"label {said.label!r} {probability_of(said.label, said.probabilities):.4f}"]
 
 
 def row_of_label(said: _Labelled) -> dict[str, Any]:
-    """Return the label of a row, its probability, and that of each class, as flat values."""
+    """Return the label of a row, its probability, and that of each class, or its score, as flat values."""
+    if said.score is not None:
+        return {"score": said.score}
     shares = said.probabilities or {}
     share = probability_of(said.label, shares) if said.label is not None and shares else None
     found: dict[str, Any] = {"label": said.label, "probability": share}
@@ -238,6 +247,9 @@ def _predict(
     temperatures: Temperatures,
     every_label: bool,
 ) -> list[Prediction]:
+    if symbols.scale is not None:
+        assert scores.classes is not None, "rows have scores"
+        return [Prediction(score=symbols.scale.score(one)) for one in scores.classes.squeeze(1).tolist()]
     of_rows: list[tuple[str | None, dict[str, float] | None]] = [(None, None)] * len(scores.batch.rows)
     if scores.classes is not None:
         of_rows = list(_classes(scores.classes, symbols, temperatures.rows))

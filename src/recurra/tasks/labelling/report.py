@@ -21,6 +21,7 @@ _ROWS = 2_000  # validation rows searched for the worst mistakes
 _SHOWN = (
     *("f1", "entity_macro_f1", "word_accuracy", "word_macro_f1", "accuracy", "macro_f1"),
     *("sentence_label_accuracy", "sentence_label_macro_f1", "sentence_accuracy", "calibration_error"),
+    *("pearson", "spearman", "squared_error"),
 )
 # Current names by the names in runs of older versions, in which words have labels.
 _RENAMED = {
@@ -49,7 +50,8 @@ def page_of(model: "Labeller") -> Page:
                 f"{part} {metric_name(key)}": metric_value(key, known[key]) for key in _SHOWN if key in known
             }
             tables += _tables(part, record, of_rows)
-            pictures[f"Calibration{of_labels}, {part} data"] = reliability_diagram(record["bins"])
+            if "bins" in record:  # scores have none
+                pictures[f"Calibration{of_labels}, {part} data"] = reliability_diagram(record["bins"])
     if model.calibration is not None:
         of_calibration = _of_calibration(model.calibration)
         tables += of_calibration[0]
@@ -88,7 +90,7 @@ def _tables(part: str, record: Mapping[str, Any], of_rows: str) -> list[Table]:
     `of_rows` names the labels of rows in a title, if words have labels too.
     """
     found = []
-    for title, labels in record["by_label"].items():
+    for title, labels in record.get("by_label", {}).items():
         rows = [
             # Runs of older versions store the support as "wanted".
             [name, *(f"{hits[key]:.2%}" for key in ("precision", "recall", "f1")), f"{_support(hits):,}"]
@@ -109,6 +111,10 @@ def _support(hits: Mapping[str, Any]) -> int:
     return int(hits["support"] if "support" in hits else hits["wanted"])
 
 
+def _share(probability: float | None) -> list[str]:
+    return [] if probability is None else [f"{probability:.1%}"]
+
+
 def _of_rows(model: "Labeller") -> tuple[list[Table], dict[str, str], list[str]]:
     """Return the worst mistakes in the first validation rows as a table, and their precision-recall curves as
     a picture; or a note if the rows are missing."""
@@ -118,12 +124,14 @@ def _of_rows(model: "Labeller") -> tuple[list[Table], dict[str, str], list[str]]
         return [], {}, [model.not_shown("The worst mistakes are")]
     where = "validation data" if len(rows) <= _ROWS else f"first {_ROWS:,} rows of the validation data"
     searched = rows[:_ROWS]
-    said = model.predict_rows(searched, every_label=True)
-    series = count_curves(searched, said, model.symbols).series()
+    said = model.predict_rows(searched, every_label=model.symbols.scale is None)
+    series = [] if model.symbols.scale else count_curves(searched, said, model.symbols).series()
     curves = {f"Precision-recall curves, {where}": as_svg(precision_recall, series)} if series else {}
     found = worst_mistakes(searched, said, _WORST, spans=model.symbols.spans)
-    title = f"Worst mistakes in the {where}: wrong predictions with the highest probability"
-    columns = ["Place", "Gold", "Predicted", "Probability"]
-    shown = [[one.place, one.gold, one.predicted, f"{one.confidence:.1%}", one.text] for one in found]
+    scores = model.symbols.scale is not None
+    of_worst = "largest errors" if scores else "wrong predictions with the highest probability"
+    title = f"Worst mistakes in the {where}: {of_worst}"
+    columns = ["Place", "Gold", "Predicted", *([] if scores else ["Probability"])]
+    shown = [[one.place, one.gold, one.predicted, *_share(one.confidence), one.text] for one in found]
     columns.append("Text" if model.symbols.words else "Steps")
     return [Table(title, columns, shown)] if shown else [], curves, []

@@ -25,6 +25,8 @@ def table_lines(figures: "LabelFigures") -> list[str]:
     if of_rows is not None and 1 < len(of_rows.labels) <= WIDEST_CONFUSION:
         counts = [of_rows.labels, *([f"{count:,}" for count in row] for row in of_rows.table())]
         lines += ["", *aligned([CONFUSION, *of_rows.labels], counts)]
+    if figures.scores is not None:
+        return lines
     error = figures.reliability.error
     lines += [
         "",

@@ -35,6 +35,12 @@ from recurra.tasks.labelling.figures import LabelFigures, measure_rows
 from recurra.tasks.labelling.lists import matches_told, read_gazetteer
 from recurra.tasks.labelling.networks import build_network, class_weights, vectors_of
 from recurra.tasks.labelling.objective import LabellingObjective
+from recurra.tasks.labelling.pairs import (
+    baseline_figures,
+    load_pair_symbols,
+    save_pair_symbols,
+    with_features,
+)
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.pretrained import pretrained
 from recurra.tasks.labelling.starting import start_from
@@ -275,6 +281,28 @@ class PairClassification(Labelling):
     name = "pair"
     config = PairConfig
     model = PairClassifier
+
+    def learn_symbols(
+        self, config: LabellingConfig, train: Sequence[Example], vectors: VectorTable | None = None
+    ) -> Symbols:
+        """Build the vocabularies and the features of pairs, and fit the baselines."""
+        assert isinstance(config, PairConfig), "the configuration of this task"
+        return with_features(super().learn_symbols(config, train, vectors), config, train)
+
+    def save_symbols(self, symbols: Symbols, folder: Path) -> None:
+        """Write words.json, labels.json and baselines.json."""
+        save_pair_symbols(folder, symbols)
+
+    def load_symbols(self, folder: Path, facts: Mapping[str, Any]) -> Symbols:
+        """Load the words, labels, features and baselines of a run."""
+        return load_pair_symbols(folder)
+
+    def measure(
+        self, network: LabellingNetwork, symbols: Symbols, config: LabellingConfig, part: Sequence[Example]
+    ) -> LabelFigures:
+        """Evaluate a network on rows, and the baselines beside it."""
+        figures = super().measure(network, symbols, config, part)
+        return replace(figures, baselines=baseline_figures(part, symbols))
 
 
 def _weights_told(corpus: LabelledCorpus) -> Iterable[str]:
