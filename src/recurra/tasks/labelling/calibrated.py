@@ -91,7 +91,6 @@ class CalibratedModel(Model):
         Raises: as `evaluate`; ConfigError for an unknown label or objective, or for both `maximise` and
         `threshold_for`; DataError for training data.
         """
-        self.check_has_labels("calibrate")
         bad = BadRows(self.config.skip_bad if skip_bad is None else skip_bad)
         self.calibration = calibrate(self, data, bad, maximise=maximise, threshold_for=threshold_for)
         return self.calibration

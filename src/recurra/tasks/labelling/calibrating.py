@@ -39,6 +39,7 @@ def calibrate(
     Raises: ConfigError if the model has no run folder, or for both `maximise` and `threshold_for`; DataError
     for training data; as `fit_calibration`.
     """
+    model.check_has_labels("calibrate")
     if maximise is not None and threshold_for is not None:
         raise ConfigError(
             "maximise: cannot be combined with threshold_for, where each label has its own objective, "
