@@ -27,7 +27,7 @@ from recurra.tasks.language_modeling.comparison import train_equal
 from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.by_length import ScoresByLength
 from recurra.tasks.seq2seq.pair_model import PairModel
-from recurra.tasks.vectors.opened import open_vectors
+from recurra.tasks.word_sources import open_vectors
 
 LM = rc.LanguageModel
 SOURCE = Path(rc.__file__).parent

@@ -298,7 +298,7 @@ def test_a_label_that_only_the_held_out_rows_have_is_named_and_missed(tmp_path, 
             {"decoder": "crf", "label_smoothing": 0.1},
             "applies only with decoder softmax",
         ),
-        ("tag", {"word_vectors": "pretrained"}, "vectors: is used with word_vectors pretrained"),
+        ("tag", {"word_vectors": "pretrained"}, "vectors: is missing; name the vectors"),
         ("tag", {"tie_weights": True}, "tie_weights: applies only to language models"),
         (
             "classify",

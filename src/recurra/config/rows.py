@@ -128,7 +128,8 @@ class RepresentationPart(Part):
     }
 
     word_vectors: Literal["learnt", "pretrained", "one-hot", "none"] = option(
-        "learnt", "Word vectors: learnt, pretrained (from --vectors), one-hot or none"
+        "learnt",
+        "Word vectors: learnt, pretrained (from --vectors, which chooses this), one-hot or none",
     )
     embedding_size: int = option(100, "Size of a learnt word vector", ge=1)
     one_hot_unknown: bool = option(
@@ -140,7 +141,10 @@ class RepresentationPart(Part):
     )
     lowercase: bool = option(False, "Look words up in lower case")
     digits: bool = option(False, "Look words up with every digit replaced by 0")
-    vectors: FilePath | None = option(None, "File of pretrained word vectors, in GloVe or word2vec format")
+    vectors: FilePath | None = option(
+        None,
+        "Pretrained word vectors: a run that trained some, or a file: word2vec, GloVe, .npz",
+    )
     freeze_vectors: bool = option(False, "Do not train the pretrained vectors")
     tune_after: int = option(
         0, "Number of epochs before the pretrained vectors are trained too", unit="epochs", ge=0

@@ -19,7 +19,7 @@ def nearest(
     recurra vectors nearest runs/vectors king
     """
     from recurra.plain import json_line
-    from recurra.tasks.vectors.opened import open_vectors
+    from recurra.tasks.word_sources import open_vectors
 
     found = open_vectors(vectors).most_similar(words, topn=topn, restrict_vocab=restrict_vocab)
     if as_json:

@@ -1,7 +1,7 @@
 """The training options of taggers, classifiers and classifiers of pairs."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -182,12 +182,25 @@ class LabellingConfig(
     warmup_steps: int = default(SchedulePart, "warmup_steps", 0)
     epochs: int = default(LoopPart, "epochs", 20)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _vectors_are_pretrained(cls, given: Any) -> Any:
+        """Given vectors choose pretrained word vectors."""
+        if isinstance(given, Mapping) and given.get("vectors") is not None and "word_vectors" not in given:
+            return {**given, "word_vectors": "pretrained"}
+        return given
+
     @model_validator(mode="after")
     def _check_labelling(self) -> Self:
         if self.data is None:
             raise ValueError("data: is missing; name a file to train on")
         if (self.word_vectors == "pretrained") != (self.vectors is not None):
-            raise ValueError("vectors: is used with word_vectors pretrained only; give both or neither")
+            wrong = f"is used with word_vectors pretrained only, not with {self.word_vectors}"
+            raise ValueError(
+                "vectors: is missing; name the vectors of word_vectors pretrained"
+                if self.vectors is None
+                else f"vectors: {wrong}; remove one of them"
+            )
         if self.freeze_vectors and self.tune_after:
             raise ValueError("tune_after: cannot be combined with freeze_vectors; remove one of them")
         return self

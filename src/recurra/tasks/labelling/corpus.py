@@ -21,6 +21,7 @@ from recurra.files import sha256_of
 from recurra.plain import quoted
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
 from recurra.tasks.rows import Parts, RowCorpus
+from recurra.tasks.word_sources import vectors_sum
 from recurra.text import Vocabulary, mark_spans
 from recurra.text.label_symbols import ScoreScale, Symbols
 from recurra.text.schemes import Fault, Refused, first_plain, plain_among_marks, scheme_of, to_bio
@@ -68,7 +69,7 @@ class LabelledCorpus(RowCorpus[Example]):
             }
         if self.vectors_file is not None:
             path = Path(self.vectors_file).absolute()
-            found["vectors"] = {"path": str(path), "fingerprint": sha256_of(path)}
+            found["vectors"] = {"path": str(path), "fingerprint": vectors_sum(path)}
         return found
 
 

@@ -1,4 +1,4 @@
-"""Pretrained word vectors: read from a file, with the share of the words of the data that have one."""
+"""Pretrained word vectors: of a file or a run, with the share of the words of the data that have one."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recurra.data.examples import BadRows, Example
-from recurra.data.vector_files import VectorTable, read_vectors
+from recurra.data.vector_files import VectorTable
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.corpus import texts_of
+from recurra.tasks.word_sources import source_vectors
 from recurra.text.word_encoder import WordForms
 
 _FORMS = {
@@ -31,7 +32,7 @@ class Pretrained(NamedTuple):
 
 
 def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -> Pretrained | None:
-    """Read the vectors of the words in the rows, and of the first `vectors_limit` words of the file."""
+    """Read the vectors of the words in the rows, and of the first `vectors_limit` words of the source."""
     if config.vectors is None:
         return None
     own, limit = WordForms(config.lowercase, config.digits), config.vectors_limit
@@ -47,7 +48,8 @@ def pretrained(config: LabellingConfig, rows: Iterable[Example], bad: BadRows) -
             there.add(word)
         return place < limit or word in forms[own]
 
-    vectors = read_vectors(Path(config.vectors), bad, keep)
+    vectors = source_vectors(Path(config.vectors), forms[own], bad, keep)
+    there.update(vectors.words)
     return Pretrained(vectors, list(_coverage(own, forms, there)))
 
 
