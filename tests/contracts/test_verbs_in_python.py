@@ -16,7 +16,9 @@ from recurra.data.synthetic import dates
 from recurra.demos import dogs, slots
 from recurra.installation import installation
 from recurra.models.adaptation import CacheOptions, DynamicOptions
+from recurra.models.word_vectors.directions import axes_of
 from recurra.models.word_vectors.keyed import KeyedVectors
+from recurra.reports.drawing import write_png
 from recurra.tasks import registry
 from recurra.tasks.labelling.answers import LabelledText
 from recurra.tasks.labelling.config import EntityReadingPart
@@ -27,7 +29,8 @@ from recurra.tasks.language_modeling.comparison import train_equal
 from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.by_length import ScoresByLength
 from recurra.tasks.seq2seq.pair_model import PairModel
-from recurra.tasks.word_sources import open_vectors
+from recurra.tasks.vectors.word_tests import word_tests
+from recurra.tasks.word_sources import open_vectors, write_vectors
 
 LM = rc.LanguageModel
 SOURCE = Path(rc.__file__).parent
@@ -96,8 +99,13 @@ IN_PYTHON = {
         dict.fromkeys(("equal_parameters", "train_data", "valid", "preset", "config"), "configs"),
     ),
     "vectors": Place(
-        [open_vectors, KeyedVectors.most_similar],
-        {"vectors": "path", "words": "positive"},
+        [
+            *(open_vectors, KeyedVectors.most_similar, KeyedVectors, word_tests, axes_of, write_png),
+            *(Model.word_vectors, write_vectors),
+        ],
+        {"vectors": "path", "a": "negative", "b": "positive", "c": "positive", "picture": "path"}
+        | {"axis": "axes", "cosmul": "most_similar_cosmul"},
+        {"overwrite"},
     ),
     "report": Place([Model.report]),
     "export": Place([LM.save_arpa], {"out": "path"}, {"kind"}),

@@ -9,6 +9,8 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recurra.files import written_whole
 
 if TYPE_CHECKING:
@@ -42,6 +44,31 @@ def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "F
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_color("#9aa5b1")
+    return figure
+
+
+def signed_heat_map(values: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "Figure":
+    """Plot values from -1 to 1, blue for positive and red for negative ones, with the numbers.
+
+    Shapes: values (rows, columns); at most the first 60 of both.
+    """
+    from matplotlib.figure import Figure
+
+    values = values[:_MOST, :_MOST]
+    down, across = ([_shown(name) for name in side[:_MOST]] for side in (rows, columns))
+    longest = max(map(len, down), default=1)
+    size = (0.6 + len(across) * 0.62 + 0.085 * longest, 0.7 + len(down) * 0.36)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    largest = max(0.5, float(abs(values).max(initial=0.0)))
+    axes.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
+    for (y, x), value in np.ndenumerate(values):
+        colour = "white" if abs(value) > 0.6 * largest else "black"
+        axes.text(x, y, f"{value:+.2f}", ha="center", va="center", color=colour)
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(across)), across)
+    axes.set_yticks(range(len(down)), down)
+    axes.tick_params(length=0)
     return figure
 
 

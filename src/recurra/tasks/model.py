@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, cast, overload
 
 import torch
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.config import Part, without_none
 from recurra.config.conditions import unmet
 from recurra.data.inputs import Input
@@ -16,6 +16,7 @@ from recurra.errors import ArgumentTypeError, ConfigError, RunError
 from recurra.metrics.names import metric_name
 from recurra.models.description import described
 from recurra.models.recurrent import ready_for_use
+from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.plain import quoted, shell
 from recurra.reports import write_report
 from recurra.runs import RunFolder
@@ -268,6 +269,24 @@ class Model:
         Raises: DataError for input that cannot be read.
         """
         raise NotImplementedError
+
+    @checks_arguments
+    def word_vectors(
+        self,
+        kind: Literal["input", "output", "contextual"] = "input",
+        data: str | Path | None = None,
+        *,
+        min_count: AtLeastOne = 1,
+    ) -> KeyedVectors:
+        """Return the vectors that the model has for words, if it has some.
+
+        `kind` is "input" (the embedding), "output" (rows of the output layer) or "contextual": the mean of
+        the last layer's states over the occurrences of a word in the file `data` or, without one, in the
+        training data, of words that occur at least `min_count` times.
+
+        Raises: ConfigError for a model without such vectors; DataError for data that cannot be read.
+        """
+        raise ConfigError(f"word_vectors: a run of the task {self.task} has none; name another run.")
 
     @checks_arguments
     def inputs(

@@ -8,13 +8,14 @@ import numpy as np
 
 from recurra.data.examples import BadRows
 from recurra.data.vector_files import VectorTable, read_vectors
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, StorageError
 from recurra.files import sha256_of
 from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.plain import shell
 from recurra.runs import RunFolder
 from recurra.tasks.opening import task_and_config
 from recurra.text.words import composed
+from recurra.text_files import exists
 
 
 def source_vectors(
@@ -59,6 +60,24 @@ def open_vectors(path: Path) -> KeyedVectors:
         )
     found: KeyedVectors = kind.load(path)
     return found
+
+
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Refuse a file or folder that exists, before any work is done. Raises: StorageError."""
+    if exists(out) and not overwrite:
+        raise StorageError(f"{out}: already exists; name another file, or overwrite it with --overwrite.")
+
+
+def write_vectors(vectors: KeyedVectors, out: Path) -> None:
+    """Write vectors in the format of the file's name: .bin, .txt, .vec (word2vec), .npz, or a folder.
+
+    Raises: ConfigError for a word that the format cannot hold; StorageError.
+    """
+    suffix = out.with_suffix("").suffix if out.suffix == ".gz" else out.suffix
+    if suffix in (".bin", ".txt", ".vec"):
+        vectors.save_word2vec_format(out, binary=suffix == ".bin")
+    else:
+        vectors.save_vectors(out)
 
 
 def vectors_sum(path: Path) -> str:

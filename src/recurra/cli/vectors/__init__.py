@@ -1,8 +1,14 @@
 """`recurra vectors VERB`: the use of trained word vectors; one module per verb."""
 
+from collections.abc import Callable
+
 import typer
 
 from recurra.cli.help import Command, Group
+from recurra.cli.vectors.analogy import analogy
+from recurra.cli.vectors.axes import axes
+from recurra.cli.vectors.evaluate import evaluate
+from recurra.cli.vectors.from_run import from_run
 from recurra.cli.vectors.nearest import nearest
 
 app = typer.Typer(
@@ -19,5 +25,12 @@ def _vectors() -> None:
     pass
 
 
-for verb in (nearest,):
-    app.command(verb.__name__, cls=Command)(verb)
+_VERBS: dict[str, Callable[..., None]] = {
+    "nearest": nearest,
+    "analogy": analogy,
+    "evaluate": evaluate,
+    "axes": axes,
+    "from": from_run,
+}
+for name, verb in _VERBS.items():
+    app.command(name, cls=Command)(verb)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
 
-from recurra.arguments import checks_arguments
+from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data.examples import BadRows, Example
 from recurra.errors import ConfigError
+from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.runs import RunFolder
 from recurra.runs.calibration_file import remove_calibration
 from recurra.runs.tensor_files import sum_of_tensors
@@ -16,9 +18,10 @@ from recurra.tasks.labelling.calibrating import calibrate
 from recurra.tasks.labelling.calibration import Calibration, calibration_of
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.curves import LabelCurves, count_curves
-from recurra.tasks.labelling.deciding import Thresholds
+from recurra.tasks.labelling.deciding import Thresholds, check_has_labels
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.predicting import UNSCALED, Carried, LabellingNetwork, Prediction, predict_rows
+from recurra.tasks.labelling.vectors import training_rows, vectors_of_model
 from recurra.tasks.model import Model
 from recurra.text.label_symbols import Symbols
 
@@ -62,12 +65,26 @@ class CalibratedModel(Model):
         raise NotImplementedError
 
     @checks_arguments
+    def word_vectors(
+        self,
+        kind: Literal["input", "output", "contextual"] = "input",
+        data: str | Path | None = None,
+        *,
+        min_count: AtLeastOne = 1,
+    ) -> KeyedVectors:
+        """Return the vectors of words; see `Model.word_vectors`. Raises: as there."""
+        rows: Sequence[Example] = ()
+        if kind == "contextual":
+            rows = training_rows(self) if data is None else self.rows_of(data)
+        return vectors_of_model(self, kind, rows, min_count)
+
+    @checks_arguments
     def thresholds(self, data: Any = None, *, skip_bad: bool | None = None) -> LabelCurves:
         """Compute the precision and recall of each label at every threshold on its probability.
 
         Raises: as `evaluate`.
         """
-        self.check_has_labels("thresholds")
+        check_has_labels(self.symbols, "thresholds")
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
         return count_curves(rows, self._undecided(rows, every_label=True), self.symbols)
 
@@ -112,7 +129,7 @@ class CalibratedModel(Model):
 
         Raises: ConfigError for an unknown label or threshold, and if no thresholds are saved.
         """
-        self.check_has_labels("thresholds" if thresholds else "saved_thresholds")
+        check_has_labels(self.symbols, "thresholds" if thresholds else "saved_thresholds")
         if thresholds is not None:
             others = Thresholds.named(thresholds, self.symbols)
         elif self.calibration is not None and self.calibration.thresholds:
@@ -125,13 +142,6 @@ class CalibratedModel(Model):
         changed = copy(self)
         changed._thresholds = self._thresholds.with_others(others)
         return changed
-
-    def check_has_labels(self, what: str) -> None:
-        """Refuse a use of probabilities by a model that predicts scores. Raises: ConfigError."""
-        if self.symbols.scale is not None:
-            raise ConfigError(
-                f"{what}: applies to labels, but the model predicts scores, which have no probabilities."
-            )
 
     def _undecided(
         self,

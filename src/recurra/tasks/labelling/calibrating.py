@@ -15,7 +15,7 @@ from recurra.tasks.data_in_memory import check_data
 from recurra.tasks.labelling.calibration import Calibration
 from recurra.tasks.labelling.config import LabelCalibrationPart
 from recurra.tasks.labelling.corpus import fingerprint_of
-from recurra.tasks.labelling.deciding import find_label
+from recurra.tasks.labelling.deciding import check_has_labels, find_label
 from recurra.tasks.labelling.feeds import EncodedRows
 from recurra.tasks.labelling.fitting import DEFAULT_OBJECTIVE, fit_calibration
 from recurra.tasks.labelling.likelihoods import Scored
@@ -39,7 +39,7 @@ def calibrate(
     Raises: ConfigError if the model has no run folder, or for both `maximise` and `threshold_for`; DataError
     for training data; as `fit_calibration`.
     """
-    model.check_has_labels("calibrate")
+    check_has_labels(model.symbols, "calibrate")
     if maximise is not None and threshold_for is not None:
         raise ConfigError(
             "maximise: cannot be combined with threshold_for, where each label has its own objective, "

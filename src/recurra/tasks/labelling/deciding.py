@@ -101,6 +101,14 @@ def decided(
     return max(others, key=lambda label: probabilities[label]) if others else REJECTED
 
 
+def check_has_labels(symbols: Symbols, what: str) -> None:
+    """Refuse a use of probabilities by a model that predicts scores. Raises: ConfigError."""
+    if symbols.scale is not None:
+        raise ConfigError(
+            f"{what}: applies to labels, but the model predicts scores, which have no probabilities."
+        )
+
+
 def labels_at(where: str, symbols: Symbols) -> Sequence[str]:
     """Return the labels of words (entity types, if they mark entities), or of rows."""
     if where == ROWS:

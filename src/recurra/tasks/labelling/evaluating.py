@@ -7,7 +7,8 @@ from recurra.config import Part
 from recurra.tasks.labelling.calibrating import reading_with
 from recurra.tasks.labelling.config import DecisionPart, LabelEvaluationPart
 from recurra.tasks.labelling.curves import count_curves
-from recurra.tasks.labelling.deciding import Thresholds, parsed_thresholds
+from recurra.tasks.labelling.deciding import Thresholds, check_has_labels, parsed_thresholds
+from recurra.tasks.labelling.figures import figures_beside_baselines
 from recurra.tasks.labelling.mistakes import worst_mistakes
 from recurra.tasks.shown import Evaluation
 
@@ -25,10 +26,10 @@ def evaluation_of(model: "Labeller", data: Path | None, options: LabelEvaluation
     model, bad = reading_with(model, data, given)
     rows = model.rows_of(data, bad)
     if options.thresholds:
-        model.check_has_labels("thresholds")
+        check_has_labels(model.symbols, "thresholds")
     every = model.predict_rows(rows, every_label=options.thresholds, decide=False)
     said = model.decided_by.decide_all(every, model.symbols)
-    figures = model.figures_of(rows, said)
+    figures = figures_beside_baselines(rows, said, model.symbols)
     worst = worst_mistakes(rows, said, options.mistakes, spans=model.symbols.spans)
     found: dict[str, Any] = figures.to_dict()
     lines = list(figures.lines())

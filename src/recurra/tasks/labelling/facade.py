@@ -1,7 +1,6 @@
 """The Python classes of taggers, classifiers and classifiers of pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,7 @@ from recurra.tasks.labelling.alignment import WordAlignment, align
 from recurra.tasks.labelling.answers import Judged, LabelledText
 from recurra.tasks.labelling.config import LabelPredictionPart
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.figures import LabelFigures
 from recurra.tasks.labelling.labeller import Labeller
-from recurra.tasks.labelling.pairs import baseline_figures
-from recurra.tasks.labelling.predicting import Prediction
 from recurra.tasks.shown import InputPrediction, ignored
 from recurra.text.words import Word
 
@@ -53,10 +49,6 @@ class PairClassifier(Labeller):
     """
 
     task = "pair"
-
-    def figures_of(self, rows: Sequence[Example], said: Sequence[Prediction]) -> LabelFigures:
-        """Return the metrics of predictions for rows, with those of the baselines beside them."""
-        return replace(super().figures_of(rows, said), baselines=baseline_figures(rows, self.symbols))
 
     @checks_arguments
     def alignment(self, text: tuple[str, str]) -> WordAlignment:

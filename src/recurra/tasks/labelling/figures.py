@@ -1,7 +1,7 @@
 """Metrics of taggers and classifiers, as a sentence, as tables and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -15,7 +15,7 @@ from recurra.plain import counted
 from recurra.results import Result
 from recurra.tasks.labelling.choosing import criterion_of_score, metric_of
 from recurra.tasks.labelling.feeds import EncodedRows
-from recurra.tasks.labelling.pairs import BaselineFigures
+from recurra.tasks.labelling.pairs import BaselineFigures, baseline_figures
 from recurra.tasks.labelling.predicting import (
     REJECTED,
     ROWS,
@@ -221,6 +221,13 @@ def count_figures(rows: Sequence[Example], said: Sequence[Prediction], symbols: 
         scores = ScoreFigures(tuple(gold for gold, _ in known), tuple(found for _, found in known))
     reliability = reliability_of(WORDS if symbols.classes is None else ROWS, rows, said)
     return LabelFigures(len(rows), words, sum(exact), entities, tags, classes, reliability, scores)
+
+
+def figures_beside_baselines(
+    rows: Sequence[Example], said: Sequence[Prediction], symbols: Symbols
+) -> LabelFigures:
+    """Compute the metrics of predictions, with those of the baselines if the symbols have some."""
+    return replace(count_figures(rows, said, symbols), baselines=baseline_figures(rows, symbols))
 
 
 def reliability_of(where: str, rows: Sequence[Example], said: Sequence[Prediction]) -> Reliability:

@@ -26,8 +26,9 @@ from recurra.tasks.labelling.config import (
     LabelPredictionPart,
 )
 from recurra.tasks.labelling.corpus import check_steps, read_rows, turns_of, with_model_channels
+from recurra.tasks.labelling.deciding import check_has_labels
 from recurra.tasks.labelling.evaluating import deciding_with, evaluation_of
-from recurra.tasks.labelling.figures import LabelFigures, count_figures
+from recurra.tasks.labelling.figures import LabelFigures, figures_beside_baselines
 from recurra.tasks.labelling.mistakes import Mistake, worst_mistakes
 from recurra.tasks.labelling.predicting import Carried, Prediction
 from recurra.tasks.labelling.report import page_of
@@ -51,11 +52,7 @@ class Labeller(CalibratedModel):
         Raises: DataError if the file cannot be used; ConfigError if the model does not belong to a run.
         """
         rows = self.rows_of(data, BadRows(self.config.skip_bad if skip_bad is None else skip_bad))
-        return self.figures_of(rows, self._predicted(rows))
-
-    def figures_of(self, rows: Sequence[Example], said: Sequence[Prediction]) -> LabelFigures:
-        """Return the metrics of predictions for rows."""
-        return count_figures(rows, said, self.symbols)
+        return figures_beside_baselines(rows, self._predicted(rows), self.symbols)
 
     @checks_arguments
     def read_file(self, data: str | Path) -> list[Example]:
@@ -116,7 +113,7 @@ class Labeller(CalibratedModel):
         given = options.given()
         n_best, below = given.pop("n_best", 0), given.pop("reject_below", 0.0)
         if below:
-            self.check_has_labels("reject_below")
+            check_has_labels(self.symbols, "reject_below")
         if n_best and not as_json:
             raise ConfigError(
                 "n_best: applies to output as JSON only; use --json (in Python: as_json=True) or remove "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from recurra.arguments import AtLeastOne, Seed, checks_arguments, each_text
 from recurra.data import TextSource
@@ -10,6 +10,7 @@ from recurra.data.misspellings import count_words, learnable, read_misspellings
 from recurra.decoding import Edits
 from recurra.errors import ArgumentTypeError
 from recurra.metrics import ClozeFigures, SpellingFigures
+from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.plain import quoted
 from recurra.tasks.language_modeling.filling import Filling, GapFiller
 from recurra.tasks.language_modeling.spelling import (
@@ -21,6 +22,7 @@ from recurra.tasks.language_modeling.spelling import (
 )
 from recurra.tasks.language_modeling.text_model import TextModel
 from recurra.tasks.language_modeling.tunes import sample_tune
+from recurra.tasks.language_modeling.vectors import vectors_of_model
 from recurra.text_files import read_lines
 
 Misspellings = str | Path | Iterable[tuple[str, str]]
@@ -35,6 +37,17 @@ class LanguageModel(TextModel):
 
     `tokenizer` splits text into symbols; see `Model` for the other attributes.
     """
+
+    @checks_arguments
+    def word_vectors(
+        self,
+        kind: Literal["input", "output", "contextual"] = "input",
+        data: str | Path | None = None,
+        *,
+        min_count: AtLeastOne = 1,
+    ) -> KeyedVectors:
+        """Return the vectors of words; see `Model.word_vectors`. Raises: as there."""
+        return vectors_of_model(self, kind, None if data is None else Path(data), min_count)
 
     @checks_arguments
     def spelling_corrector(

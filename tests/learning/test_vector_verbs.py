@@ -1,0 +1,182 @@
+"""`recurra vectors`: vectors from other models, and the use of vectors of runs and files."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+from vector_runs import SMALL, lines_of, write
+
+import recurra as rc
+from recurra.cli.main import app
+from recurra.errors import ConfigError, StorageError
+from recurra.tasks.word_sources import open_vectors
+
+TINY = {"hidden_size": 6, "embedding_size": 5, "epochs": 1, "threads": 1}
+LINES = lines_of(60)
+
+
+def recurra(*arguments):
+    return CliRunner().invoke(app, ["vectors", *(str(one) for one in arguments)])
+
+
+def model_of(tmp_path_factory, **options):
+    folder = tmp_path_factory.mktemp("lm")
+    text = write(folder / "text.txt", LINES)
+    return rc.LanguageModel.train(text, out=folder / "run", unit="word", batch_size=4, **TINY | options)
+
+
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory):
+    """A language model; tests must not change it."""
+    return model_of(tmp_path_factory, num_layers=1)
+
+
+@pytest.fixture(scope="module")
+def feed_forward(tmp_path_factory):
+    """A feed-forward language model; tests must not change it."""
+    return model_of(tmp_path_factory, model="feed-forward", context_size=2)
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    """Word vectors; tests must not change them."""
+    folder = tmp_path_factory.mktemp("vectors")
+    return rc.WordVectors.train(
+        write(folder / "text.txt", LINES), out=folder / "run", **SMALL | {"epochs": 1}
+    )
+
+
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_rows_of_a_language_model(recurrent, feed_forward, kind):
+    for model in (recurrent, feed_forward):
+        found = model.word_vectors(kind)
+        ids = model.tokenizer.vocabulary.ids
+        assert not {"<eos>", "<unk>"} & {*found.index_to_key}
+        table = model.network.embedding.weight if kind == "input" else model.network.output.weight
+        expected = table[[ids[word] for word in found.index_to_key]].detach().numpy()
+        np.testing.assert_array_equal(found.vectors, expected)
+
+
+def test_mean_states_of_a_recurrent_language_model(recurrent, tmp_path):
+    """One stream by hand: the output after each word, with the state carried over."""
+    text = write(tmp_path / "text.txt", LINES[:1])
+    tokens = ["<eos>", *LINES[0].split()]  # the end of the line is predicted only
+    ids = torch.tensor([[recurrent.tokenizer.vocabulary.ids[word] for word in tokens]])
+    embedded = recurrent.network.embedding(ids)
+    outputs, _ = recurrent.network.recurrent(embedded)
+    found = recurrent.word_vectors("contextual", text)
+    for word in found.index_to_key:
+        at = [place for place, token in enumerate(tokens) if token == word]
+        expected = outputs[0, at].mean(0).detach().numpy()
+        assert found.get_vecattr(word, "count") == len(at)
+        np.testing.assert_allclose(found[word], expected, atol=1e-5)
+
+
+def test_mean_states_of_a_feed_forward_language_model(feed_forward, tmp_path):
+    text = write(tmp_path / "text.txt", LINES)
+    found = feed_forward.word_vectors("contextual", text, min_count=3)
+    assert found.vector_size == TINY["hidden_size"]
+    counts = {word: sum(line.split().count(word) for line in LINES) for word in found.index_to_key}
+    assert min(counts.values()) >= 3
+    whole = feed_forward.word_vectors("contextual")
+    assert {*whole.index_to_key} <= {*feed_forward.tokenizer.vocabulary.symbols}
+
+
+def test_vectors_of_a_classifier(tmp_path):
+    rows = [("a good film", "yes"), ("a bad film", "no")] * 8
+    model = rc.Classifier.train(rows, out=tmp_path / "run", **TINY)
+    found = model.word_vectors()
+    ids = model.symbols.words.words.ids
+    table = model.network.reader.words.words.weight.detach().numpy()
+    np.testing.assert_array_equal(found["good"], table[ids["good"]])
+    (row,) = model.rows_of([("a good good film", "yes")])
+    from recurra.tasks.labelling.feeds import EncodedRows
+
+    batch = EncodedRows([row], model.symbols).batch([0])
+    steps = model.network.reader(batch.words, batch.lengths).steps[0].detach().numpy()
+    in_context = model.word_vectors(
+        "contextual", write(tmp_path / "x.tsv", ["text\tlabel", "a good good film\tyes"])
+    )
+    np.testing.assert_allclose(in_context["good"], steps[1:3].mean(0), atol=1e-6)
+    assert in_context.get_vecattr("good", "count") == 2
+    assert "bad" not in in_context
+    assert "bad" in model.word_vectors("contextual")
+    with pytest.raises(ConfigError, match="kind: the output layer has vectors of labels"):
+        model.word_vectors("output")
+
+
+@pytest.mark.parametrize("name", ["v.npz", "v.txt", "v.bin", "folder"])
+def test_from_writes_every_format(recurrent, tmp_path, name):
+    done = recurra("from", recurrent.run.path, "-o", tmp_path / name, "--kind", "output")
+    assert done.exit_code == 0, done.output
+    np.testing.assert_allclose(
+        open_vectors(tmp_path / name).vectors, recurrent.word_vectors("output").vectors
+    )
+    again = recurra("from", recurrent.run.path, "-o", tmp_path / name)
+    assert isinstance(again.exception, StorageError)
+    assert recurra("from", recurrent.run.path, "-o", tmp_path / name, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"unit": "char"}, "the symbols of the model are chars"),
+        ({"model": "ngram", "unit": "word", "order": 2}, "counts of n-grams"),
+        (
+            {"unit": "word", "adaptive_softmax": True, "hidden_size": 32},
+            "the adaptive softmax has no output vectors",
+        ),
+    ],
+)
+def test_models_without_such_vectors_are_named(tmp_path, options, fault):
+    own = {} if "model" in options else TINY | {"batch_size": 4, "num_layers": 1}
+    model = rc.LanguageModel.train(write(tmp_path / "t.txt", LINES), out=tmp_path / "run", **own | options)
+    with pytest.raises(ConfigError, match=fault):
+        model.word_vectors("output")
+
+
+def test_what_has_no_use_or_no_vectors_is_refused(recurrent, vectors, tmp_path):
+    done = recurra("from", recurrent.run.path, "-o", tmp_path / "v.npz", "--min-count", 3)
+    assert "min_count: applies only with kind contextual" in str(done.exception)
+    done = recurra("from", vectors.run.path, "-o", tmp_path / "v.npz")
+    assert "word_vectors: a run of the task vectors has none" in str(done.exception)
+    assert not (tmp_path / "v.npz").exists()
+    done = recurra("nearest", recurrent.run.path, "x")
+    assert "recurra vectors from" in str(done.exception)
+
+
+def test_analogy(vectors):
+    a, b, c = vectors.index_to_key[:3]
+    for flags, ask in (([], vectors.most_similar), (["--cosmul"], vectors.most_similar_cosmul)):
+        found = json.loads(recurra("analogy", vectors.run.path, a, b, c, "--json", *flags).output)
+        expected = ask(positive=[b, c], negative=[a], topn=5)
+        assert [one["word"] for one in found] == [word for word, _ in expected]
+    assert "'nothere' is not in the vocabulary" in str(
+        recurra("analogy", vectors.run.path, a, b, "nothere").exception
+    )
+
+
+def test_evaluate_runs_and_files(vectors, tmp_path):
+    a, b, c, d = vectors.index_to_key[:4]
+    table = write(tmp_path / "msr.tsv", ["type\tword1\tword2\tword3\ttarget", f"JJ_JJR\t{a}\t{b}\t{c}\t{d}"])
+    vectors.save_vectors(tmp_path / "v.npz")
+    found = [
+        recurra("evaluate", source, "--analogies", table, "--json").output
+        for source in (vectors.run.path, tmp_path / "v.npz")
+    ]
+    assert found[0] == found[1]
+    assert json.loads(found[0])["analogies"][0]["groups"][0]["asked"] == 1
+    assert "evaluate: has no tests" in str(recurra("evaluate", vectors.run.path).exception)
+
+
+def test_axes_are_printed_and_drawn(vectors, tmp_path):
+    a, b, c = vectors.index_to_key[:3]
+    picture = tmp_path / "axes.png"
+    done = recurra(
+        "axes", vectors.run.path, c, "--axis", f"one={a}:{b}", "--axis", f"two={a}", "--picture", picture
+    )
+    assert done.exit_code == 0, done.output
+    assert [line.split()[0] for line in done.output.splitlines()] == [c, "one", "two"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
