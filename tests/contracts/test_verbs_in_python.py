@@ -29,6 +29,7 @@ from recurra.tasks.language_modeling.comparison import train_equal
 from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.by_length import ScoresByLength
 from recurra.tasks.seq2seq.pair_model import PairModel
+from recurra.tasks.vectors.debiasing import Checks, debias_vectors
 from recurra.tasks.vectors.word_tests import word_tests
 from recurra.tasks.word_sources import open_vectors, write_vectors
 
@@ -101,10 +102,11 @@ IN_PYTHON = {
     "vectors": Place(
         [
             *(open_vectors, KeyedVectors.most_similar, KeyedVectors, word_tests, axes_of, write_png),
-            *(Model.word_vectors, write_vectors),
+            *(Model.word_vectors, write_vectors, debias_vectors, Checks),
         ],
         {"vectors": "path", "a": "negative", "b": "positive", "c": "positive", "picture": "path"}
-        | {"axis": "axes", "cosmul": "most_similar_cosmul"},
+        | {"axis": "axes", "cosmul": "most_similar_cosmul", "weat": "lists"}
+        | {"weat_test": "associations", "analogy": "analogies"},
         {"overwrite"},
     ),
     "report": Place([Model.report]),

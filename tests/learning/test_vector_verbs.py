@@ -180,3 +180,43 @@ def test_axes_are_printed_and_drawn(vectors, tmp_path):
     assert done.exit_code == 0, done.output
     assert [line.split()[0] for line in done.output.splitlines()] == [c, "one", "two"]
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):
+    a, b, c, d, e, f = vectors.index_to_key[:6]
+    words = write(tmp_path / "words.txt", [e, f, "unknown"])
+    lists = write(tmp_path / "lists.json", [json.dumps({"x": [a, b], "y": [c, d], "m": [e], "n": [f]})])
+    out, picture = tmp_path / "debiased.npz", tmp_path / "moved.png"
+    options = ["--pairs", f"{a}:{b}", "--words", words, "--picture", picture, "--analogy", f"{a}:{b}:{c}"]
+    options += ["--weat", lists, "--weat-test", "x,y,m,n"]
+    found = recurra("debias", vectors.run.path, *options, "-o", out, "--json")
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.output)
+    assert told["direct_bias"]["after"] < 1e-6 < told["direct_bias"]["before"]
+    assert told["cosines"].keys() == {e, f}
+    assert told["associations"][0]["before"]["known"] == [2, 2, 1, 1]
+    after = open_vectors(out)
+    assert after.similarity(e, a) == pytest.approx(after.similarity(e, b), abs=1e-6)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    again = recurra("debias", vectors.run.path, *options, "-o", out)
+    assert isinstance(again.exception, StorageError)
+    shown = recurra("debias", vectors.run.path, *options, "-o", out, "--overwrite").output
+    assert "remaining bias: two clusters of the" in shown
+    assert "debiasing hides the direction" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--pairs", "no:where"], "pairs: no pair has two known words, got no:where"),
+        (["--pairs", "he"], "pairs: got 'he', expected pairs such as he:she"),
+        (["--pairs", "he:she", "--picture", "p.png"], "picture: applies only with words"),
+        (["--pairs", "he:she", "--weat-test", "a,b,c,d"], "weat_test: applies only with weat"),
+        (["--pairs", "he:she", "--analogy", "a:b"], "analogy: got 'a:b', expected three words"),
+    ],
+)
+def test_debias_names_what_is_wrong_and_writes_nothing(vectors, tmp_path, options, fault):
+    done = recurra("debias", vectors.run.path, *options, "-o", tmp_path / "out.npz")
+    assert isinstance(done.exception, ConfigError)
+    assert fault in str(done.exception)
+    assert not (tmp_path / "out.npz").exists()

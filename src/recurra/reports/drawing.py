@@ -72,6 +72,40 @@ def signed_heat_map(values: Any, *, columns: Sequence[str], rows: Sequence[str])
     return figure
 
 
+def moved_words(
+    cosines: Mapping[str, tuple[float, float]], *, pairs: Sequence[tuple[str, str]], most: int = 40
+) -> "Figure":
+    """Plot the cosines of words with a direction before and after debiasing, one row per word.
+
+    Of many words, those that moved most are shown. `pairs` name the ends of the axis.
+    """
+    from matplotlib.figure import Figure
+
+    chosen = sorted(cosines, key=lambda word: -abs(cosines[word][0] - cosines[word][1]))[:most]
+    words = sorted(chosen, key=lambda word: cosines[word][0])
+    figure = Figure(figsize=(6.4, 0.9 + 0.19 * len(words)), layout="constrained")
+    axes = figure.add_subplot()
+    for y, word in enumerate(words):
+        before, after = cosines[word]
+        axes.plot([before, after], [y, y], color="#c5ccd3", lw=1.5, zorder=1)
+    places = range(len(words))
+    for name, side, colour in (("before", 0, _COLOURS[1]), ("after", 1, _COLOURS[0])):
+        axes.scatter([cosines[w][side] for w in words], places, s=18, color=colour, label=name, zorder=2)
+    axes.axvline(0, color="#9aa5b1", lw=0.8, zorder=0)
+    axes.set_yticks(places, [_shown(word) for word in words])
+    axes.set_ylim(-1, len(words))
+    first, second = (listed_names([pair[side] for pair in pairs]) for side in (0, 1))
+    axes.set_xlabel(f"{second}  <  cosine with the direction  <  {first}")
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def listed_names(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names for the label of an axis."""
+    shown = ", ".join(_shown(name) for name in names[:most])
+    return shown + (", …" if len(names) > most else "")
+
+
 def score_by_length(
     series: Mapping[str, Sequence[tuple[str, float, int]]], *, score: str, length: str
 ) -> "Figure":

@@ -7,6 +7,7 @@ import typer
 from recurra.cli.help import Command, Group
 from recurra.cli.vectors.analogy import analogy
 from recurra.cli.vectors.axes import axes
+from recurra.cli.vectors.debias import debias
 from recurra.cli.vectors.evaluate import evaluate
 from recurra.cli.vectors.from_run import from_run
 from recurra.cli.vectors.nearest import nearest
@@ -30,6 +31,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "analogy": analogy,
     "evaluate": evaluate,
     "axes": axes,
+    "debias": debias,
     "from": from_run,
 }
 for name, verb in _VERBS.items():

@@ -1,0 +1,115 @@
+"""`recurra vectors debias VECTORS`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from recurra.cli.vectors.arguments import AsJson, VectorsArgument
+
+_Pairs = Annotated[
+    list[str],
+    typer.Option(
+        help="Pairs of words that differ in the direction: he:she,man:woman, or a file (JSON, or two words "
+        "per line); may be given several times."
+    ),
+]
+_Out = Annotated[
+    Path, typer.Option("--out", "-o", help="File to write (.npz, .txt, .vec, .bin), or a folder.")
+]
+_How = Annotated[
+    Literal["mean", "pca"],
+    typer.Option(help="Direction: mean of the differences, or first principal component of the pairs."),
+]
+_Definitional = Annotated[
+    list[Path] | None, typer.Option(help="File of words that are not neutralised, beside those of the pairs.")
+]
+_Equalise = Annotated[
+    list[str] | None, typer.Option(help="Pairs to equalise (if not given, those of --pairs).")
+]
+_Words = Annotated[
+    Path | None, typer.Option(help="File of words whose bias is measured, professions for example.")
+]
+_Analogy = Annotated[
+    list[str] | None, typer.Option(help="Analogy to answer before and after: father:doctor:mother.")
+]
+_Weat = Annotated[
+    Path | None, typer.Option(help="Lists for association tests (JSON object); runs the tests of WEAT.")
+]
+_WeatTest = Annotated[
+    list[str] | None, typer.Option(help="Association test by names of lists of --weat: X,Y,A,B.")
+]
+_MostLost = Annotated[
+    float, typer.Option(min=0, max=1, help="Association tests: largest share of unknown words in a list.")
+]
+_Analogies = Annotated[
+    list[Path] | None,
+    typer.Option(help="File of analogies to test before and after."),
+]
+_Similarity = Annotated[
+    list[Path] | None, typer.Option(help="File of similarity judgements to test before and after.")
+]
+_Picture = Annotated[
+    Path | None, typer.Option(help="Write a plot of --words along the direction to this PNG file.")
+]
+_Seed = Annotated[int, typer.Option(min=0, help="Random seed of permutations and clusters.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")]
+
+
+def debias(
+    vectors: VectorsArgument,
+    pairs: _Pairs,
+    out: _Out,
+    how: _How = "mean",
+    definitional: _Definitional = None,
+    equalise: _Equalise = None,
+    words: _Words = None,
+    analogy: _Analogy = None,
+    weat: _Weat = None,
+    weat_test: _WeatTest = None,
+    most_lost: _MostLost = 0.2,
+    analogies: _Analogies = None,
+    similarity: _Similarity = None,
+    picture: _Picture = None,
+    seed: _Seed = 1,
+    overwrite: _Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a direction, such as that of gender, from word vectors, and measure what changes.
+
+    recurra vectors debias runs/vectors --pairs he:she,man:woman,his:her -o debiased.npz
+    """
+    from recurra.data.word_lists import pairs_of, read_words
+    from recurra.errors import ConfigError
+    from recurra.plain import json_line
+    from recurra.reports.drawing import moved_words, write_png
+    from recurra.tasks.vectors.debiasing import Checks, debias_vectors, parsed_tests, parsed_triples
+    from recurra.tasks.word_sources import check_free, open_vectors, write_vectors
+
+    if picture is not None and words is None:
+        raise ConfigError("picture: applies only with words; name a file of words, or remove picture.")
+    check_free(out, overwrite=overwrite)
+    lists, tests = parsed_tests(weat, weat_test or ())
+    checks = Checks(
+        words=() if words is None else read_words(words),
+        analogies=parsed_triples(analogy or ()),
+        lists=lists,
+        associations=tests,
+        most_lost=most_lost,
+        analogy_files=analogies or (),
+        similarity_files=similarity or (),
+    )
+    found = debias_vectors(
+        open_vectors(vectors),
+        pairs_of(pairs, "pairs"),
+        how=how,
+        definitional=[word for path in definitional or () for word in read_words(path)],
+        equalise=None if equalise is None else pairs_of(equalise, "equalise"),
+        checks=checks,
+        seed=seed,
+    )
+    write_vectors(found.vectors, out)
+    if picture is not None:
+        write_png(picture, moved_words, found.cosines, pairs=found.direction.pairs)
+    for line in [json_line(found.to_dict())] if as_json else [*found.lines(), f"vectors: {out}"]:
+        typer.echo(line)
