@@ -18,6 +18,7 @@ from recurra.installation import installation
 from recurra.models.adaptation import CacheOptions, DynamicOptions
 from recurra.models.word_vectors.directions import axes_of
 from recurra.models.word_vectors.keyed import KeyedVectors
+from recurra.models.word_vectors.maps import map_words
 from recurra.reports.drawing import write_png
 from recurra.tasks import registry
 from recurra.tasks.labelling.answers import LabelledText
@@ -30,6 +31,7 @@ from recurra.tasks.model import Model
 from recurra.tasks.seq2seq.by_length import ScoresByLength
 from recurra.tasks.seq2seq.pair_model import PairModel
 from recurra.tasks.vectors.debiasing import Checks, debias_vectors
+from recurra.tasks.vectors.mapping import MapPlan
 from recurra.tasks.vectors.word_tests import word_tests
 from recurra.tasks.word_sources import open_vectors, write_vectors
 
@@ -103,11 +105,11 @@ IN_PYTHON = {
         [
             *(open_vectors, KeyedVectors.most_similar, KeyedVectors, word_tests, axes_of, write_png),
             *(Model.word_vectors, write_vectors, debias_vectors, Checks),
+            *(map_words, MapPlan),
         ],
         {"vectors": "path", "a": "negative", "b": "positive", "c": "positive", "picture": "path"}
         | {"axis": "axes", "cosmul": "most_similar_cosmul", "weat": "lists"}
-        | {"weat_test": "associations", "analogy": "analogies"},
-        {"overwrite"},
+        | {"weat_test": "associations", "analogy": "analogies", "only": "words"},
     ),
     "report": Place([Model.report]),
     "export": Place([LM.save_arpa], {"out": "path"}, {"kind"}),

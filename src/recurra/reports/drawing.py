@@ -9,8 +9,6 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from recurra.files import written_whole
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "F
 
     weights = weights[:_MOST, :_MOST]
     T, S = weights.shape
-    down, across = ([_shown(name) for name in side[:_MOST]] for side in (rows, columns))
+    down, across = ([shown_name(name) for name in side[:_MOST]] for side in (rows, columns))
     longest = [max(map(len, side), default=1) for side in (down, across)]
     size = (0.4 + S * _CELL + 0.085 * longest[0], 0.4 + T * _CELL + 0.085 * longest[1])
     figure = Figure(figsize=size, layout="constrained")
@@ -45,65 +43,6 @@ def heat_map(weights: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "F
     for side in axes.spines.values():
         side.set_color("#9aa5b1")
     return figure
-
-
-def signed_heat_map(values: Any, *, columns: Sequence[str], rows: Sequence[str]) -> "Figure":
-    """Plot values from -1 to 1, blue for positive and red for negative ones, with the numbers.
-
-    Shapes: values (rows, columns); at most the first 60 of both.
-    """
-    from matplotlib.figure import Figure
-
-    values = values[:_MOST, :_MOST]
-    down, across = ([_shown(name) for name in side[:_MOST]] for side in (rows, columns))
-    longest = max(map(len, down), default=1)
-    size = (0.6 + len(across) * 0.62 + 0.085 * longest, 0.7 + len(down) * 0.36)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.add_subplot()
-    largest = max(0.5, float(abs(values).max(initial=0.0)))
-    axes.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
-    for (y, x), value in np.ndenumerate(values):
-        colour = "white" if abs(value) > 0.6 * largest else "black"
-        axes.text(x, y, f"{value:+.2f}", ha="center", va="center", color=colour)
-    axes.xaxis.tick_top()
-    axes.set_xticks(range(len(across)), across)
-    axes.set_yticks(range(len(down)), down)
-    axes.tick_params(length=0)
-    return figure
-
-
-def moved_words(
-    cosines: Mapping[str, tuple[float, float]], *, pairs: Sequence[tuple[str, str]], most: int = 40
-) -> "Figure":
-    """Plot the cosines of words with a direction before and after debiasing, one row per word.
-
-    Of many words, those that moved most are shown. `pairs` name the ends of the axis.
-    """
-    from matplotlib.figure import Figure
-
-    chosen = sorted(cosines, key=lambda word: -abs(cosines[word][0] - cosines[word][1]))[:most]
-    words = sorted(chosen, key=lambda word: cosines[word][0])
-    figure = Figure(figsize=(6.4, 0.9 + 0.19 * len(words)), layout="constrained")
-    axes = figure.add_subplot()
-    for y, word in enumerate(words):
-        before, after = cosines[word]
-        axes.plot([before, after], [y, y], color="#c5ccd3", lw=1.5, zorder=1)
-    places = range(len(words))
-    for name, side, colour in (("before", 0, _COLOURS[1]), ("after", 1, _COLOURS[0])):
-        axes.scatter([cosines[w][side] for w in words], places, s=18, color=colour, label=name, zorder=2)
-    axes.axvline(0, color="#9aa5b1", lw=0.8, zorder=0)
-    axes.set_yticks(places, [_shown(word) for word in words])
-    axes.set_ylim(-1, len(words))
-    first, second = (listed_names([pair[side] for pair in pairs]) for side in (0, 1))
-    axes.set_xlabel(f"{second}  <  cosine with the direction  <  {first}")
-    axes.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def listed_names(names: Sequence[str], most: int = 3) -> str:
-    """Return the first names for the label of an axis."""
-    shown = ", ".join(_shown(name) for name in names[:most])
-    return shown + (", …" if len(names) > most else "")
 
 
 def score_by_length(
@@ -140,7 +79,7 @@ def precision_recall(series: Mapping[str, tuple[Sequence[float], Sequence[float]
     axes = figure.add_subplot()
     for name, (recall, precision) in series.items():
         x, y = [0.0, *recall], [*precision[:1], *precision]
-        axes.plot(x, y, drawstyle="steps-pre", lw=1.2, label=_shown(name))
+        axes.plot(x, y, drawstyle="steps-pre", lw=1.2, label=shown_name(name))
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
     axes.set_xlim(0, 1.02)
@@ -167,14 +106,15 @@ def svg_of(figure: "Figure") -> str:
 
 
 def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:
-    """Write the figure of `draw` as PNG.
+    """Write the figure of `draw` as PNG, or as SVG if the name of the file ends in .svg.
 
     Raises: StorageError if it cannot be written.
     """
+    kind = "svg" if path.suffix == ".svg" else "png"
     with drawing_style():
         figure = draw(*given, **named)
         buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=110)
+        figure.savefig(buffer, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
     with written_whole(path) as file:
         file.write(buffer.getvalue())
 
@@ -196,7 +136,7 @@ def drawing_style() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """Return a visible form of a name, with $ escaped because it would begin a formula."""
     shown = {"": "(end)", "\n": "(line)"}.get(name, name.strip() or "(blank)")
     return shown.replace("$", r"\$")

@@ -60,7 +60,7 @@ def write_report(
         raise RunError(f"{run.metrics.path}: has no metrics to draw yet; train the run for more steps.")
     # A model that is counted, not trained, has final metrics but no learning curve.
     counted = not any(record["kind"] == "training" and "loss" in record for record in records)
-    page = _template("run.html").render(
+    page = template("run.html").render(
         title=title,
         # Safe markup: drawn by Recurra from numbers only.
         curve="" if counted else Markup(learning_curve(records, unit=unit, loss_unit=loss_unit)),
@@ -95,7 +95,7 @@ def write_comparison(
 
     Raises: StorageError if it cannot be written.
     """
-    page = _template("comparison.html").render(
+    page = template("comparison.html").render(
         title=title,
         subtitle=subtitle,
         columns=columns,
@@ -107,7 +107,8 @@ def write_comparison(
     write_text(path, page)
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Return a template of this package."""
     environment = Environment(loader=PackageLoader("recurra.reports"), autoescape=True, trim_blocks=True)
     environment.filters["sentence_case"] = _sentence_case
     return environment.get_template(name)

@@ -10,6 +10,7 @@ from recurra.cli.vectors.axes import axes
 from recurra.cli.vectors.debias import debias
 from recurra.cli.vectors.evaluate import evaluate
 from recurra.cli.vectors.from_run import from_run
+from recurra.cli.vectors.map import map_
 from recurra.cli.vectors.nearest import nearest
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "nearest": nearest,
     "analogy": analogy,
     "evaluate": evaluate,
+    "map": map_,
     "axes": axes,
     "debias": debias,
     "from": from_run,

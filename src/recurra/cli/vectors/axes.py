@@ -28,7 +28,8 @@ def axes(
     """
     from recurra.models.word_vectors.directions import axes_of, axis_of
     from recurra.plain import json_line
-    from recurra.reports.drawing import signed_heat_map, write_png
+    from recurra.reports.drawing import write_png
+    from recurra.reports.word_plots import signed_heat_map
     from recurra.tasks.word_sources import open_vectors
 
     found = axes_of(open_vectors(vectors), words, dict(axis_of(one, "axis") for one in axis))

@@ -82,7 +82,8 @@ def debias(
     from recurra.data.word_lists import pairs_of, read_words
     from recurra.errors import ConfigError
     from recurra.plain import json_line
-    from recurra.reports.drawing import moved_words, write_png
+    from recurra.reports.drawing import write_png
+    from recurra.reports.word_plots import moved_words
     from recurra.tasks.vectors.debiasing import Checks, debias_vectors, parsed_tests, parsed_triples
     from recurra.tasks.word_sources import check_free, open_vectors, write_vectors
 

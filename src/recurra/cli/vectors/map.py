@@ -1,0 +1,69 @@
+"""`recurra vectors map VECTORS`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recurra.cli.vectors.arguments import VectorsArgument
+
+_Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="File to write: a page (.html) or a picture (.png, .svg)."),
+]
+_Words = Annotated[int, typer.Option("--words", min=4, help="Number of most frequent words on the map.")]
+_Only = Annotated[
+    Path | None,
+    typer.Option(help="File of the words of the map (if not given, the most frequent ones)."),
+]
+_Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Draw these pairs in the plane of their principal components instead: man:woman,king:queen; "
+        "may be given several times."
+    ),
+]
+_Projector = Annotated[
+    Path | None,
+    typer.Option(help="Write vectors.tsv and metadata.tsv for the Embedding Projector to this folder."),
+]
+_Perplexity = Annotated[
+    float, typer.Option(min=1, help="Perplexity of t-SNE, about the number of neighbours that a word keeps.")
+]
+
+
+def map_(
+    vectors: VectorsArgument,
+    out: _Out = None,
+    words: _Words = 2000,
+    only: _Only = None,
+    pairs: _Pairs = None,
+    projector: _Projector = None,
+    perplexity: _Perplexity = 30.0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Draw a map of words by t-SNE: a page to search and zoom, or a picture; or pairs of words in a plane.
+
+    recurra vectors map runs/vectors -o map.html
+
+    recurra vectors map runs/vectors --pairs man:woman,king:queen,uncle:aunt -o pairs.png
+    """
+    from recurra.data.word_lists import pairs_of, read_words
+    from recurra.tasks.vectors.mapping import MapPlan, draw_map, draw_pairs, export_words
+    from recurra.tasks.word_sources import open_vectors
+
+    plan = MapPlan(out, projector, overwrite=overwrite)
+    plan.check(pairs=bool(pairs), only=only is not None)
+    found = open_vectors(vectors)
+    if pairs:
+        typer.echo(draw_pairs(found, pairs_of(pairs, "pairs"), plan))
+        return
+    chosen = found.index_to_key[:words] if only is None else read_words(only)
+    known = [word for word in dict.fromkeys(chosen) if word in found]
+    if left := len(set(chosen)) - len(known):
+        typer.echo(f"{left:,} of {len(set(chosen)):,} words are unknown and left out", err=True)
+    if projector is not None:
+        typer.echo(export_words(found, known, plan))
+    if out is not None:
+        typer.echo(draw_map(found, known, plan, perplexity=perplexity, seed=seed))
