@@ -26,10 +26,12 @@ SHARED = [
     *(file for file in (SOURCE / "tasks").glob("*.py") if file.name != "registry.py"),
 ]
 NAMES = "|".join(registry.names())
+OPTIONS = {name for config in registry.configs().values() for name in config.model_fields}
+QUOTED = "|".join(name for name in registry.names() if name not in OPTIONS)  # else it may be the option
 FAMILY = re.compile(
     rf"""language_modeling|labelling|seq2seq|LanguageModel|Labeller|PairModel|Tagger|Classifier|Translator
     |ChatBot|Captioner|\b(?:language\ model|translator|chat-bot|captioner|tagger|classifier)s?\b
-    |["'](?:{NAMES})["'](?!:\ f)|train\ (?:{NAMES})\b""",
+    |["'](?:{QUOTED})["'](?!:\ f)|train\ (?:{NAMES})\b""",
     re.VERBOSE,
 )
 

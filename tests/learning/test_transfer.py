@@ -89,3 +89,79 @@ def test_nearest(trained):
     assert done.exit_code == 0, done.output
     expected = trained.most_similar(word, topn=2)
     assert [line.split()[0] for line in done.output.splitlines()] == [one for one, _ in expected]
+
+
+LINES = lines_of(40)
+OTHER_TASKS = {
+    "lm": (rc.LanguageModel, {"unit": "word", "num_layers": 1, "batch_size": 4, "segment_length": 20}),
+    "feed-forward": (rc.LanguageModel, {"unit": "word", "model": "feed-forward", "batch_size": 4}),
+    "translate": (rc.Translator, {"unit": "word", "validation_rows": 2, "batch_size": 8}),
+    "chat": (rc.ChatBot, {"unit": "word", "validation_rows": 2, "batch_size": 8, "vocabulary": "separate"}),
+}
+
+
+def data_of(name):
+    return LINES if OTHER_TASKS[name][0] is rc.LanguageModel else [(line, line[:9]) for line in LINES]
+
+
+def embedding_of(model):
+    """The embedding that pretrained vectors fill, and its symbols."""
+    if isinstance(model, rc.LanguageModel):
+        return model.network.embedding.weight, model.tokenizer.vocabulary
+    return model.network.source_embedding.weight, model.symbols.source.vocabulary
+
+
+@pytest.mark.parametrize("name", OTHER_TASKS)
+def test_other_tasks_start_from_vectors_frozen_or_tuned_later(sources, trained, tmp_path, name):
+    kind, options = OTHER_TASKS[name]
+    options = TINY | options | {"learning_rate": 0.05, "vectors": str(sources["vectors.npz"])}
+
+    def train(folder, **more):
+        return kind.train(data_of(name), out=tmp_path / folder, **options | more)
+
+    frozen = train("frozen", freeze_vectors=True)
+    weights, vocabulary = embedding_of(frozen)
+    words = [word for word in trained.index_to_key if word in vocabulary.ids]
+    ours = weights[[vocabulary.ids[word] for word in words]].detach()
+    theirs = torch.from_numpy(trained[words])
+    torch.testing.assert_close(ours / ours.norm(), theirs / theirs.norm())
+    assert rc.load(tmp_path / "frozen").config.embedding_size == trained.vector_size
+    kept = {
+        epochs: embedding_of(train(f"after{epochs}", tune_after=1, epochs=epochs))[0] for epochs in (1, 2)
+    }
+    assert torch.equal(kept[1], weights)
+    assert not torch.equal(embedding_of(train("tuned", epochs=1))[0], weights)
+    facts = frozen.run.read_settings()["data"]["vectors"]
+    assert facts["fingerprint"] == vectors_sum(sources["vectors.npz"])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "fault"),
+    [
+        ("lm", {"unit": "char"}, "vectors: applies only with unit word"),
+        ("lm", {"model": "ngram", "batch_size": None}, "vectors: applies only with model recurrent"),
+        ("lm", {"embedding_size": 3}, "embedding_size: got 3, expected 16, the size of the vectors"),
+        ("lm", {"freeze_vectors": True, "tune_after": 1}, "tune_after: cannot be combined with freeze"),
+        (
+            "lm",
+            {"freeze_vectors": True, "tie_weights": True},
+            "freeze_vectors: applies only without tie_weights",
+        ),
+        ("translate", {"unit": "subword"}, "vectors: applies only with unit word"),
+        (
+            "translate",
+            {"freeze_vectors": True, "share_vectors": True},
+            "freeze_vectors: applies only without share_vectors",
+        ),
+        ("translate", {"vectors": None, "tune_after": 1}, "tune_after: applies only with vectors"),
+    ],
+)
+def test_options_of_vectors_without_a_use_are_refused(sources, tmp_path, name, options, fault):
+    kind, own = OTHER_TASKS[name]
+    given = TINY | own | {"vectors": str(sources["vectors.npz"])} | options
+    given = {one: value for one, value in given.items() if value is not None}
+    if options.get("model") == "ngram":
+        given = {one: given[one] for one in ("unit", "vectors", "model")}
+    with pytest.raises(ConfigError, match=fault):
+        kind.train(data_of(name), out=tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()

@@ -28,6 +28,7 @@ from recurra.config.parts import (
     StreamPart,
     TextPart,
     Unit,
+    VectorsPart,
 )
 from recurra.config.rows import (
     BaselinePart,
@@ -78,6 +79,7 @@ __all__ = [
     "TaskConfig",
     "TextPart",
     "Unit",
+    "VectorsPart",
     "build_config",
     "default",
     "option",

@@ -172,6 +172,31 @@ class RecurrentPart(Part):
     backend: Backend = option("auto", "Backend that computes the recurrence")
 
 
+class VectorsPart(Part):
+    """Pretrained word vectors as the initial embedding."""
+
+    title: ClassVar[str] = "Pretrained word vectors"
+    conditions: ClassVar[Conditions] = {
+        "vectors": [When("unit", "word"), Unless("from_run")],
+        "freeze_vectors": When("vectors"),
+        "tune_after": When("vectors"),
+    }
+
+    vectors: FilePath | None = option(
+        None, "Pretrained word vectors: a run that trained some, or a file: word2vec, GloVe, .npz"
+    )
+    freeze_vectors: bool = option(False, "Do not train the pretrained vectors")
+    tune_after: int = option(
+        0, "Number of epochs before the pretrained vectors are trained too", unit="epochs", ge=0
+    )
+
+    @model_validator(mode="after")
+    def _check_vectors(self) -> Self:
+        if self.freeze_vectors and self.tune_after:
+            raise ValueError("tune_after: cannot be combined with freeze_vectors; remove one of them")
+        return self
+
+
 class CellPart(Part):
     """Variants of the cell, and connections between layers."""
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from recurra.config.conditions import AnyOf, Conditions, Unless, When
 from recurra.config.part import Encoding, FilePath, NamedFiles, Part, default, option
-from recurra.config.parts import RecurrentNetworkConfig
+from recurra.config.parts import RecurrentNetworkConfig, VectorsPart
 from recurra.config.search import Between, Multiples, Suggestions
 
 Format = Literal[
@@ -141,14 +141,9 @@ class RepresentationPart(Part):
     )
     lowercase: bool = option(False, "Look words up in lower case")
     digits: bool = option(False, "Look words up with every digit replaced by 0")
-    vectors: FilePath | None = option(
-        None,
-        "Pretrained word vectors: a run that trained some, or a file: word2vec, GloVe, .npz",
-    )
-    freeze_vectors: bool = option(False, "Do not train the pretrained vectors")
-    tune_after: int = option(
-        0, "Number of epochs before the pretrained vectors are trained too", unit="epochs", ge=0
-    )
+    vectors: FilePath | None = default(VectorsPart, "vectors", None)
+    freeze_vectors: bool = default(VectorsPart, "freeze_vectors", False)
+    tune_after: int = default(VectorsPart, "tune_after", 0)
     vectors_limit: int = option(
         100_000,
         "Number of words to keep from the file beside those of the data, so that new words have vectors",

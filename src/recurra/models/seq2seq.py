@@ -112,6 +112,12 @@ class Seq2SeqNetwork(nn.Module):
         self.output = SoftmaxOutput(width, num_symbols)
         self._draw(config)
 
+    @property
+    def source_embedding(self) -> nn.Embedding:
+        """The embedding of the source's symbols."""
+        assert isinstance(self.encoder, SymbolSource), "the source has symbols"
+        return self.encoder.embedding
+
     def _build_encoder(self, source: SourceKind) -> SymbolSource | VectorSource:
         config, needing_text = self._config, ("copying", "share_vectors")
         if source.vector_shape:

@@ -15,6 +15,7 @@ from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import measure_rows
 from recurra.tasks.labelling.predicting import LabellingNetwork
+from recurra.tasks.word_sources import tune_later
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 
@@ -57,8 +58,7 @@ class LabellingObjective(Objective):
         words = self._network.reader.words
         if words is None or not isinstance(words.words, nn.Embedding):
             return
-        if self._config.tune_after:
-            words.words.weight.requires_grad_(moment.epoch >= self._config.tune_after)
+        tune_later(words.words.weight, self._config.tune_after, moment.epoch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return the mean loss per target and the metrics on the validation rows."""

@@ -47,6 +47,7 @@ from recurra.tasks.labelling.starting import start_from
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
 from recurra.tasks.starting import Source, Start
 from recurra.tasks.task import Join, Known, Setup, unchanged
+from recurra.tasks.word_sources import one_process_only
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
@@ -190,9 +191,7 @@ class Labelling(RowTask):
     ) -> Setup:
         """Set up training on batches of rows of similar length, or on conversations turn by turn."""
         if processes > 1 and config.tune_after:
-            raise ConfigError(
-                "tune_after: works with one process only; start it without torchrun, or remove the option."
-            )
+            raise one_process_only("tune_after")
         if config.freeze_vectors:  # before the network is wrapped for several processes
             vectors_of(network).requires_grad_(False)
         in_turns = corpus.symbols.in_turns

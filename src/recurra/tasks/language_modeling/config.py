@@ -19,6 +19,7 @@ from recurra.config import (
     StreamPart,
     TaskConfig,
     TextPart,
+    VectorsPart,
     option,
 )
 from recurra.config.conditions import AnyOf, Condition, Conditions, Unless, When
@@ -85,6 +86,7 @@ class LanguageModelConfig(
     ModelPart,
     TextPart,
     StreamPart,
+    VectorsPart,
     RecurrentNetworkConfig,
     ContextPart,
     NGramPart,
@@ -106,6 +108,7 @@ class LanguageModelConfig(
         {name: When("model", "recurrent") for name in ("cell", "num_layers", "backend")},
         _of((StreamPart, RecurrentPart, TaskConfig), "recurrent", "feed-forward"),
         {name: Unless("arpa") for name in _SAID_BY_ARPA},
+        {"vectors": When("model", "recurrent", "feed-forward"), "freeze_vectors": Unless("tie_weights")},
         # Words of an n-gram model are counted within lines.
         {"documents": AnyOf(When("model", "recurrent", "feed-forward"), When("unit", "char", "subword"))},
     )

@@ -12,6 +12,7 @@ from recurra.errors import DataError
 from recurra.models import NGramModel
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.task import Join, unchanged
+from recurra.tasks.word_sources import InitialVectors
 from recurra.text import Tokenizer
 
 
@@ -28,7 +29,7 @@ class EncodedText:
 class LanguageModelCorpus:
     """The training, validation and test text of a language model.
 
-    For a model from an ARPA file, `train` is None and `counted` has the n-grams.
+    For a model from an ARPA file, `train` is None and `counted` has the n-grams. `vectors` are pretrained.
     """
 
     symbols: Tokenizer
@@ -36,6 +37,7 @@ class LanguageModelCorpus:
     valid: EncodedText
     test: EncodedText | None = None
     counted: NGramModel | None = None
+    vectors: InitialVectors | None = None
 
     @property
     def training_text(self) -> EncodedText:
@@ -61,7 +63,11 @@ class LanguageModelCorpus:
             }
             for name, text in texts.items()
             if text is not None
-        } | {"vocabulary_size": self.symbols.vocabulary_size}
+        } | self._other_facts()
+
+    def _other_facts(self) -> dict[str, Any]:
+        given = {} if self.vectors is None else {"vectors": self.vectors.facts()}
+        return {"vocabulary_size": self.symbols.vocabulary_size} | given
 
     def split(self) -> Mapping[str, Sequence[int]]:
         """Return nothing: parts are character ranges of a file, which `facts` contains."""
@@ -88,6 +94,7 @@ def read_corpus(config: LanguageModelConfig, join: Join = unchanged) -> Language
         encode(train, tokenizer, config),
         encode(valid, tokenizer, config),
         None if test is None else encode(test, tokenizer, config),
+        vectors=InitialVectors.read(config.vectors, tokenizer.vocabulary.symbols),
     )
 
 

@@ -178,7 +178,7 @@ def read_counts(config: LanguageModelConfig, path: Path) -> LanguageModelCorpus:
         for name, file in (("valid", config.valid), ("test", config.test))
         if file is not None
     }
-    return LanguageModelCorpus(tokenizer, None, **texts, counted=model)
+    return LanguageModelCorpus(tokenizer, None, texts["valid"], texts.get("test"), counted=model)
 
 
 def _check_unit(unit: str, path: Path, symbols: Sequence[str]) -> None:

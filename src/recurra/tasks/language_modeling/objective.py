@@ -10,7 +10,8 @@ from recurra.models import NextSymbolNetwork
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
 from recurra.tasks.language_modeling.evaluation import evaluate_text
-from recurra.training import Objective
+from recurra.tasks.word_sources import tune_later
+from recurra.training import Moment, Objective
 
 _VALIDATION_STREAMS = 20
 
@@ -31,6 +32,10 @@ class LanguageModelObjective(Objective):
             segment.inputs, segment.targets, state, segment.lengths, segment.resets, context
         )
         return found.total, found.state, found.penalty
+
+    def before_update(self, moment: Moment) -> None:
+        """Train pretrained vectors only after `tune_after` epochs, if it is set."""
+        tune_later(self._network.embedding.weight, self._config.tune_after, moment.epoch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return loss and perplexity on the validation text, read as parallel streams."""

@@ -30,6 +30,7 @@ from recurra.tasks.language_modeling.objective import LanguageModelObjective
 from recurra.tasks.language_modeling.starting import TextStart, offer_of
 from recurra.tasks.starting import Offer, Source, Start
 from recurra.tasks.task import Join, Known, Setup, Task, unchanged
+from recurra.tasks.word_sources import one_process_only
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Learner, Outcome, TrainingConfig
 from recurra.training.session import rows_of_process
@@ -43,6 +44,7 @@ class LanguageModeling(Task):
     model = LanguageModel
     reads_into_cache = True
     perplexity = True
+    settled = ("embedding_size",)
 
     def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
         """Return lines in memory as a text file."""
@@ -84,13 +86,22 @@ class LanguageModeling(Task):
         """Load the tokenizer of a run."""
         return load_tokenizer(folder)
 
+    def settle(self, config: LanguageModelConfig, corpus: LanguageModelCorpus) -> LanguageModelConfig:
+        """Set the embedding size to that of pretrained vectors."""
+        return config if corpus.vectors is None else corpus.vectors.settled(config)
+
     def build(
         self, config: LanguageModelConfig, symbols: Tokenizer, corpus: LanguageModelCorpus | None = None
     ) -> NextSymbolNetwork:
-        """Build a network with initial weights."""
+        """Build a network with initial weights, and pretrained vectors, if there are any."""
+        network: NextSymbolNetwork
         if config.model == "feed-forward":
-            return WindowNetwork(symbols.vocabulary_size, config, config)
-        return LanguageModelNetwork(symbols.vocabulary_size, config)
+            network = WindowNetwork(symbols.vocabulary_size, config, config)
+        else:
+            network = LanguageModelNetwork(symbols.vocabulary_size, config)
+        if corpus is not None and corpus.vectors is not None:
+            corpus.vectors.fill(network.embedding, symbols.vocabulary.ids)
+        return network
 
     def setup(
         self,
@@ -102,6 +113,10 @@ class LanguageModeling(Task):
     ) -> Setup:
         """Return the objective, and parallel streams through the text in segments."""
         rows = rows_of_process(config.batch_size, rank, processes)
+        if processes > 1 and config.tune_after:
+            raise one_process_only("tune_after")
+        if config.freeze_vectors:  # before the network is wrapped for several processes
+            network.embedding.weight.requires_grad_(False)
         streams = make_streams(corpus.training_text, corpus.symbols, config, rows=rows)
         if not len(corpus.valid.tokens):
             raise DataError(f"{corpus.valid.source.path}: is empty, but validation needs text.")
@@ -147,6 +162,8 @@ class LanguageModeling(Task):
             f"{len(corpus.valid.tokens):,} to validate on, vocabulary {corpus.symbols.vocabulary_size:,}"
             + (" (from cache)" if corpus.train.tokens.from_cache else "")
         )
+        if corpus.vectors is not None:
+            yield corpus.vectors.told(corpus.symbols.vocabulary.symbols)
         if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
             yield "the training text has no <unk>, so the model cannot learn it; --min-count 2 would add it"
 

@@ -24,6 +24,7 @@ from recurra.config import (
     SymbolsPart,
     TaskConfig,
     Unit,
+    VectorsPart,
     default,
     option,
 )
@@ -51,7 +52,7 @@ _OF_TEXTS = (
         "encoding",
         "delimiter",
     ),
-    *("bidirectional", "bridge", "learn_initial_state", "copying", "share_vectors", "vocabulary"),
+    *("bidirectional", "bridge", "learn_initial_state", "copying", "share_vectors", "vocabulary", "vectors"),
 )
 
 
@@ -116,6 +117,7 @@ class Seq2SeqConfig(
     RunPart,
     PairFilesPart,
     SymbolsPart,
+    VectorsPart,
     RecurrentPart,
     EncoderDecoderPart,
     CellPart,
@@ -138,6 +140,7 @@ class Seq2SeqConfig(
         # The layer with attention is apart from the other layers of the decoder.
         "skip": AnyOf(Above("num_layers", 1), When("attention", "none"), Above("decoder_layers", 2)),
         "unknown": Unless("unit", "subword"),
+        "freeze_vectors": Unless("share_vectors"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "target", "valid", "valid_target", "captions", "valid_captions", "test", "memory_turns"),

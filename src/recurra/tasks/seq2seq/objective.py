@@ -15,6 +15,7 @@ from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import criterion_of_score, score_of_pairs
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
+from recurra.tasks.word_sources import tune_later
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 from recurra.training.selection import LOSS, SCORE
@@ -40,8 +41,10 @@ class Seq2SeqObjective(Objective):
         return total_loss(segment, self._sampled, self._config.label_smoothing), None, None
 
     def before_update(self, moment: Moment) -> None:
-        """Increase the scheduled sampling from epoch to epoch."""
+        """Set the scheduled sampling of the epoch, and whether pretrained vectors are trained."""
         config = self._config
+        if config.tune_after:
+            tune_later(self._network.source_embedding.weight, config.tune_after, moment.epoch)
         self._sampled = config.scheduled_sampling * moment.epoch / max(1, config.epochs - 1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:

@@ -31,7 +31,8 @@ from recurra.tasks.seq2seq.objective import Seq2SeqObjective
 from recurra.tasks.seq2seq.starting import start_from
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
 from recurra.tasks.starting import Source, Start
-from recurra.tasks.task import Setup
+from recurra.tasks.task import Join, Setup, unchanged
+from recurra.tasks.word_sources import InitialVectors, one_process_only
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
 from recurra.training.selection import LOSS, SCORE
@@ -41,6 +42,7 @@ class SequenceToSequence(RowTask):
     """Base class of the sequence-to-sequence tasks."""
 
     perplexity = True
+    settled = ("embedding_size",)
 
     def files_of_rows(self, data: Any, part: str) -> Mapping[str, FileContent]:
         """Return pairs in memory, or for chat-bots also lists of turns, as JSON lines."""
@@ -88,6 +90,19 @@ class SequenceToSequence(RowTask):
         check_shapes([pair for _, pairs in parts.each() for pair in pairs], symbols.vector_shape)
         return PairCorpus(symbols, parts, self.fingerprint, bad.sentences, bad.empty)
 
+    def read(self, config: Seq2SeqConfig, join: Join = unchanged) -> PairCorpus:
+        """Read and split the pairs, build the symbols, and read pretrained vectors of the source's words."""
+        corpus: Any = super().read(config, join)
+        found: PairCorpus = corpus
+        if config.vectors is not None:
+            words = found.symbols.source.vocabulary.symbols
+            found.vectors = InitialVectors.read(config.vectors, words, skip_bad=config.skip_bad)
+        return found
+
+    def settle(self, config: Seq2SeqConfig, corpus: PairCorpus) -> Seq2SeqConfig:
+        """Set the embedding size to that of pretrained vectors."""
+        return config if corpus.vectors is None else corpus.vectors.settled(config)
+
     def start_from(self, config: Seq2SeqConfig, source: Source) -> Start:
         """Start from another encoder-decoder, or the decoder from a run of another kind."""
         start = start_from(source, config)
@@ -108,11 +123,15 @@ class SequenceToSequence(RowTask):
     def build(
         self, config: Seq2SeqConfig, symbols: PairSymbols, corpus: PairCorpus | None = None
     ) -> Seq2SeqNetwork:
-        """Build a network with initial weights."""
+        """Build a network with initial weights, and pretrained vectors of the source, if there are any."""
         own = EncoderDecoderConfig(
             **{name: getattr(config, name) for name in EncoderDecoderConfig.model_fields}
         )
-        return Seq2SeqNetwork(own, symbols.kind, symbols.target.vocabulary_size, symbols.end)
+        network = Seq2SeqNetwork(own, symbols.kind, symbols.target.vocabulary_size, symbols.end)
+        if corpus is not None and corpus.vectors is not None:
+            assert symbols.source is not None, "a source of words"
+            corpus.vectors.fill(network.source_embedding, symbols.source.vocabulary.ids)
+        return network
 
     def setup(
         self,
@@ -123,6 +142,10 @@ class SequenceToSequence(RowTask):
         processes: int,
     ) -> Setup:
         """Set up training on batches of pairs of similar length."""
+        if processes > 1 and config.tune_after:
+            raise one_process_only("tune_after")
+        if config.freeze_vectors:  # before the network is wrapped for several processes
+            network.source_embedding.weight.requires_grad_(False)
         limits = (config.max_source_length, config.max_target_length)
         pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
@@ -180,6 +203,8 @@ class SequenceToSequence(RowTask):
         first = corpus.train[0]
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
         yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
+        if corpus.vectors is not None:
+            yield corpus.vectors.told(symbols.source.vocabulary.symbols)
         yield from (f"validation: {note}" for note in score_of_pairs(corpus.valid).notes())
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from empty_told(corpus.empty)
