@@ -19,7 +19,12 @@ _WHAT = {
     "shapes": "clips",
     "dates": "dates",
     "pictures": "pictures",
+    "people": "sentences",
 }
+
+_Name = Literal[
+    "kinematics", "flights", "reviews", "names", "dialogues", "shapes", "dates", "pictures", "people"
+]
 
 app = typer.Typer(
     help="Create synthetic data sets, and word lists from labelled files.",
@@ -38,12 +43,13 @@ def _data() -> None:
 @app.command("make", cls=Command)
 def make(
     name: Annotated[
-        Literal["kinematics", "flights", "reviews", "names", "dialogues", "shapes", "dates", "pictures"],
+        _Name,
         typer.Argument(
             help="kinematics: physics problems with solutions; flights: sentences with slots; reviews: "
             "restaurant reviews with negations; names: sentences about people and companies; dialogues: "
             "turns with slots (.jsonl); shapes: clips of moving shapes (.npz); dates: written dates and "
-            "ISO 8601 (.tsv); pictures: images of two shapes, their features (.npz) and captions."
+            "ISO 8601 (.tsv); pictures: images of two shapes, their features (.npz) and captions; people: "
+            "sentences for word vectors."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],

@@ -8,11 +8,12 @@ import typer
 
 def demo(
     name: Annotated[
-        Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate"],
+        Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate", "vectors"],
         typer.Argument(
             help="kinematics: a language model learns to write physics problems; dogs: the smallest example; "
             "slots, sentiment: tasks that need memory; names: a task that needs word vectors; translate: "
-            "written dates to ISO 8601, with a picture of the attention."
+            "written dates to ISO 8601, with a picture of the attention; vectors: neighbours, analogies, a "
+            "map, and a bias that is removed."
         ),
     ] = "kinematics",
     out: Annotated[
@@ -43,6 +44,10 @@ def demo(
         from recurra.demos import translate
 
         translate.run(out or Path("runs/translate"), overwrite=overwrite, seed=seed)
+    elif name == "vectors":
+        from recurra.demos import vectors
+
+        vectors.run(out or Path("runs/vectors-demo"), overwrite=overwrite, seed=seed)
     else:
         from recurra.demos import kinematics
 
