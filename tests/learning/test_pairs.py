@@ -242,3 +242,42 @@ def test_a_damaged_baseline_is_named(tmp_path):
 
     with pytest.raises(VocabularyError, match=r"baselines\.json: is damaged"):
         load_pair_symbols(tmp_path / "run")
+
+
+def test_an_aligned_model_starts_from_runs_of_pairs_of_texts_and_of_language_models(aligned, tmp_path):
+    first = write(tmp_path / "first.jsonl", pairs(30, seed=4))
+    options = SMALL | {"max_steps": 1, "learning_rate": 1e-9}
+    again = rc.PairClassifier.train(first, out=tmp_path / "again", from_run=str(aligned.run.path), **options)
+    assert again.config.matching == "aligned"
+    assert again.symbols.features == aligned.symbols.features
+    before, after = aligned.network.state_dict(), again.network.state_dict()
+    assert before.keys() == after.keys()
+    assert (after["compared.weight"] - before["compared.weight"]).abs().max() < 1e-6
+    rows = [(row["text"], row["label"]) for row in pairs(30)]
+    single = rc.Classifier.train(rows, out=tmp_path / "single", from_run=str(aligned.run.path), **options)
+    known = before["encoder.encoder.recurrent.weight_hh_l0"]
+    assert (
+        single.network.state_dict()["pooled.reader.encoder.recurrent.weight_hh_l0"] - known
+    ).abs().max() < 1e-6
+    text = write(tmp_path / "text.txt", [])
+    text.write_text("".join(f"{row['text']}\n" for row in pairs(60)))
+    own = {
+        "unit": "word",
+        "hidden_size": 8,
+        "embedding_size": 8,
+        "num_layers": 1,
+        "epochs": 1,
+        "batch_size": 2,
+    }
+    rc.LanguageModel.train(text, out=tmp_path / "lm", epochs=1, segment_length=10, threads=1, **own)
+    found = rc.PairClassifier.train(
+        first, out=tmp_path / "from-lm", from_run=str(tmp_path / "lm"), matching="aligned", **options
+    )
+    weights = rc.load(tmp_path / "lm").network.state_dict()["recurrent.weight_hh_l0"]
+    taken = found.network.state_dict()["encoder.encoder.recurrent.weight_hh_l0"]
+    assert (taken - weights).abs().max() < 1e-6
+
+
+def test_labels_do_not_start_from_scores(scores, tmp_path):
+    with pytest.raises(ConfigError, match=r"score_column: .* predicts scores; name a run of the same kind"):
+        rc.PairClassifier.train(pairs(), out=tmp_path / "run", from_run=str(scores.run.path), **SMALL)

@@ -1,5 +1,6 @@
 """Starting a labelling task from a run of one, or from the word vectors and layers of another kind of run."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from recurra.config import CellPart, RepresentationPart
 from recurra.errors import ConfigError
+from recurra.models.pair import AlignedNetwork
 from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.starting import Offer, Piece, Source, Start, id_map, told_new
 from recurra.text import UNK, Vocabulary
@@ -27,7 +29,10 @@ _OF_ENCODER = (
     *("model", "bidirectional", "cell", "hidden_size", "num_layers"),
     *(CellPart.model_fields.keys() - {"forget_bias"}),
 )
-_OF_HEAD = ("decoder", "pooling", "window")
+_OF_HEAD = (
+    *("decoder", "pooling", "window", "matching", "symmetric"),
+    *("overlap_features", "length_features", "number_features"),
+)
 _OF_ROWS = ("labels", "classes")
 _READER, _WORDS = "reader.", "reader.words."
 _RECURRENT = "reader.encoder.recurrent."
@@ -48,7 +53,25 @@ _NAMES = {
     "crf": "label transitions",
     "output": "output layer",
 }
-_PART_NAMES = {**_NAMES, **{f"pooled.{prefix}": name for prefix, name in _NAMES.items()}}
+_PART_NAMES = {
+    **_NAMES,
+    **{f"pooled.{prefix}": name for prefix, name in _NAMES.items()},
+    **{f"encoder.{prefix.removeprefix('reader.')}": name for prefix, name in _NAMES.items()},
+    "composer.recurrent": "composing layer",
+    "compared": "layer of compared words",
+    "projection": "projection of aligned words",
+    "direct": "weights of the features",
+}
+
+
+_PLACES = r"^(pooled\.reader|encoder)\."  # of the reader in networks of texts and pairs
+
+
+def _place_of_reader(network: nn.Module) -> str:
+    """Return the prefix of the reader's weights in a network."""
+    if hasattr(network, "pooled"):
+        return "pooled.reader."
+    return "encoder." if isinstance(network, AlignedNetwork) else _READER
 
 
 class LabelStart(Start):
@@ -95,7 +118,15 @@ class LabelStart(Start):
                     "new ones cannot be appended; use unknown."
                 )
         labels, classes = own.labels, own.classes
+        scale, features = own.scale, own.features
         if self._is_same:
+            if (symbols.scale is None) != (own.scale is None):
+                kind = "labels" if symbols.scale is None else "scores"
+                raise ConfigError(
+                    f"score_column: {self.source.path} predicts {kind}; name a run of the same kind, or "
+                    "change score_column."
+                )
+            scale, features = symbols.scale, symbols.features
             labels, classes = (_first(getattr(symbols, each), getattr(own, each)) for each in _OF_ROWS)
             if own.labels is not None and own.spans != symbols.spans:
                 marks = "mark spans" if symbols.spans else "do not mark spans"
@@ -103,7 +134,15 @@ class LabelStart(Start):
                     f"scheme: the word labels of {self.source.path} {marks}, those of the data are of the "
                     "other kind; read them otherwise with scheme, or name another run."
                 )
-        return replace(own, words=words, labels=labels, classes=classes, gazetteer=symbols.gazetteer)
+        return replace(
+            own,
+            words=words,
+            labels=labels,
+            classes=classes,
+            gazetteer=symbols.gazetteer,
+            scale=scale,
+            features=features,
+        )
 
     def told(self, symbols: Symbols) -> str:
         """Return the numbers of words and labels, with the names of new labels."""
@@ -122,12 +161,11 @@ class LabelStart(Start):
 
     def pieces(self, network: nn.Module, symbols: Symbols) -> Mapping[str, Piece]:
         """Return the weights of the source by the names of the new network."""
-        prefix = "pooled." if hasattr(network, "pooled") else ""
         found = {}
         for name, tensor in self.source.weights.items():
-            plain = name.removeprefix("pooled.")
+            plain = re.sub(_PLACES, _READER, name, count=1)
             if self._is_same or plain.startswith(_READER):
-                own = name if self._is_same else prefix + plain
+                own = name if self._is_same else _place_of_reader(network) + plain.removeprefix(_READER)
                 found[own] = self._piece(plain, tensor, symbols)
         return found
 
@@ -215,14 +253,14 @@ class WordStart(Start):
     def pieces(self, network: nn.Module, symbols: Symbols) -> Mapping[str, Piece]:
         """Return the word vectors, and the recurrent layers that read in the same direction."""
         assert symbols.words is not None, "joined"
-        prefix = "pooled." if hasattr(network, "pooled") else ""
+        place = _place_of_reader(network)
         rows = self.offer.ids(symbols.words.words.symbols)
         if self.offer.unknown is not None:
             rows[0] = list(self.offer.symbols).index(self.offer.unknown)
-        found = {f"{prefix}{_WORDS}words.weight": Piece(self.offer.vectors, [rows], "word")}
+        found = {f"{place}words.words.weight": Piece(self.offer.vectors, [rows], "word")}
         reads_back = self.offer.direction == "backward"
         for name, tensor in self.offer.recurrent.items():
-            found[f"{prefix}{_RECURRENT}{name}{'_reverse' if reads_back else ''}"] = Piece(tensor)
+            found[f"{place}encoder.recurrent.{name}{'_reverse' if reads_back else ''}"] = Piece(tensor)
         return found
 
 
