@@ -286,6 +286,9 @@ class Model:
 
         Raises: ConfigError for a model without such vectors; DataError for data that cannot be read.
         """
+        return self._word_vectors(kind, None if data is None else Path(data), min_count)
+
+    def _word_vectors(self, kind: str, data: Path | None, min_count: int) -> KeyedVectors:
         raise ConfigError(f"word_vectors: a run of the task {self.task} has none; name another run.")
 
     @checks_arguments

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import torch
 
-from recurra.arguments import AtLeastOne, checks_arguments
+from recurra.arguments import checks_arguments
 from recurra.data.examples import BadRows, Example
 from recurra.errors import ConfigError
 from recurra.models.word_vectors.keyed import KeyedVectors
@@ -64,15 +64,7 @@ class CalibratedModel(Model):
         """Return the rows of a file or, if none is given, the validation set; bad rows are added to `bad`."""
         raise NotImplementedError
 
-    @checks_arguments
-    def word_vectors(
-        self,
-        kind: Literal["input", "output", "contextual"] = "input",
-        data: str | Path | None = None,
-        *,
-        min_count: AtLeastOne = 1,
-    ) -> KeyedVectors:
-        """Return the vectors of words; see `Model.word_vectors`. Raises: as there."""
+    def _word_vectors(self, kind: str, data: Path | None, min_count: int) -> KeyedVectors:
         rows: Sequence[Example] = ()
         if kind == "contextual":
             rows = training_rows(self) if data is None else self.rows_of(data)

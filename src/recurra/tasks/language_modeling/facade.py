@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from recurra.arguments import AtLeastOne, Seed, checks_arguments, each_text
 from recurra.data import TextSource
@@ -38,16 +38,8 @@ class LanguageModel(TextModel):
     `tokenizer` splits text into symbols; see `Model` for the other attributes.
     """
 
-    @checks_arguments
-    def word_vectors(
-        self,
-        kind: Literal["input", "output", "contextual"] = "input",
-        data: str | Path | None = None,
-        *,
-        min_count: AtLeastOne = 1,
-    ) -> KeyedVectors:
-        """Return the vectors of words; see `Model.word_vectors`. Raises: as there."""
-        return vectors_of_model(self, kind, None if data is None else Path(data), min_count)
+    def _word_vectors(self, kind: str, data: Path | None, min_count: int) -> KeyedVectors:
+        return vectors_of_model(self, kind, data, min_count)
 
     @checks_arguments
     def spelling_corrector(
