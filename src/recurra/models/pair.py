@@ -125,6 +125,7 @@ class SiameseNetwork(PairNetwork):
 
     With `symmetric`, u + v takes the place of u and v.
 
+    Shapes: as `PairNetwork`.
     Source: A. Conneau et al., Supervised learning of universal sentence representations (2017).
     """
 
@@ -167,6 +168,7 @@ class AlignedNetwork(PairNetwork):
     e_ij are then those of relu(W' a_i) and relu(W' b_j). With `symmetric`, v has the sum and the absolute
     difference of both texts.
 
+    Shapes: as `PairNetwork`.
     Source: A. Parikh et al., A decomposable attention model for natural language inference (2016); Q. Chen et
     al., Enhanced LSTM for natural language inference (2017).
     """

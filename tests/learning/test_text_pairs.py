@@ -269,7 +269,7 @@ def test_an_aligned_model_starts_from_runs_of_pairs_of_texts_and_of_language_mod
         "epochs": 1,
         "batch_size": 2,
     }
-    rc.LanguageModel.train(text, out=tmp_path / "lm", epochs=1, segment_length=10, threads=1, **own)
+    rc.LanguageModel.train(text, out=tmp_path / "lm", segment_length=10, threads=1, **own)
     found = rc.PairClassifier.train(
         first, out=tmp_path / "from-lm", from_run=str(tmp_path / "lm"), matching="aligned", **options
     )
