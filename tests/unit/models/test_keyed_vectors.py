@@ -294,6 +294,9 @@ def test_analogies_may_be_a_table_of_mixed_groups(tmp_path, vectors):
     (tmp_path / "q").write_text("\n".join([*rows, "one\tw1\tw2\tw3"]))
     with pytest.raises(DataError, match="q:4: has 4 fields, expected five"):
         vectors.analogies(tmp_path / "q")
+    (tmp_path / "q").write_text("\n".join([*rows, ": three"]))
+    with pytest.raises(DataError, match="q:4: has 1 field, expected five"):
+        vectors.analogies(tmp_path / "q")
 
 
 def test_cosmul_answers_are_those_of_most_similar_cosmul(tmp_path, vectors):

@@ -58,7 +58,7 @@ def read_analogies(path: Path, *, skip_bad: bool = False) -> list[tuple[str, lis
     groups: list[tuple[str, list[Question]]] = []
     by_name: dict[str, list[Question]] = {}  # of a table, in which groups may be mixed
     for number, line in enumerate(read_lines(path), start=1):
-        if line.startswith(":"):
+        if line.startswith(":") and not by_name:
             groups.append((line[1:].strip(), []))
             continue
         words, fields = line.split(), [field.strip() for field in line.split("\t")]
