@@ -140,11 +140,25 @@ def test_models_without_such_vectors_are_named(tmp_path, options, fault):
 def test_what_has_no_use_or_no_vectors_is_refused(recurrent, vectors, tmp_path):
     done = recurra("from", recurrent.run.path, "-o", tmp_path / "v.npz", "--min-count", 3)
     assert "min_count: applies only with kind contextual" in str(done.exception)
-    done = recurra("from", vectors.run.path, "-o", tmp_path / "v.npz")
-    assert "word_vectors: a run of the task vectors has none" in str(done.exception)
+    done = recurra("from", vectors.run.path, "-o", tmp_path / "v.npz", "--kind", "output")
+    assert "a run of word vectors has input only" in str(done.exception)
+    unknown = write(tmp_path / "unknown.txt", ["Öl Öl"])
+    with pytest.raises(ConfigError, match=r"^data: has no word of the model's vocabulary"):
+        recurrent.word_vectors("contextual", unknown)
+    with pytest.raises(ConfigError, match=r"^min_count: no word occurs 99999 times"):
+        recurrent.word_vectors("contextual", min_count=99999)
     assert not (tmp_path / "v.npz").exists()
     done = recurra("nearest", recurrent.run.path, "x")
     assert "recurra vectors from" in str(done.exception)
+
+
+def test_vectors_of_a_run_of_word_vectors(vectors, tmp_path):
+    done = recurra("from", vectors.run.path, "-o", tmp_path / "v.npz")
+    assert done.exit_code == 0, done.output
+    found, word = open_vectors(tmp_path / "v.npz"), vectors.index_to_key[2]
+    assert found.index_to_key == vectors.index_to_key
+    np.testing.assert_array_equal(found.vectors, vectors.vectors)
+    assert found.get_vecattr(word, "count") == vectors.counts[word]
 
 
 def test_analogy(vectors):

@@ -58,6 +58,8 @@ def taken_vectors(
         for row, symbol in enumerate(symbols)
         if symbol not in special and (counts is None or int(counts[row]) >= min_count)
     ]
+    if not rows and min_count == 1:
+        raise ConfigError("data: has no word of the model's vocabulary; name another file.")
     if not rows:
         raise ConfigError(f"min_count: no word occurs {min_count} times or more; give a smaller number.")
     found = KeyedVectors([symbols[row] for row in rows], table[rows].detach().float().cpu().numpy())

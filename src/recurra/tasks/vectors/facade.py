@@ -8,6 +8,7 @@ from typing import Any
 from recurra.arguments import AtLeastOne, checks_arguments
 from recurra.data import TextSource
 from recurra.data.inputs import Input
+from recurra.errors import ConfigError
 from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.models.word_vectors.lookup import Key, MissingWord, Vector, unit
 from recurra.models.word_vectors.subwords import Subwords
@@ -76,6 +77,13 @@ class WordVectors(Model, KeyedVectors):  # type: ignore[misc]
     def counts(self) -> dict[str, int]:
         """The number of occurrences of each word in the training text."""
         return dict(zip(self.symbols.words, self.symbols.counts.tolist(), strict=True))
+
+    def _word_vectors(self, kind: str, data: Path | None, min_count: int) -> KeyedVectors:
+        if kind != "input":
+            raise ConfigError(f"kind: got {kind}, but a run of word vectors has input only; set that.")
+        found = KeyedVectors(self.index_to_key, self.vectors)
+        found.expandos["count"] = self.expandos["count"].copy()
+        return found
 
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or (isinstance(key, str) and bool(self._parts_of(key)))
