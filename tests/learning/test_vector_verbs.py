@@ -161,6 +161,22 @@ def test_vectors_of_a_run_of_word_vectors(vectors, tmp_path):
     assert found.get_vecattr(word, "count") == vectors.counts[word]
 
 
+def test_near_spellings_of_an_unknown_word(tmp_path):
+    words = ["Paris", "paris", "pariss", "London", "x"]
+    rc.KeyedVectors(words, np.eye(5, dtype=np.float32)).save_vectors(tmp_path / "v.npz")
+    for arguments, told in (
+        (["nearest", "x", "PARIS"], "'PARIS' is not in the vocabulary; did you mean Paris or paris?"),
+        (
+            ["analogy", "x", "Pariss", "x"],
+            "'Pariss' is not in the vocabulary; did you mean pariss or Paris?",
+        ),
+        (["axes", "london", "--axis", "a=x:London"], "did you mean London?"),
+        (["nearest", "zzz"], "'zzz' is not in the vocabulary; check its spelling and its case."),
+    ):
+        done = recurra(arguments[0], tmp_path / "v.npz", *arguments[1:])
+        assert told in str(done.exception)
+
+
 def test_analogy(vectors):
     a, b, c = vectors.index_to_key[:3]
     for flags, ask in (([], vectors.most_similar), (["--cosmul"], vectors.most_similar_cosmul)):
@@ -194,6 +210,11 @@ def test_axes_are_printed_and_drawn(vectors, tmp_path):
     assert done.exit_code == 0, done.output
     assert [line.split()[0] for line in done.output.splitlines()] == [c, "one", "two"]
     assert picture.read_bytes().startswith(b"\x89PNG")
+    done = recurra("axes", vectors.run.path, c, "--axis", f"one={a}:{b},no:{b}")
+    assert done.stderr.strip() == "one: left out as unknown: no"
+    done = recurra("axes", vectors.run.path, c, "--axis", f"one={a}:{b}", "--picture", tmp_path / "axes.jpg")
+    assert "picture: got 'axes.jpg', expected a name that ends in .png or .svg." in str(done.exception)
+    assert not (tmp_path / "axes.jpg").exists()
 
 
 def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):

@@ -9,6 +9,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recurra.errors import ConfigError
 from recurra.files import written_whole
 
 if TYPE_CHECKING:
@@ -103,6 +104,12 @@ def svg_of(figure: "Figure") -> str:
     text = buffer.getvalue()
     picture = text[text.index("<svg") :]
     return re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
+
+
+def check_picture(path: Path, what: str) -> None:
+    """Check that a file name is that of a picture. Raises: ConfigError."""
+    if path.suffix not in (".png", ".svg"):
+        raise ConfigError(f"{what}: got {path.name!r}, expected a name that ends in .png or .svg.")
 
 
 def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:

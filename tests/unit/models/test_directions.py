@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from recurra import KeyedVectors
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 from recurra.models.word_vectors.directions import (
     Axis,
+    axes_given,
     axes_of,
     axis_of,
     direction_of,
@@ -75,7 +76,7 @@ def test_axes_of_pairs_and_of_lists(vectors):
 @pytest.mark.parametrize(
     ("given", "axis"),
     [
-        ("gender=he:she, man:woman", Axis(pairs=(("he", "she"), ("man", "woman")))),
+        ("gender=he : she, man:woman", Axis(pairs=(("he", "she"), ("man", "woman")))),
         ("royal=king,queen", Axis(words=("king", "queen"))),
         ("age=old/young,child", Axis(words=("old",), others=("young", "child"))),
     ],
@@ -90,6 +91,49 @@ def test_axes_are_written_as_pairs_or_lists(given, axis):
 def test_other_forms_are_refused(given):
     with pytest.raises(ConfigError, match=r"^axis: got .*, expected NAME=he:she"):
         axis_of(given, "axis")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("axes.toml", 'gender = "he:she"\nroyal = ["king", "and/or"]\nsides = [["he", "she"], ["a:b", "c"]]'),
+        (
+            "axes.json",
+            '{"gender": "he:she", "royal": ["king", "and/or"], "sides": [["he", "she"], ["a:b", "c"]]}',
+        ),
+    ],
+)
+def test_axes_of_a_file(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    found = axes_given([str(tmp_path / name), "age=old/young"], "axis")
+    assert found == {
+        "gender": Axis(pairs=(("he", "she"),)),
+        "royal": Axis(words=("king", "and/or")),
+        "sides": Axis(pairs=(("he", "she"), ("a:b", "c"))),
+        "age": Axis(words=("old",), others=("young",)),
+    }
+    with pytest.raises(ConfigError, match=r"^axis: 'royal' is given twice"):
+        axes_given(["royal=king", str(tmp_path / name)], "axis")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("a.toml", "x = 3", "x: has 3, expected words, or pairs"),
+        ("a.json", '{"x": ["a", ["b", "c"]]}', "x: has .*, expected words, or pairs"),
+        ("a.json", '{"x": []}', "x: has .*, expected words, or pairs"),
+        ("a.json", '{"x=y": "a:b,c"}', "got 'x y=a:b,c', expected NAME=he:she"),
+        ("a.json", "[]", "is not a table of axes by name"),
+        ("a.json", "{", "cannot be read as axes"),
+        ("a.toml", "x = ", "cannot be read as axes"),
+        ("a.toml", None, "there is no such file"),
+    ],
+)
+def test_broken_files_of_axes_are_named(tmp_path, name, content, fault):
+    if content is not None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"/{name}: .*{fault}|/{name}: {fault}"):
+        axes_given([str(tmp_path / name)], "axis")
 
 
 def test_directions_that_do_not_exist(vectors):

@@ -23,9 +23,11 @@ def analogy(
 
     recurra vectors analogy runs/vectors man king woman
     """
+    from recurra.models.word_vectors.spelling import check_words
     from recurra.tasks.word_sources import open_vectors
 
     found = open_vectors(vectors)
+    check_words(found, (a, b, c))
     ask = found.most_similar_cosmul if cosmul else found.most_similar
     words = ask(positive=[b, c], negative=[a], topn=topn, restrict_vocab=restrict_vocab)
     print_words(words, as_json=as_json)

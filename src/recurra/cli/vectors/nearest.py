@@ -18,7 +18,10 @@ def nearest(
 
     recurra vectors nearest runs/vectors king
     """
+    from recurra.models.word_vectors.spelling import check_words
     from recurra.tasks.word_sources import open_vectors
 
-    found = open_vectors(vectors).most_similar(words, topn=topn, restrict_vocab=restrict_vocab)
+    opened = open_vectors(vectors)
+    check_words(opened, words)
+    found = opened.most_similar(words, topn=topn, restrict_vocab=restrict_vocab)
     print_words(found, as_json=as_json)

@@ -1,15 +1,17 @@
 """Directions in the space of word vectors, such as that of gender, and words scored along them."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 from recurra.models.word_vectors.lookup import TINY, WordLookup
-from recurra.plain import aligned, listed, quoted
+from recurra.plain import aligned, listed, parsed_json, quoted, reason_of
 from recurra.results import Result
 
 Floats = NDArray[np.float64]
@@ -81,6 +83,63 @@ class Axis:
     words: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
+    def each_word(self) -> list[str]:
+        """Return all words that the axis is given by."""
+        return [*(word for pair in self.pairs for word in pair), *self.words, *self.others]
+
+
+def axes_given(given: Sequence[str], what: str) -> dict[str, Axis]:
+    """Return axes given as `axis_of` reads them, or as files of `read_axes` (.toml, .json).
+
+    Raises: ConfigError for another form, or two axes of one name; DataError for a file that cannot be read.
+    """
+    found: dict[str, Axis] = {}
+    for one in given:
+        is_file = "=" not in one and Path(one).suffix in (".toml", ".json")
+        for name, axis in read_axes(Path(one)) if is_file else [axis_of(one, what)]:
+            if name in found:
+                raise ConfigError(f"{what}: {quoted(name)} is given twice; give each axis its own name.")
+            found[name] = axis
+    return found
+
+
+def read_axes(path: Path) -> list[tuple[str, Axis]]:
+    """Read a TOML or JSON table of axes by name: a text such as "he:she,man:woman" or "old/young", a list of
+    words, or a list of pairs of words.
+
+    Raises: DataError if it cannot be read, or naming the axis that has another form.
+    """
+    parse = tomllib.loads if path.suffix == ".toml" else parsed_json
+    try:
+        content = parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; check the path.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as axes ({reason_of(error)}); correct it.") from error
+    if not isinstance(content, dict) or not content:
+        raise DataError(f"{path}: is not a table of axes by name; name another file.")
+    return [(name, _axis_in(path, name, value)) for name, value in content.items()]
+
+
+def _axis_in(path: Path, name: str, value: Any) -> Axis:
+    if isinstance(value, str):
+        try:
+            return axis_of(f"{name.replace('=', ' ')}={value}", name)[1]
+        except ConfigError as error:
+            raise DataError(f"{path}: {error}") from error
+    entries = value if isinstance(value, list) else []
+    if entries and all(_is_word(one) for one in entries):
+        return Axis(words=tuple(entries))
+    if entries and all(
+        isinstance(one, list) and len(one) == 2 and all(map(_is_word, one)) for one in entries
+    ):
+        return Axis(pairs=tuple((a, b) for a, b in entries))
+    raise DataError(f"{path}: {name}: has {quoted(value)}, expected words, or pairs of words; correct it.")
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
 
 def axis_of(given: str, what: str) -> tuple[str, Axis]:
     """Return the name and the axis of `NAME=a:b,c:d`, `NAME=a,b` or `NAME=a,b/c,d`.
@@ -89,7 +148,7 @@ def axis_of(given: str, what: str) -> tuple[str, Axis]:
     """
     name, equals, content = given.partition("=")
     ends = [[one.strip() for one in end.split(",")] for end in content.split("/")]
-    split = [tuple(one.split(":")) for one in ends[0]]
+    split = [tuple(part.strip() for part in one.split(":")) for one in ends[0]]
     parts = [part for end in ends for one in end for part in one.split(":")]
     fits = name.strip() and equals and len(ends) < 3 and all(map(str.strip, parts))
     if fits and len(ends) == 1 and all(len(one) == 2 for one in split):

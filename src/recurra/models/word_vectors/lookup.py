@@ -18,10 +18,11 @@ TINY = 1e-30  # instead of the length of a zero vector, so that its cosines are 
 
 
 class MissingWord(VocabularyError, KeyError):
-    """A word is not in the vocabulary."""
+    """A word is not in the vocabulary; `near` are words of the vocabulary with similar spellings."""
 
-    def __init__(self, key: Any) -> None:
-        super().__init__(f"{quoted(key)} is not in the vocabulary; check its spelling and its case.")
+    def __init__(self, key: Any, near: Sequence[str] = ()) -> None:
+        remedy = f"did you mean {' or '.join(near)}?" if near else "check its spelling and its case."
+        super().__init__(f"{quoted(key)} is not in the vocabulary; {remedy}")
 
     def __str__(self) -> str:
         return str(self.args[0])
