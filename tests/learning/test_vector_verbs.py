@@ -1,6 +1,7 @@
 """`recurra vectors`: vectors from other models, and the use of vectors of runs and files."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -75,13 +76,31 @@ def test_mean_states_of_a_recurrent_language_model(recurrent, tmp_path):
 
 
 def test_mean_states_of_a_feed_forward_language_model(feed_forward, tmp_path):
-    text = write(tmp_path / "text.txt", LINES)
+    """A loop over windows of two words gives the same means, with no word before the start of a stream."""
+    lines = [*LINES * 3, "", LINES[0]]
+    text = write(tmp_path / "text.txt", lines)
     found = feed_forward.word_vectors("contextual", text, min_count=3)
-    assert found.vector_size == TINY["hidden_size"]
-    counts = {word: sum(line.split().count(word) for line in LINES) for word in found.index_to_key}
-    assert min(counts.values()) >= 3
+    network, ids = feed_forward.network, feed_forward.tokenizer.vocabulary.ids
+    tokens = [ids[word] for line in lines for word in ["<eos>", *line.split()]]
+    streams = len(tokens) // 256
+    assert len(tokens) % streams, "some streams are shorter"
+    table, hidden = network.embedding.weight.detach(), network.hidden
+    before = [torch.zeros(5), *table[tokens[:-1]]]
+    for start in range(0, len(tokens), -(-len(tokens) // streams)):
+        before[start] = torch.zeros(5)
+    with torch.no_grad():
+        states = torch.stack(
+            [torch.tanh(hidden(torch.cat(pair))) for pair in zip(before, table[tokens], strict=True)]
+        )
+    counts = Counter(tokens)
+    assert {*found.index_to_key} == {word for word, at in ids.items() if counts[at] >= 3} - {"<eos>", "<unk>"}
+    for word in found.index_to_key:
+        at = [place for place, token in enumerate(tokens) if token == ids[word]]
+        assert found.get_vecattr(word, "count") == len(at)
+        np.testing.assert_allclose(found[word], states[at].mean(0), atol=1e-5)
     whole = feed_forward.word_vectors("contextual")
-    assert {*whole.index_to_key} <= {*feed_forward.tokenizer.vocabulary.symbols}
+    trained = Counter(feed_forward.encoded("train").tokens.ids.tolist()[:-1])  # the last one is not read
+    assert all(whole.get_vecattr(word, "count") == trained[ids[word]] for word in whole.index_to_key)
 
 
 def test_vectors_of_a_classifier(tmp_path):
