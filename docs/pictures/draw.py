@@ -33,6 +33,7 @@ NAMES = (
     "huffman",
     "negatives",
     "glove",
+    "bias",
     "kernels",
     "benchmarks",
 )
