@@ -24,13 +24,15 @@ class PairFeatures:
     """Features of two texts a and b, by group:
 
         overlap   share of the words (stems, n-grams, characters) of a in b, and of b in a, plain and weighted
-                  by idf(w) = log((N + 1) / (n_w + 1)); cosine of idf vectors; longest common subsequence
+                  by idf(w) = log((N + 1) / (n_w + 1)) + 0.1; cosine of idf vectors; longest common
+                  subsequence; whether a and b are the same; idf of the rarest word of one text only
         lengths   ratio and difference of the numbers of words and characters
         numbers   whether the numbers in a and b are the same, and how many are in one text only
 
-    `documents` is the number of training texts N and `frequencies` that of the texts with a word, n_w. Words
-    are compared in lower case. Values are standardised by `mean` and `deviation` and limited to ±5. With
-    `symmetric`, they do not depend on the order of a and b: of two shares, the smaller and the larger one.
+    `documents` is the number of training texts N and `frequencies` that of the texts with a word, n_w, which
+    is 1 for words of fewer than two texts. Words are compared in lower case. Values are standardised by
+    `mean` and `deviation` and limited to ±5. With `symmetric`, they do not depend on the order of a and b: of
+    two shares, the smaller and the larger one.
 
     Shapes: mean, deviation (F,).
     """

@@ -157,7 +157,7 @@ def debias_vectors(
 ) -> DebiasReport:
     """Remove the direction of pairs of words from all words but the definitional ones; see `bias.debias`.
 
-        report = recurra.debias(vectors, [("he", "she"), ("man", "woman")], definitional=["king", "queen"])
+        report = debias_vectors(vectors, [("he", "she"), ("man", "woman")], definitional=["king", "queen"])
         report.vectors.save_vectors("debiased.npz")
 
     The words of the pairs, and those of the pairs to equalise (by default the same), are definitional too.
