@@ -34,6 +34,7 @@ NAMES = (
     "negatives",
     "glove",
     "bias",
+    "alignment",
     "kernels",
     "benchmarks",
 )
