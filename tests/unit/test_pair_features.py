@@ -56,6 +56,19 @@ def test_rare_words_weigh_more():
     assert shared == pytest.approx(weights["the"] / (weights["the"] + weights["cat"]))
 
 
+def test_common_words_of_one_text():
+    often = [(["Not", "b", str(k)], ["not", "a", "c"]) for k in range(11)]
+    features = PairFeatures.fit([*often, (["a"], ["b"])], ("overlap",))
+    assert features.common == ("not", "a", "b", "c")  # in 22, 12, 12 and 11 texts; each number is in one
+    found = features._named(["A", "NOT", "x", "a"], ["a", "b"])
+    told = {"'not'": 1.0, "'a'": 0.0, "'b'": 1.0, "'c'": 0.0}
+    assert list(found.items())[-4:] == [(f"{word} in one text only", value) for word, value in told.items()]
+    many = [([f"w{k:02}" for k in range(50)], ["w49"])] * 11
+    assert PairFeatures.fit(many).common == ("w49", *(f"w{k:02}" for k in range(39)))
+    assert PairFeatures.fit(many, ("lengths", "numbers")).common == ()
+    assert PairFeatures.fit(often[:10], ("overlap",)).common == ("not",)
+
+
 def test_numbers_by_hand():
     same = named("it cost 3.50 and 7", "7 and 3.50", groups=("numbers",))
     assert same["same numbers"] == 1
@@ -83,9 +96,9 @@ def test_the_common_subsequence_is_that_of_dynamic_programming():
 @pytest.mark.parametrize("groups", [GROUPS, ("overlap",), ("lengths", "numbers")])
 def test_symmetric_features_do_not_depend_on_the_order(groups):
     turned = [(b, a) for a, b in PAIRS]
-    symmetric = PairFeatures.fit(PAIRS, groups, symmetric=True)
+    symmetric = PairFeatures.fit(PAIRS * 11, groups, symmetric=True)
     np.testing.assert_array_equal(symmetric.of_pairs(PAIRS), symmetric.of_pairs(turned))
-    directed = PairFeatures.fit(PAIRS, groups)
+    directed = PairFeatures.fit(PAIRS * 11, groups)
     assert not np.array_equal(directed.of_pairs(PAIRS), directed.of_pairs(turned))
 
 
@@ -107,7 +120,8 @@ def test_empty_and_odd_texts_have_finite_features(pair):
 
 
 def test_features_come_back_from_json():
-    features = PairFeatures.fit(PAIRS, symmetric=True)
+    features = PairFeatures.fit(PAIRS * 11, symmetric=True)
+    assert features.common
     again = PairFeatures.from_dict(json.loads(json.dumps(features.to_dict())))
     assert again == features
     np.testing.assert_array_equal(again.of_pairs(PAIRS), features.of_pairs(PAIRS))

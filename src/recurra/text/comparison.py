@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ GROUPS = ("overlap", "lengths", "numbers")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _STEM = 4  # characters
 _LARGEST = 5.0  # standard deviations
+_COMMON = 40  # words
+_RARE = 10  # training texts, of which a common word is in more
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,16 @@ class PairFeatures:
 
         overlap   share of the words (stems, n-grams, characters) of a in b, and of b in a, plain and weighted
                   by idf(w) = log((N + 1) / (n_w + 1)) + 0.1; cosine of idf vectors; longest common
-                  subsequence; whether a and b are the same; idf of the rarest word of one text only
+                  subsequence; whether a and b are the same; idf of the rarest word of one text only;
+                  for each common word, such as "not", whether it is in one text only
         lengths   ratio and difference of the numbers of words and characters
         numbers   whether the numbers in a and b are the same, and how many are in one text only
 
     `documents` is the number of training texts N and `frequencies` that of the texts with a word, n_w, which
-    is 1 for words of fewer than two texts. Words are compared in lower case. Values are standardised by
-    `mean` and `deviation` and limited to ±5. With `symmetric`, they do not depend on the order of a and b: of
-    two shares, the smaller and the larger one.
+    is 1 for words of fewer than two texts. `common` are the 40 most frequent words, of those in more than ten
+    texts. Words are compared in lower case. Values are standardised by `mean` and `deviation` and limited to
+    ±5. With `symmetric`, they do not depend on the order of a and b: of two shares, the smaller and the
+    larger one.
 
     Shapes: mean, deviation (F,).
     """
@@ -41,6 +45,7 @@ class PairFeatures:
     symmetric: bool = False
     documents: int = 0
     frequencies: Mapping[str, int] = field(default_factory=dict)
+    common: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
 
@@ -53,11 +58,13 @@ class PairFeatures:
         counts = Counter(word for words in texts for word in set(words))
         # A word of one text has the weight of an unknown word of the same rarity.
         seen = {word: count for word, count in counts.items() if count > 1}
-        plain = cls(tuple(groups), symmetric, len(texts), seen)
+        frequent = sorted((-count, word) for word, count in counts.items() if count > _RARE)
+        common = tuple(word for _, word in frequent[:_COMMON]) if "overlap" in groups else ()
+        plain = cls(tuple(groups), symmetric, len(texts), seen, common)
         values = plain._values(pairs)
         deviation = np.where(values.std(0) < 1e-9, 1.0, values.std(0)) if len(pairs) else np.ones(0)
         mean = values.mean(0) if len(pairs) else np.zeros(0)
-        return cls(plain.groups, symmetric, len(texts), seen, tuple(mean.tolist()), tuple(deviation.tolist()))
+        return replace(plain, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
     @property
     def names(self) -> list[str]:
@@ -77,6 +84,7 @@ class PairFeatures:
             "symmetric": self.symmetric,
             "documents": self.documents,
             "frequencies": dict(self.frequencies),
+            "common": list(self.common),
             "mean": list(self.mean),
             "deviation": list(self.deviation),
         }
@@ -91,6 +99,7 @@ class PairFeatures:
             bool(found["symmetric"]),
             int(found["documents"]),
             frequencies,
+            tuple(map(str, found["common"])),
             mean,
             deviation,
         )
@@ -126,9 +135,9 @@ class PairFeatures:
         longest = _common_subsequence(a, b)
         found |= self._both("subsequence", _share(longest, len(a)), _share(longest, len(b)))
         found["same"] = float(a == b)
-        rarest = max((weigh[word] for word in set(a) ^ set(b)), default=0.0)
-        found["rarest word of one text"] = rarest
-        return found
+        differing = set(a) ^ set(b)
+        found["rarest word of one text"] = max((weigh[word] for word in differing), default=0.0)
+        return found | {f"{word!r} in one text only": float(word in differing) for word in self.common}
 
     def _lengths(self, a: list[str], b: list[str]) -> dict[str, float]:
         found: dict[str, float] = {}
