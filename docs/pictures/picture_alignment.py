@@ -27,7 +27,7 @@ def draw() -> Figure:
         label(axes, (x + outer, 5.72), f"${compared}$", fontsize=14)
         _meet(axes, x, f"${aligned}$")
     box(axes, (MIDDLE, 3.2), (4.9, 1.5), face=PALE_BLUE, edge=BLUE)
-    label(axes, (MIDDLE, 3.5), r"$e_{ij} = a_i\cdot b_j\,/\,\sqrt{D}$", fontsize=14)
+    label(axes, (MIDDLE, 3.5), r"$e_{ij} = a_i\cdot b_j\,/\,\sqrt{D} + t\,\cos(x_i, y_j)$", fontsize=11)
     label(axes, (MIDDLE, 2.85), "softmax over $j$, and over $i$", fontsize=11, colour=SOFT)
     box(axes, (MIDDLE, 8.1), (3.3, 0.8), "$[v;\\ f]$, output", face=PALE_GREEN, edge=GREEN)
     for x, end in ((LEFT + 2.32, MIDDLE - 1.67), (RIGHT - 2.32, MIDDLE + 1.67)):

@@ -167,6 +167,9 @@ def test_what_has_no_use_or_no_vectors_is_refused(recurrent, vectors, tmp_path):
     with pytest.raises(ConfigError, match=r"^min_count: no word occurs 99999 times"):
         recurrent.word_vectors("contextual", min_count=99999)
     assert not (tmp_path / "v.npz").exists()
+    for verb in (["debias", vectors.run.path, "--pairs", "he:she"], ["from", recurrent.run.path]):
+        done = recurra(*verb, "-o", tmp_path / "out.xyz")
+        assert "out: got 'out.xyz', expected a name that ends in .npz" in str(done.exception)
     done = recurra("nearest", recurrent.run.path, "x")
     assert "recurra vectors from" in str(done.exception)
 
@@ -265,6 +268,7 @@ def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):
         (["--pairs", "no:where"], "pairs: no pair has two known words, got no:where"),
         (["--pairs", "he"], "pairs: got 'he', expected pairs such as he:she"),
         (["--pairs", "he:she", "--picture", "p.png"], "picture: applies only with words"),
+        (["--pairs", "he:she", "--words", "w.txt", "--picture", "p.pdf"], "picture: got 'p.pdf', expected"),
         (["--pairs", "he:she", "--weat-test", "a,b,c,d"], "weat_test: applies only with weat"),
         (["--pairs", "he:she", "--analogy", "a:b"], "analogy: got 'a:b', expected three words"),
     ],

@@ -18,6 +18,7 @@ from recurra.models.tagger import LabelLoss
 from recurra.models.word_input import InputSizes
 
 Text = Tensor | WordBatch
+_LIKENESS = 10.0  # initial weight of the cosine in the scores of an alignment
 
 
 class Steps(NamedTuple):
@@ -159,14 +160,16 @@ class Alignment(NamedTuple):
 class AlignedNetwork(PairNetwork):
     """Aligns two texts word by word, and composes the compared words. For the encoder's steps a, b:
 
-        e_ij = a_i . b_j / sqrt(D);   a'_i = Σ_j softmax_j(e_ij) b_j;   b'_j = Σ_i softmax_i(e_ij) a_i
+        e_ij = a_i . b_j / sqrt(D) + t cos(x_i, y_j)
+        a'_i = Σ_j softmax_j(e_ij) b_j;   b'_j = Σ_i softmax_i(e_ij) a_i
         c_i = relu(W [a_i; a'_i; |a_i - a'_i|; a_i * a'_i; s_i; m_i] + b)
         v = [mean and max of composer(c) of the first text; the same of the second text]
 
-    s_i is the largest cosine of the word's input vector with one of the other text, and m_i is 1 if the other
-    text has the word too. The composer is a recurrent layer or, with kind "average", the identity; the scores
-    e_ij are then those of relu(W' a_i) and relu(W' b_j). With `symmetric`, v has the sum and the absolute
-    difference of both texts.
+    x_i, y_j are the input vectors of the words, and t is learnt, from 10 on: without it, the scores of an
+    untrained encoder are near 0, and few pairs of texts do not teach it where to attend. s_i is the largest
+    cosine of x_i with a word of the other text, and m_i is 1 if the other text has the word too. The composer
+    is a recurrent layer or, with kind "average", the identity; the scores e_ij are then of relu(W' a_i) and
+    relu(W' b_j). With `symmetric`, v has the sum and the absolute difference of both texts.
 
     Shapes: as `PairNetwork`.
     Source: A. Parikh et al., A decomposable attention model for natural language inference (2016); Q. Chen et
@@ -181,6 +184,7 @@ class AlignedNetwork(PairNetwork):
         self.encoder, self.composer = reader, composer
         self.projection = nn.Linear(width, hidden) if shape.kind == "average" else None
         self.compared = nn.Linear(4 * width + 2, hidden)
+        self.likeness = nn.Parameter(torch.tensor(_LIKENESS))
 
     @property
     def reader(self) -> SequenceReader:
@@ -190,9 +194,8 @@ class AlignedNetwork(PairNetwork):
     def compare(self, x: Steps, y: Steps, same: Tensor) -> Tensor:
         """Return the compared texts. Shapes: as `PairNetwork.compare`."""
         a, b = self.reader.encode(*x).steps, self.reader.encode(*y).steps
-        there = _real_pairs(x, y)
-        weights = self._alignment(a, b, there)
-        alike = F.normalize(x.vectors, dim=2) @ F.normalize(y.vectors, dim=2).transpose(1, 2)
+        there, alike = _real_pairs(x, y), _cosines(x, y)
+        weights = self._alignment(a, b, alike, there)
         alike, match = alike.masked_fill(~there, -1.0), (same & there).to(a.dtype)
         u = self._composed(a, weights.first @ b, alike, match, x.lengths)
         v = self._composed(b, weights.second @ a, alike.transpose(1, 2), match.transpose(1, 2), y.lengths)
@@ -204,12 +207,13 @@ class AlignedNetwork(PairNetwork):
         """Return the alignment of both texts. Shapes: as `forward`."""
         x = Steps(self.reader.vectors(first), first_lengths)
         y = Steps(self.reader.vectors(second), second_lengths)
-        return self._alignment(self.reader.encode(*x).steps, self.reader.encode(*y).steps, _real_pairs(x, y))
+        a, b = self.reader.encode(*x).steps, self.reader.encode(*y).steps
+        return self._alignment(a, b, _cosines(x, y), _real_pairs(x, y))
 
-    def _alignment(self, a: Tensor, b: Tensor, there: Tensor) -> Alignment:
+    def _alignment(self, a: Tensor, b: Tensor, alike: Tensor, there: Tensor) -> Alignment:
         if self.projection is not None:
             a, b = torch.relu(self.projection(a)), torch.relu(self.projection(b))
-        scores = a @ b.transpose(1, 2) / a.shape[2] ** 0.5
+        scores = a @ b.transpose(1, 2) / a.shape[2] ** 0.5 + self.likeness * alike
         return Alignment(_softmax(scores, there), _softmax(scores.transpose(1, 2), there.transpose(1, 2)))
 
     def _composed(
@@ -227,6 +231,11 @@ def same_words(first: Text, second: Text) -> Tensor:
     """Return which known words are the same; 0 is <unk>. Shapes: result (B, T1, T2) bool."""
     a, b = (text.ids if isinstance(text, WordBatch) else text for text in (first, second))
     return (a.unsqueeze(2) == b.unsqueeze(1)) & (a > 0).unsqueeze(2)
+
+
+def _cosines(x: Steps, y: Steps) -> Tensor:
+    """Return the cosines of the input vectors of both texts. Shapes: result (B, T1, T2)."""
+    return F.normalize(x.vectors, dim=2) @ F.normalize(y.vectors, dim=2).transpose(1, 2)
 
 
 def _real_pairs(x: Steps, y: Steps) -> Tensor:

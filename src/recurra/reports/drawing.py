@@ -115,8 +115,9 @@ def check_picture(path: Path, what: str) -> None:
 def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:
     """Write the figure of `draw` as PNG, or as SVG if the name of the file ends in .svg.
 
-    Raises: StorageError if it cannot be written.
+    Raises: ConfigError for another name; StorageError if it cannot be written.
     """
+    check_picture(path, "picture")
     kind = "svg" if path.suffix == ".svg" else "png"
     with drawing_style():
         figure = draw(*given, **named)

@@ -1,7 +1,7 @@
 """Pages with data that scripts read: one self-contained file, safe for any text."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,10 @@ def write_map_page(
     points: Sequence[Sequence[float]],
     nearest: Sequence[Sequence[tuple[str, float]]],
     counts: Sequence[int] | None = None,
-    groups: Mapping[str, int] | None = None,
 ) -> None:
     """Write a page with a map of words, to search, zoom and point at.
 
-    `nearest` has the nearest words of each word, which need not be on the map; `groups` maps words to numbers
-    of colours.
+    `nearest` has the nearest words of each word, which need not be on the map.
 
     Raises: StorageError.
     """
@@ -53,7 +51,6 @@ def write_map_page(
             [(places.get(word, others.get(word)), cosine) for word, cosine in each] for each in nearest
         ],
         "others": list(others),
-        "groups": None if groups is None else [groups.get(word, -1) for word in words],
     }
     page = template("map.html").render(title=title, note=note, data=script_data(data))
     write_text(path, page)

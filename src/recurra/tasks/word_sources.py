@@ -21,6 +21,8 @@ from recurra.tasks.opening import task_and_config
 from recurra.text.words import composed
 from recurra.text_files import exists
 
+_WORD2VEC = (".bin", ".txt", ".vec")
+
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)
 
 
@@ -68,6 +70,19 @@ def open_vectors(path: Path) -> KeyedVectors:
     return found
 
 
+def check_vectors_out(out: Path, *, overwrite: bool) -> None:
+    """Refuse a name of another format, or one that exists, before any work is done.
+
+    Raises: ConfigError, StorageError.
+    """
+    if _format_of(out) not in (*_WORD2VEC, ".npz", ""):
+        raise ConfigError(
+            f"out: got {out.name!r}, expected a name that ends in .npz, .txt, .vec or .bin, or that of a "
+            "folder, without an ending."
+        )
+    check_free(out, overwrite=overwrite)
+
+
 def check_free(out: Path, *, overwrite: bool) -> None:
     """Refuse a file or folder that exists, before any work is done. Raises: StorageError."""
     if exists(out) and not overwrite:
@@ -79,11 +94,16 @@ def write_vectors(vectors: KeyedVectors, out: Path) -> None:
 
     Raises: ConfigError for a word that the format cannot hold; StorageError.
     """
-    suffix = out.with_suffix("").suffix if out.suffix == ".gz" else out.suffix
-    if suffix in (".bin", ".txt", ".vec"):
+    suffix = _format_of(out)
+    if suffix in _WORD2VEC:
         vectors.save_word2vec_format(out, binary=suffix == ".bin")
     else:
         vectors.save_vectors(out)
+
+
+def _format_of(out: Path) -> str:
+    """Return the ending of a file name that tells its format; that of a packed file is the one before .gz."""
+    return out.with_suffix("").suffix if out.suffix == ".gz" else out.suffix
 
 
 @dataclass(frozen=True)

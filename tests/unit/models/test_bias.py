@@ -1,5 +1,6 @@
 """Debiasing against the published formulas in float64, WEAT by enumeration, and what remains."""
 
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -183,6 +184,10 @@ def test_clusters_find_the_bias_that_remains():
     vectors = KeyedVectors(words, rows.astype(np.float32))
     after = debias(vectors, direction, (), ()).vectors
     assert remaining_bias(vectors, after, direction, neutral=words).accuracy < 0.75
+    alike = KeyedVectors(words[:4], np.tile([0.0, 0.0, 1.0], (4, 1)).astype(np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert remaining_bias(alike, alike, np.eye(3)[0], neutral=words[:4]).words == 1
     with pytest.raises(ConfigError, match="got 3 neutral words, expected >= 4"):
         remaining_bias(vectors, after, direction, neutral=words[:3])
 

@@ -50,11 +50,15 @@ def test_the_alignment_is_a_softmax_over_the_real_words_of_the_other_text(model)
     torch.testing.assert_close(found.first[1].sum(1), torch.tensor([1.0, 1.0, 0.0, 0.0]))
     assert found.first[0, :, 2].eq(0).all()
     network.requires_grad_(False)
+    x, y = (network.reader.vectors(text)[0] for text in (FIRST[:1], SECOND[:1, :2]))
+    cosines = [[float(p @ q / (p.norm() * q.norm())) for q in y] for p in x]
     a = network.reader(FIRST[:1], LENGTHS[0][:1]).steps[0]
     b = network.reader(SECOND[:1, :2], LENGTHS[1][:1]).steps[0]
     if model == "average":
         a, b = (torch.relu(network.projection(x)) for x in (a, b))
     scores = torch.tensor([[float(p @ q) / p.numel() ** 0.5 for q in b] for p in a])
+    assert network.likeness == 10
+    scores += 10 * torch.tensor(cosines)
     torch.testing.assert_close(found.first[0, :, :2], scores.softmax(1))
     torch.testing.assert_close(found.second[0, :2], scores.T.softmax(1))
 

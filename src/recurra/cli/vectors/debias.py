@@ -82,14 +82,16 @@ def debias(
     from recurra.data.word_lists import pairs_of, read_words
     from recurra.errors import ConfigError
     from recurra.plain import json_line
-    from recurra.reports.drawing import write_png
+    from recurra.reports.drawing import check_picture, write_png
     from recurra.reports.word_plots import moved_words
     from recurra.tasks.vectors.debiasing import Checks, debias_vectors, parsed_tests, parsed_triples
-    from recurra.tasks.word_sources import check_free, open_vectors, write_vectors
+    from recurra.tasks.word_sources import check_vectors_out, open_vectors, write_vectors
 
     if picture is not None and words is None:
         raise ConfigError("picture: applies only with words; name a file of words, or remove picture.")
-    check_free(out, overwrite=overwrite)
+    if picture is not None:
+        check_picture(picture, "picture")
+    check_vectors_out(out, overwrite=overwrite)
     lists, tests = parsed_tests(weat, weat_test or ())
     checks = Checks(
         words=() if words is None else read_words(words),

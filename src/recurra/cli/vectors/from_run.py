@@ -37,12 +37,12 @@ def from_run(
     from recurra.errors import ConfigError
     from recurra.plain import counted
     from recurra.tasks.model import load
-    from recurra.tasks.word_sources import check_free, write_vectors
+    from recurra.tasks.word_sources import check_vectors_out, write_vectors
 
     for option, given in (("data", data is not None), ("min_count", min_count > 1)):
         if given and kind != "contextual":
             raise ConfigError(f"{option}: applies only with kind contextual; set that, or remove {option}.")
-    check_free(out, overwrite=overwrite)
+    check_vectors_out(out, overwrite=overwrite)
     found = load(run).word_vectors(kind, data, min_count=min_count)
     write_vectors(found, out)
     typer.echo(f"{counted(len(found), 'word')}, {found.vector_size} dimensions: {out}")

@@ -1,5 +1,6 @@
 """Bias of word vectors along a direction: how large it is, how it is removed, and what remains of it."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -143,7 +144,9 @@ def remaining_bias(
     best: tuple[float, NDArray[np.int32]] | None = None
     for restart in range(_RESTARTS):
         draw = np.random.default_rng([seed, restart])
-        centres, labels = kmeans2(rows, 2, minit="++", seed=draw)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on words with the same vector
+            centres, labels = kmeans2(rows, 2, minit="++", seed=draw)
         inertia = float(np.square(rows - centres[labels]).sum())
         if best is None or inertia < best[0]:
             best = inertia, labels
