@@ -178,8 +178,7 @@ class VectorsPart(Part):
     title: ClassVar[str] = "Pretrained word vectors"
     conditions: ClassVar[Conditions] = {
         "vectors": [When("unit", "word"), Unless("from_run")],
-        "freeze_vectors": When("vectors"),
-        "tune_after": When("vectors"),
+        **dict.fromkeys(("freeze_vectors", "tune_after"), AnyOf(When("vectors"), When("target_vectors"))),
     }
 
     vectors: FilePath | None = option(

@@ -44,6 +44,13 @@ class TokenFile:
             int(np.count_nonzero(self.ids[at : at + chunk] == id_)) for at in range(0, len(self.ids), chunk)
         )
 
+    def counts(self, vocabulary_size: int, chunk: int = 1 << 22) -> npt.NDArray[np.int64]:
+        """Count the tokens of each id. Shapes: result (V,)."""
+        found = np.zeros(vocabulary_size, np.int64)
+        for at in range(0, len(self.ids), chunk):
+            found += np.bincount(self.ids[at : at + chunk], minlength=vocabulary_size)
+        return found
+
 
 @contextmanager
 def _naming(source: TextSource) -> Iterator[None]:

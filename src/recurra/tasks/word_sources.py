@@ -1,29 +1,23 @@
 """Word vectors that another task starts from: those of a file, of a saved folder, or of a run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from recurra.config import TaskConfig
 from recurra.data.examples import BadRows
 from recurra.data.vector_files import VectorTable, read_vectors
 from recurra.errors import ConfigError, DataError, StorageError
 from recurra.files import sha256_of
 from recurra.models.word_vectors.keyed import KeyedVectors
-from recurra.plain import counted, shell
+from recurra.plain import shell
 from recurra.runs import RunFolder
 from recurra.tasks.opening import task_and_config
 from recurra.text.words import composed
 from recurra.text_files import exists
 
 _WORD2VEC = (".bin", ".txt", ".vec")
-
-ConfigT = TypeVar("ConfigT", bound=TaskConfig)
 
 
 def source_vectors(
@@ -104,67 +98,6 @@ def write_vectors(vectors: KeyedVectors, out: Path) -> None:
 def _format_of(out: Path) -> str:
     """Return the ending of a file name that tells its format; that of a packed file is the one before .gz."""
     return out.with_suffix("").suffix if out.suffix == ".gz" else out.suffix
-
-
-@dataclass(frozen=True)
-class InitialVectors:
-    """Pretrained vectors of some symbols of a task, and the file or folder that they are from."""
-
-    path: Path
-    table: VectorTable
-
-    @classmethod
-    def read(cls, path: str | None, symbols: Sequence[str], *, skip_bad: bool = False) -> Self | None:
-        """Return the vectors of symbols; None without a path. Raises: as `source_vectors`."""
-        if path is None:
-            return None
-        wanted = set(symbols)
-        found = source_vectors(Path(path), symbols, BadRows(skip_bad), lambda word, _: word in wanted)
-        return cls(Path(path).absolute(), found)
-
-    def settled(self, config: ConfigT) -> ConfigT:
-        """Return a configuration with the embedding size of the vectors.
-
-        Raises: ConfigError if another one is given.
-        """
-        given, size = getattr(config, "embedding_size", None), self.table.size
-        if "embedding_size" in config.given() and given != size:
-            raise ConfigError(
-                f"embedding_size: got {given}, expected {size}, the size of the vectors in {self.path}; "
-                "remove the option."
-            )
-        return config.model_copy(update={"embedding_size": size})
-
-    def fill(self, embedding: nn.Embedding, ids: Mapping[str, int]) -> None:
-        """Set the rows of known symbols, with the standard deviation of the initial embedding.
-
-        Symbols without a vector keep their initial rows.
-        """
-        rows = torch.tensor([ids[word] for word in self.table.words])
-        given = torch.from_numpy(np.ascontiguousarray(self.table.vectors))
-        with torch.no_grad():
-            embedding.weight[rows] = given * (embedding.weight.std() / given.std().clamp(min=1e-8))
-
-    def told(self, symbols: Sequence[str]) -> str:
-        """Return how many symbols have a vector."""
-        return f"vectors: {len(self.table.words):,} of {counted(len(symbols), 'word')} have a vector"
-
-    def facts(self) -> dict[str, str]:
-        """Return what run.toml records."""
-        return {"path": str(self.path), "fingerprint": vectors_sum(self.path)}
-
-
-def one_process_only(option: str) -> ConfigError:
-    """Return the error for an option that works with one process only."""
-    return ConfigError(
-        f"{option}: works with one process only; start it without torchrun, or remove the option."
-    )
-
-
-def tune_later(weight: Tensor, tune_after: int, epoch: int) -> None:
-    """Train an embedding only after `tune_after` epochs, if it is set."""
-    if tune_after:
-        weight.requires_grad_(epoch >= tune_after)
 
 
 def vectors_sum(path: Path) -> str:

@@ -15,13 +15,12 @@ from recurra.data.examples import BadRows, Example, conversations
 from recurra.data.readers import TABLES, format_of, read_examples
 from recurra.data.readers.arrays import with_channels
 from recurra.data.readers.trees import read_phrases
-from recurra.data.vector_files import VectorTable
 from recurra.errors import DataError
 from recurra.files import sha256_of
 from recurra.plain import quoted
 from recurra.tasks.labelling.config import ClassifyConfig, LabellingConfig, PairConfig, TagConfig
+from recurra.tasks.pretrained import InitialVectors, facts_of
 from recurra.tasks.rows import Parts, RowCorpus
-from recurra.tasks.word_sources import vectors_sum
 from recurra.text import Vocabulary, mark_spans
 from recurra.text.label_symbols import ScoreScale, Symbols
 from recurra.text.schemes import Fault, Refused, first_plain, plain_among_marks, scheme_of, to_bio
@@ -55,8 +54,7 @@ class LabelledCorpus(RowCorpus[Example]):
 
     unseen: Sequence[str] = ()
     notes: Sequence[str] = ()
-    vectors: VectorTable | None = None
-    vectors_file: str | None = None
+    vectors: InitialVectors | None = None
     lists: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
@@ -67,10 +65,7 @@ class LabelledCorpus(RowCorpus[Example]):
             found["gazetteer"] = {
                 kind: {"path": str(file), "fingerprint": sha256_of(file)} for kind, file in files.items()
             }
-        if self.vectors_file is not None:
-            path = Path(self.vectors_file).absolute()
-            found["vectors"] = {"path": str(path), "fingerprint": vectors_sum(path)}
-        return found
+        return found | facts_of(self.vectors)
 
 
 def fingerprint_of(rows: Sequence[Example]) -> str:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from recurra.data.examples import Example
-from recurra.data.vector_files import VectorTable
 from recurra.errors import ConfigError
 from recurra.layers import Constraints
 from recurra.models.classifier import ClassifierNetwork, balanced_weights
@@ -20,24 +19,14 @@ from recurra.text.label_symbols import Symbols
 
 
 def build_network(
-    config: LabellingConfig,
-    symbols: Symbols,
-    train: Iterable[Example] = (),
-    vectors: VectorTable | None = None,
+    config: LabellingConfig, symbols: Symbols, train: Iterable[Example] = ()
 ) -> LabellingNetwork:
-    """Build a network with initial weights, and word vectors from a file, if given.
+    """Build a network with initial weights.
 
     Balanced class weights are computed from `train`.
 
     Raises: ConfigError if the configuration does not fit the rows.
     """
-    network = _network(config, symbols, train)
-    if vectors is not None:
-        _take_vectors(network, symbols, vectors)
-    return network
-
-
-def _network(config: LabellingConfig, symbols: Symbols, train: Iterable[Example]) -> LabellingNetwork:
     lists = 0 if symbols.gazetteer is None else len(symbols.gazetteer.lists)
     sizes = None if symbols.words is None else InputSizes.of(symbols.words, lists)
     of_labels, of_classes = class_weights(config, symbols, train)
@@ -107,12 +96,12 @@ def class_weights(
     )
 
 
-def vectors_of(network: LabellingNetwork) -> Tensor:
-    """Return the word vectors of a network. Shapes: result (N, size)."""
+def vectors_of(network: LabellingNetwork) -> nn.Embedding:
+    """Return the embedding of a network's words."""
     words = network.reader.words
     assert words is not None, "the configuration has word vectors"
     assert isinstance(words.words, nn.Embedding), "word vectors are stored in an embedding"
-    return words.words.weight
+    return words.words
 
 
 def _constraints(symbols: Symbols) -> Constraints:
@@ -120,18 +109,3 @@ def _constraints(symbols: Symbols) -> Constraints:
     begins, follows = bio_rules(symbols.labels.symbols)
     first, after = torch.from_numpy(begins), torch.from_numpy(follows)
     return Constraints(first, after, torch.ones_like(first))
-
-
-def _take_vectors(network: LabellingNetwork, symbols: Symbols, vectors: VectorTable) -> None:
-    """Initialise the word vectors from a file; words missing from it keep their random vectors.
-
-    The file's vectors are scaled to the standard deviation of the random ones, which the next layers expect.
-    """
-    assert symbols.words is not None, "word vectors need words"
-    assert network.reader.words is not None, "the network reads words"
-    embedding = network.reader.words.words
-    assert isinstance(embedding, nn.Embedding), "pretrained vectors are stored in an embedding"
-    ids = torch.tensor([symbols.words.words.ids[word] for word in vectors.words])
-    with torch.no_grad():
-        given = torch.from_numpy(vectors.vectors)
-        embedding.weight[ids] = given * (embedding.weight.std() / given.std().clamp(min=1e-8))

@@ -15,7 +15,7 @@ from recurra.tasks.labelling.config import LabellingConfig
 from recurra.tasks.labelling.feeds import ConversationFeed, EncodedRows
 from recurra.tasks.labelling.figures import measure_rows
 from recurra.tasks.labelling.predicting import LabellingNetwork
-from recurra.tasks.word_sources import tune_later
+from recurra.tasks.pretrained import tune_later
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 

@@ -12,7 +12,6 @@ from recurra.data.examples import BadRows, Example, conversations, rows_told
 from recurra.data.readers import format_of
 from recurra.data.readers import refuse_without_use as refuse_options
 from recurra.data.rows_in_memory import FileContent, file_of_labelled
-from recurra.data.vector_files import VectorTable
 from recurra.errors import ConfigError, RunError
 from recurra.plain import counted, listed, shell
 from recurra.tasks.labelling.choosing import choice_of
@@ -44,10 +43,10 @@ from recurra.tasks.labelling.pairs import (
 from recurra.tasks.labelling.predicting import LabellingNetwork
 from recurra.tasks.labelling.pretrained import pretrained
 from recurra.tasks.labelling.starting import start_from
+from recurra.tasks.pretrained import one_process_only
 from recurra.tasks.rows import Parts, RowCorpus, RowTask, Split
 from recurra.tasks.starting import Source, Start
 from recurra.tasks.task import Join, Known, Setup, unchanged
-from recurra.tasks.word_sources import one_process_only
 from recurra.text.label_symbols import Symbols, load_symbols, save_symbols
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
@@ -100,10 +99,10 @@ class Labelling(RowTask):
         return with_phrases(config, parts)
 
     def learn_symbols(
-        self, config: LabellingConfig, train: Sequence[Example], vectors: VectorTable | None = None
+        self, config: LabellingConfig, train: Sequence[Example], others: Iterable[str] = ()
     ) -> Symbols:
-        """Build the word and label vocabularies from the training rows and the words of a vector file."""
-        symbols = count_symbols(self.name, config, train, () if vectors is None else vectors.words)
+        """Build the word and label vocabularies from the training rows, with `others` as words."""
+        symbols = count_symbols(self.name, config, train, others)
         refuse_without_use(config, train, symbols)
         return symbols
 
@@ -118,17 +117,16 @@ class Labelling(RowTask):
         return LabelledCorpus(symbols, parts, self.fingerprint, bad.sentences, unseen, notes)
 
     def read(self, config: LabellingConfig, join: Join = unchanged) -> LabelledCorpus:
-        """Read and split the rows, build the symbols of the training rows, and read the vector file."""
+        """Read and split the rows, build the symbols of the training rows, and read pretrained vectors."""
         bad = BadRows(config.skip_bad)
         parts = self.parts(config, bad)
         every = [row for _, rows in parts.each() for row in rows]
         found = pretrained(config, every, bad)
-        vectors = None if found is None else found.vectors
         gazetteer = read_gazetteer(config, parts.train, bad)
-        learnt = self.learn_symbols(parts.config, parts.train, vectors)
+        learnt = self.learn_symbols(parts.config, parts.train, () if found is None else found.table.words)
         symbols = join(replace(learnt, gazetteer=gazetteer))
         corpus = self.corpus(config, parts, symbols, bad)
-        corpus.vectors, corpus.vectors_file = vectors, config.vectors
+        corpus.vectors = found
         corpus.lists = file_by_name(config.gazetteer)
         corpus.notes = [*corpus.notes, *(() if found is None else found.notes)]
         return corpus
@@ -158,28 +156,25 @@ class Labelling(RowTask):
         return load_symbols(folder)
 
     def settle(self, config: LabellingConfig, corpus: LabelledCorpus) -> LabellingConfig:
-        """Set the embedding size to that of the vector file, `split` to that of the words in the data, and
+        """Set the embedding size to that of pretrained vectors, `split` to that of the words in the data, and
         `scheme` to how their labels were read."""
         if (scheme := corpus.parts.config.scheme) != config.scheme:
             config = config.model_copy(update={"scheme": scheme})
         if _is_tokenised(config, corpus):
             config = config.model_copy(update={"split": "punctuation"})
-        if corpus.vectors is None:
-            return config
-        if "embedding_size" in config.given() and config.embedding_size != corpus.vectors.size:
-            raise ConfigError(
-                f"embedding_size: got {config.embedding_size}, expected {corpus.vectors.size}, the size of "
-                "the vectors in the file; remove the option."
-            )
-        return config.model_copy(update={"embedding_size": corpus.vectors.size})
+        return config if corpus.vectors is None else corpus.vectors.settled(config)
 
     def build(
         self, config: LabellingConfig, symbols: Symbols, corpus: LabelledCorpus | None = None
     ) -> LabellingNetwork:
-        """Build a network with initial weights, and word vectors from the file, if there is one."""
+        """Build a network with initial weights, and pretrained vectors, if there are any."""
         if corpus is None:
             return build_network(config, symbols)
-        return build_network(config, symbols, corpus.train, corpus.vectors)
+        network = build_network(config, symbols, corpus.train)
+        if corpus.vectors is not None:
+            assert symbols.words is not None, "word vectors need words"
+            corpus.vectors.fill(vectors_of(network), symbols.words.words.ids)
+        return network
 
     def setup(
         self,
@@ -193,7 +188,7 @@ class Labelling(RowTask):
         if processes > 1 and config.tune_after:
             raise one_process_only("tune_after")
         if config.freeze_vectors:  # before the network is wrapped for several processes
-            vectors_of(network).requires_grad_(False)
+            vectors_of(network).weight.requires_grad_(False)
         in_turns = corpus.symbols.in_turns
         feed: RowFeed[SequenceBatch] | ConversationFeed
         if in_turns:
@@ -282,11 +277,11 @@ class PairClassification(Labelling):
     model = PairClassifier
 
     def learn_symbols(
-        self, config: LabellingConfig, train: Sequence[Example], vectors: VectorTable | None = None
+        self, config: LabellingConfig, train: Sequence[Example], others: Iterable[str] = ()
     ) -> Symbols:
         """Build the vocabularies and the features of pairs, and fit the baselines."""
         assert isinstance(config, PairConfig), "the configuration of this task"
-        return with_features(super().learn_symbols(config, train, vectors), config, train)
+        return with_features(super().learn_symbols(config, train, others), config, train)
 
     def save_symbols(self, symbols: Symbols, folder: Path) -> None:
         """Write words.json, labels.json and baselines.json."""

@@ -7,12 +7,13 @@ from typing import Any
 
 from recurra.config import TextPart
 from recurra.data import TextSource, TokenFile, TokenStreams, open_tokenizer, open_tokens
+from recurra.data.examples import BadRows
 from recurra.data.sources import split_texts
 from recurra.errors import DataError
 from recurra.models import NGramModel
 from recurra.tasks.language_modeling.config import LanguageModelConfig
+from recurra.tasks.pretrained import InitialVectors, counted_words, facts_of
 from recurra.tasks.task import Join, unchanged
-from recurra.tasks.word_sources import InitialVectors
 from recurra.text import Tokenizer
 
 
@@ -63,11 +64,7 @@ class LanguageModelCorpus:
             }
             for name, text in texts.items()
             if text is not None
-        } | self._other_facts()
-
-    def _other_facts(self) -> dict[str, Any]:
-        given = {} if self.vectors is None else {"vectors": self.vectors.facts()}
-        return {"vocabulary_size": self.symbols.vocabulary_size} | given
+        } | {"vocabulary_size": self.symbols.vocabulary_size, **facts_of(self.vectors)}
 
     def split(self) -> Mapping[str, Sequence[int]]:
         """Return nothing: parts are character ranges of a file, which `facts` contains."""
@@ -89,13 +86,24 @@ def read_corpus(config: LanguageModelConfig, join: Join = unchanged) -> Language
         train, config.unit, min_count=config.min_count, max_size=config.max_vocabulary_size
     )
     tokenizer = join(tokenizer)
+    text = encode(train, tokenizer, config)
     return LanguageModelCorpus(
         tokenizer,
-        encode(train, tokenizer, config),
+        text,
         encode(valid, tokenizer, config),
         None if test is None else encode(test, tokenizer, config),
-        vectors=InitialVectors.read(config.vectors, tokenizer.vocabulary.symbols),
+        vectors=_pretrained(config, text, tokenizer),
     )
+
+
+def _pretrained(
+    config: LanguageModelConfig, text: EncodedText, tokenizer: Tokenizer
+) -> InitialVectors | None:
+    """Read the vectors of the words of the training text."""
+    if config.vectors is None:
+        return None
+    counts = text.tokens.counts(tokenizer.vocabulary_size).tolist()
+    return InitialVectors.read(config.vectors, counted_words(tokenizer, counts), BadRows())
 
 
 def find_corpus(

@@ -10,7 +10,7 @@ from recurra.models import NextSymbolNetwork
 from recurra.tasks.language_modeling.config import LanguageModelConfig
 from recurra.tasks.language_modeling.corpus import LanguageModelCorpus
 from recurra.tasks.language_modeling.evaluation import evaluate_text
-from recurra.tasks.word_sources import tune_later
+from recurra.tasks.pretrained import tune_later
 from recurra.training import Moment, Objective
 
 _VALIDATION_STREAMS = 20

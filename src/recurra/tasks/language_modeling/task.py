@@ -28,9 +28,9 @@ from recurra.tasks.language_modeling.evaluation import evaluate_text
 from recurra.tasks.language_modeling.facade import LanguageModel
 from recurra.tasks.language_modeling.objective import LanguageModelObjective
 from recurra.tasks.language_modeling.starting import TextStart, offer_of
+from recurra.tasks.pretrained import one_process_only
 from recurra.tasks.starting import Offer, Source, Start
 from recurra.tasks.task import Join, Known, Setup, Task, unchanged
-from recurra.tasks.word_sources import one_process_only
 from recurra.text import Tokenizer, load_tokenizer
 from recurra.training import Learner, Outcome, TrainingConfig
 from recurra.training.session import rows_of_process
@@ -163,7 +163,7 @@ class LanguageModeling(Task):
             + (" (from cache)" if corpus.train.tokens.from_cache else "")
         )
         if corpus.vectors is not None:
-            yield corpus.vectors.told(corpus.symbols.vocabulary.symbols)
+            yield from corpus.vectors.notes
         if unseen is not None and unit == "word" and not corpus.train.tokens.count(unseen):
             yield "the training text has no <unk>, so the model cannot learn it; --min-count 2 would add it"
 

@@ -140,6 +140,7 @@ class Seq2SeqConfig(
         # The layer with attention is apart from the other layers of the decoder.
         "skip": AnyOf(Above("num_layers", 1), When("attention", "none"), Above("decoder_layers", 2)),
         "unknown": Unless("unit", "subword"),
+        "target_vectors": [When("unit", "word"), Unless("share_vectors"), Unless("from_run")],
         "freeze_vectors": Unless("share_vectors"),
     }
     main_options: ClassVar[tuple[str, ...]] = (
@@ -151,6 +152,11 @@ class Seq2SeqConfig(
     evaluation: ClassVar[type[Part]] = PairEvaluationPart
     prediction: ClassVar[type[Part]] = AnswersPart
 
+    target_vectors: FilePath | None = option(
+        None,
+        "Pretrained word vectors of the target (a run that trained some, or a file), of the size of those of "
+        "the source",
+    )
     # A jordan cell feeds back its own output, as a decoder does anyway.
     cell: Literal["lstm", "gru", "rnn"] = default(RecurrentPart, "cell", "gru")
     hidden_size: int = default(RecurrentPart, "hidden_size", 256)
@@ -169,6 +175,11 @@ class Seq2SeqConfig(
             raise ValueError("bridge: zeros needs attention, or the decoder gets no source; use linear")
         if self.unknown == "replace" and self.attention == "none":
             raise ValueError("unknown: replace needs attention; use redraw")
+        if self.target_vectors is not None and self.tie_weights and self.freeze_vectors:
+            raise ValueError(
+                "freeze_vectors: cannot be combined with target_vectors and tie_weights, which freezes the "
+                "output layer too; remove one of them, or use tune_after"
+            )
         if self.scheduled_sampling and self.epochs == 1:
             raise ValueError(
                 "scheduled_sampling: increases from epoch to epoch, but there is only one; give more epochs"

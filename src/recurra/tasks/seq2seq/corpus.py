@@ -14,9 +14,9 @@ from recurra.data.readers.pairs import Pair, format_of, read_pairs, read_sources
 from recurra.data.readers.pictures import read_captions, read_pictures
 from recurra.errors import DataError
 from recurra.plain import counted
+from recurra.tasks.pretrained import InitialVectors, facts_of
 from recurra.tasks.rows import RowCorpus
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig
-from recurra.tasks.word_sources import InitialVectors
 from recurra.text import EOS
 
 
@@ -25,18 +25,19 @@ class PairCorpus(RowCorpus[Pair]):
     """Pairs of sources and targets.
 
     `empty` is the number of pairs left out because of an empty side, `too_long` because of their length.
-    `vectors` are pretrained vectors of the source's words.
+    `vectors` are pretrained vectors of the source's words, `target_vectors` of the target's.
     """
 
     empty: int = 0
     too_long: int = 0
     vectors: InitialVectors | None = None
+    target_vectors: InitialVectors | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what run.toml records, with the shape of pictures, and whether unknown words are copied."""
         shape: tuple[int, ...] = self.symbols.vector_shape
         found = super().facts() | ({"vector_shape": list(shape)} if shape else {})
-        given = {} if self.vectors is None else {"vectors": self.vectors.facts()}
+        given = facts_of(self.vectors, self.target_vectors)
         return found | ({"copies": True} if self.symbols.copies else {}) | given
 
 

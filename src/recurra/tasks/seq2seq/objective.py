@@ -10,12 +10,13 @@ from recurra.data.batches import PairBatch
 from recurra.layers import State
 from recurra.metrics.translation import count_texts
 from recurra.models.seq2seq import Seq2SeqNetwork
+from recurra.tasks.pretrained import tune_later
 from recurra.tasks.seq2seq.config import Seq2SeqConfig
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import criterion_of_score, score_of_pairs
+from recurra.tasks.seq2seq.pretrained import pretrained_embeddings
 from recurra.tasks.seq2seq.searching import search
 from recurra.tasks.seq2seq.texts import texts_of
-from recurra.tasks.word_sources import tune_later
 from recurra.training import Moment, Objective
 from recurra.training.rows import RowFeed
 from recurra.training.selection import LOSS, SCORE
@@ -43,8 +44,8 @@ class Seq2SeqObjective(Objective):
     def before_update(self, moment: Moment) -> None:
         """Set the scheduled sampling of the epoch, and whether pretrained vectors are trained."""
         config = self._config
-        if config.tune_after:
-            tune_later(self._network.source_embedding.weight, config.tune_after, moment.epoch)
+        for embedding in pretrained_embeddings(self._network, config):
+            tune_later(embedding.weight, config.tune_after, moment.epoch)
         self._sampled = config.scheduled_sampling * moment.epoch / max(1, config.epochs - 1)
 
     def validate(self, network: nn.Module) -> dict[str, float]:

@@ -12,6 +12,7 @@ from recurra.errors import DataError
 from recurra.models.seq2seq import Seq2SeqNetwork
 from recurra.models.source import EncoderDecoderConfig
 from recurra.plain import counted, shell, unit_noun
+from recurra.tasks.pretrained import one_process_only
 from recurra.tasks.rows import Parts, RowTask
 from recurra.tasks.seq2seq.config import CaptionConfig, ChatConfig, Seq2SeqConfig, TranslateConfig
 from recurra.tasks.seq2seq.corpus import (
@@ -28,11 +29,11 @@ from recurra.tasks.seq2seq.facade import Captioner, ChatBot, Translator
 from recurra.tasks.seq2seq.feeds import EncodedPairs
 from recurra.tasks.seq2seq.figures import METRICS, PairFigures, measure, score_of_pairs
 from recurra.tasks.seq2seq.objective import Seq2SeqObjective
+from recurra.tasks.seq2seq.pretrained import fill, pretrained_embeddings, settled, take_vectors
 from recurra.tasks.seq2seq.starting import start_from
 from recurra.tasks.seq2seq.symbols import PairSymbols, learn_symbols
 from recurra.tasks.starting import Source, Start
 from recurra.tasks.task import Join, Setup, unchanged
-from recurra.tasks.word_sources import InitialVectors, one_process_only
 from recurra.training import Choice
 from recurra.training.rows import RowFeed
 from recurra.training.selection import LOSS, SCORE
@@ -91,17 +92,15 @@ class SequenceToSequence(RowTask):
         return PairCorpus(symbols, parts, self.fingerprint, bad.sentences, bad.empty)
 
     def read(self, config: Seq2SeqConfig, join: Join = unchanged) -> PairCorpus:
-        """Read and split the pairs, build the symbols, and read pretrained vectors of the source's words."""
-        corpus: Any = super().read(config, join)
-        found: PairCorpus = corpus
-        if config.vectors is not None:
-            words = found.symbols.source.vocabulary.symbols
-            found.vectors = InitialVectors.read(config.vectors, words, skip_bad=config.skip_bad)
-        return found
+        """Read and split the pairs, build the symbols, and read pretrained vectors of their words."""
+        corpus = super().read(config, join)
+        assert isinstance(corpus, PairCorpus), "the corpus of this task"
+        take_vectors(config, corpus)
+        return corpus
 
     def settle(self, config: Seq2SeqConfig, corpus: PairCorpus) -> Seq2SeqConfig:
         """Set the embedding size to that of pretrained vectors."""
-        return config if corpus.vectors is None else corpus.vectors.settled(config)
+        return settled(config, corpus)
 
     def start_from(self, config: Seq2SeqConfig, source: Source) -> Start:
         """Start from another encoder-decoder, or the decoder from a run of another kind."""
@@ -123,14 +122,13 @@ class SequenceToSequence(RowTask):
     def build(
         self, config: Seq2SeqConfig, symbols: PairSymbols, corpus: PairCorpus | None = None
     ) -> Seq2SeqNetwork:
-        """Build a network with initial weights, and pretrained vectors of the source, if there are any."""
+        """Build a network with initial weights, and pretrained vectors, if there are any."""
         own = EncoderDecoderConfig(
             **{name: getattr(config, name) for name in EncoderDecoderConfig.model_fields}
         )
         network = Seq2SeqNetwork(own, symbols.kind, symbols.target.vocabulary_size, symbols.end)
-        if corpus is not None and corpus.vectors is not None:
-            assert symbols.source is not None, "a source of words"
-            corpus.vectors.fill(network.source_embedding, symbols.source.vocabulary.ids)
+        if corpus is not None:
+            fill(network, corpus)
         return network
 
     def setup(
@@ -145,7 +143,8 @@ class SequenceToSequence(RowTask):
         if processes > 1 and config.tune_after:
             raise one_process_only("tune_after")
         if config.freeze_vectors:  # before the network is wrapped for several processes
-            network.source_embedding.weight.requires_grad_(False)
+            for embedding in pretrained_embeddings(network, config):
+                embedding.weight.requires_grad_(False)
         limits = (config.max_source_length, config.max_target_length)
         pairs = EncodedPairs(corpus.train, corpus.symbols, limits)
         if not pairs.pair_of:
@@ -203,8 +202,8 @@ class SequenceToSequence(RowTask):
         first = corpus.train[0]
         read = " / ".join(first.source) if first.vectors is None else f"picture {first.source[0]}"
         yield f"first pair: {read[:80]!r} -> {first.targets[0][:80]!r}"
-        if corpus.vectors is not None:
-            yield corpus.vectors.told(symbols.source.vocabulary.symbols)
+        for given in (corpus.vectors, corpus.target_vectors):
+            yield from () if given is None else given.notes
         yield from (f"validation: {note}" for note in score_of_pairs(corpus.valid).notes())
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
         yield from empty_told(corpus.empty)
