@@ -96,10 +96,15 @@ def test_other_forms_are_refused(given):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("axes.toml", 'gender = "he:she"\nroyal = ["king", "and/or"]\nsides = [["he", "she"], ["a:b", "c"]]'),
+        (
+            "axes.toml",
+            'gender = ["he:she", "man: woman"]\nroyal = ["king", "and/or", "1:1"]\n'
+            'sides = [["he", "she"], ["a:b", "c"]]',
+        ),
         (
             "axes.json",
-            '{"gender": "he:she", "royal": ["king", "and/or"], "sides": [["he", "she"], ["a:b", "c"]]}',
+            '{"gender": "he:she,man:woman", "royal": ["king", "and/or", "1:1"], '
+            '"sides": [["he", "she"], ["a:b", "c"]]}',
         ),
     ],
 )
@@ -107,8 +112,8 @@ def test_axes_of_a_file(tmp_path, name, content):
     (tmp_path / name).write_text(content, encoding="utf-8")
     found = axes_given([str(tmp_path / name), "age=old/young"], "axis")
     assert found == {
-        "gender": Axis(pairs=(("he", "she"),)),
-        "royal": Axis(words=("king", "and/or")),
+        "gender": Axis(pairs=(("he", "she"), ("man", "woman"))),
+        "royal": Axis(words=("king", "and/or", "1:1")),
         "sides": Axis(pairs=(("he", "she"), ("a:b", "c"))),
         "age": Axis(words=("old",), others=("young",)),
     }

@@ -105,7 +105,7 @@ def axes_given(given: Sequence[str], what: str) -> dict[str, Axis]:
 
 def read_axes(path: Path) -> list[tuple[str, Axis]]:
     """Read a TOML or JSON table of axes by name: a text such as "he:she,man:woman" or "old/young", a list of
-    words, or a list of pairs of words.
+    words, or a list of pairs, each ["he", "she"] or "he:she".
 
     Raises: DataError if it cannot be read, or naming the axis that has another form.
     """
@@ -129,6 +129,9 @@ def _axis_in(path: Path, name: str, value: Any) -> Axis:
             raise DataError(f"{path}: {error}") from error
     entries = value if isinstance(value, list) else []
     if entries and all(_is_word(one) for one in entries):
+        split = [one.split(":") for one in entries]
+        if all(len(ends) == 2 and all(map(_is_word, ends)) for ends in split):
+            return Axis(pairs=tuple((a.strip(), b.strip()) for a, b in split))
         return Axis(words=tuple(entries))
     if entries and all(
         isinstance(one, list) and len(one) == 2 and all(map(_is_word, one)) for one in entries
