@@ -169,6 +169,15 @@ def test_lost_words_and_missing_lists(associated):
         association(associated, LISTS, CALISKAN[0])
 
 
+@pytest.mark.parametrize(("known", "lost", "share"), [(3, 7, 0.7), (21, 29, 0.58)])
+def test_a_list_may_lose_exactly_its_share(associated, known, lost, share):
+    """7 > 0.7 * 10 and 29 > 0.58 * 50 must not come from rounding."""
+    words = [*(f"w{n}" for n in range(10, 10 + known)), *(f"gone{n}" for n in range(lost))]
+    lists = LISTS | {"x": words, "y": ["w4", "w5", "w6"]}
+    assert association(associated, lists, TEST, most_lost=share).p > 0
+    assert np.isnan(association(associated, lists, TEST, most_lost=share - 0.01).p)
+
+
 def test_clusters_find_the_bias_that_remains():
     """Words of either side share a topic beside the direction, which is not removed."""
     draw = np.random.default_rng(4)
