@@ -230,7 +230,7 @@ def test_axes_are_printed_and_drawn(vectors, tmp_path):
         "axes", vectors.run.path, c, "--axis", f"one={a}:{b}", "--axis", f"two={a}", "--picture", picture
     )
     assert done.exit_code == 0, done.output
-    assert [line.split()[0] for line in done.output.splitlines()] == [c, "one", "two"]
+    assert [line.split()[0] for line in done.output.splitlines()] == [c, "one", "two", "picture:"]
     assert picture.read_bytes().startswith(b"\x89PNG")
     done = recurra("axes", vectors.run.path, c, "--axis", f"one={a}:{b},no:{b}")
     assert done.stderr.strip() == "one: left out as unknown: no"
@@ -245,10 +245,15 @@ def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):
     lists = write(tmp_path / "lists.json", [json.dumps({"x": [a, b], "y": [c, d], "m": [e], "n": [f]})])
     out, picture = tmp_path / "debiased.npz", tmp_path / "moved.png"
     options = ["--pairs", f"{a}:{b}", "--words", words, "--picture", picture, "--analogy", f"{a}:{b}:{c}"]
-    options += ["--weat", lists, "--weat-test", "x,y,m,n"]
+    options += ["--weat", lists, "--weat-test", "x,y,m,n", "--equalise", f"{a}:{b},no:{c}"]
     found = recurra("debias", vectors.run.path, *options, "-o", out, "--json")
     assert found.exit_code == 0, found.output
-    told = json.loads(found.output)
+    told = json.loads(found.stdout)
+    assert found.stderr.splitlines() == [
+        "equalise: left out as unknown: no",
+        "words: left out as unknown: unknown",
+    ]
+    assert told["direct_bias"]["words"] == 2
     assert told["direct_bias"]["after"] < 1e-6 < told["direct_bias"]["before"]
     assert told["cosines"].keys() == {e, f}
     assert told["associations"][0]["before"]["known"] == [2, 2, 1, 1]
@@ -260,6 +265,11 @@ def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):
     shown = recurra("debias", vectors.run.path, *options, "-o", out, "--overwrite").output
     assert "remaining bias: two clusters of the" in shown
     assert "debiasing hides the direction" in shown
+    assert "direct bias, mean |cosine| of 2 neutral words: " in shown
+    assert shown.splitlines()[-2:] == [f"vectors: {out}", f"picture: {picture}"]
+    only_definitional = ["--definitional", words, "--words", words, "--pairs", f"{a}:{b}"]
+    shown = recurra("debias", vectors.run.path, *only_definitional, "-o", tmp_path / "other.npz").output
+    assert f"mean |cosine| of {len(vectors) - 4} neutral words" in shown
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from recurra.models.word_vectors.lookup import WordLookup
 
 VectorsArgument = Annotated[
     Path,
@@ -30,3 +33,11 @@ def print_words(found: Iterable[tuple[str, float]], *, as_json: bool) -> None:
     width = max((len(word) for word, _ in each), default=0)
     for word, cosine in each:
         typer.echo(f"{word:{width}}  {cosine:.4f}")
+
+
+def tell_unknown(vectors: "WordLookup", name: str, words: Iterable[str]) -> None:
+    """Print which of the words of a list are unknown, and thus left out."""
+    from recurra.plain import listed
+
+    if unknown := [word for word in dict.fromkeys(words) if word not in vectors]:
+        typer.echo(f"{name}: left out as unknown: {listed(unknown)}", err=True)

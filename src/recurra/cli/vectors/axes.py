@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from recurra.cli.vectors.arguments import AsJson, VectorsArgument
+from recurra.cli.vectors.arguments import AsJson, VectorsArgument, tell_unknown
 
 
 def axes(
@@ -29,7 +29,7 @@ def axes(
     """
     from recurra.models.word_vectors.directions import axes_given, axes_of
     from recurra.models.word_vectors.spelling import check_words
-    from recurra.plain import json_line, listed
+    from recurra.plain import json_line
     from recurra.reports.drawing import check_picture, write_png
     from recurra.reports.word_plots import signed_heat_map
     from recurra.tasks.word_sources import open_vectors
@@ -41,9 +41,10 @@ def axes(
     check_words(opened, words)
     found = axes_of(opened, words, given)
     for name, one in given.items():
-        if unknown := [word for word in one.each_word() if word not in opened]:
-            typer.echo(f"{name}: left out as unknown: {listed(unknown)}", err=True)
+        tell_unknown(opened, name, one.each_word())
+    lines = found.lines()
     if picture is not None:
         write_png(picture, signed_heat_map, found.values.T, columns=found.words, rows=found.axes)
-    for line in [json_line(found.to_rows())] if as_json else found.lines():
+        lines.append(f"picture: {picture}")
+    for line in [json_line(found.to_rows())] if as_json else lines:
         typer.echo(line)

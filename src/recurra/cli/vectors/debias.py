@@ -1,11 +1,12 @@
 """`recurra vectors debias VECTORS`."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from recurra.cli.vectors.arguments import AsJson, VectorsArgument
+from recurra.cli.vectors.arguments import AsJson, VectorsArgument, tell_unknown
 
 _Pairs = Annotated[
     list[str],
@@ -102,17 +103,17 @@ def debias(
         analogy_files=analogies or (),
         similarity_files=similarity or (),
     )
-    found = debias_vectors(
-        open_vectors(vectors),
-        pairs_of(pairs, "pairs"),
-        how=how,
-        definitional=[word for path in definitional or () for word in read_words(path)],
-        equalise=None if equalise is None else pairs_of(equalise, "equalise"),
-        checks=checks,
-        seed=seed,
-    )
+    each, equal = pairs_of(pairs, "pairs"), pairs_of(equalise or pairs, "equalise")
+    kept = [word for path in definitional or () for word in read_words(path)]
+    opened = open_vectors(vectors)
+    found = debias_vectors(opened, each, how=how, definitional=kept, equalise=equal, checks=checks, seed=seed)
+    asked = {"pairs": chain(*each), "equalise": chain(*(equal if equalise else ())), "words": checks.words}
+    for name, given in asked.items():
+        tell_unknown(opened, name, given)
     write_vectors(found.vectors, out)
+    written = [f"vectors: {out}"]
     if picture is not None:
         write_png(picture, moved_words, found.cosines, pairs=found.direction.pairs)
-    for line in [json_line(found.to_dict())] if as_json else [*found.lines(), f"vectors: {out}"]:
+        written.append(f"picture: {picture}")
+    for line in [json_line(found.to_dict())] if as_json else [*found.lines(), *written]:
         typer.echo(line)

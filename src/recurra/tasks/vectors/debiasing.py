@@ -65,7 +65,9 @@ class Answers:
 class DebiasReport(Result):
     """Debiased vectors, and what debiasing changed; pairs of figures are (before, after).
 
-    `cosines` maps words to their cosine with the direction.
+    `bias` is the direct bias, the mean over `measured` words: those that are checked and not definitional, or
+    the 50,000 most frequent neutral ones if there are none. `cosines` maps words to their cosine with the
+    direction.
     """
 
     vectors: KeyedVectors
@@ -73,6 +75,7 @@ class DebiasReport(Result):
     neutralised: int
     equalised: tuple[tuple[str, str], ...]
     bias: tuple[float, float]
+    measured: int
     cosines: Mapping[str, tuple[float, float]]
     answers: Sequence[Answers]
     associations: Sequence[tuple[Association, Association]]
@@ -91,7 +94,7 @@ class DebiasReport(Result):
             "component_variances": list(self.direction.variance),
             "neutralised": self.neutralised,
             "equalised": [list(pair) for pair in self.equalised],
-            "direct_bias": {"before": self.bias[0], "after": self.bias[1]},
+            "direct_bias": {"before": self.bias[0], "after": self.bias[1], "words": self.measured},
             "cosines": {word: {"before": a, "after": b} for word, (a, b) in self.cosines.items()},
             "analogies": [
                 {"asked": list(one.asked), "before": list(one.before), "after": list(one.after)}
@@ -113,7 +116,8 @@ class DebiasReport(Result):
             f"components: {shares}"
         )
         yield f"{self.neutralised:,} words neutralised, {counted(len(self.equalised), 'pair')} equalised"
-        yield f"direct bias, mean |cosine|: {self.bias[0]:.4f} before, {self.bias[1]:.4f} after"
+        over = counted(self.measured, "neutral word")
+        yield f"direct bias, mean |cosine| of {over}: {self.bias[0]:.4f} before, {self.bias[1]:.4f} after"
         if self.cosines:
             yield ""
             yield from self._table()
@@ -190,6 +194,7 @@ def debias_vectors(
         done.neutralised,
         done.equalised,
         (first, second),
+        len(measured),
         cosines,
         [_answers(asked, vectors, done.vectors) for asked in wanted.analogies],
         [_associations(test, wanted, vectors, done.vectors, seed) for test in wanted.associations],
