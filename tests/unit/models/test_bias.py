@@ -86,6 +86,14 @@ def test_a_neutral_word_is_as_far_from_both_words_of_a_pair(vectors):
         direct_bias(vectors, ["unknown"], direction)
 
 
+def test_of_two_pairs_with_a_common_word_the_last_one_is_equalised(vectors):
+    direction = direction_of_pairs(vectors, PAIRS).vector
+    found = debias(vectors, direction, ("he", "she", "woman"), [("he", "she"), ("he", "woman")]).vectors
+    to = {word: found.similarity("doctor", word) for word in ("he", "she", "woman")}
+    assert to["he"] == pytest.approx(to["woman"], abs=1e-6)
+    assert abs(to["he"] - to["she"]) > 0.01
+
+
 def test_the_words_of_a_pair_keep_their_sides_if_they_were_neutralised(vectors):
     direction = direction_of_pairs(vectors, PAIRS).vector
     found = debias(vectors, direction, (), PAIRS).vectors

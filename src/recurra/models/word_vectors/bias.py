@@ -34,7 +34,8 @@ def debias(vectors: WordLookup, direction: Floats, definitional: Iterable[str], 
                     with s the sign of (a - b) . g before words are neutralised
 
     Pairs are also equalised in lower case, with a capital, and in upper case, if both words are known. A
-    neutralised word is as far from one word of a pair as from the other.
+    neutralised word is as far from one word of a pair as from the other. Pairs are equalised in their order;
+    of several pairs with one word in common, only the last one keeps this.
 
     Shapes: direction (D,), of length 1.
     Source: T. Bolukbasi et al., Man is to computer programmer as woman is
