@@ -143,7 +143,7 @@ def test_what_needs_probabilities_is_refused_for_scores(scores, tmp_path, verb, 
     assert fault in str(found.exception)
 
 
-@pytest.mark.parametrize("value", ["high", None, True, "1_0", "nan", ""])
+@pytest.mark.parametrize("value", ["high", None, True, "1_0", "nan", "", "1e31"])
 def test_a_row_without_a_finite_score_is_named_by_its_line(tmp_path, value):
     rows = pairs(8)
     rows[4]["alike"] = value

@@ -17,6 +17,7 @@ from recurra.text.words import Word, placed
 from recurra.text_files import is_text
 
 CORRECT_IT, SKIP_IT = "correct it", "skip such rows with --skip-bad"
+_LARGEST = 1e30  # of a number in a table; single precision ends at 3.4e38
 _TOLD = 3  # number of rows that are described one by one
 _BLANKS = re.compile(r"[ \t]+")
 
@@ -176,7 +177,10 @@ def spelled_label(value: Any, what: str, expected: str = "a text or a number") -
 
 
 def number_in(value: Any, what: str) -> float:
-    """Return a value of a table, or of a JSON file, as a number. Raises: BadRow unless it is a finite one."""
+    """Return a value of a table, or of a JSON file, as a number.
+
+    Raises: BadRow unless it is a finite one, the square of which is finite too, as errors are squared.
+    """
     given = spelled(value, what, "a number")
     try:
         number = float(given.strip().replace("_", " "))  # 1_0 is no number of a table
@@ -184,6 +188,10 @@ def number_in(value: Any, what: str) -> float:
         number = math.nan
     if isinstance(value, bool | np.bool_) or not math.isfinite(number):
         raise BadRow(f"has {quoted(value)} as {what}, expected a number")
+    if abs(number) > _LARGEST:
+        raise BadRow(
+            f"has {quoted(value)} as {what}, expected a number between -{_LARGEST:g} and {_LARGEST:g}"
+        )
     return number
 
 

@@ -307,7 +307,7 @@ class PairConfig(PooledConfig):
         "vectors_column": OnlyIn("taggers and classifiers of single sequences"),
         "conversation_column": AnyOf(Unless("valid"), When("folds")),
         "pooling": [When("model", "recurrent"), When("matching", "siamese")],
-        **dict.fromkeys(("class_weights", "label_smoothing"), Unless("score_column")),
+        **dict.fromkeys(("class_weights", "label_smoothing", "label_column"), Unless("score_column")),
     }
     main_options: ClassVar[tuple[str, ...]] = (
         *("data", "valid", "format", "score_column", "model", "matching", "symmetric", "overlap_features"),
