@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 
@@ -69,6 +70,13 @@ def test_a_single_training_record_is_visible():
         point = rf"<use [^>]*fill: {colour}"
         assert (len(re.findall(point, alone)), len(re.findall(point, both))) == (1 + (colour == "#7a9cc6"), 0)
     assert "training" not in learning_curve([validation], unit="word")
+
+
+def test_gradients_of_zero_are_drawn_without_a_warning():
+    record = {"kind": "training", "step": 3, "loss": 1.0, "gradient_norm": 0.0, "learning_rate": 0.1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "gradient norm" in learning_curve([record, record | {"step": 4}], unit="word")
 
 
 def test_nothing_to_draw_is_no_picture():

@@ -68,7 +68,8 @@ def _draw_learning(training: Sequence[Record], validation: Sequence[Record], uni
     steps, norms = _series(training, "gradient_norm")
     if norms:
         bottom.plot(steps, norms, color="#555", lw=0.8, marker=_marker(steps))
-        bottom.set_yscale("log")
+        if any(norm > 0 for norm in norms):
+            bottom.set_yscale("log")
         bottom.set_ylabel("gradient norm")
     steps, rates = _series(training, "learning_rate")
     if rates:
