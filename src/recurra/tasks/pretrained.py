@@ -99,12 +99,22 @@ class InitialVectors:
         """
         rows = torch.tensor([ids[word] for word in self.table.words])
         given = torch.from_numpy(np.ascontiguousarray(self.table.vectors))
+        # A power of two of the size of the vectors changes no digit, and keeps their squares within range.
+        _, exponent = torch.frexp(given.abs().max())
+        given = torch.ldexp(given, -exponent)
         with torch.no_grad():
-            embedding.weight[rows] = given * (embedding.weight.std() / given.std().clamp(min=1e-8))
+            embedding.weight[rows] = given * (embedding.weight.std() / _spread(given))
 
     def facts(self) -> dict[str, str]:
         """Return what run.toml records."""
         return {"path": str(self.path), "fingerprint": vectors_sum(self.path)}
+
+
+def _spread(given: Tensor) -> Tensor:
+    """Return the standard deviation of all numbers, or their root mean square if they are all the same."""
+    if given.numel() > 1 and (spread := given.std()) > 1e-6:
+        return spread
+    return given.square().mean().sqrt().clamp(min=1e-8)
 
 
 def counted_words(tokenizer: Tokenizer, counts: Iterable[int]) -> dict[str, int]:

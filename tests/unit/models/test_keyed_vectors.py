@@ -4,6 +4,7 @@ import copy
 import logging
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -414,3 +415,20 @@ def test_words_of_known_ngrams_have_neighbours(trained):
         trained[False].most_similar("catty")
     model.add_vector("catty", np.ones(8))
     assert model["catty"].tolist() == [1] * 8
+
+
+@pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1e18, 1e20, 1e30, 1e36])
+def test_cosines_do_not_depend_on_the_size_of_vectors(size):
+    rows = np.random.default_rng(2).normal(size=(6, 4)).astype(np.float32)
+    plain = rc.KeyedVectors([f"w{n}" for n in range(6)], rows)
+    sized = rc.KeyedVectors([f"w{n}" for n in range(6)], rows * np.float32(size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for method in ("most_similar", "most_similar_cosmul"):
+            expected, found = (getattr(one, method)(["w0", "w1"], ["w2"]) for one in (plain, sized))
+            assert [word for word, _ in found] == [word for word, _ in expected]
+            assert [c for _, c in found] == pytest.approx([c for _, c in expected], abs=1e-5)
+        assert sized.similarity("w0", "w1") == pytest.approx(plain.similarity("w0", "w1"), abs=1e-6)
+        np.testing.assert_allclose(
+            sized.cosine_similarities(sized["w0"], sized.vectors), 1 - plain.distances("w0"), atol=1e-5
+        )

@@ -14,7 +14,7 @@ from recurra.plain import counted, quoted, reason_of
 Vector = NDArray[np.float32]
 Key = str | int
 _BLOCK = 1 << 24  # numbers of a block of vectors that are read at once
-TINY = 1e-30  # instead of the length of a zero vector, so that its cosines are 0
+TINY = 2.0**-126  # instead of the length of a zero vector, so that its cosines are 0
 
 
 class MissingWord(VocabularyError, KeyError):
@@ -125,7 +125,7 @@ class WordLookup:
     def norms(self) -> NDArray[np.float32]:
         """The Euclidean norm of each vector, computed once, in blocks. Shapes: result (N,)."""
         if self._norms is None or len(self._norms) != len(self._vectors):
-            found = [np.linalg.norm(block, axis=1) for _, block in self.blocks(0, len(self._vectors))]
+            found = [_lengths(block) for _, block in self.blocks(0, len(self._vectors))]
             self._norms = np.concatenate([np.zeros(0, np.float32), *found])
         return self._norms
 
@@ -222,9 +222,19 @@ class WordLookup:
         return self.get_vector(key, norm)
 
 
+def _lengths(rows: Vector) -> NDArray[np.float32]:
+    """Return the length of each row, even if its square is out of range. Shapes: rows (n, D); result (n,)."""
+    with np.errstate(over="ignore"):
+        found: NDArray[np.float32] = np.linalg.norm(rows, axis=1)
+    odd = ~((found > 1e-15) & (found < np.inf))
+    if odd.any():
+        found[odd] = np.linalg.norm(rows[odd].astype(np.float64), axis=1)
+    return found
+
+
 def unit(vector: Any) -> Vector:
     """Return a vector scaled to length 1; a zero vector is unchanged. Shapes: (D,), unchanged."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), TINY), np.float32)
+    return np.asarray(vector / max(float(np.linalg.norm(np.asarray(vector, np.float64))), TINY), np.float32)
 
 
 def each_key(keys: Any, name: str) -> list[Any]:

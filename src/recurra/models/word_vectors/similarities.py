@@ -46,10 +46,10 @@ class ComparedWords(ChangedWords):
 
         Raises: ShapeError for other shapes.
         """
-        one = numbers(vector_1, "vector_1", (None,))
-        every = numbers(vectors_all, "vectors_all", (None, len(one)))
-        norms = np.maximum(np.linalg.norm(every, axis=1) * np.linalg.norm(one), TINY)
-        return np.asarray(every @ one / norms, np.float32)
+        one = numbers(vector_1, "vector_1", (None,), np.float64)
+        every = numbers(vectors_all, "vectors_all", (None, len(one)), np.float64)
+        norms = np.maximum(np.linalg.norm(every, axis=1), TINY)
+        return np.asarray(every @ (one / max(np.linalg.norm(one), TINY)) / norms, np.float32)
 
     @checks_arguments
     def n_similarity(self, ws1: Any, ws2: Any) -> float:
