@@ -82,3 +82,27 @@ def test_the_files_of_the_projector_to_the_letter(tmp_path):
     vectors.expandos["count"] = np.array([7, 3])
     write_projector(vectors, ["c"], tmp_path)
     assert (tmp_path / "metadata.tsv").read_text() == "word\tcount\nc\t3\n"
+
+
+@pytest.mark.parametrize("seed", [1 << 32, (1 << 63) - 1])
+def test_a_map_has_any_seed_words_of_one_number_and_no_zero_vectors(seed):
+    pytest.importorskip("openTSNE")
+    rows = np.random.default_rng(1).normal(size=(9, 1)).astype(np.float32)
+    rows[4] = 0
+    found = map_words(KeyedVectors([f"w{n}" for n in range(9)], rows), [f"w{n}" for n in range(9)], seed=seed)
+    assert "w4" not in found.words
+    assert found.points.shape == (8, 2)
+    assert np.isfinite(found.points).all()
+
+
+def test_words_of_one_direction_have_no_map():
+    same = KeyedVectors([f"w{n}" for n in range(5)], np.ones((5, 3), np.float32))
+    with pytest.raises(ConfigError, match="words: all have the same vector"):
+        map_words(same, same.index_to_key)
+
+
+def test_the_plane_of_vectors_of_one_number():
+    vectors = KeyedVectors(["a", "b", "c", "d"], np.array([[1], [-2], [3], [-1]], np.float32))
+    found = plane_of_pairs(vectors, [("a", "b"), ("c", "d")])
+    np.testing.assert_allclose(found.points, [[[-1, 0], [1, 0]], [[-1, 0], [1, 0]]], atol=1e-7)
+    assert found.explained == pytest.approx((1, 0))

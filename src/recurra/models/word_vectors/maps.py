@@ -39,26 +39,36 @@ def map_words(
     """Place words in the plane by t-SNE, so that words with similar vectors are near each other.
 
     Distances are 1 - cosine. The perplexity, about the number of neighbours that a word keeps, is at most a
-    third of the number of words. The same seed gives the same map.
+    third of the number of words. The same seed gives the same map. Words with a vector of
+    zeros are left out.
 
-    Raises: MissingWord; ConfigError for fewer than four words; MissingExtra without openTSNE.
+    Raises: MissingWord; ConfigError for fewer than four words, or if all have the same vector; MissingExtra
+    without openTSNE.
     Source: L. van der Maaten & G. Hinton, Visualizing data using t-SNE (2008); openTSNE computes it.
     """
     words = list(dict.fromkeys(words))
+    rows = unit_rows(vectors, words)
+    kept = np.flatnonzero(rows.any(1))  # a zero vector has no cosine
+    words, rows = [words[place] for place in kept.tolist()], rows[kept]
     if len(words) < _LEAST:
-        raise ConfigError(f"words: got {len(words)}, expected >= {_LEAST} different words for a map.")
+        raise ConfigError(
+            f"words: got {len(words)}, expected >= {_LEAST} different words for a map, the vectors of which "
+            "are not zero."
+        )
+    if not np.ptp(rows, axis=0).any():
+        raise ConfigError("words: all have the same vector but for its length; give others.")
     tsne = _open_tsne()
     used = min(perplexity, (len(words) - 1) / 3)
-    rows = unit_rows(vectors, words)
     found = tsne.TSNE(
         perplexity=used,
         metric="cosine",
         initialization="pca",
         neighbors="exact",
         negative_gradient_method="bh",
-        random_state=seed,
+        # One number of 32 bits is a seed as it is; a longer one is given in two parts.
+        random_state=np.random.RandomState(seed if seed < 1 << 32 else [seed & 0xFFFFFFFF, seed >> 32]),
         n_jobs=1,
-    ).fit(rows)
+    ).fit(_planar(rows))
     points: Floats = np.asarray(found, dtype=np.float64)
     counts = vectors.expandos.get("count")
     return WordMap(
@@ -68,6 +78,11 @@ def map_words(
         None if counts is None else tuple(int(counts[vectors.key_to_index[word]]) for word in words),
         used,
     )
+
+
+def _planar(rows: Floats) -> Floats:
+    """Return rows with two components at least, the added ones zero. Shapes: (n, D); (n, max(D, 2))."""
+    return np.pad(rows, ((0, 0), (0, max(0, 2 - rows.shape[1]))))
 
 
 def _open_tsne() -> Any:
@@ -119,7 +134,7 @@ def plane_of_pairs(vectors: WordLookup, pairs: Pairs) -> PairPlane:
     if len(known) < 2:
         names = listed(f"{a}:{b}" for a, b in pairs)
         raise ConfigError(f"pairs: two pairs of known words are needed, got {names}; give others.")
-    rows = unit_rows(vectors, [word for pair in known for word in pair])
+    rows = _planar(unit_rows(vectors, [word for pair in known for word in pair]))
     centred = rows - rows.mean(0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     plane = (left * singular)[:, :2]
