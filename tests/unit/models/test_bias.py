@@ -234,3 +234,36 @@ def test_effect_sizes_and_p_are_those_of_wefe(associated):
     error = 3 * np.sqrt(found.p * (1 - found.p) / 2000) + 1 / 2000
     # The exact p counts the pair of lists itself, one of 70 partitions.
     assert abs(found.p - expected["p_value"]) < error + 1 / 70
+
+
+def test_a_word_along_the_direction_is_not_replaced_by_rounding():
+    draw = np.random.default_rng(3)
+    rows = draw.normal(size=(8, 50)).astype(np.float32)
+    rows[2] = 4 * (rows[0] / np.linalg.norm(rows[0]) - rows[1] / np.linalg.norm(rows[1]))
+    vectors = KeyedVectors(["he", "she", "masculine", *(f"w{n}" for n in range(5))], rows)
+    direction = direction_of_pairs(vectors, [("he", "she")]).vector
+    after = debias(vectors, direction, {"he", "she"}, []).vectors
+    assert not after["masculine"].any()
+    assert direct_bias(after, ["masculine", "w0", "w1"], direction) < 1e-6
+
+
+def test_the_same_vector_but_for_length_and_rounding_has_no_direction():
+    row = np.random.default_rng(4).normal(size=300).astype(np.float32)
+    vectors = KeyedVectors(["a", "b"], np.stack([row, np.float32(3.1) * row]))
+    with pytest.raises(ConfigError, match="the two words of each pair have the same vector"):
+        direction_of_pairs(vectors, [("a", "b")])
+
+
+@pytest.mark.parametrize(("lost", "most"), [(7, 0.7), (3, 0.3), (1, 0.1), (9, 0.9)])
+def test_exactly_the_largest_share_of_a_list_may_be_unknown(associated, lost, most):
+    lists = LISTS | {"x": [*(f"w{n}" for n in range(10 - lost)), *(f"unknown{n}" for n in range(lost))]}
+    lists["y"] = [f"w{n}" for n in range(10, 20)]
+    assert association(associated, lists, TEST, most_lost=most).effect_size
+    assert np.isfinite(association(associated, lists, TEST, most_lost=most).effect_size)
+    assert np.isnan(association(associated, lists, TEST, most_lost=most - 0.01).effect_size)
+
+
+def test_targets_of_one_association_have_no_effect_size(associated):
+    lists = LISTS | {"x": ["w0"], "y": ["w0"]}
+    found = association(associated, lists, TEST)
+    assert "not computed, the targets do not differ (1 of 1, 1 of 1, 2 of 2, 2 of 2)" in found.line()

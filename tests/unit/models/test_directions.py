@@ -158,3 +158,9 @@ def test_directions_that_do_not_exist(vectors):
         direction_of(vectors, "x", Axis(words=("he",), others=("he",)))
     with pytest.raises(ConfigError, match="words: got none"):
         axes_of(vectors, [], {"x": Axis(words=("he",))})
+
+
+def test_an_axis_cannot_have_the_name_of_the_column_of_words():
+    vectors = KeyedVectors(["a", "b"], np.eye(2, dtype=np.float32))
+    with pytest.raises(ConfigError, match="axes: 'word' names the column of the words"):
+        axes_of(vectors, ["a"], {"word": Axis(pairs=(("a", "b"),))})

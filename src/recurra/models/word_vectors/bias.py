@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from recurra.errors import ConfigError
 from recurra.models.word_vectors.directions import Floats, Pairs, unit_rows
 from recurra.models.word_vectors.keyed import KeyedVectors
-from recurra.models.word_vectors.lookup import TINY, WordLookup
+from recurra.models.word_vectors.lookup import WordLookup
 
 _ROWS = 1 << 14  # words at once
 _RESTARTS = 10
+_NOTHING = 1e-6  # length of what is left of a unit vector, below which it is rounding
 
 
 class Debiased(NamedTuple):
@@ -28,7 +29,8 @@ def debias(vectors: WordLookup, direction: Floats, definitional: Iterable[str], 
     """Remove a direction g from all words that it does not define, and make pairs differ in it alone.
 
         unit        v = v / |v|                                       for every word
-        neutralise  v = v - g (v . g),   v = v / |v|                  unless the word is definitional
+        neutralise  v = v - g (v . g),   v = v / |v|                  unless the word is definitional; 0 if
+                                                                      v = ±g but for rounding
         equalise    y = m - g (m . g) with m = (a + b) / 2
                     a = y + s sqrt(1 - |y|²) g,   b = y - s sqrt(1 - |y|²) g
                     with s the sign of (a - b) . g before words are neutralised
@@ -69,7 +71,8 @@ def _without(rows: Floats, direction: Floats) -> Floats:
 
 
 def _with_length_one(rows: Floats) -> Floats:
-    found: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), TINY)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    found: Floats = np.where(lengths < _NOTHING, 0.0, rows / np.maximum(lengths, _NOTHING))
     return found
 
 

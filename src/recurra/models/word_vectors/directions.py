@@ -16,6 +16,7 @@ from recurra.results import Result
 
 Floats = NDArray[np.float64]
 Pairs = Sequence[tuple[str, str]]
+_SAME = 1e-12  # sum of squared differences that rounding to single precision can give
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def direction_of_pairs(
         raise ConfigError(f"{what}: no pair has two known words, got {words or 'none'}; give other pairs.")
     halves = (unit_rows(vectors, [a for a, _ in known]) - unit_rows(vectors, [b for _, b in known])) / 2
     total = float(np.square(halves).sum())
-    if total < TINY:
+    if total < _SAME:
         raise ConfigError(f"{what}: the two words of each pair have the same vector; give other pairs.")
     # The centred words of a pair are its half difference and the opposite of it.
     _, singular, components = np.linalg.svd(halves, full_matrices=False)
@@ -223,10 +224,12 @@ class AxisTable(Result):
 def axes_of(vectors: WordLookup, words: Sequence[str], axes: Mapping[str, Axis]) -> AxisTable:
     """Return the cosine of each word with the direction of each axis.
 
-    Raises: MissingWord; ConfigError without words or axes, and as `direction_of`.
+    Raises: MissingWord; ConfigError without words or axes, for an axis named "word", and as `direction_of`.
     """
     if not words or not axes:
         raise ConfigError(f"{'axes' if words else 'words'}: got none; give at least one.")
+    if "word" in axes:
+        raise ConfigError("axes: 'word' names the column of the words; give the axis another name.")
     directions = [direction_of(vectors, name, axis) for name, axis in axes.items()]
     values = unit_rows(vectors, words) @ np.stack(directions).T
     return AxisTable(tuple(words), tuple(axes), values)

@@ -47,8 +47,8 @@ automatically from language corpora contain human-like biases (2017)."""
 class Association(Result):
     """The result of an association test: the effect size, and p with its standard error (0 if exact).
 
-    `known` and `given` are the numbers of words of the four lists. Without enough known words the figures are
-    nan.
+    `known` and `given` are the numbers of words of the four lists. Without enough known words, or if the
+    targets do not differ in their association, the figures are nan, and `reason` says why.
     """
 
     test: AssociationTest
@@ -57,6 +57,7 @@ class Association(Result):
     p_error: float
     known: tuple[int, ...]
     given: tuple[int, ...]
+    reason: str = ""
 
     def told(self) -> str:
         """Return the lists and the figures."""
@@ -67,7 +68,7 @@ class Association(Result):
         names = f"{self.test.first}, {self.test.second}; {self.test.one}, {self.test.other}"
         counts = ", ".join(f"{a} of {b}" for a, b in zip(self.known, self.given, strict=True))
         if math.isnan(self.effect_size):
-            return f"{names}: not computed, too few words are known ({counts})"
+            return f"{names}: not computed, {self.reason} ({counts})"
         error = f" ± {self.p_error:.4f}" if self.p_error else ""
         return f"{names}: effect size {self.effect_size:+.3f}, p {self.p:.4f}{error} ({counts} words known)"
 
@@ -105,14 +106,13 @@ def association(
     known = [[found for word in words if (found := _form(vectors, word))] for words in given]
     counts = tuple(map(len, known)), tuple(map(len, given))
     pairs = zip(known, given, strict=True)
-    # 1e-9: in floating point, 0.58 * 50 is a little less than 29.
-    if any(not found or len(words) - len(found) > most_lost * len(words) + 1e-9 for found, words in pairs):
-        return Association(test, math.nan, math.nan, math.nan, *counts)
+    if any(not found or (len(words) - len(found)) / len(words) > most_lost for found, words in pairs):
+        return Association(test, math.nan, math.nan, math.nan, *counts, "too few words are known")
     x, y, a, b = (unit_rows(vectors, words) for words in known)
     scores = np.concatenate([part @ a.mean(0) - part @ b.mean(0) for part in (x, y)])
     deviation = float(scores.std())
     if deviation < 1e-12:
-        return Association(test, math.nan, math.nan, math.nan, *counts)
+        return Association(test, math.nan, math.nan, math.nan, *counts, "the targets do not differ")
     effect = (scores[: len(x)].mean() - scores[len(x) :].mean()) / deviation
     p, error = _p_of(scores, len(x), seed)
     return Association(test, float(effect), p, error, *counts)
