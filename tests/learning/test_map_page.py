@@ -85,6 +85,9 @@ def test_only_some_words_and_the_projector(vectors, tmp_path):
     done = recurra(vectors, "--only", words, "--projector", tmp_path / "projector")
     assert "1 of 3 words are unknown and left out" in done.output
     assert (tmp_path / "projector" / "metadata.tsv").read_text() == "w1\nw2\n"
+    done = recurra(vectors, "--pairs", "w0:w1,w2:w3,w4:unknown", "-o", tmp_path / "pairs.png")
+    assert done.stderr == "pairs: left out as unknown: unknown\n"
+    assert done.stdout.startswith("2 pairs, ")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,10 @@ def test_only_some_words_and_the_projector(vectors, tmp_path):
         ([], "out: is missing"),
         (["-o", "map.pdf"], "out: got 'map.pdf', expected a name that ends in .html, .png, .svg"),
         (["-o", "map.html", "--pairs", "w0:w1"], "expected a name that ends in .png, .svg"),
+        (["-o", "p.png", "--pairs", "w0:w1", "--words", 9], "words: cannot be combined with pairs; remove"),
+        (["-o", "p.png", "--pairs", "w0:w1", "--seed", 2], "seed: cannot be combined with pairs; remove"),
+        (["--projector", "folder", "--perplexity", 9], "perplexity: applies only with out; name a file"),
+        (["-o", "map.png", "--only", "w.txt", "--words", 9], "words: cannot be combined with only; remove"),
         (["-o", "m.png", "--pairs", "w0:w1", "--projector", "p"], "pairs: cannot be combined"),
         (["-o", "m.png", "--pairs", "w0:none"], "two pairs of known words are needed"),
     ],

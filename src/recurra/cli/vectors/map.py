@@ -1,12 +1,14 @@
 """`recurra vectors map VECTORS`."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recurra.cli.vectors.arguments import VectorsArgument
+from recurra.cli.vectors.arguments import VectorsArgument, tell_unknown
 
+_MOST, _PERPLEXITY, _SEED = 2000, 30.0, 1
 _Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="File to write: a page (.html) or a picture (.png, .svg)."),
@@ -35,12 +37,12 @@ _Perplexity = Annotated[
 def map_(
     vectors: VectorsArgument,
     out: _Out = None,
-    words: _Words = 2000,
+    words: _Words = _MOST,
     only: _Only = None,
     pairs: _Pairs = None,
     projector: _Projector = None,
-    perplexity: _Perplexity = 30.0,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
+    perplexity: _Perplexity = _PERPLEXITY,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = _SEED,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Draw a map of words by t-SNE: a page to search and zoom, or a picture; or pairs of words in a plane.
@@ -50,14 +52,25 @@ def map_(
     recurra vectors map runs/vectors --pairs man:woman,king:queen,uncle:aunt -o pairs.png
     """
     from recurra.data.word_lists import pairs_of, read_words
+    from recurra.errors import ConfigError
     from recurra.tasks.vectors.mapping import MapPlan, draw_map, draw_pairs, export_words
     from recurra.tasks.word_sources import open_vectors
 
     plan = MapPlan(out, projector, overwrite=overwrite)
     plan.check(pairs=bool(pairs), only=only is not None)
+    of_map = {"perplexity": perplexity != _PERPLEXITY, "seed": seed != _SEED}
+    for option, is_given in ({"words": words != _MOST} | of_map).items():
+        if is_given and pairs:
+            raise ConfigError(f"{option}: cannot be combined with pairs; remove one of them.")
+        if is_given and option in of_map and out is None:
+            raise ConfigError(f"{option}: applies only with out; name a file, or remove {option}.")
+    if words != _MOST and only is not None:
+        raise ConfigError("words: cannot be combined with only; remove one of them.")
     found = open_vectors(vectors)
     if pairs:
-        typer.echo(draw_pairs(found, pairs_of(pairs, "pairs"), plan))
+        each = pairs_of(pairs, "pairs")
+        tell_unknown(found, "pairs", chain(*each))
+        typer.echo(draw_pairs(found, each, plan))
         return
     chosen = found.index_to_key[:words] if only is None else read_words(only)
     known = [word for word in dict.fromkeys(chosen) if word in found]

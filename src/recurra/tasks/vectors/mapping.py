@@ -49,7 +49,7 @@ def draw_map(
     """Write the map of words by t-SNE, and return a sentence on it. Raises: as `map_words`; StorageError."""
     assert plan.out is not None, "checked"
     found = map_words(vectors, words, perplexity=perplexity, seed=seed)
-    note = f"{counted(len(found.words), 'word')}, t-SNE with perplexity {found.perplexity:g}, seed {seed}"
+    note = f"{counted(len(found.words), 'word')}, t-SNE with perplexity {found.perplexity:.3g}, seed {seed}"
     if plan.out.suffix == _PAGE:
         write_map_page(
             plan.out,
