@@ -8,7 +8,8 @@ import typer
 
 def from_run(
     run: Annotated[
-        Path, typer.Argument(help="Folder of a run of a language model, a tagger or a classifier.")
+        Path,
+        typer.Argument(help="Folder of a run of a language model, a tagger, a classifier or word vectors."),
     ],
     out: Annotated[
         Path,
@@ -23,7 +24,10 @@ def from_run(
     ] = "input",
     data: Annotated[
         Path | None,
-        typer.Option(help="Text to read for contextual vectors (if not given, the training data)."),
+        typer.Option(
+            help="File to read for contextual vectors, in a format of training data (if not given, the "
+            "training data)."
+        ),
     ] = None,
     min_count: Annotated[
         int, typer.Option(min=1, help="Contextual: leave out words that occur less often.")
