@@ -196,17 +196,37 @@ def test_clusters_find_the_bias_that_remains():
     vectors = KeyedVectors(words, rows.astype(np.float32))
     after = debias(vectors, direction, (), ()).vectors
     found = remaining_bias(vectors, after, direction, neutral=words, count=500)
-    assert found == (1.0, 20)
+    assert found[:2] == (1.0, 20)
+    assert found.classified == 1.0
     rows = side[:, None] * direction + draw.normal(size=(80, 10))
     vectors = KeyedVectors(words, rows.astype(np.float32))
     after = debias(vectors, direction, (), ()).vectors
-    assert remaining_bias(vectors, after, direction, neutral=words).accuracy < 0.75
+    nothing = remaining_bias(vectors, after, direction, neutral=words)
+    assert nothing.accuracy < 0.75
+    assert nothing.classified < 0.75
     alike = KeyedVectors(words[:4], np.tile([0.0, 0.0, 1.0], (4, 1)).astype(np.float32))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert remaining_bias(alike, alike, np.eye(3)[0], neutral=words[:4]).words == 1
     with pytest.raises(ConfigError, match="got 3 neutral words, expected >= 4"):
         remaining_bias(vectors, after, direction, neutral=words[:3])
+
+
+def test_random_directions_are_told_beside_what_remains():
+    """Half of the words have one topic, half another: words at the ends of most directions differ in it."""
+    draw = np.random.default_rng(4)
+    direction, words = np.eye(12)[0], [f"w{n}" for n in range(400)]
+
+    def remains(topic):
+        rows = draw.normal(size=(400, 12))
+        rows[:, 1:] += np.repeat([topic, -topic], 200)[:, None]
+        vectors = KeyedVectors(words, rows.astype(np.float32))
+        after = debias(vectors, direction, (), ()).vectors
+        return remaining_bias(vectors, after, direction, neutral=words, seed=2)
+
+    alike, divided = remains(0.0), remains(2.0)
+    assert divided.of_random > 0.75 > 0.6 > divided.accuracy  # the direction has no part in the topic
+    assert alike.of_random < 0.7
 
 
 @pytest.mark.slow
