@@ -184,6 +184,7 @@ def test_vectors_of_a_run_of_word_vectors(vectors, tmp_path):
 
 
 def test_near_spellings_of_an_unknown_word(tmp_path):
+    """Of a debiasing too, before its work is done."""
     words = ["Paris", "paris", "pariss", "London", "x"]
     rc.KeyedVectors(words, np.eye(5, dtype=np.float32)).save_vectors(tmp_path / "v.npz")
     for arguments, told in (
@@ -193,6 +194,10 @@ def test_near_spellings_of_an_unknown_word(tmp_path):
             "'Pariss' is not in the vocabulary; did you mean pariss or Paris?",
         ),
         (["axes", "london", "--axis", "a=x:London"], "did you mean London?"),
+        (
+            ["debias", "--pairs", "Paris:x", "--analogy", "x:LONDON:paris", "-o", tmp_path / "out.npz"],
+            "'LONDON' is not in the vocabulary; did you mean London?",
+        ),
         (["nearest", "zzz"], "'zzz' is not in the vocabulary; check its spelling and its case."),
     ):
         done = recurra(arguments[0], tmp_path / "v.npz", *arguments[1:])

@@ -18,6 +18,7 @@ from recurra.models.word_vectors.bias import (
 )
 from recurra.models.word_vectors.directions import Direction, direction_of_pairs
 from recurra.models.word_vectors.keyed import KeyedVectors
+from recurra.models.word_vectors.spelling import check_words
 from recurra.models.word_vectors.weat import CALISKAN, Association, AssociationTest, association
 from recurra.plain import aligned, counted, quoted
 from recurra.results import Result
@@ -169,9 +170,11 @@ def debias_vectors(
     The words of the pairs, and those of the pairs to equalise (by default the same), are definitional too.
     `how` computes the direction: see `direction_of_pairs`. `checks` says what is measured before and after.
 
-    Raises: ConfigError for pairs without a direction, and as the measures do.
+    Raises: ConfigError for pairs without a direction, and as the measures do; MissingWord for an unknown word
+    of an analogy, with near spellings.
     """
     wanted = checks or Checks()
+    check_words(vectors, (word for asked in wanted.analogies for word in asked))
     direction = direction_of_pairs(vectors, pairs, how)
     equalise = pairs if equalise is None else equalise
     kept = {*definitional, *(word for pair in (*pairs, *equalise) for word in pair)}
