@@ -133,8 +133,8 @@ class DebiasReport(Result):
         yield from (
             "",
             f"remaining bias: two clusters of the {2 * left.words:,} words that were most biased agree with "
-            f"their side for {left.accuracy:.1%}, and a classifier that learns from half of them tells the side "
-            f"of the others for {left.classified:.1%} ({left.of_random:.1%} and {left.classified_random:.1%} on "
+            f"their side for {left.accuracy:.1%}, and a classifier that learns from half of them tells the "
+            f"side of the others for {left.classified:.1%} ({left.of_random:.1%} and {left.classified_random:.1%} on "
             "average if one of five random directions is removed)",
             "debiasing hides the direction: words that were biased alike stay near each other",
         )
