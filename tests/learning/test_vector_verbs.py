@@ -286,6 +286,8 @@ def test_debias_writes_vectors_and_tells_what_changed(vectors, tmp_path):
         (["--pairs", "he:she", "--words", "w.txt", "--picture", "p.pdf"], "picture: got 'p.pdf', expected"),
         (["--pairs", "he:she", "--weat-test", "a,b,c,d"], "weat_test: applies only with weat"),
         (["--pairs", "he:she", "--analogy", "a:b"], "analogy: got 'a:b', expected three words"),
+        (["--pairs", "he:she", "--most-lost", "0.3"], "most_lost: applies only with weat"),
+        (["--pairs", ""], "pairs: got '', expected pairs such as he:she"),
     ],
 )
 def test_debias_names_what_is_wrong_and_writes_nothing(vectors, tmp_path, options, fault):
@@ -293,3 +295,32 @@ def test_debias_names_what_is_wrong_and_writes_nothing(vectors, tmp_path, option
     assert isinstance(done.exception, ConfigError)
     assert fault in str(done.exception)
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_debias_refuses_a_picture_that_cannot_be_written_before_it_writes(vectors, tmp_path):
+    a, b, c = vectors.index_to_key[:3]
+    words, unknown = write(tmp_path / "w.txt", [a, c, "nowhere"]), write(tmp_path / "no.txt", ["nowhere"])
+    (tmp_path / "there.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    options = ["debias", vectors.run.path, "--pairs", f"{a}:{b},{a}:nowhere", "-o", tmp_path / "out.npz"]
+    for listed, picture, kind, fault in (
+        (words, words / "p.png", StorageError, "is a folder, or in a file; name another file"),
+        (words, tmp_path / "folder.png", StorageError, "is a folder, or in a file; name another file"),
+        (words, tmp_path / "there.png", StorageError, "already exists; name another file"),
+        (unknown, tmp_path / "p.png", ConfigError, "words: none is known to the vectors"),
+    ):
+        done = recurra(*options, "--words", listed, "--picture", picture)
+        assert isinstance(done.exception, kind)
+        assert fault in str(done.exception)
+        assert not (tmp_path / "out.npz").exists()
+        assert not (tmp_path / "p.png").exists()
+    done = recurra(*options, "--words", words)
+    assert "pairs: left out as unknown: nowhere" in done.stderr
+    assert "words: left out as unknown: nowhere" in done.stderr
+
+
+def test_the_projector_gets_no_empty_files(vectors, tmp_path):
+    unknown = write(tmp_path / "no.txt", ["nowhere"])
+    done = recurra("map", vectors.run.path, "--projector", tmp_path / "p", "--only", unknown)
+    assert "words: got none for the Embedding Projector" in str(done.exception)
+    assert not (tmp_path / "p").exists()

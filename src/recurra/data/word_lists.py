@@ -61,7 +61,7 @@ def pairs_of(given: Sequence[str], what: str) -> list[Pair]:
         parts = [part.split(":") for part in one.split(",")]
         if all(len(part) == 2 and all(word.strip() for word in part) for part in parts):
             found += [(part[0].strip(), part[1].strip()) for part in parts]
-        elif ":" in one or not Path(one).exists():
+        elif ":" in one or not one.strip() or not Path(one).exists():
             raise ConfigError(
                 f"{what}: got {quoted(one)}, expected pairs such as he:she,man:woman, or a file of pairs."
             )

@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, StorageError
 from recurra.files import written_whole
 
 if TYPE_CHECKING:
@@ -107,9 +107,14 @@ def svg_of(figure: "Figure") -> str:
 
 
 def check_picture(path: Path, what: str) -> None:
-    """Check that a file name is that of a picture. Raises: ConfigError."""
+    """Check that a file name is that of a picture, and can be that of a file.
+
+    Raises: ConfigError for another ending; StorageError if it is that of a folder, or in a file.
+    """
     if path.suffix not in (".png", ".svg"):
         raise ConfigError(f"{what}: got {path.name!r}, expected a name that ends in .png or .svg.")
+    if path.is_dir() or any(parent.is_file() for parent in path.parents):
+        raise StorageError(f"{path}: is a folder, or in a file; name another file for the {what}.")
 
 
 def write_png(path: Path, draw: Callable[..., "Figure"], *given: Any, **named: Any) -> None:

@@ -51,9 +51,10 @@ _Similarity = Annotated[
     list[Path] | None, typer.Option(help="File of similarity judgements to test before and after.")
 ]
 _Picture = Annotated[
-    Path | None, typer.Option(help="Write a plot of --words along the direction to this PNG file.")
+    Path | None, typer.Option(help="Write a plot of --words along the direction to this file (.png, .svg).")
 ]
 _Seed = Annotated[int, typer.Option(min=0, help="Random seed of permutations and clusters.")]
+_MOST_LOST = 0.2
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")]
 
 
@@ -68,7 +69,7 @@ def debias(
     analogy: _Analogy = None,
     weat: _Weat = None,
     weat_test: _WeatTest = None,
-    most_lost: _MostLost = 0.2,
+    most_lost: _MostLost = _MOST_LOST,
     analogies: _Analogies = None,
     similarity: _Similarity = None,
     picture: _Picture = None,
@@ -81,18 +82,15 @@ def debias(
     recurra vectors debias runs/vectors --pairs he:she,man:woman,his:her -o debiased.npz
     """
     from recurra.data.word_lists import pairs_of, read_words
-    from recurra.errors import ConfigError
     from recurra.plain import json_line
-    from recurra.reports.drawing import check_picture, write_png
+    from recurra.reports.drawing import write_png
     from recurra.reports.word_plots import moved_words
     from recurra.tasks.vectors.debiasing import Checks, debias_vectors, parsed_tests, parsed_triples
-    from recurra.tasks.word_sources import check_vectors_out, open_vectors, write_vectors
+    from recurra.tasks.word_sources import open_vectors, write_vectors
 
-    if picture is not None and words is None:
-        raise ConfigError("picture: applies only with words; name a file of words, or remove picture.")
-    if picture is not None:
-        check_picture(picture, "picture")
-    check_vectors_out(out, overwrite=overwrite)
+    _check(
+        out, picture, overwrite=overwrite, needed=(weat is None and most_lost != _MOST_LOST, words is None)
+    )
     lists, tests = parsed_tests(weat, weat_test or ())
     checks = Checks(
         words=() if words is None else read_words(words),
@@ -117,3 +115,24 @@ def debias(
         written.append(f"picture: {picture}")
     for line in [json_line(found.to_dict())] if as_json else [*found.lines(), *written]:
         typer.echo(line)
+
+
+def _check(out: Path, picture: Path | None, *, overwrite: bool, needed: tuple[bool, bool]) -> None:
+    """Refuse options without effect, and files that cannot be written.
+
+    `needed` says whether the lists of most_lost and the words of the picture are missing.
+
+    Raises: ConfigError, StorageError.
+    """
+    from recurra.errors import ConfigError
+    from recurra.reports.drawing import check_picture
+    from recurra.tasks.word_sources import check_free, check_vectors_out
+
+    if needed[0]:
+        raise ConfigError("most_lost: applies only with weat; name a file of lists, or remove most_lost.")
+    if picture is not None:
+        if needed[1]:
+            raise ConfigError("picture: applies only with words; name a file of words, or remove picture.")
+        check_picture(picture, "picture")
+        check_free(picture, overwrite=overwrite)
+    check_vectors_out(out, overwrite=overwrite)

@@ -134,8 +134,8 @@ class DebiasReport(Result):
             "",
             f"remaining bias: two clusters of the {2 * left.words:,} words that were most biased agree with "
             f"their side for {left.accuracy:.1%}, and a classifier that learns from half of them tells the "
-            f"side of the others for {left.classified:.1%} ({left.of_random:.1%} and {left.classified_random:.1%} on "
-            "average if one of five random directions is removed)",
+            f"side of the others for {left.classified:.1%} ({left.of_random:.1%} and "
+            f"{left.classified_random:.1%} on average if one of five random directions is removed)",
             "debiasing hides the direction: words that were biased alike stay near each other",
         )
 
@@ -170,8 +170,8 @@ def debias_vectors(
     The words of the pairs, and those of the pairs to equalise (by default the same), are definitional too.
     `how` computes the direction: see `direction_of_pairs`. `checks` says what is measured before and after.
 
-    Raises: ConfigError for pairs without a direction, and as the measures do; MissingWord for an unknown word
-    of an analogy, with near spellings.
+    Raises: ConfigError for pairs without a direction, if none of the words of `checks` is known, and as the
+    measures do; MissingWord for an unknown word of an analogy, with near spellings.
     """
     wanted = checks or Checks()
     check_words(vectors, (word for asked in wanted.analogies for word in asked))
@@ -182,6 +182,8 @@ def debias_vectors(
     both = (vectors, done.vectors)
     neutral = [word for word in vectors.index_to_key[:_CANDIDATES] if word not in kept]
     words = [word for word in dict.fromkeys(wanted.words) if vectors.has_index_for(word)]
+    if wanted.words and not words:
+        raise ConfigError("words: none is known to the vectors; give others.")
     measured = [word for word in words if word not in kept] or neutral
     cosines: dict[str, tuple[float, float]] = {}
     if words:

@@ -77,7 +77,12 @@ def draw_pairs(vectors: KeyedVectors, pairs: Sequence[tuple[str, str]], plan: Ma
 
 
 def export_words(vectors: KeyedVectors, words: Sequence[str], plan: MapPlan) -> str:
-    """Write the files of the Embedding Projector, and return a sentence on them. Raises: StorageError."""
+    """Write the files of the Embedding Projector, and return a sentence on them.
+
+    Raises: ConfigError without words; StorageError.
+    """
     assert plan.projector is not None, "checked"
+    if not words:
+        raise ConfigError("words: got none for the Embedding Projector; give words of the vocabulary.")
     write_projector(vectors, words, plan.projector)
     return f"{counted(len(words), 'word')} for the Embedding Projector: {plan.projector}"
