@@ -165,9 +165,11 @@ def test_scores_stand_in_a_column_without_a_name(tmp_path):
     assert found.symbols.scale.highest == 4.5
 
 
-def test_scores_have_no_class_weights(tmp_path):
+def test_scores_have_no_class_weights_and_no_column_of_labels(tmp_path):
     with pytest.raises(ConfigError, match="class_weights: "):
         rc.PairClassifier.train(pairs(), out=tmp_path / "run", score_column="alike", class_weights="balanced")
+    with pytest.raises(ConfigError, match="label_column: applies only without score_column"):
+        rc.PairClassifier.train(pairs(), out=tmp_path / "run", score_column="alike", label_column="label")
     with pytest.raises(ConfigError, match="score_column: applies only to classifiers of pairs"):
         rc.Classifier.train(pairs(), out=tmp_path / "run", score_column="alike")
 
