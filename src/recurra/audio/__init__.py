@@ -1,0 +1,1 @@
+"""Sound: recordings, their features and their augmentation."""
