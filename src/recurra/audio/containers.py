@@ -93,8 +93,11 @@ def _frames(pipe: IO[bytes], block: int, channels: int) -> Iterator[Floats]:
 def _program(name: str, path: Path) -> str:
     found = shutil.which(name)
     if found is None:
+        what = (
+            "an MP3 file without its length in the header" if path.suffix.lower() == ".mp3" else path.suffix
+        )
         raise MissingExtra(
-            f"{path}: {path.suffix or 'this format'} needs the program ffmpeg; install it, on Debian or Ubuntu "
+            f"{path}: {what} needs the program ffmpeg; install it, on Debian or Ubuntu "
             "with `sudo apt-get install ffmpeg`, or convert the sound to WAV or FLAC."
         )
     return found

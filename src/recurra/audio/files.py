@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recurra.audio.containers import ENDINGS_OF_CONTAINERS, track_blocks, track_of
+from recurra.audio.mp3 import tells_its_length
 from recurra.audio.resampling import Floats, Resampler, check_rate, missing_audio
 from recurra.errors import ConfigError, DataError, ShapeError
 from recurra.files import written_whole
@@ -24,6 +25,7 @@ ENDINGS_OF_SOUND = (
 )  # fmt: skip
 ENDINGS = (*ENDINGS_OF_SOUND, *ENDINGS_OF_CONTAINERS)
 _EXACT_SEEK = ("WAV", "WAVEX", "FLAC", "AIFF", "AU", "W64", "RF64", "NIST")
+_ESTIMATED_LENGTH = (".mp3", ".aac")  # by ffprobe, from the bit rate at the start
 _UNKNOWN_LENGTH = 0x7FFF_0000  # programs that write into a pipe promise the largest number that fits
 _PROMISE = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _LONGEST_WAV = 2**32 - 1 - 36
@@ -67,13 +69,13 @@ def find_recordings(path: str | Path) -> list[Path]:
 def length_s(path: str | Path) -> float:
     """Return the length of a recording in seconds, as its header tells it.
 
-    A container without a length in its header is decoded. Raises: DataError and MissingExtra as
+    A file without a length in its header is decoded. Raises: DataError and MissingExtra as
     `recording_blocks`.
     """
     path = _checked(path)
-    if path.suffix.lower() in ENDINGS_OF_CONTAINERS:
+    if _is_for_ffmpeg(path):
         track = track_of(path)
-        if track.length_s is not None:
+        if track.length_s is not None and path.suffix.lower() not in _ESTIMATED_LENGTH:
             return track.length_s
         return sum(len(block) for block in track_blocks(path, track, track.rate)) / track.rate
     with _opened(path) as file:
@@ -96,7 +98,8 @@ def recording_blocks(
     """Yield a recording as mono float32 blocks of `block_s` seconds at `rate` Hz; the last may be shorter.
 
     Decodes WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, AU, W64, CAF and NIST Sphere by libsndfile and containers
-    such as MP4, MKV and WebM by ffmpeg, takes the mean of the channels, then resamples (`Resampler`).
+    such as MP4, MKV and WebM, and MP3 whose header has no length, by ffmpeg; takes the mean of the channels;
+    then resamples (`Resampler`).
     Integers are scaled to [-1, 1); floats beyond [-1, 1] are kept. `start_s` and `stop_s` cut the recording
     before it is resampled. Memory does not grow with the length, and the samples do not depend on `block_s`.
 
@@ -117,7 +120,7 @@ def recording_blocks(
 
 def _resampled(path: Path, rate: int, start_s: float, stop_s: float | None) -> Iterator[Floats]:
     """Yield mono samples at `rate`, in pieces of any length."""
-    if path.suffix.lower() in ENDINGS_OF_CONTAINERS:
+    if _is_for_ffmpeg(path):
         track = track_of(path)
         rate_in = track.rate
         frames = _part(track_blocks(path, track, rate_in), rate_in, start_s, stop_s)
@@ -233,6 +236,11 @@ def check_finite(frames: Floats, name: str, seen: int, rate: int) -> None:
         f"{name}: has {what} at {(seen + row) / rate:.4f} s (sample {seen + row}); cut that part out, or "
         "write the file again."
     )
+
+
+def _is_for_ffmpeg(path: Path) -> bool:
+    ending = path.suffix.lower()
+    return ending in ENDINGS_OF_CONTAINERS or (ending == ".mp3" and not tells_its_length(path))
 
 
 def _cut(pieces: Iterator[Floats], block: int) -> Iterator[Floats]:
