@@ -12,7 +12,7 @@ import recurra as rc
 from recurra.cli.verbs import VERBS, command_of
 from recurra.config import ReaderPart, SearchPart
 from recurra.data import tunes
-from recurra.data.synthetic import dates
+from recurra.data.synthetic import dates, trigger
 from recurra.demos import dogs, slots
 from recurra.installation import installation
 from recurra.models.adaptation import CacheOptions, DynamicOptions
@@ -114,8 +114,9 @@ IN_PYTHON = {
     "report": Place([Model.report]),
     "export": Place([LM.save_arpa], {"out": "path"}, {"kind"}),
     "data": Place(
-        [dates.write_corpus, entity_phrases, EntityReadingPart],
-        {"name": "write_corpus", "out": "path"},  # the name is that of the module
+        [dates.write_corpus, trigger.write_corpus, entity_phrases, EntityReadingPart],
+        {"name": "write_corpus", "out": "path"}  # the name is that of the module
+        | {"phrase": "phrases", "other": "others", "voice": "voices"},
         {"overwrite"},
     ),
     "doctor": Place([installation]),

@@ -21,9 +21,19 @@ _WHAT = {
     "pictures": "pictures",
     "people": "sentences",
 }
+_COUNT, _OF_PHRASE = 5000, 200
 
 _Name = Literal[
-    "kinematics", "flights", "reviews", "names", "dialogues", "shapes", "dates", "pictures", "people"
+    "kinematics",
+    "flights",
+    "reviews",
+    "names",
+    "dialogues",
+    "shapes",
+    "dates",
+    "pictures",
+    "people",
+    "trigger",
 ]
 
 app = typer.Typer(
@@ -49,23 +59,71 @@ def make(
             "restaurant reviews with negations; names: sentences about people and companies; dialogues: "
             "turns with slots (.jsonl); shapes: clips of moving shapes (.npz); dates: written dates and "
             "ISO 8601 (.tsv); pictures: images of two shapes, their features (.npz) and captions; people: "
-            "sentences for word vectors."
+            "sentences for word vectors; trigger: a phrase spoken by espeak-ng in many synthetic voices, a "
+            "proxy for recordings of people (a folder of .wav)."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; trigger: folder.")],
     count: Annotated[
-        int,
-        typer.Option(min=1, help="Number of examples."),
-    ] = 5000,
+        int | None,
+        typer.Option(
+            min=1, help=f"Number of examples (default: {_COUNT}; trigger: {_OF_PHRASE} of a phrase)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same file.")] = 1,
+    phrase: Annotated[
+        list[str] | None,
+        typer.Option(help="trigger: phrase to speak, such as 'hey robin'; may be given several times."),
+    ] = None,
+    other: Annotated[
+        Path | None,
+        typer.Option(help="trigger: text file with other phrases, one per line, as negative examples."),
+    ] = None,
+    voice: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="trigger: voice of espeak-ng, such as en-us or de+f2; may be given several times (if not "
+            "given: all English voices)."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a synthetic corpus to a file."""
     from importlib import import_module
 
+    from recurra.errors import ConfigError
+
+    if name == "trigger":
+        _make_trigger(out, count or _OF_PHRASE, seed, phrase or [], other, voice or [], overwrite)
+        return
+    for option, given in (("phrase", phrase), ("other", other), ("voice", voice)):
+        if given:
+            raise ConfigError(f"--{option}: applies only to trigger; remove it.")
     _check_free(out, overwrite)
+    count = count or _COUNT
     import_module(f"recurra.data.synthetic.{name}").write_corpus(out, count, seed)
     typer.echo(f"{count:,} {_WHAT[name]}: {out}")
+
+
+def _make_trigger(
+    out: Path,
+    count: int,
+    seed: int,
+    phrases: list[str],
+    other: Path | None,
+    voices: list[str],
+    overwrite: bool,
+) -> None:
+    from recurra.data.synthetic.trigger import write_corpus
+    from recurra.errors import ConfigError
+    from recurra.plain import counted
+
+    if not phrases:
+        raise ConfigError("--phrase: is required for trigger; give the phrase to speak.")
+    _check_free(out, overwrite)
+    made = write_corpus(out, count, seed, phrases=phrases, others=other or (), voices=voices)
+    spoken = counted(len({row.voice for row in made}), "voice")
+    typer.echo(f"{counted(len(made), 'recording')} in {spoken}: {out}")
 
 
 @app.command("gazetteer", cls=Command)
