@@ -36,6 +36,7 @@ NAMES = (
     "bias",
     "alignment",
     "kernels",
+    "augmentation",
     "benchmarks",
 )
 
