@@ -106,6 +106,9 @@ def test_no_voice_speaks_twice_before_each_has_spoken(sine_espeak, tmp_path):
     assert rows == trigger.write_corpus(tmp_path / "b", 6, 1, phrases=["hey robin"], voices=VOICES)
     assert rows != trigger.write_corpus(tmp_path / "c", 6, 2, phrases=["hey robin"], voices=VOICES)
     assert content(tmp_path / "a") == content(tmp_path / "b")
+    (tmp_path / "text").write_text("good morning\n")
+    row = trigger.write_corpus(tmp_path / "d", 1, 1, phrases="hey", others=str(tmp_path / "text"))[1]
+    assert row.word == "good morning"
     assert trigger.all_voices() == ["en-gb", "en-gb+f2", "en-gb+m3"]
 
 

@@ -54,8 +54,8 @@ def write_corpus(
     count: int,
     seed: int,
     *,
-    phrases: Sequence[str],
-    others: Sequence[str] | Path = (),
+    phrases: str | Sequence[str],
+    others: str | Path | Sequence[str] = (),
     voices: Sequence[str] = (),
 ) -> list[Recording]:
     """Write a folder of WAV files (16 bits, 16 kHz) in which espeak-ng says phrases, and `index.tsv`.
@@ -70,11 +70,9 @@ def write_corpus(
     voice; DataError if the file of other phrases cannot be used; StorageError if the folder cannot be written
     or contains files that an earlier call did not write.
     """
-    if isinstance(others, Path):
-        lines = [line.strip() for line in read_lines(others)]
-        if not any(lines):
-            raise DataError(f"{others}: has no phrases; write one per line.")
-        others = [line for line in lines if line]
+    phrases = [phrases] if isinstance(phrases, str) else phrases
+    if isinstance(others, str | Path):
+        others = _phrases_in(Path(others))
     if count < 1 or not phrases:
         raise ConfigError(
             f"count, phrase: got {count} and {len(phrases)} phrases, expected 1 or more of both."
@@ -115,6 +113,13 @@ def speak(phrase: str, voice: str, speed: int = 170, pitch: int = 50) -> NDArray
     if not len(audible):
         raise ConfigError(f"phrase: espeak-ng says nothing for {phrase!r}; write it in words.")
     return np.asarray(samples[audible[0] : audible[-1] + 1] * (_PEAK / peak), np.float32)
+
+
+def _phrases_in(path: Path) -> list[str]:
+    phrases = [line for line in read_lines(path) if line.strip()]
+    if not phrases:
+        raise DataError(f"{path}: has no phrases; write one per line.")
+    return phrases
 
 
 def _plan(
