@@ -35,6 +35,8 @@ NAMES = (
     "glove",
     "bias",
     "alignment",
+    "sound_features",
+    "running_normalisation",
     "kernels",
     "augmentation",
     "benchmarks",
