@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recurra.errors import RecurraError
     from recurra.layers import GRU, LSTM, RNN, JordanRNN, StreamingStep, parameter_summary, watch
     from recurra.results import rows
+    from recurra.tasks.detection.facade import Detector
     from recurra.tasks.labelling.facade import Classifier, PairClassifier, Tagger
     from recurra.tasks.language_modeling.comparison import compare
     from recurra.tasks.language_modeling.facade import LanguageModel
@@ -37,6 +38,7 @@ __all__ = [
     "Captioner",
     "ChatBot",
     "Classifier",
+    "Detector",
     "GRUCell",
     "JordanCell",
     "JordanRNN",
@@ -89,6 +91,7 @@ __getattr__, __dir__ = lazy_names(
         "KeyedVectors": "recurra.models.word_vectors.keyed",
         "WordVectors": "recurra.tasks.vectors.facade",
         "Translator": "recurra.tasks.seq2seq.facade",
+        "Detector": "recurra.tasks.detection.facade",
         "Words": "recurra.text.words",
         "Repeats": "recurra.tasks.repeats",
         "load": "recurra.tasks.model",

@@ -1,6 +1,7 @@
 """Every task with small data files, for `test_every_task.py`."""
 
 import json
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,19 @@ def lettered(folder: Path, n: int) -> dict[str, Path]:
     return {"data": folder / "rows.tsv"}
 
 
+def recorded(folder: Path, n: int) -> dict[str, Path]:
+    draw, rows = np.random.default_rng(n), ["path\tword"]
+    for i in range(n):
+        tone = np.sin(2 * np.pi * 900 * np.arange(3200) / 16_000) * (i % 2 == 0)
+        samples = np.concatenate([np.zeros(1600), tone, np.zeros(1600)]) + draw.normal(0, 0.05, 6400)
+        with wave.open(str(folder / f"{i}.wav"), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes((samples * 8000).astype("<i2").tobytes())
+        rows.append(f"{i}.wav\t{'' if i % 2 else 'beep'}")
+    (folder / "rows.tsv").write_text("".join(f"{row}\n" for row in rows))
+    return {"data": folder / "rows.tsv"}
+
+
 CASES = {
     "lm": Case("lm", rc.LanguageModel, text, {"batch_size": 4, "segment_length": 12}, "the c\n"),
     "ngram": Case(
@@ -121,5 +135,6 @@ CASES = {
     ),
     "chat": Case("chat", rc.ChatBot, talked, {"unit": "word"}, "how are you\n"),
     "caption": Case("caption", rc.Captioner, pictured, {"unit": "char"}, "pictures.npz", beside="captions"),
+    "detect": Case("detect", rc.Detector, recorded, {"scene_s": 0.6, "updates_per_epoch": 4}, "rows.tsv"),
     "letters": Case("letters", letters_task.LetterCounter, lettered, ask="abab\n"),
 }  # fmt: skip

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import recurra as rc
+from recurra.audio.microphone import microphone_blocks
+from recurra.audio.pipes import raw_blocks
 from recurra.cli.verbs import VERBS, command_of
 from recurra.config import ReaderPart, SearchPart
 from recurra.data import tunes
@@ -21,6 +23,8 @@ from recurra.models.word_vectors.keyed import KeyedVectors
 from recurra.models.word_vectors.maps import map_words
 from recurra.reports.drawing import write_png
 from recurra.tasks import registry
+from recurra.tasks.detection.curves import draw_curve
+from recurra.tasks.detection.figures import DetectFigures
 from recurra.tasks.labelling.answers import LabelledText
 from recurra.tasks.labelling.config import EntityReadingPart
 from recurra.tasks.labelling.curves import LabelCurves
@@ -111,6 +115,11 @@ IN_PYTHON = {
         | {"axis": "axes", "cosmul": "most_similar_cosmul", "weat": "lists"}
         | {"weat_test": "associations", "analogy": "analogies", "only": "words"},
     ),
+    "listen": Place(
+        [rc.Detector.listen, raw_blocks, microphone_blocks],
+        {"files": "source", "microphone": "microphone_blocks"},
+    ),
+    "mine": Place([rc.Detector.mine], {"files": "recordings"}),
     "report": Place([Model.report]),
     "export": Place([LM.save_arpa], {"out": "path"}, {"kind"}),
     "data": Place(
@@ -142,6 +151,9 @@ EVALUATION = {
     **dict.fromkeys(("tag", "classify", "pair"), _LABELLING),
     **dict.fromkeys(("translate", "chat", "caption"), _PAIRS),
     "vectors": Place([rc.WordVectors.evaluate, rc.WordVectors.word_tests]),
+    "detect": Place(
+        [rc.Detector.evaluate, DetectFigures, draw_curve], {"events": "alarms", "picture": "path"}
+    ),
 }
 PREDICTING_LABELS = (
     *(Labeller.predict, Labeller.predict_file, Labeller.predict_turns),
@@ -165,6 +177,7 @@ PREDICTION = {
         Place(OF_PAIRS, {name: place for name, place in SAMPLED.items() if name != "file"}),
     ),
     "vectors": Place([rc.WordVectors.most_similar], {"n_best": "topn"}),
+    "detect": Place([rc.Detector.listen]),
 }
 
 

@@ -125,7 +125,7 @@ def _train(
     if not config.is_repeated:
         watchers = [progress_bar(task, config)]
         result = driver.train(task, config, out, overwrite=overwrite, listeners=watchers, on_ready=introduce)
-        _report_end(task, result)
+        report_end(task, result)
         return
     found = repeats.train_repeatedly(
         task,
@@ -153,7 +153,7 @@ def _go_on(run: Path, changes: dict[str, Any]) -> None:
         result = driver.resume(
             run, changes=changes, listeners=[progress_bar(task, config)], on_ready=_tell_notes
         )
-        _report_end(task, result)
+        report_end(task, result)
 
 
 def _tell_notes(trainer: "Trainer", corpus: Any) -> None:
@@ -177,7 +177,7 @@ def _report_part(name: str, result: "TrainingResult") -> None:
         typer.echo(f"{name}: {result.figures.sentence()}")
 
 
-def _report_end(task: "Task", result: "TrainingResult") -> None:
+def report_end(task: "Task", result: "TrainingResult") -> None:
     """Print the outcome, the metrics and the next commands."""
     if not result.is_main_process:
         return

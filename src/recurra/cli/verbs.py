@@ -27,6 +27,8 @@ VERBS = {
     "beam-errors": ("beam_errors", "beam_errors"),
     "compare": ("compare", "compare"),
     "vectors": ("vectors", "app"),
+    "listen": ("listen", "listen"),
+    "mine": ("mine", "mine"),
     "report": ("report", "report"),
     "export": ("export", "export"),
     "data": ("data", "app"),

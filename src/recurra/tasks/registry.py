@@ -27,6 +27,7 @@ _OURS = {
     "chat": "recurra.tasks.seq2seq.config:ChatConfig",
     "caption": "recurra.tasks.seq2seq.config:CaptionConfig",
     "vectors": "recurra.tasks.vectors.config:VectorsConfig",
+    "detect": "recurra.tasks.detection.config:DetectConfig",
 }
 _added: "dict[str, Task]" = {}
 

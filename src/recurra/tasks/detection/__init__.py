@@ -1,0 +1,1 @@
+"""The task detect: words in a stream of sound."""
