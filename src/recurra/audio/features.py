@@ -313,7 +313,9 @@ class FeatureStream:
         """Return the frames that deltas held back, and reset the stream.
 
         The last frame is repeated in the place of those that would follow. Samples that do not fill a frame
-        are dropped. Shapes: result (t, F), where t is at most `FeatureSettings.delay`.
+        are dropped.
+
+        Shapes: result (t, F), where t is at most `FeatureSettings.delay`.
         """
         last: list[Floats] = []
         for stage in self._slopes:
