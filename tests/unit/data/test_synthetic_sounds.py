@@ -108,6 +108,14 @@ def test_s_hisses_and_m_hums():
     assert shares["ma"] < 0.02
 
 
+@pytest.mark.parametrize(("word", "place"), [("samama", 0), ("masama", 1), ("mamasa", 2)])
+def test_a_hiss_is_where_its_syllable_is(word, place):
+    samples = speak(word, drawn(5), Speaker()).astype(float)
+    thirds = [np.abs(np.fft.rfft(third)) for third in np.array_split(samples, 3)]
+    high = [np.sum(third[len(third) // 2 :] ** 2) for third in thirds]
+    assert np.argmax(high) == place
+
+
 def test_speed_shortens_words():
     slow, fast = (len(speak("kimosa", drawn(6), Speaker(speed=speed))) for speed in (0.8, 1.25))
     assert slow / fast == pytest.approx(1.25 / 0.8, rel=0.05)
