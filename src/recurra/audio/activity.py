@@ -19,12 +19,14 @@ class Span(NamedTuple):
     end_s: float
 
 
-def word_span(samples: NDArray[np.float32], rate: int) -> Span:
+def word_span(samples: NDArray[np.float32], rate: int, longest_s: float | None = None) -> Span:
     """Return where the word of a recording is: from its first to its last loud frame, around the loudest one.
 
     With the energy e_t in decibels of frames of 25 ms every 5 ms, a frame is loud if e_t is within 25 dB of
     the largest one and 10 dB above the background, the tenth percentile of all. A pause of more than 0.2 s
-    ends the word. A recording without loud frames is a word from its beginning to its end.
+    ends the word. A recording without loud frames is a word from its beginning to its end. Of a span that is
+    longer than `longest_s`, as noise after the word makes it, the part of this length with the most energy is
+    returned.
 
     Shapes: samples (N,).
     """
@@ -46,6 +48,11 @@ def word_span(samples: NDArray[np.float32], rate: int) -> Span:
     part = int(np.searchsorted(edges, top, side="right")) - 1
     first, last = loud[edges[part]], loud[edges[part + 1] - 1]
     middle = _FRAME_S / 2  # a frame's energy is that of its middle
+    width = None if longest_s is None else round((longest_s - 2 * _HOP_S) / _HOP_S)
+    if width is not None and last - first > width > 0:
+        sums = np.concatenate([[0.0], np.cumsum(10 ** (energy[first : last + 1] / 10))])
+        first += int((sums[width:] - sums[:-width]).argmax())
+        last = first + width
     return Span(
         max(0.0, first * hop / rate + middle - _HOP_S), min(whole.end_s, last * hop / rate + middle + _HOP_S)
     )

@@ -176,7 +176,8 @@ def _at_level(samples: Floats, decibels: float, rate: int) -> Floats:
     root = active_power(samples, rate) ** 0.5
     if root < _QUIET:
         return samples
-    return (samples * (10 ** (decibels / 20) / root)).astype(np.float32)
+    scaled: Floats = samples * np.float32(10 ** (decibels / 20) / root)
+    return scaled
 
 
 def _faded(samples: Floats, rate: int) -> Floats:

@@ -21,10 +21,19 @@ class Event(NamedTuple):
 
 
 class Spoken(NamedTuple):
-    """A word in a stream: its number, and the time in seconds at which it ends."""
+    """A word in a stream: its number, and the time in seconds at which it ends.
+
+    If the end is an estimate, an event up to `early_s` before it may be a hit.
+    """
 
     word: int
     end_s: float
+    early_s: float = 0.0
+
+    def is_hit(self, time_s: float, matching: "Matching") -> bool:
+        """Whether an event at a time may be a hit of the word."""
+        early = max(self.early_s, matching.early_s)
+        return self.end_s - early <= time_s <= self.end_s + matching.late_s
 
 
 @dataclass(frozen=True)
@@ -117,18 +126,11 @@ def count_events(
     """Count misses and false alarms of events, given as (time in seconds, word), among the spoken words."""
     left = sorted(events)
     latencies = []
-    for word, end in sorted(spoken, key=lambda one: one.end_s):
-        hit = next(
-            (
-                event
-                for event in left
-                if event[1] == word and end - matching.early_s <= event[0] <= end + matching.late_s
-            ),
-            None,
-        )
+    for one in sorted(spoken, key=lambda one: one.end_s):
+        hit = next((event for event in left if event[1] == one.word and one.is_hit(event[0], matching)), None)
         if hit is not None:
             left.remove(hit)
-            latencies.append(hit[0] - end)
+            latencies.append(hit[0] - one.end_s)
     return Counts(len(spoken), len(spoken) - len(latencies), len(left), hours, tuple(latencies))
 
 
@@ -155,7 +157,7 @@ class CurvePoint(NamedTuple):
 
 
 def detection_curve(
-    streams: Sequence[tuple[Scores, Sequence[float]]],
+    streams: Sequence[tuple[Scores, Sequence[Spoken]]],
     *,
     word: int,
     step_s: float,
@@ -165,15 +167,14 @@ def detection_curve(
 ) -> Iterator[CurvePoint]:
     """Yield misses and false alarms of one word for each threshold, from low to high.
 
-    A stream has its scores and the times in seconds at which the word ends; step k is decided at
+    A stream has its scores and the occurrences of the word; step k is decided at
     `first_s + k step_s`. Shapes: scores (T, K).
     """
     for threshold in THRESHOLDS.tolist():
         total = Counts(0, 0, 0, 0.0)
-        for scores, ends in streams:
+        for scores, spoken in streams:
             steps = Crossings(threshold, refractory).push(scores[:, word])
             events = [(first_s + step * step_s, word) for step in steps]
-            spoken = [Spoken(word, end) for end in ends]
             total = total + count_events(events, spoken, len(scores) * step_s / 3600, matching)
         yield CurvePoint(threshold, total)
 

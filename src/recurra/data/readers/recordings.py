@@ -114,8 +114,8 @@ def _rows(path: Path, bad: BadRows) -> Iterator[tuple[int, Mapping[str, Any]]]:
     names = ["path" if name == "file" else name for name in head]
     if names.count("path") != 1:
         raise DataError(
-            f"{path}:1: has no column 'path'; its columns are {listed(head) or 'none'}; name the recordings in "
-            f"one, beside {listed(_COLUMNS[1:])} if there are any."
+            f"{path}:1: has no column 'path'; its columns are {listed(head) or 'none'}; name the files "
+            f"in one, beside {listed(_COLUMNS[1:])} if there are any."
         )
     for number, fields in lines:
         yield number, dict(zip(names, fields, strict=True))
