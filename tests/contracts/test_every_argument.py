@@ -53,6 +53,7 @@ FITTING: dict[str, Any] = {
     "turns": "ab 1",
     "what": "a",
     "prime": "a",
+    "recordings": ["none.wav"],
     "part": "valid",
     "task": "classify",
     "count": 1,

@@ -72,17 +72,13 @@ class DetectDecisionPart(Part):
 
     title: ClassVar[str] = "Detectors"
 
-    threshold: tuple[str, ...] = option(
-        (), "Detect a word by a threshold on its score: WORD=P, or P for all; may be given several times"
-    )
+    threshold: tuple[str, ...] = option((), "Threshold on the score of a word: WORD=P, or P for all words")
 
 
 class DetectEvaluationPart(DetectDecisionPart):
     """Options of `recurra evaluate` for detectors."""
 
-    picture: FilePath | None = option(
-        None, "Write a plot of misses against false alarms per hour to this PNG file"
-    )
+    picture: FilePath | None = option(None, "Write a plot of misses against false alarms to this PNG file")
     events: bool = option(False, "List the misses and the false alarms")
 
 
@@ -100,7 +96,7 @@ class DetectConfig(
 
     task: ClassVar[str] = "recurra.tasks.detection.task:Detection"
     title: ClassVar[str] = "Detector"
-    summary: ClassVar[str] = "Train a detector of spoken words, such as a trigger word, in a stream of sound."
+    summary: ClassVar[str] = "Train a detector of spoken words, such as a trigger word, in streams of sound."
     example: ClassVar[str] = "recurra train detect --data athena/ --negative-data speech/ -o runs/athena"
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(_OF_LANGUAGE_MODELS, OnlyIn("language models")),
@@ -138,8 +134,8 @@ class DetectConfig(
     def _check_bands(self) -> Self:
         if not self.lowest_hz < self.highest_hz:
             raise ValueError(
-                f"lowest_hz: got {self.lowest_hz:g}, expected less than highest_hz, {self.highest_hz:g}; lower "
-                "it"
+                f"lowest_hz: got {self.lowest_hz:g}, expected less than highest_hz, {self.highest_hz:g}; "
+                "lower it"
             )
         if self.features == "mfcc" and self.coefficients > self.bands:
             raise ValueError(

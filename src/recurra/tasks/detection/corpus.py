@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from recurra.tasks.detection.config import DetectConfig
 
 _PIECE_S = 60.0  # longer recordings without words are cut into pieces, some of which can be held out
 _FEW_GROUPS = 10
+_LONGEST = 1.5  # of the median duration of a word
 
 
 def read_part(
@@ -96,19 +98,26 @@ def floats_of(row: Recording) -> NDArray[np.float32]:
     return samples_of(row).astype(np.float32) / np.float32(32768)
 
 
-def sound_of(row: Recording, words: Sequence[str]) -> Sound:
+def sound_of(row: Recording, words: Sequence[str], longest_s: Sequence[float]) -> Sound:
     """Return the samples of a recording, with the word and its span."""
     samples = samples_of(row)
     if row.kind != "word":
         return Sound(samples)
-    return Sound(samples, words.index(row.word), span_of(row))
+    number = words.index(row.word)
+    return Sound(samples, number, span_of(row, longest_s[number]))
 
 
-def span_of(row: Recording) -> Span:
+def longest_of(rows: Sequence[Recording], words: Sequence[str]) -> tuple[float, ...]:
+    """Return a duration of each word that few recordings exceed: one and a half times the median."""
+    spans = {word: [span_of(row) for row in rows if row.word == word] for word in words}
+    return tuple(_LONGEST * median(span.end_s - span.start_s for span in spans[word]) for word in words)
+
+
+def span_of(row: Recording, longest_s: float | None = None) -> Span:
     """Return where in a recording its word is: as the data tell it, or between the silences."""
     if row.start_s is not None and row.end_s is not None:
         return Span(row.start_s, row.end_s)
-    found = word_span(floats_of(row), RATE)
+    found = word_span(floats_of(row), RATE, longest_s)
     start = found.start_s if row.start_s is None else row.start_s
     end = found.end_s if row.end_s is None else row.end_s
     return Span(start, end) if start < end else found
@@ -125,7 +134,8 @@ def check_parts(train: Sequence[Recording], valid: Sequence[Recording], path: st
     for rows, what in ((train, "train"), (valid, "validate")):
         if not any(row.kind == "word" for row in rows):
             raise DataError(
-                f"{path}: leaves no recordings of a word to {what} on; record more, or name others with --valid."
+                f"{path}: leaves no recordings of a word to {what} on; record more, or name some with "
+                "--valid."
             )
 
 

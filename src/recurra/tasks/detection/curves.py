@@ -12,7 +12,7 @@ from recurra.reports.drawing import write_png
 from recurra.tasks.detection.config import DetectConfig
 from recurra.tasks.detection.figures import curve_of
 from recurra.tasks.detection.scoring import prepare, probabilities, smoothed
-from recurra.tasks.detection.symbols import DetectorSymbols, smoothing_steps
+from recurra.tasks.detection.symbols import DetectorSymbols, pause_of, smoothing_steps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def curves_of(
     network: DetectorNetwork, symbols: DetectorSymbols, config: DetectConfig, rows: Sequence[Recording]
 ) -> dict[str, list[CurvePoint]]:
     """Return misses and false alarms of each word over all thresholds, on recordings as one stream."""
-    prepared = prepare(rows, symbols)
+    prepared = prepare(rows, symbols, pause_of(config))
     with evaluating(network):
         scores = smoothed(probabilities(network, prepared.inputs), smoothing_steps(config, symbols))
     streams = [(scores, prepared.spoken)]

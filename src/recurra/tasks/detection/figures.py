@@ -23,6 +23,7 @@ from recurra.tasks.detection.scoring import Prepared, prepare, probabilities, sm
 from recurra.tasks.detection.symbols import (
     DetectorSymbols,
     matching_of,
+    pause_of,
     refractory_steps,
     smoothing_steps,
 )
@@ -127,7 +128,7 @@ def measure(
     thresholds: Sequence[float] | None = None,
 ) -> DetectFigures:
     """Score recordings as one stream, and count misses and false alarms at the thresholds of the network."""
-    prepared = prepare(rows, symbols)
+    prepared = prepare(rows, symbols, pause_of(config))
     with evaluating(network):
         scores = smoothed(probabilities(network, prepared.inputs), smoothing_steps(config, symbols))
     limits = network.thresholds.tolist() if thresholds is None else thresholds
@@ -158,9 +159,7 @@ def _named(
     """Yield the misses and the false alarms of a word with their files."""
     left = sorted(time for time, _ in events)
     for one in sorted(spoken, key=lambda one: one.end_s):
-        hit = next(
-            (t for t in left if one.end_s - matching.early_s <= t <= one.end_s + matching.late_s), None
-        )
+        hit = next((time for time in left if one.is_hit(time, matching)), None)
         if hit is None:
             yield _placed(prepared, one.end_s, word, None)
         else:
@@ -180,7 +179,7 @@ def curve_of(
     scores: Sequence[tuple[Any, Sequence[Spoken]]], word: int, config: DetectConfig, symbols: DetectorSymbols
 ) -> list[CurvePoint]:
     """Return misses and false alarms of a word over all thresholds, for scored streams."""
-    streams = [(stream, [one.end_s for one in spoken if one.word == word]) for stream, spoken in scores]
+    streams = [(stream, [one for one in spoken if one.word == word]) for stream, spoken in scores]
     return list(
         detection_curve(
             streams,

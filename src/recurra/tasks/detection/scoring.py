@@ -15,6 +15,7 @@ from recurra.tasks.detection.corpus import floats_of, span_of
 from recurra.tasks.detection.symbols import DetectorSymbols, Smoother, StepStream
 
 Floats = NDArray[np.float32]
+_QUIET = 1e-4  # amplitude of a pause
 _CHUNK = 2000  # steps that the network reads together
 
 
@@ -32,21 +33,33 @@ class Prepared:
     seconds: float
 
 
-def prepare(rows: Sequence[Recording], symbols: DetectorSymbols) -> Prepared:
-    """Read recordings as one stream, in an order that mixes those with and without words."""
+def prepare(rows: Sequence[Recording], symbols: DetectorSymbols, pause_s: float = 0.0) -> Prepared:
+    """Read recordings as one stream, in an order that mixes those with and without words.
+
+    After a word, the stream has a pause of very quiet noise, so that no word follows within the refractory
+    time. Pauses do not count in `seconds`.
+    """
     order = np.random.default_rng(len(rows)).permutation(len(rows)).tolist()
     mixed = [rows[i] for i in order]
-    stream, at = StepStream(symbols), 0
+    stream, at, heard = StepStream(symbols), 0, 0
+    pause = np.random.default_rng(0).normal(0, _QUIET, round(pause_s * RATE)).astype(np.float32)
     inputs, spoken, starts = [], [], []
     for row in mixed:
         samples = floats_of(row)
         starts.append(at / RATE)
         if row.kind == "word":
-            spoken.append(Spoken(symbols.words.index(row.word), at / RATE + span_of(row).end_s))
+            number = symbols.words.index(row.word)
+            span = span_of(row, symbols.longest_s[number])
+            early = (span.end_s - span.start_s) / 2 if row.end_s is None else 0.0
+            spoken.append(Spoken(number, at / RATE + span.end_s, early))
         inputs.append(stream.push(samples))
         at += len(samples)
+        heard += len(samples)
+        if row.kind == "word" and len(pause):
+            inputs.append(stream.push(pause))
+            at += len(pause)
     joined = np.concatenate(inputs) if inputs else np.zeros((0, symbols.input_size), np.float32)
-    return Prepared(joined, spoken, starts, mixed, at / RATE)
+    return Prepared(joined, spoken, starts, mixed, heard / RATE)
 
 
 @torch.no_grad()

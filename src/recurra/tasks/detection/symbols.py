@@ -25,6 +25,7 @@ class DetectorSymbols:
     """The words, the features of a frame, their statistics in the training data, and the normalisation.
 
     `running_s` is the time constant of running statistics; None if those of the training data are used.
+    `longest_s` is the longest duration of each word in a recording that does not tell it.
     """
 
     words: tuple[str, ...]
@@ -32,6 +33,7 @@ class DetectorSymbols:
     statistics: Statistics
     running_s: float | None
     frames_per_step: int
+    longest_s: tuple[float, ...]
 
     @property
     def step_s(self) -> float:
@@ -68,6 +70,7 @@ class DetectorSymbols:
             "deviation": self.statistics.deviation.tolist(),
             "running_s": self.running_s,
             "frames_per_step": self.frames_per_step,
+            "longest_s": list(self.longest_s),
         }
         write_text(folder / _FILE, json.dumps(told))
 
@@ -84,6 +87,7 @@ class DetectorSymbols:
                 statistics,
                 told["running_s"],
                 int(told["frames_per_step"]),
+                tuple(told["longest_s"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise VocabularyError(f"{path}: is missing or damaged ({error}); restore it.") from error
@@ -149,6 +153,11 @@ def matching_of(config: DetectConfig) -> Matching:
     return Matching(config.tolerance_ms / 1000, config.late_ms / 1000)
 
 
+def pause_of(config: DetectConfig) -> float:
+    """Return the seconds after a word in which no other one is told apart."""
+    return max(config.refractory_s, config.late_ms / 1000)
+
+
 def refractory_steps(config: DetectConfig, symbols: DetectorSymbols) -> int:
     """Return the refractory time in steps."""
     return max(1, round(config.refractory_s / symbols.step_s))
@@ -178,11 +187,10 @@ class Smoother:
         joined = np.concatenate([self._before, scores])
         # Each average is a sum of the same numbers in the same order, however the scores were cut.
         padded = np.concatenate([np.zeros((self._steps - 1, scores.shape[1]), np.float32), joined])
-        total = np.zeros_like(scores)
+        total: Floats = np.zeros(scores.shape, np.float32)
         for back in range(self._steps - 1, -1, -1):
             end = len(padded) - back
-            total = total + padded[end - len(scores) : end]
+            np.add(total, padded[end - len(scores) : end], out=total)
         there = np.minimum(self._steps, len(self._before) + 1 + np.arange(len(scores)))
         self._before = joined[-(self._steps - 1) :]
-        averages: Floats = total / there[:, None].astype(np.float32)
-        return averages
+        return np.asarray(total / there[:, None], np.float32)

@@ -6,13 +6,14 @@ from typing import Any
 
 from recurra.data.examples import BadRows, rows_told
 from recurra.data.readers.recordings import Recording
-from recurra.data.sound_scenes import SceneMaker, SceneSettings
+from recurra.data.sound_scenes import SceneMaker, SceneSettings, Sound
 from recurra.models.detector import DetectorNetwork
 from recurra.plain import shell
 from recurra.tasks.detection.config import DetectConfig
 from recurra.tasks.detection.corpus import (
     check_parts,
     groups_of,
+    longest_of,
     read_part,
     sound_of,
     statistics_of_rows,
@@ -68,12 +69,14 @@ class Detection(RowTask):
         """Return the words, and the statistics of the features of the training recordings."""
         check_parts(train, train, config.data or "")
         settings = settings_of(config)
+        words = tuple(sorted({row.word for row in train if row.kind == "word"}))
         return DetectorSymbols(
-            tuple(sorted({row.word for row in train if row.kind == "word"})),
+            words,
             settings,
             statistics_of_rows(train, settings),
             config.normalization_s if config.normalization == "running" else None,
             config.frames_per_step,
+            longest_of(train, words),
         )
 
     def save_symbols(self, symbols: DetectorSymbols, folder: Path) -> None:
@@ -106,7 +109,7 @@ class Detection(RowTask):
         symbols: DetectorSymbols = corpus.symbols
         label = LabelSpan(config.label_ms / 1000, config.tolerance_ms / 1000)
         feed = SceneFeed(
-            _maker(config, symbols, corpus.train, config.partial),
+            _maker(config, symbols, corpus.train, partial=config.partial, most_words=config.words_per_scene),
             symbols,
             label,
             batch_size=config.batch_size,
@@ -117,7 +120,7 @@ class Detection(RowTask):
         )
         share = feed.positive_share()
         network.positive_weight = (1 - share) / share if share else 1.0
-        valid = _maker(config, symbols, corpus.valid, partial=0.0)
+        valid = _maker(config, symbols, corpus.valid, partial=0.0, most_words=1)
         return Setup(DetectionObjective(network, symbols, config, corpus.valid, valid, label), feed)
 
     def measure(
@@ -144,7 +147,7 @@ class Detection(RowTask):
         for part, rows in corpus.parts.each():
             yield f"{part}: {told(rows)}"
         if not any(row.kind == "background" for row in corpus.train):
-            yield "no backgrounds: words are laid over synthetic noise; name recordings with --background-data"
+            yield "no backgrounds: words are laid over synthetic noise; name some with --background-data"
         if not any(row.kind == "negative" for row in corpus.train):
             yield "no negatives: no other speech is heard in training; name recordings with --negative-data"
         yield from rows_told(corpus.skipped, "skipped", corpus.kept)
@@ -159,15 +162,22 @@ class Detection(RowTask):
 
 
 def _maker(
-    config: DetectConfig, symbols: DetectorSymbols, rows: Sequence[Recording], partial: float
+    config: DetectConfig,
+    symbols: DetectorSymbols,
+    rows: Sequence[Recording],
+    *,
+    partial: float,
+    most_words: int,
 ) -> SceneMaker:
     """Return what mixes scenes from recordings."""
-    sounds = {kind: [sound_of(r, symbols.words) for r in rows if r.kind == kind] for kind in _KINDS}
+    sounds: dict[str, list[Sound]] = {"word": [], "negative": [], "background": []}
+    for row in rows:
+        sounds[row.kind].append(sound_of(row, symbols.words, symbols.longest_s))
     middle = -27.0
     settings = SceneSettings(
         seconds=config.scene_s,
         rate=symbols.settings.rate,
-        most_words=config.words_per_scene,
+        most_words=most_words,
         level=(middle - config.level_db, middle + config.level_db),
         snr=(config.snr_db, max(config.snr_db, 40.0)),
         speed=config.speed,
@@ -175,6 +185,3 @@ def _maker(
         partial=partial,
     )
     return SceneMaker(sounds["word"], sounds["negative"], sounds["background"], settings)
-
-
-_KINDS = ("word", "negative", "background")
