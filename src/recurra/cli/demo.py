@@ -8,12 +8,12 @@ import typer
 
 def demo(
     name: Annotated[
-        Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate", "vectors"],
+        Literal["kinematics", "dogs", "slots", "sentiment", "names", "translate", "vectors", "trigger"],
         typer.Argument(
             help="kinematics: a language model learns to write physics problems; dogs: the smallest example; "
             "slots, sentiment: tasks that need memory; names: a task that needs word vectors; translate: "
             "written dates to ISO 8601, with a picture of the attention; vectors: neighbours, analogies, a "
-            "map, and a bias that is removed."
+            "map, and a bias that is removed; trigger: a word in a stream of sound."
         ),
     ] = "kinematics",
     out: Annotated[
@@ -48,6 +48,10 @@ def demo(
         from recurra.demos import vectors
 
         vectors.run(out or Path("runs/vectors-demo"), overwrite=overwrite, seed=seed)
+    elif name == "trigger":
+        from recurra.demos import trigger
+
+        trigger.run(out or Path("runs/trigger"), overwrite=overwrite, seed=seed)
     else:
         from recurra.demos import kinematics
 
