@@ -293,6 +293,9 @@ class FeatureStream:
         ]
         self._seen = 0
 
+    def __repr__(self) -> str:
+        return f"FeatureStream({self.settings})"
+
     def push(self, samples: NDArray[np.floating[Any]]) -> Floats:
         """Return the frames that are complete with these samples, possibly none.
 

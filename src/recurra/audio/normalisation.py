@@ -115,6 +115,9 @@ class RunningNormalizer:
         self.keep = float(np.exp(-1.0 / (seconds * frames_per_s)))
         self.reset()
 
+    def __repr__(self) -> str:
+        return f"RunningNormalizer({len(self.statistics.mean)} numbers a frame, keep={self.keep:.6f})"
+
     def reset(self) -> None:
         """Start again from the statistics of training."""
         size = len(self.statistics.mean)

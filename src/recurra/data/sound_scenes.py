@@ -78,6 +78,10 @@ class SceneMaker:
         both = lengths / max(1.0, lengths.sum()) + 1 / max(1, len(lengths))
         self._shares = both / both.sum() if len(lengths) else both
 
+    def __repr__(self) -> str:
+        counts = map(len, (self._words, self._others, self._backgrounds))
+        return "SceneMaker({} words, {} other sounds, {} backgrounds)".format(*counts)
+
     def plan(self, draw: np.random.Generator, samples: int) -> list[Placed]:
         """Return the words that `make` places with the same generator, without mixing them."""
         return self._placed(self._laid_out(draw, samples))

@@ -88,6 +88,9 @@ class Crossings:
         self.threshold, self._refractory = threshold, refractory
         self._step, self._above, self._last = 0, False, -refractory
 
+    def __repr__(self) -> str:
+        return f"Crossings(threshold={self.threshold:.4f}, refractory={self._refractory})"
+
     def push(self, scores: Scores) -> list[int]:
         """Return the numbers of the steps with an event, counted from the first score ever pushed.
 

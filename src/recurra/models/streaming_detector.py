@@ -30,6 +30,9 @@ class StreamingDetector:
         except BackendUnavailable:
             self._step = _LayerStep(network)
 
+    def __repr__(self) -> str:
+        return f"StreamingDetector({len(self._bias)} words)"
+
     def push(self, inputs: Floats) -> Floats:
         """Read some steps and return the probability of each word at each of them."""
         if not len(inputs):

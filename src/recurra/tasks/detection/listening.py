@@ -62,6 +62,9 @@ class Listening:
         self._crossings = [Crossings(limit, refractory) for limit in limits]
         self._heard, self._decided = 0, 0
 
+    def __repr__(self) -> str:
+        return f"Listening(words={list(self._symbols.words)}, seconds={self.seconds:.2f})"
+
     @property
     def seconds(self) -> float:
         """The seconds heard so far."""
