@@ -15,13 +15,17 @@ UTF_8 = "utf-8"
 
 
 @contextmanager
-def _named_faults(path: Path) -> Iterator[None]:
+def named_faults(path: Path, what: str = "text file") -> Iterator[None]:
+    """Turn the faults of reading a file into sentences; `what` is what it should be.
+
+    Raises: DataError.
+    """
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file; check the path.") from error
     except IsADirectoryError as error:
-        raise DataError(f"{path}: is a folder; name a text file in it.") from error
+        raise DataError(f"{path}: is a folder; name a {what} in it.") from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}{_first_bad_line(path)}: is not UTF-8 text (byte 0x{error.object[error.start]:02x}); "
@@ -44,19 +48,19 @@ def exists(path: Path) -> bool:
 
     Raises: DataError where that cannot be told, such as for a name that is too long.
     """
-    with _named_faults(path):
+    with named_faults(path):
         return path.exists()
 
 
 def is_folder(path: Path) -> bool:
     """Return whether a path to read is a folder. Raises: DataError as `exists`."""
-    with _named_faults(path):
+    with named_faults(path):
         return path.is_dir()
 
 
 def entries(folder: Path) -> list[Path]:
     """Return the files and folders in a folder, sorted by name. Raises: DataError if it cannot be listed."""
-    with _named_faults(folder):
+    with named_faults(folder):
         return sorted(folder.iterdir())
 
 
@@ -90,7 +94,7 @@ def read_text_chunks(
 
     Raises: DataError if the file is missing, empty, binary, truncated, not UTF-8, or its line ends are CR.
     """
-    with _named_faults(path), ExitStack() as stack:
+    with named_faults(path), ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
         head = file.peek(4096)[:4096]  # a pipe could not be opened again
         if not head:

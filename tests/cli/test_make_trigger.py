@@ -41,7 +41,7 @@ def samples_of(path):
 
 def index_of(folder):
     lines = (folder / "index.tsv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "path\tword\tvoice\tspeed\tpitch"
+    assert lines[0] == "path\tword\tgroup\tsaid\tspeed\tpitch"
     return [line.split("\t") for line in lines[1:]]
 
 
@@ -85,17 +85,18 @@ def test_each_phrase_has_a_folder_and_the_index_has_each_file(sine_espeak, tmp_p
     (tmp_path / "others.txt").write_text("good morning\n\n  what   time is it \nhey robert\n")
     out = tmp_path / "spoken"
     told = say(
-        "trigger", "-o", out, "--phrase", "Hey, Robin!", "--phrase", "hey robin", "--phrase", "other",
+        "trigger", "-o", out, "--phrase", "Hey, Robin!", "--phrase", "hey robin", "--phrase", "negative",
         "--count", 2, "--other", tmp_path / "others.txt",
     )  # fmt: skip
     assert told == f"9 recordings in 3 voices: {out}\n"
     rows = index_of(out)
-    assert {(row[0].split("/")[0], row[1]) for row in rows} == {
-        *(("hey-robin", "Hey, Robin!"), ("hey-robin-2", "hey robin"), ("other-2", "other")),
-        *(("other", "good morning"), ("other", "what time is it"), ("other", "hey robert")),
+    assert {row[1] for row in rows if row[0].startswith("negative/")} == {""}
+    assert {(row[0].split("/")[0], row[3]) for row in rows} == {
+        *(("hey-robin", "Hey, Robin!"), ("hey-robin-2", "hey robin"), ("negative-2", "negative")),
+        *(("negative", "good morning"), ("negative", "what time is it"), ("negative", "hey robert")),
     }
     assert content(out).keys() == {row[0] for row in rows} | {"index.tsv"}
-    assert all(110 <= int(row[3]) <= 220 and 15 <= int(row[4]) <= 85 for row in rows)
+    assert all(110 <= int(row[4]) <= 220 and 15 <= int(row[5]) <= 85 for row in rows)
     peaks = [np.abs(samples_of(out / row[0])).max() for row in rows]
     assert all(16_000 < peak <= 16_384 for peak in peaks)
 
@@ -108,7 +109,7 @@ def test_no_voice_speaks_twice_before_each_has_spoken(sine_espeak, tmp_path):
     assert content(tmp_path / "a") == content(tmp_path / "b")
     (tmp_path / "text").write_text("good morning\n")
     row = trigger.write_corpus(tmp_path / "d", 1, 1, phrases="hey", others=str(tmp_path / "text"))[1]
-    assert row.word == "good morning"
+    assert (row.word, row.said) == ("", "good morning")
     assert trigger.all_voices() == ["en-gb", "en-gb+f2", "en-gb+m3"]
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.audio.files import RATE
 from recurra.errors import ArgumentTypeError, ConfigError, ShapeError
 
 Floats = NDArray[np.float32]
 Range = tuple[float, float]
 """The lowest and the highest value; values between them are drawn uniformly."""
 
-RATE = 16_000
 _ACTIVE_S = 0.02
 _ACTIVE_DB = 30.0  # windows less than this below the loudest one have speech
 _EARLIEST_S = 0.002  # the first reflection

@@ -16,6 +16,7 @@ from recurra.audio.mp3 import tells_its_length
 from recurra.audio.resampling import Floats, Resampler, check_rate, missing_audio
 from recurra.errors import ConfigError, DataError, ShapeError
 from recurra.files import written_whole
+from recurra.text_files import named_faults
 
 RATE = 16_000
 """Sample rate of all models of sound, in Hz."""
@@ -32,20 +33,6 @@ _LONGEST_WAV = 2**32 - 1 - 36
 _READ_S = 1.0
 
 
-@contextmanager
-def _named_faults(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; check the path.") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: is a folder; name a recording in it.") from error
-    except ValueError as error:
-        raise DataError(f"{str(path)!r}: cannot be read ({error}).") from error  # a zero byte in the name
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-
-
 def find_recordings(path: str | Path) -> list[Path]:
     """Return the recordings in a folder and all folders below it, sorted by path; a file gives itself.
 
@@ -54,7 +41,7 @@ def find_recordings(path: str | Path) -> list[Path]:
     Raises: DataError if there is none, the path does not exist, or a file has an unknown ending.
     """
     path = Path(path)
-    with _named_faults(path):
+    with named_faults(path, "recording"):
         if not stat.S_ISDIR(path.stat().st_mode):
             _check_ending(path)
             return [path]
@@ -262,7 +249,7 @@ def _cut(pieces: Iterator[Floats], block: int) -> Iterator[Floats]:
 
 
 def _raise_fault(error: OSError) -> None:
-    with _named_faults(Path(error.filename)):
+    with named_faults(Path(error.filename), "recording"):
         raise error
 
 
@@ -282,7 +269,7 @@ def _check_ending(path: Path) -> None:
 def _checked(path: str | Path) -> Path:
     """Return a path that is a file with something in it and a known ending."""
     path = Path(path)
-    with _named_faults(path):
+    with named_faults(path, "recording"):
         told = path.stat()
         if stat.S_ISDIR(told.st_mode):
             raise IsADirectoryError

@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.audio.files import RATE
 from recurra.errors import ConfigError
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 NoiseKind = Literal["white", "pink", "hum", "clicks", "babble"]
 
-RATE = 16_000
 NOISES: tuple[NoiseKind, ...] = ("white", "pink", "hum", "clicks", "babble")
 _STEP = 80  # samples between two values of pitch and formants
 _HIGHEST_HZ = 7600.0

@@ -8,23 +8,22 @@ import re
 import shutil
 import struct
 import subprocess
-import wave
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.audio.files import RATE, write_recording
 from recurra.errors import ConfigError, DataError, MissingExtra, StorageError
 from recurra.files import folder_written_whole
 from recurra.text_files import read_lines
 
-RATE = 16_000
 INDEX = "index.tsv"
-HEADER = ("path", "word", "voice", "speed", "pitch")
-OTHER = "other"
+HEADER = ("path", "word", "group", "said", "speed", "pitch")
+OTHER = "negative"
 _VARIANTS = {
     *("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5"),
     *("Alex", "Alicia", "Andrea", "Andy", "Annie", "Jacky", "antonio", "aunty", "belinda", "benjamin"),
@@ -40,11 +39,16 @@ _PROGRAM = "espeak-ng"
 
 
 class Recording(NamedTuple):
-    """A row of `index.tsv`: file in the folder, what is said, voice, words per minute, pitch (0 to 99)."""
+    """A row of `index.tsv`, which `recurra train detect --data` reads.
+
+    The file in the folder, the word ("" for another phrase), the voice, which is a group of recordings, what
+    is said, words per minute, and the pitch (0 to 99).
+    """
 
     path: str
     word: str
     voice: str
+    said: str
     speed: int
     pitch: int
 
@@ -61,10 +65,10 @@ def write_corpus(
     """Write a folder of WAV files (16 bits, 16 kHz) in which espeak-ng says phrases, and `index.tsv`.
 
     Each phrase is spoken `count` times into a folder of its name. `others`, phrases or a text file with one a
-    line, are negative examples in the folder `other`: `count` in all, or one of each if there are more. The
-    voices follow each other in a random order, and none is repeated before each has spoken; speed and pitch
-    are drawn. Without `voices`, all English ones are used. Silence around the speech is cut off, and the
-    largest absolute value is 0.5. The same seed and version of espeak-ng give the same files.
+    line, are negative examples in the folder `negative`: `count` in all, or one of each if there are more.
+    The voices follow each other in a random order, and none is repeated before each has spoken; speed and
+    pitch are drawn. Without `voices`, all English ones are used. Silence around the speech is cut off, and
+    the largest absolute value is 0.5. The same seed and version of espeak-ng give the same files.
 
     Raises: MissingExtra if espeak-ng is not installed; ConfigError for a phrase without words or an unknown
     voice; DataError if the file of other phrases cannot be used; StorageError if the folder cannot be written
@@ -83,7 +87,7 @@ def write_corpus(
         for name in {row.path.split("/")[0] for row in plan}:
             (folder / name).mkdir()
         for row, samples in zip(plan, pool.map(_speak_row, plan), strict=True):
-            _write_wav(folder / row.path, samples)
+            write_recording(folder / row.path, samples)
         lines = ["\t".join(HEADER), *("\t".join(map(str, row)) for row in plan)]
         (folder / INDEX).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return plan
@@ -135,7 +139,8 @@ def _plan(
         for number, phrase in enumerate(said, 1):
             speed, pitch = (int(draw.integers(low, high + 1)) for low, high in (_SPEEDS, _PITCHES))
             file = f"{name}/{number:0{digits}}.wav"
-            plan.append(Recording(file, phrase, next(order), speed, pitch))
+            word = "" if name == OTHER else phrase
+            plan.append(Recording(file, word, next(order), phrase, speed, pitch))
 
     taken = {OTHER}
     for phrase in dict.fromkeys(map(_one_line, phrases)):
@@ -221,7 +226,7 @@ def _run(*arguments: str) -> bytes:
 
 
 def _speak_row(row: Recording) -> NDArray[np.float32]:
-    return speak(row.word, row.voice, row.speed, row.pitch)
+    return speak(row.said, row.voice, row.speed, row.pitch)
 
 
 def _decoded(wav: bytes) -> tuple[NDArray[np.float64], int]:
@@ -237,14 +242,6 @@ def _resampled(samples: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
 
     divisor = int(np.gcd(RATE, rate))
     return np.asarray(resample_poly(samples, RATE // divisor, rate // divisor))
-
-
-def _write_wav(path: Path, samples: NDArray[Any]) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes())
 
 
 def _check_own(path: Path) -> None:
