@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from every_task import recorded
 
 import recurra as rc
 from recurra.tasks.language_modeling.spelling import SpellingCorrector
@@ -66,6 +67,16 @@ def a_captioner(folder):
     return rc.Captioner.train(*files, out=folder / "run", unit="char", **OPTIONS)
 
 
+def a_detector(folder):
+    small = {"epochs": 1, "updates_per_epoch": 2, "scene_s": 0.6, "batch_size": 4}
+    return rc.Detector.train(**recorded(folder, 12), out=folder / "run", **(OPTIONS | small))
+
+
+def heard(model):
+    tone = np.sin(np.arange(16_000) / 3).astype(np.float32)
+    return [(one.time_s, one.score) for one in model.listen([tone], threshold=["0.01"])]
+
+
 MODELS = {
     "LanguageModel": (a_language_model, lambda model: model.complete("the c", n_best=2)),
     "NGram": (an_ngram_model, lambda model: model.log_prob("the cat")),
@@ -74,6 +85,7 @@ MODELS = {
     "PairClassifier": (a_pair_classifier, lambda model: model.predict(("good 3", "bad 3"))),
     "Translator": (a_translator, lambda model: model.translate("ab3")),
     "ChatBot": (a_chat_bot, lambda model: model.conversation().say("ab3")),
+    "Detector": (a_detector, heard),
     "Captioner": (a_captioner, lambda model: model.caption(np.ones((1, 5), np.float32))),
 }
 

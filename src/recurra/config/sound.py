@@ -29,6 +29,6 @@ class SoundFeaturesPart(Part):
         "those of the training data (global)",
     )
     normalization_s: float = option(
-        20.0, "Time constant of the running mean and standard deviation", unit="seconds", gt=0
+        10.0, "Time constant of the running mean and standard deviation", unit="seconds", gt=0
     )
     frames_per_step: int = option(3, "Number of frames that the network reads in one step", ge=1, le=100)
