@@ -38,7 +38,7 @@ class SceneSettings:
     seconds: float = 6.0
     rate: int = 16_000
     most_words: int = 2
-    level: tuple[float, float] = (-40.0, -14.0)
+    level: tuple[float, float] = (-75.0, -12.0)
     snr: tuple[float, float] = (3.0, 40.0)
     speed: float = 0.1
     room: float = 0.3

@@ -41,7 +41,12 @@ class ScenesPart(Part):
     )
     words_per_scene: int = option(2, "Maximum number of words in a scene", ge=1, le=100)
     label_ms: float = option(300.0, "Duration of the label 1 after the end of a word", unit="ms", gt=0)
-    level_db: float = option(13.0, "Vary the level of a scene by up to this much", unit="dB", ge=0)
+    quietest_db: float = option(
+        -75.0, "Lowest level of the speech of a scene, of full scale", unit="dB", ge=-120, le=0
+    )
+    loudest_db: float = option(
+        -12.0, "Highest level of the speech of a scene, of full scale", unit="dB", ge=-120, le=0
+    )
     snr_db: float = option(3.0, "Lowest ratio of speech to background", unit="dB", ge=-60, le=40)
     speed: float = option(0.1, "Vary the speed of words by up to this fraction", ge=0, lt=1)
     room: float = option(0.3, "Probability of a synthetic room response", ge=0, le=1)
@@ -135,6 +140,11 @@ class DetectConfig(
         if not self.lowest_hz < self.highest_hz:
             raise ValueError(
                 f"lowest_hz: got {self.lowest_hz:g}, expected less than highest_hz, {self.highest_hz:g}; "
+                "lower it"
+            )
+        if not self.quietest_db <= self.loudest_db:
+            raise ValueError(
+                f"quietest_db: got {self.quietest_db:g}, expected at most loudest_db, {self.loudest_db:g}; "
                 "lower it"
             )
         if self.features == "mfcc" and self.coefficients > self.bands:

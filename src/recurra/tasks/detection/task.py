@@ -173,12 +173,11 @@ def _maker(
     sounds: dict[str, list[Sound]] = {"word": [], "negative": [], "background": []}
     for row in rows:
         sounds[row.kind].append(sound_of(row, symbols.words, symbols.longest_s))
-    middle = -27.0
     settings = SceneSettings(
         seconds=config.scene_s,
         rate=symbols.settings.rate,
         most_words=most_words,
-        level=(middle - config.level_db, middle + config.level_db),
+        level=(config.quietest_db, config.loudest_db),
         snr=(config.snr_db, max(config.snr_db, 40.0)),
         speed=config.speed,
         room=config.room,
