@@ -31,6 +31,7 @@ OPTIONS = {
     "threads": 1,
     "device": "cpu",
     "normalization_s": 5.0,
+    "quietest_db": -40.0,
 }
 
 

@@ -26,6 +26,7 @@ _OPTIONS: dict[str, Any] = {
     "epochs": 16,
     "updates_per_epoch": 30,
     "scene_s": 4.0,
+    "quietest_db": -40.0,
     "learning_rate": 0.005,
     "warmup_steps": 20,
     "threads": 1,
