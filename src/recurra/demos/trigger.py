@@ -1,6 +1,7 @@
 """A trigger word: made by a synthesizer, detected in a stream between other words and noise."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from recurra.audio.files import RATE, write_recording
+from recurra.audio.resampling import missing_audio
 from recurra.data.synthetic.sounds import NOISES, noise, random_word, speak
 from recurra.demos.side_by_side import claim_folder
 from recurra.reports.drawing import write_png
@@ -49,6 +51,8 @@ def run(
 
     Raises: RunError if `out` is in the way; MissingExtra without the packages that read sound.
     """
+    if find_spec("soundfile") is None or find_spec("soxr") is None:
+        raise missing_audio("demo trigger")
     console = console or Console()
     claim_folder(out, overwrite=overwrite)
     draw = np.random.default_rng(seed)
