@@ -184,6 +184,15 @@ def test_what_cannot_be_listened_to(detector, folder):
     assert isinstance(wrong.exception, RunError)
 
 
+def test_words_that_training_does_not_have_are_named(folder, tmp_path):
+    draw = np.random.default_rng(8)
+    (tmp_path / "valid" / "down").mkdir(parents=True)
+    write_recording(tmp_path / "valid" / "down" / "1.wav", beep(2000, 600, draw=draw))
+    with pytest.raises(DataError, match=r"1\.wav: is a recording of 'down' in the valid data, but the words"):
+        rc.Detector.train(folder / "data", valid=tmp_path / "valid", out=tmp_path / "run", **OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
 def test_evaluate_prints_draws_and_lists(detector, folder, tmp_path):
     options = ["--picture", tmp_path / "curve.png", "--events", "--threshold", "updown=0.99999"]
     done = recurra("evaluate", detector.run.path, "--data", folder / "data", *options)
@@ -244,6 +253,8 @@ def test_a_run_starts_from_another_with_its_weights_and_statistics(detector, fol
     assert np.array_equal(other.symbols.statistics.mean, detector.symbols.statistics.mean)
     for name, weight in detector.network.named_parameters():
         assert torch.allclose(dict(other.network.named_parameters())[name], weight, atol=1e-6)
+    with pytest.raises(ConfigError, match="reset_gate: got before, but"):  # the same shapes, another cell
+        rc.Detector.train(folder / "data", out=tmp_path / "x", from_run=folder / "run", reset_gate="before")
     with pytest.raises(ConfigError, match="hidden_size: got 8, but"):
         rc.Detector.train(folder / "data", out=tmp_path / "x", from_run=folder / "run", hidden_size=8)
     (folder / "data" / "updown").rename(folder / "data" / "other")

@@ -55,10 +55,10 @@ def read_recordings(
     """Return the recordings of a folder, of a table (.csv, .tsv, .jsonl), or of one sound file.
 
     The files of a folder are recordings of one word, which has the folder's name; if it has folders, each of
-    these is a word, and "negative" and "background" are not words. With `kind`, all are of this kind, and
-    the folders are groups. The columns of a table are path, and word, kind, group, start and end if there are
-    any; paths are relative to the table, and a recording without a word is a negative one. `words` are the
-    only ones that are accepted, if there are any.
+    these is a word, and "negative" and "background" are not words. A single file has no word. With `kind`,
+    all are of this kind, and the folders are groups. The columns of a table are path, and word, kind, group,
+    start and end if there are any; paths are relative to the table, and a recording without a word is a
+    negative one. `words` are the only ones that are accepted, if there are any.
 
     Raises: DataError for files that cannot be used.
     """

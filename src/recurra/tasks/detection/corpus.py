@@ -18,7 +18,7 @@ from recurra.data.examples import BadRows
 from recurra.data.readers.recordings import Kind, Recording, read_recordings
 from recurra.data.sound_scenes import Sound
 from recurra.errors import DataError
-from recurra.plain import counted, listed
+from recurra.plain import counted, listed, quoted
 from recurra.tasks.detection.config import DetectConfig
 
 _PIECE_S = 60.0  # longer recordings without words are cut into pieces, some of which can be held out
@@ -136,6 +136,16 @@ def check_parts(train: Sequence[Recording], valid: Sequence[Recording], path: st
             raise DataError(
                 f"{path}: leaves no recordings of a word to {what} on; record more, or name some with "
                 "--valid."
+            )
+
+
+def check_words(rows: Sequence[Recording], words: Sequence[str], part: str) -> None:
+    """Refuse recordings of words that the training data do not have. Raises: DataError."""
+    for row in rows:
+        if row.kind == "word" and row.word not in words:
+            raise DataError(
+                f"{row.path}: is a recording of {quoted(row.word)} in the {part} data, but the words of the "
+                f"training data are {listed(words)}; rename it, or record it for training too."
             )
 
 

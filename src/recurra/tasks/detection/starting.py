@@ -1,33 +1,29 @@
 """Starting a detector with the weights of another one."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import nn
 
+from recurra.config import CellPart
+from recurra.config.sound import SoundFeaturesPart
 from recurra.errors import ConfigError
 from recurra.plain import counted
 from recurra.tasks.detection.symbols import DetectorSymbols
-from recurra.tasks.starting import Piece, Start
+from recurra.tasks.starting import Piece, Source, Start
 
-# Options that the weights or the features of a detector depend on.
-_TAKEN = (
-    *("features", "bands", "coefficients", "window_ms", "hop_ms", "lowest_hz", "highest_hz", "deltas"),
-    *("normalization", "normalization_s", "frames_per_step", "cell", "hidden_size", "num_layers"),
-)
+# Options that the weights, the features or their statistics depend on.
+_TAKEN = (*SoundFeaturesPart.model_fields, *CellPart.model_fields, "cell", "hidden_size", "num_layers")
 
 
 class DetectorStart(Start):
     """The words, the features with their statistics, and all weights of the source."""
 
+    required = _TAKEN
     names: Mapping[str, str] = {"recurrent": "recurrent layers", "output": "output layer", "": "thresholds"}
 
-    @property
-    def options(self) -> Mapping[str, Any]:  # type: ignore[override]
-        """The options of the features and of the network."""
-        return {name: getattr(self.source.config, name) for name in _TAKEN}
-
-    required = _TAKEN
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.options = {name: getattr(source.config, name) for name in _TAKEN}
 
     def join(self, own: DetectorSymbols) -> DetectorSymbols:
         """Return the symbols of the source, with whose statistics its weights were trained."""

@@ -12,6 +12,7 @@ from recurra.plain import shell
 from recurra.tasks.detection.config import DetectConfig
 from recurra.tasks.detection.corpus import (
     check_parts,
+    check_words,
     groups_of,
     longest_of,
     read_part,
@@ -61,8 +62,10 @@ class Detection(RowTask):
     def corpus(
         self, config: DetectConfig, parts: Parts[Recording], symbols: DetectorSymbols, bad: BadRows
     ) -> RowCorpus[Recording]:
-        """Check that there are words to train and to validate on."""
+        """Check that there are words to train and to validate on, and that the model has all of them."""
         check_parts(parts.train, parts.valid, config.data or "")
+        for part, rows in parts.each():
+            check_words(rows, symbols.words, part)
         return RowCorpus(symbols, parts, self.fingerprint, bad.sentences)
 
     def learn_symbols(self, config: DetectConfig, train: Sequence[Recording]) -> DetectorSymbols:
