@@ -96,6 +96,12 @@ def test_it_finds_the_words_of_a_stream_and_nothing_else(detector, folder, strea
     assert (late < 0.5).all()
 
 
+def test_a_word_at_the_very_end_of_a_recording_is_heard(detector, tmp_path):
+    samples = beep(600, 2000, draw=np.random.default_rng(9))
+    write_recording(tmp_path / "cut.wav", samples[: -round(0.4 * RATE)])
+    assert [one.word for one in detector.listen(tmp_path / "cut.wav")] == ["updown"]
+
+
 def test_figures_on_held_out_recordings(detector):
     figures = detector.evaluate()
     told = figures.to_dict()

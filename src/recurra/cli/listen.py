@@ -45,17 +45,15 @@ def listen(
             "listen: expected recordings or --microphone; name a file, - for standard input, or --microphone."
         )
     detector = load(run, Detector)
-    for name, blocks in _sources(files or [], microphone=microphone, rate=rate, channels=channels):
-        _print(detector, name, blocks, threshold or [], several=len(files or []) > 1, as_json=as_json)
+    for name, source in _sources(files or [], microphone=microphone, rate=rate, channels=channels):
+        _print(detector, name, source, threshold or [], several=len(files or []) > 1, as_json=as_json)
 
 
-def _sources(
-    files: list[str], *, microphone: bool, rate: int, channels: int
-) -> Iterator[tuple[str, Iterator[Any]]]:
-    """Yield the name and the blocks of samples of each source."""
+def _sources(files: list[str], *, microphone: bool, rate: int, channels: int) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each source, and its path or its blocks of samples."""
     import sys
 
-    from recurra.audio.files import RATE, find_recordings, recording_blocks
+    from recurra.audio.files import RATE, find_recordings
     from recurra.audio.pipes import raw_blocks
 
     if microphone:
@@ -68,19 +66,19 @@ def _sources(
             yield "standard input", raw_blocks(sys.stdin.buffer, rate=rate, channels=channels)
             continue
         for path in find_recordings(Path(name)):
-            yield str(path), recording_blocks(path, RATE, block_s=0.5)
+            yield str(path), path
 
 
 def _print(
     detector: "Detector",
     name: str,
-    blocks: Iterator[Any],
+    source: Any,
     threshold: list[str],
     *,
     several: bool,
     as_json: bool,
 ) -> None:
-    for heard in detector.listen(blocks, threshold=threshold):
+    for heard in detector.listen(source, threshold=threshold):
         if as_json:
             typer.echo(json.dumps({"source": name, **heard.to_dict()}))
         else:

@@ -23,6 +23,7 @@ from recurra.tasks.detection.config import DetectConfig
 
 _PIECE_S = 60.0  # longer recordings without words are cut into pieces, some of which can be held out
 _FEW_GROUPS = 10
+_QUIET = 1e-4  # amplitude of a pause
 _LONGEST = 1.5  # of the median duration of a word
 
 
@@ -96,6 +97,11 @@ def samples_of(row: Recording) -> NDArray[np.int16]:
 def floats_of(row: Recording) -> NDArray[np.float32]:
     """Return the samples of a recording in [-1, 1]. Shapes: (N,)."""
     return samples_of(row).astype(np.float32) / np.float32(32768)
+
+
+def pause(seconds: float) -> NDArray[np.float32]:
+    """Return very quiet noise, which is not digital silence. Shapes: (N,)."""
+    return np.random.default_rng(0).normal(0, _QUIET, round(seconds * RATE)).astype(np.float32)
 
 
 def sound_of(row: Recording, words: Sequence[str], longest_s: Sequence[float]) -> Sound:

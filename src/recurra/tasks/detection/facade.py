@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from recurra.data.readers.recordings import Recording, read_recordings
 from recurra.errors import ConfigError
 from recurra.metrics.detection import Event
 from recurra.tasks.detection.config import DetectDecisionPart, DetectEvaluationPart
+from recurra.tasks.detection.corpus import pause
 from recurra.tasks.detection.curves import draw_curve
 from recurra.tasks.detection.figures import DetectFigures, measure
 from recurra.tasks.detection.listening import Heard, Listening, thresholds_of
@@ -25,6 +27,7 @@ from recurra.tasks.shown import Evaluation, InputPrediction, ignored
 from recurra.training import Listener
 
 Floats = NDArray[np.float32]
+_BLOCK_S, _AFTER_S = 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,17 @@ class Detector(Model):
     ) -> Iterator[Heard]:
         """Yield the words of a recording, or of blocks of samples (16 kHz, mono, float32) as they arrive.
 
+        After a recording, half a second of quiet is heard, so that a word at its very end is found.
+
         `threshold` has the form of `recurra listen`: "0.7" for all words, or "athena=0.7".
 
         Raises: DataError for a file that cannot be read; ConfigError for a threshold.
         """
-        blocks = recording_blocks(Path(source), RATE) if isinstance(source, str | Path) else source
+        blocks: Iterable[Floats]
+        if isinstance(source, str | Path):  # the score of a word at the end rises after it
+            blocks = chain(recording_blocks(Path(source), RATE, block_s=_BLOCK_S), [pause(_AFTER_S)])
+        else:
+            blocks = source
         yield from self._named(self.stream(threshold=threshold).events(blocks))
 
     @checks_arguments

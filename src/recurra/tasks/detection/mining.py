@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def mine(
         stream = detector.stream(threshold=threshold)
         kept, at = np.zeros(0, np.float32), 0
         waiting: list[Heard] = []
-        for block in (*recording_blocks(path, RATE, block_s=1.0), None):
+        for block in chain(recording_blocks(path, RATE, block_s=1.0), [None]):
             if block is not None:
                 at += len(block)
                 kept = np.concatenate([kept, block])[-round(10 * RATE) :]

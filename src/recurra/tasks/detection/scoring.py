@@ -11,11 +11,10 @@ from recurra.audio.files import RATE
 from recurra.data.readers.recordings import Recording
 from recurra.metrics.detection import Spoken
 from recurra.models.detector import DetectorNetwork
-from recurra.tasks.detection.corpus import floats_of, span_of
+from recurra.tasks.detection.corpus import floats_of, pause, span_of
 from recurra.tasks.detection.symbols import DetectorSymbols, Smoother, StepStream
 
 Floats = NDArray[np.float32]
-_QUIET = 1e-4  # amplitude of a pause
 _CHUNK = 2000  # steps that the network reads together
 
 
@@ -42,7 +41,7 @@ def prepare(rows: Sequence[Recording], symbols: DetectorSymbols, pause_s: float 
     order = np.random.default_rng(len(rows)).permutation(len(rows)).tolist()
     mixed = [rows[i] for i in order]
     stream, at, heard = StepStream(symbols), 0, 0
-    pause = np.random.default_rng(0).normal(0, _QUIET, round(pause_s * RATE)).astype(np.float32)
+    quiet = pause(pause_s)
     inputs, spoken, starts = [], [], []
     for row in mixed:
         samples = floats_of(row)
@@ -55,9 +54,9 @@ def prepare(rows: Sequence[Recording], symbols: DetectorSymbols, pause_s: float 
         inputs.append(stream.push(samples))
         at += len(samples)
         heard += len(samples)
-        if row.kind == "word" and len(pause):
-            inputs.append(stream.push(pause))
-            at += len(pause)
+        if row.kind == "word" and len(quiet):
+            inputs.append(stream.push(quiet))
+            at += len(quiet)
     joined = np.concatenate(inputs) if inputs else np.zeros((0, symbols.input_size), np.float32)
     return Prepared(joined, spoken, starts, mixed, heard / RATE)
 
