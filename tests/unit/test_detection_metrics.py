@@ -10,6 +10,7 @@ from recurra.metrics.detection import (
     Counts,
     Crossings,
     Matching,
+    Scored,
     Spoken,
     best_threshold,
     count_events,
@@ -74,7 +75,8 @@ def test_the_threshold_of_a_curve():
     scores = np.zeros((400, 1), np.float32)
     for step, peak in ((50, 0.8), (150, 0.95), (250, 0.6), (350, 0.9)):
         scores[step] = peak
-    streams = [(scores, [Spoken(0, 0.5), Spoken(0, 1.5)])]
+    hours = 400 * 0.01 / 3600
+    streams = [Scored(scores, [Spoken(0, 0.5), Spoken(0, 1.5), Spoken(1, 2.5)], hours)]
     curve = list(
         detection_curve(streams, word=0, step_s=0.01, first_s=0.0, refractory=10, matching=Matching(0.1, 0.3))
     )
@@ -85,7 +87,7 @@ def test_the_threshold_of_a_curve():
     sure = best_threshold(curve)
     assert (sure.counts.alarms, sure.counts.misses) == (0, 1)
     assert 0.9 < sure.threshold < 0.95
-    hour = 400 * 0.01 / 3600
-    loose = best_threshold(curve, 1.5 / hour)
+    assert sure.counts.hours == hours
+    loose = best_threshold(curve, 1.5 / hours)
     assert (loose.counts.alarms, loose.counts.misses) == (1, 0)
     assert 0.6 < loose.threshold < 0.8

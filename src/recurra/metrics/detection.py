@@ -159,8 +159,16 @@ class CurvePoint(NamedTuple):
     counts: Counts
 
 
+class Scored(NamedTuple):
+    """The scores of a stream, its words, and its hours, without pauses that were put in. Shapes: (T, K)."""
+
+    scores: Scores
+    spoken: Sequence[Spoken]
+    hours: float
+
+
 def detection_curve(
-    streams: Sequence[tuple[Scores, Sequence[Spoken]]],
+    streams: Sequence[Scored],
     *,
     word: int,
     step_s: float,
@@ -170,15 +178,15 @@ def detection_curve(
 ) -> Iterator[CurvePoint]:
     """Yield misses and false alarms of one word for each threshold, from low to high.
 
-    A stream has its scores and the occurrences of the word; step k is decided at
-    `first_s + k step_s`. Shapes: scores (T, K).
+    Step k of a stream is decided at `first_s + k step_s`.
     """
     for threshold in THRESHOLDS.tolist():
         total = Counts(0, 0, 0, 0.0)
-        for scores, spoken in streams:
+        for scores, spoken, hours in streams:
             steps = Crossings(threshold, refractory).push(scores[:, word])
+            own = [one for one in spoken if one.word == word]
             events = [(first_s + step * step_s, word) for step in steps]
-            total = total + count_events(events, spoken, len(scores) * step_s / 3600, matching)
+            total = total + count_events(events, own, hours, matching)
         yield CurvePoint(threshold, total)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recurra.data.readers.recordings import Recording
-from recurra.metrics.detection import CurvePoint, rate_bound
+from recurra.metrics.detection import CurvePoint, Scored, rate_bound
 from recurra.models.detector import DetectorNetwork
 from recurra.models.evaluating import evaluating
 from recurra.reports.drawing import write_png
@@ -25,7 +25,7 @@ def curves_of(
     prepared = prepare(rows, symbols, pause_of(config))
     with evaluating(network):
         scores = smoothed(probabilities(network, prepared.inputs), smoothing_steps(config, symbols))
-    streams = [(scores, prepared.spoken)]
+    streams = [Scored(scores, prepared.spoken, prepared.seconds / 3600)]
     return {word: curve_of(streams, k, config, symbols) for k, word in enumerate(symbols.words)}
 
 

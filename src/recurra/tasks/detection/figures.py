@@ -10,6 +10,7 @@ from recurra.data.readers.recordings import Recording
 from recurra.metrics.detection import (
     Counts,
     CurvePoint,
+    Scored,
     Spoken,
     count_events,
     detection_curve,
@@ -176,10 +177,9 @@ def _placed(prepared: Prepared, time: float, word: str, score: float | None) -> 
 
 
 def curve_of(
-    scores: Sequence[tuple[Any, Sequence[Spoken]]], word: int, config: DetectConfig, symbols: DetectorSymbols
+    streams: Sequence[Scored], word: int, config: DetectConfig, symbols: DetectorSymbols
 ) -> list[CurvePoint]:
     """Return misses and false alarms of a word over all thresholds, for scored streams."""
-    streams = [(stream, [one for one in spoken if one.word == word]) for stream, spoken in scores]
     return list(
         detection_curve(
             streams,

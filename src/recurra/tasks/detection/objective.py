@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recurra.data.readers.recordings import Recording
 from recurra.data.sound_scenes import Placed, SceneMaker
 from recurra.layers import State
-from recurra.metrics.detection import Counts, Spoken, best_threshold
+from recurra.metrics.detection import Counts, Scored, Spoken, best_threshold
 from recurra.models.detector import DetectorNetwork
 from recurra.tasks.detection.config import DetectConfig
 from recurra.tasks.detection.feeds import LabelSpan, labels_of
@@ -49,7 +49,11 @@ class DetectionObjective(Objective):
         words = len(whole.spoken)
         scenes = min(_MOST_SCENES, max(_FEWEST_SCENES, _SCENES_PER_WORD * words))
         mixed = _mixed(maker, symbols, label, scenes, config.split_seed)
-        self._streams = [(whole.inputs, whole.spoken), (mixed[0], mixed[1])]
+        hours = len(mixed[0]) * symbols.step_s / 3600
+        self._streams = [
+            (whole.inputs, whole.spoken, whole.seconds / 3600),
+            (mixed[0], mixed[1], hours),
+        ]
         self._labels = mixed[2]
         self._steps = smoothing_steps(config, symbols)
 
@@ -68,10 +72,10 @@ class DetectionObjective(Objective):
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return the loss on mixed scenes, and misses and false alarms at the thresholds chosen here."""
         own = self._network
-        raw = [probabilities(own, inputs) for inputs, _ in self._streams]
+        raw = [probabilities(own, inputs) for inputs, *_ in self._streams]
         scored = [
-            (smoothed(scores, self._steps), spoken)
-            for scores, (_, spoken) in zip(raw, self._streams, strict=True)
+            Scored(smoothed(scores, self._steps), spoken, hours)
+            for scores, (_, spoken, hours) in zip(raw, self._streams, strict=True)
         ]
         thresholds, found, errors = [], Counts(0, 0, 0, 0.0), 0
         for word in range(len(self._symbols.words)):
@@ -81,7 +85,7 @@ class DetectionObjective(Objective):
             found = found + point.counts
             errors += min(each.counts.misses + each.counts.alarms for each in curve)
         own.set_thresholds(thresholds)
-        hours = sum(len(scores) for scores, _ in scored) * self._symbols.step_s / 3600
+        hours = sum(stream.hours for stream in scored)
         return {
             "loss": self._loss(raw[1]),
             "miss_rate": found.misses / max(1, found.words),
